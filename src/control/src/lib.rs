@@ -1,0 +1,24 @@
+//! The language spoken on the unix socket between `init` and `noded`.
+//!
+//! `init` knows services, not Kubernetes: `noded` submits each service with all that `init` needs to
+//! run it. One message is one line of JSON, at most [`MAX_LINE_BYTES`] long; a connection carries
+//! requests one after the other, each answered by one [`Reply`] ([`Request::Logs`] with `follow` by a
+//! stream of them). The socket is owned by root and mode 0600: whoever can open it is trusted.
+#![forbid(unsafe_code)]
+
+mod message;
+mod service;
+mod wire;
+
+pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status};
+pub use service::{
+    Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User, validate_all,
+};
+pub use wire::{MAX_LINE_BYTES, WireError, read_message, write_message};
+
+/// Where `init` listens.
+pub const SOCKET_PATH: &str = "/run/ironhull/init.sock";
+/// Where a service with [`Probe::Notify`] sends `READY=1`; `init` hands it over in `NOTIFY_SOCKET`.
+pub const NOTIFY_PATH: &str = "/run/ironhull/notify.sock";
+/// Name of the one service that `init` starts by itself.
+pub const NODED: &str = "noded";

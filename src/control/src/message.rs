@@ -1,0 +1,143 @@
+//! Requests and replies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::service::ServiceSpec;
+
+/// What `noded` asks of `init`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "request")]
+pub enum Request {
+    /// Declares the complete set of services. New ones start when their dependencies are ready, missing
+    /// ones are stopped, changed ones are restarted, equal ones are left alone: submitting the same set
+    /// again (after a restart of `noded`) disturbs nothing. `noded` itself is never part of it.
+    Submit {
+        /// All services.
+        services: Vec<ServiceSpec>,
+    },
+    /// Restarts one service, or starts it if it has ended.
+    Restart {
+        /// Name of the service.
+        service: String,
+    },
+    /// Asks for the state of everything. Answered by [`Reply::Status`].
+    Status,
+    /// Asks for log lines. Answered by [`Reply::Logs`]; with `follow` by one [`Reply::Logs`] after the
+    /// other until the connection is closed.
+    Logs {
+        /// Name of the service; `init` and `kernel` have logs too.
+        service: String,
+        /// How many of the last lines, at most 10,000.
+        lines: u32,
+        /// Keep sending new ones.
+        follow: bool,
+    },
+    /// Records that a boot stage was reached now; the first time counts.
+    Stage {
+        /// Name of the stage, such as `network`.
+        name: String,
+    },
+    /// Stops everything in order, unmounts, then leaves.
+    Shutdown {
+        /// What follows.
+        kind: ShutdownKind,
+    },
+}
+
+/// What follows a shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShutdownKind {
+    /// The machine starts again.
+    Reboot,
+    /// The machine is switched off.
+    PowerOff,
+}
+
+/// What `init` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reply")]
+pub enum Reply {
+    /// The request was taken.
+    Ok,
+    /// The request was refused, nothing changed.
+    Error {
+        /// One line, why.
+        message: String,
+    },
+    /// Answers [`Request::Status`].
+    Status(Status),
+    /// Answers [`Request::Logs`].
+    Logs {
+        /// Lines, oldest first.
+        lines: Vec<LogLine>,
+    },
+}
+
+/// Everything `init` knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// All services, by name, `noded` among them.
+    pub services: Vec<ServiceStatus>,
+    /// Boot stages in the order in which they were reached.
+    pub stages: Vec<Stage>,
+    /// Milliseconds since the kernel started.
+    pub uptime_ms: u64,
+    /// A shutdown is under way.
+    pub shutting_down: bool,
+}
+
+/// A moment of the boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Name, such as `init`, `root` or `network`.
+    pub name: String,
+    /// Milliseconds since the kernel started.
+    pub at_ms: u64,
+}
+
+/// Where a service stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// Its dependencies are not ready.
+    Waiting,
+    /// Its process runs, it is not ready yet.
+    Starting,
+    /// It runs and is ready.
+    Ready,
+    /// It was asked to end.
+    Stopping,
+    /// It ended and will be started again after a pause.
+    BackOff,
+    /// It ended with success and stays so.
+    Done,
+    /// It failed and stays so.
+    Failed,
+}
+
+/// One service as `init` sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Name.
+    pub name: String,
+    /// Where it stands.
+    pub state: ServiceState,
+    /// Main process, when it runs.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How it ended last: `exit code 1`, `signal 9`, or why it could not start.
+    pub last_exit: Option<String>,
+    /// Milliseconds since the kernel started, when it entered this state.
+    pub since_ms: u64,
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Milliseconds since the kernel started.
+    pub at_ms: u64,
+    /// The text without line end, at most 16 KiB; bytes that are no UTF-8 are replaced.
+    pub text: String,
+}

@@ -1,0 +1,3 @@
+//! Not yet filled.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests: real images in QEMU, one behaviour a file.
