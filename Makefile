@@ -1,0 +1,42 @@
+# Each target is one command. `make help` lists them.
+# What the build and its tests need of the host, by Debian's package names; Rust and Go come besides.
+BUILD_PACKAGES := bc binutils bison build-essential flex gpgv libelf-dev libseccomp-dev xz-utils
+RUN_PACKAGES   := qemu-system-x86 qemu-utils
+TEST_PACKAGES  := cpio cryptsetup-bin dosfstools e2fsprogs erofs-utils gdisk mtools
+IRONHULL       := cargo run --quiet --release --package cli --
+
+.DEFAULT_GOAL := help
+.PHONY: run test e2e check unit bench image clean help deps deps-test
+
+run: deps ## Build what is missing, boot the single-node image, print a kubeconfig
+	@$(IRONHULL) run image-profiles/single.yaml --detach
+
+test: deps-test ## Everything a change must pass, with the time of each stage
+	@.ci/stages check unit image e2e
+
+check: deps-test ## Formatting, lints, documentation
+	@.ci/check
+
+unit: deps-test ## Unit, property and judge tests
+	@cargo test --quiet
+
+image: deps ## Build the single-node image into out/
+	@$(IRONHULL) build image-profiles/single.yaml
+
+e2e: deps-test image ## Boot the image in QEMU and test what it promises
+	@cargo test --release --package e2e -- --test-threads=1
+
+bench: deps-test image ## Print the measured figures
+	@cargo run --quiet --release --package e2e --bin bench
+
+deps: ## Install what the build needs, after saying so
+	@.ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES)
+
+deps-test: ## Install what the tests need, after saying so
+	@.ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
+
+clean: ## Remove what was built here; the cache stays (ironhull cache prune)
+	@rm -rf target out
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
