@@ -1,1 +1,37 @@
-//! Not yet filled.
+//! The documents that people write: image profile, node config, cluster config.
+//!
+//! YAML 1.2 in, typed values out, strictly: an unknown or repeated key, a wrong type or a value out of
+//! range is an error with file, line, column, the line and a caret, and all errors of a text are
+//! reported at once. Nothing here reads a file or a clock; the caller gives the text and what to call
+//! it. Only keys that do something today are accepted; one that is planned is refused by name.
+#![forbid(unsafe_code)]
+
+mod cidr;
+mod cluster;
+mod node;
+mod profile;
+mod secret;
+
+pub use cidr::Cidr;
+pub use cluster::{
+    Api, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs, KubeProxy,
+    KubeProxyMode, Manifest, Metadata, NetworkProvider, Storage, StorageKind,
+};
+pub use node::{
+    Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint, TaintEffect,
+    Time,
+};
+pub use profile::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
+pub use secret::Secret;
+
+/// `apiVersion` of every document.
+pub const API_VERSION: &str = "ironhull.dev/v1";
+
+/// What one node is given: itself and its cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeDocuments {
+    /// The node.
+    pub node: NodeConfig,
+    /// The cluster; all defaults when the text has no such document.
+    pub cluster: ClusterConfig,
+}

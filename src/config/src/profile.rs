@@ -1,0 +1,147 @@
+//! `kind: ImageProfile`: what to build.
+
+use serde::Serialize;
+
+/// What one image is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct ImageProfile {
+    /// Name of the image and of its files: lower-case letters, digits and `-`.
+    pub name: String,
+    /// What a node of this image does.
+    pub role: Role,
+    /// Processor architecture. Default `amd64`.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub architecture: Architecture,
+    /// Kubernetes in the image.
+    pub kubernetes: Kubernetes,
+    /// Kernel in the image.
+    pub kernel: Kernel,
+    /// Sizes of the partitions.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub slots: Slots,
+    /// Components in the image. Default all.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub components: Vec<Component>,
+    /// Files to write, at least one. Default `[raw]`.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub outputs: Vec<Output>,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Role {
+    /// Control plane and pods on one node.
+    Single,
+}
+
+/// Processor architecture, by its Debian and Go name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Architecture {
+    /// 64-bit x86.
+    #[default]
+    Amd64,
+}
+
+/// Kubernetes in the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Kubernetes {
+    /// Version without `v`, such as `1.36.3`; must be the one that the component pins.
+    pub version: String,
+}
+
+/// Kernel in the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Kernel {
+    /// Fragments of `kernel-config/` by name without `.config`, in the order in which they are merged.
+    pub config: Vec<String>,
+}
+
+/// Sizes of the partitions in MiB. A slot is one root and one kernel partition; there are two slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields, default))]
+pub struct Slots {
+    /// Root file system with its verity tree, 64 to 16384. Default 512.
+    #[serde(rename = "rootMiB")]
+    pub root_mib: u32,
+    /// Kernel image, 16 to 1024. Default 96.
+    #[serde(rename = "kernelMiB")]
+    pub kernel_mib: u32,
+    /// State: identity, PKI, store, 256 to 65536. Default 4096.
+    #[serde(rename = "stateMiB")]
+    pub state_mib: u32,
+    /// Data at the least: containers, pods, logs, 1024 to 1048576. It grows to the end of the disk. Default 4096.
+    #[serde(rename = "dataMiB")]
+    pub data_mib: u32,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Slots { root_mib: 512, kernel_mib: 96, state_mib: 4096, data_mib: 4096 }
+    }
+}
+
+/// A component built from source, by the name of its folder in `rootfs/components/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Component {
+    /// All Kubernetes programs in one binary.
+    Kubernetes,
+    /// etcd.
+    Etcd,
+    /// kine, for `storage.type: kine`.
+    Kine,
+    /// containerd, its shim and ctr.
+    Containerd,
+    /// runc.
+    Runc,
+    /// The CNI plugins.
+    Cni,
+}
+
+impl Component {
+    /// All components, in the order of the documentation.
+    pub const ALL: [Component; 6] = [
+        Component::Kubernetes,
+        Component::Etcd,
+        Component::Kine,
+        Component::Containerd,
+        Component::Runc,
+        Component::Cni,
+    ];
+
+    /// Its name in a profile and in `rootfs/components/`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Component::Kubernetes => "kubernetes",
+            Component::Etcd => "etcd",
+            Component::Kine => "kine",
+            Component::Containerd => "containerd",
+            Component::Runc => "runc",
+            Component::Cni => "cni",
+        }
+    }
+}
+
+/// A kind of file that a build writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Output {
+    /// The disk byte for byte, sparse.
+    Raw,
+    /// QEMU's format, compressed.
+    Qcow2,
+}
