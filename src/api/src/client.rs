@@ -1,0 +1,327 @@
+//! The client: blocking, one call a method, with a bound on every wait and every answer.
+//!
+//! It connects to whatever address it is given and verifies [`SERVER_NAME`] in the node's certificate,
+//! so the URL always carries that name and a resolver of ours maps it to the address.
+
+use std::fmt;
+use std::io::Read;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::de::DeserializeOwned;
+use ureq::http::{Response, StatusCode, Uri};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
+
+use crate::{
+    ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs, MAX_ANSWER_BYTES, PORT,
+    SERVER_NAME, ServiceList, Status,
+};
+
+/// Longest wait for a connection, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time of a whole call; an emulated node under load is slow.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest silence of a followed log; the node sends an empty line more often.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the operator shows and trusts, as PEM. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Certificate of the operator CA.
+    pub ca: String,
+    /// The operator's own certificate, with those between it and the CA.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+/// A node, as the operator reaches it.
+#[derive(Debug)]
+pub struct Client {
+    address: String,
+    agent: Agent,
+}
+
+impl Client {
+    /// Prepares a client for the node at `address`, `HOST` or `HOST:PORT`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Address`] and [`ClientError::Credentials`].
+    pub fn new(address: &str, credentials: &Credentials) -> Result<Client, ClientError> {
+        let target = with_port(address).ok_or_else(|| ClientError::Address(address.to_owned()))?;
+        let config = Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(CALL_TIMEOUT))
+            .tls_config(tls_config(credentials)?)
+            .user_agent("ironhull")
+            .build();
+        let connector = DefaultConnector::default();
+        let agent = Agent::with_parts(config, connector, FixedResolver { target: target.clone() });
+        Ok(Client { address: target, agent })
+    }
+
+    /// Asks how the node is.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status")
+    }
+
+    /// Asks for all services.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn services(&self) -> Result<ServiceList, ClientError> {
+        self.get("/v1/services")
+    }
+
+    /// Asks for log lines; with `follow` the iterator ends only when the connection does.
+    ///
+    /// # Errors
+    /// [`ClientError`], here and from the iterator.
+    pub fn logs(&self, query: &LogQuery) -> Result<Logs, ClientError> {
+        let mut request = self.agent.get(url("/v1/logs"));
+        for (key, value) in [
+            ("service", query.service.clone()),
+            ("lines", query.lines.to_string()),
+            ("follow", query.follow.to_string()),
+        ] {
+            request = request.query(key, value);
+        }
+        let (global, silence) = match query.follow {
+            true => (None, Some(FOLLOW_TIMEOUT)),
+            false => (Some(CALL_TIMEOUT), None),
+        };
+        let request = request.config().timeout_global(global).timeout_per_read(silence).build();
+        let response = self.check(request.call())?;
+        Ok(Logs::new(self.address.clone(), response.into_body().into_reader()))
+    }
+
+    /// Restarts a service.
+    ///
+    /// # Errors
+    /// [`ClientError`]; an unknown service is [`ClientError::Node`] with status 404.
+    pub fn restart(&self, service: &str) -> Result<(), ClientError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if service.is_empty() || !service.chars().all(plain) {
+            return Err(ClientError::Node {
+                address: self.address.clone(),
+                status: 404,
+                error: format!("service {service:?} does not exist"),
+                hint: None,
+            });
+        }
+        self.post::<Done>(&format!("/v1/services/{service}/restart"), b"").map(drop)
+    }
+
+    /// Asks for a kubeconfig of a cluster administrator.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn kubeconfig(&self, request: &KubeconfigRequest) -> Result<Kubeconfig, ClientError> {
+        let body = serde_json::to_vec(request)
+            .map_err(|e| ClientError::Malformed { address: self.address.clone(), cause: e.to_string() })?;
+        self.post("/v1/kubeconfig", &body)
+    }
+
+    /// Restarts the machine, after everything on it was stopped in order.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn reboot(&self) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/reboot", b"").map(drop)
+    }
+
+    /// Switches the machine off, after everything on it was stopped in order.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn shutdown(&self) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/shutdown", b"").map(drop)
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let response = self.check(self.agent.get(url(path)).call())?;
+        self.read(response)
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        let request = self.agent.post(url(path)).content_type("application/json");
+        let response = self.check(request.send(body))?;
+        self.read(response)
+    }
+
+    /// Turns a failed request and a status of 400 or more into an error.
+    fn check(&self, result: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
+        let response = result.map_err(|e| ClientError::from_ureq(&self.address, e))?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            status => Err(self.refusal(status, response)),
+        }
+    }
+
+    /// Reads why the node said no.
+    fn refusal(&self, status: StatusCode, response: Response<Body>) -> ClientError {
+        let unnamed = || ErrorBody { error: status.to_string(), hint: None };
+        let body = match self.read::<ErrorBody>(response) {
+            Ok(body) => body,
+            Err(ClientError::Malformed { .. }) => unnamed(),
+            Err(other) => return other,
+        };
+        let address = self.address.clone();
+        ClientError::Node { address, status: status.as_u16(), error: body.error, hint: body.hint }
+    }
+
+    /// Reads a bounded JSON body.
+    fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, ClientError> {
+        let malformed = |cause| ClientError::Malformed { address: self.address.clone(), cause };
+        let mut text = Vec::new();
+        let limit = MAX_ANSWER_BYTES as u64 + 1;
+        let mut body = response.into_body().into_reader().take(limit);
+        body.read_to_end(&mut text).map_err(|e| ClientError::from_ureq(&self.address, ureq::Error::Io(e)))?;
+        if text.len() > MAX_ANSWER_BYTES {
+            return Err(malformed(format!("longer than {MAX_ANSWER_BYTES} bytes")));
+        }
+        serde_json::from_slice(&text).map_err(|e| malformed(e.to_string()))
+    }
+}
+
+/// The URL of a route: the host is the name that is verified, not the address.
+fn url(path: &str) -> String {
+    format!("https://{SERVER_NAME}{path}")
+}
+
+/// Adds [`PORT`] where `address` names none; `None` when it is no address.
+fn with_port(address: &str) -> Option<String> {
+    let bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
+    let (host, port) = match address.rsplit_once(':') {
+        _ if bare_v6 => return Some(format!("[{address}]:{PORT}")),
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse::<u16>().ok()?),
+        _ => (address, PORT),
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let good = match bracketed {
+        true => host[1..host.len() - 1].parse::<std::net::Ipv6Addr>().is_ok(),
+        false => !host.is_empty() && host.chars().all(plain),
+    };
+    (good && port != 0).then(|| format!("{host}:{port}"))
+}
+
+/// Reads the PEM texts.
+fn tls_config(credentials: &Credentials) -> Result<TlsConfig, ClientError> {
+    let wrong = |what: &str| ClientError::Credentials(what.to_owned());
+    let authorities = certificates(&credentials.ca);
+    let chain = certificates(&credentials.certificate);
+    if authorities.is_empty() {
+        return Err(wrong("the operator CA holds no PEM certificate"));
+    }
+    if chain.is_empty() {
+        return Err(wrong("the operator's certificate is not PEM"));
+    }
+    let key = PrivateKey::from_pem(credentials.key.as_bytes())
+        .map_err(|_| wrong("the operator's key is not PEM"))?;
+    check_pair(&chain, credentials).map_err(|e| {
+        ClientError::Credentials(format!("the operator's certificate and key can't be used: {e}"))
+    })?;
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&authorities))
+        .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
+        .build())
+}
+
+/// Proves that certificate and key belong together: `ureq` takes that for granted.
+fn check_pair(chain: &[Certificate<'_>], credentials: &Credentials) -> Result<(), rustls::Error> {
+    let key = PrivateKeyDer::from_pem_slice(credentials.key.as_bytes())
+        .map_err(|e| rustls::Error::General(e.to_string()))?;
+    let chain = chain.iter().map(|c| CertificateDer::from(c.der().to_vec())).collect();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_client_auth_cert(chain, key)
+        .map(drop)
+}
+
+/// All certificates of a PEM text.
+fn certificates(pem: &str) -> Vec<Certificate<'static>> {
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(c)) => Some(c),
+        _ => None,
+    };
+    parse_pem(pem.as_bytes()).filter_map(certificate).collect()
+}
+
+/// Leads every name to one address.
+#[derive(Debug)]
+struct FixedResolver {
+    target: String,
+}
+
+impl Resolver for FixedResolver {
+    fn resolve(
+        &self,
+        _uri: &Uri,
+        _config: &ureq::config::Config,
+        _timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found: Vec<SocketAddr> =
+            self.target.to_socket_addrs().map_err(|_| ureq::Error::HostNotFound)?.take(8).collect();
+        let mut addresses = self.empty();
+        found.into_iter().for_each(|a| addresses.push(a));
+        match addresses.is_empty() {
+            true => Err(ureq::Error::HostNotFound),
+            false => Ok(addresses),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_the_port_where_none_is_named() {
+        let cases = [
+            ("10.0.0.1", Some("10.0.0.1:9443")),
+            ("10.0.0.1:19443", Some("10.0.0.1:19443")),
+            ("node-1.lan", Some("node-1.lan:9443")),
+            ("::1", Some("[::1]:9443")),
+            ("[::1]", Some("[::1]:9443")),
+            ("[::1]:80", Some("[::1]:80")),
+            ("", None),
+            ("a:b", None),
+            ("a:0", None),
+            ("https://a", None),
+            ("a/b:1", None),
+            ("[x]:1", None),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(with_port(given).as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn refuses_credentials_that_are_no_pem() {
+        let credentials = Credentials { ca: "x".into(), certificate: "y".into(), key: "z".into() };
+        let error = Client::new("127.0.0.1", &credentials).unwrap_err();
+        assert!(matches!(error, ClientError::Credentials(_)), "{error}");
+    }
+}

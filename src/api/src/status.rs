@@ -1,0 +1,141 @@
+//! The state of a node as a whole.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything about a node at a glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// Host name, which is also the name of the Kubernetes node.
+    pub node_name: String,
+    /// What the image says of itself.
+    pub image: ImageFacts,
+    /// Addresses with prefix length, without those of loopback and pods: `10.0.2.15/24`.
+    pub addresses: Vec<String>,
+    /// Which configuration runs.
+    pub config: ConfigFacts,
+    /// What is true of the node right now, sorted by type.
+    pub conditions: Vec<Condition>,
+    /// Boot stages, in the order in which they were reached.
+    pub stages: Vec<Stage>,
+    /// Milliseconds since the kernel started.
+    pub uptime_ms: u64,
+    /// Memory of the machine.
+    pub memory: Memory,
+    /// When certificates end, soonest first.
+    pub certificates: Vec<CertificateExpiry>,
+}
+
+/// What the builder wrote into the image about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImageFacts {
+    /// Name of the profile.
+    pub name: String,
+    /// Version of the image.
+    pub version: String,
+    /// `single`, `controller` or `worker`.
+    pub role: String,
+    /// Machine architecture, such as `amd64`.
+    pub architecture: String,
+    /// Version of Kubernetes, such as `1.36.3`.
+    pub kubernetes: String,
+    /// When it was built, in seconds since 1970; the clock is never set before this.
+    #[serde(rename = "buildTime")]
+    pub build_epoch_secs: u64,
+}
+
+/// Which configuration runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConfigFacts {
+    /// Where it was found: `fw-cfg`, or `last-accepted` for the copy on the state partition.
+    pub source: Option<String>,
+    /// Why a newer one was not taken, one error a line; empty when all is well.
+    pub errors: Vec<String>,
+}
+
+/// Something that is true, false or not known of the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What is claimed, such as `NodeReady`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, in one word for programs.
+    #[serde(default)]
+    pub reason: String,
+    /// Why, in one line for people.
+    #[serde(default)]
+    pub message: String,
+    /// Milliseconds since the kernel started, when `status` last changed.
+    #[serde(default)]
+    pub since_ms: u64,
+}
+
+/// Whether a [`Condition`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConditionStatus {
+    /// It does.
+    True,
+    /// It does not.
+    False,
+    /// Nobody could tell yet.
+    Unknown,
+}
+
+/// A moment of the boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stage {
+    /// Name, such as `init`, `root` or `node-api`.
+    pub name: String,
+    /// Milliseconds since the kernel started.
+    pub at_ms: u64,
+}
+
+/// Memory of the machine in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// All that the kernel manages.
+    pub total_bytes: u64,
+    /// What could be had without swapping: free, or cache that can be dropped.
+    pub available_bytes: u64,
+    /// The rest.
+    pub used_bytes: u64,
+}
+
+/// When a certificate ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateExpiry {
+    /// Name of the certificate's file without folder and ending, such as `apiserver`.
+    pub name: String,
+    /// Last second of its life, in seconds since 1970.
+    pub not_after_epoch_secs: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_builder_writes() {
+        let text = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
+            "kubernetes":"1.36.3","buildTime":1790000000}"#;
+        let facts: ImageFacts = serde_json::from_str(text).unwrap();
+        assert_eq!((facts.role.as_str(), facts.build_epoch_secs), ("single", 1_790_000_000));
+    }
+
+    #[test]
+    fn ignores_fields_of_a_newer_node_and_bears_missing_ones() {
+        let text =
+            r#"{"nodeName":"a","slots":{"active":"a"},"conditions":[{"type":"NodeReady","status":"True"}]}"#;
+        let status: Status = serde_json::from_str(text).unwrap();
+        assert_eq!(status.node_name, "a");
+        assert_eq!(status.conditions[0].status, ConditionStatus::True);
+    }
+}
