@@ -1,1 +1,24 @@
-//! Not yet filled.
+//! Runs an image in QEMU: one machine a name, with its disk, ports and log in one directory.
+//!
+//! A machine's disk is an overlay over a hard link of the image it was made from, so that a new build
+//! never changes the ground under a disk in use. What the machine looks like is data ([`Definition`],
+//! `qemu/*.yaml`). Nothing here knows what runs inside the machine, and nothing prints.
+#![forbid(unsafe_code)]
+
+mod accelerator;
+mod command;
+mod definition;
+mod directory;
+mod disk;
+mod error;
+mod machine;
+mod ports;
+mod qmp;
+
+pub use accelerator::{Accelerator, Choice, choose};
+pub use command::{Launch, command_line};
+pub use definition::{AcceleratorOptions, Accelerators, Definition};
+pub use directory::{Firmware, MachineDir, State};
+pub use error::VmError;
+pub use machine::{DiskChoice, Machine, Request, Stopped};
+pub use ports::Forward;

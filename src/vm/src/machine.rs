@@ -1,0 +1,321 @@
+//! A machine: made, started, watched, stopped.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::disk::{self, Blank};
+use crate::qmp::Qmp;
+use crate::{
+    Accelerator, Definition, Firmware, Forward, Launch, MachineDir, State, VmError, command_line, ports,
+};
+
+/// What a start is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The image to make a disk from.
+    pub image: PathBuf,
+    /// A name that changes with the image's bytes.
+    pub image_id: String,
+    /// Make a new disk even where there is one.
+    pub disk: DiskChoice,
+    /// Size of a new disk in bytes.
+    pub disk_bytes: u64,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Processors.
+    pub cpus: u32,
+    /// Firmware files.
+    pub firmware: Firmware,
+    /// What runs the guest.
+    pub accelerator: Accelerator,
+    /// Ports of the guest to forward.
+    pub guest_ports: Vec<u16>,
+    /// File handed to the guest as `opt/ironhull/config`.
+    pub user_data: Option<PathBuf>,
+}
+
+/// What happens to the disk that a machine may have already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskChoice {
+    /// It is kept if it was made from the same image; another image is an error.
+    #[default]
+    Same,
+    /// It is kept, with the image that it was made from.
+    Keep,
+    /// It is made anew.
+    Fresh,
+}
+
+/// How a machine came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The guest shut itself down.
+    Clean,
+    /// It did not in time, and was cut off.
+    Forced,
+}
+
+/// A machine and its directory.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    dir: MachineDir,
+}
+
+impl Machine {
+    /// Returns the machine that lives in `dir`; it need not exist yet.
+    #[must_use]
+    pub fn new(dir: MachineDir) -> Machine {
+        Machine { dir }
+    }
+
+    /// Returns its directory.
+    #[must_use]
+    pub fn dir(&self) -> &MachineDir {
+        &self.dir
+    }
+
+    /// Decides whether a start needs a new disk.
+    ///
+    /// # Errors
+    /// [`VmError::OtherImage`] if there is a disk of another image and nothing says what to do with it.
+    pub fn needs_disk(&self, request: &Request) -> Result<bool, VmError> {
+        if request.disk == DiskChoice::Fresh || !self.dir.exists() || !self.dir.file("disk.qcow2").exists() {
+            return Ok(true);
+        }
+        let state = self.dir.load()?;
+        if request.disk == DiskChoice::Same && state.image != request.image_id {
+            return Err(VmError::OtherImage {
+                name: self.dir.name().to_owned(),
+                found: state.image,
+                expected: request.image_id.clone(),
+            });
+        }
+        Ok(false)
+    }
+
+    /// Starts the machine in the background and returns what is now known of it.
+    ///
+    /// # Errors
+    /// [`VmError`] if it runs already, its disk can't be made or used, or QEMU does not start.
+    pub fn start(&self, request: &Request) -> Result<State, VmError> {
+        self.dir.create()?;
+        let _lock = self.dir.lock()?;
+        if let Some(pid) = self.pid() {
+            return Err(VmError::Running(self.dir.name().to_owned(), pid));
+        }
+        let mut state = self.prepare(request)?;
+        state.ports = ports::choose(&request.guest_ports, &state.ports)?;
+        state.accelerator = Some(request.accelerator);
+        self.dir.save(&state)?;
+        let definition = Definition::q35();
+        let mut qemu = Command::new(&definition.program);
+        qemu.args(command_line(&definition, &self.launch(request, &state.ports)));
+        self.daemonize(&mut qemu)?;
+        Ok(state)
+    }
+
+    /// Makes what a start needs; returns what is known of the machine.
+    fn prepare(&self, request: &Request) -> Result<State, VmError> {
+        let fresh = self.needs_disk(request)?;
+        let before = self.dir.exists().then(|| self.dir.load()).transpose()?;
+        let ports = before.as_ref().map(|s| s.ports.clone()).unwrap_or_default();
+        let kept = before.map(|s| s.image);
+        let image = if fresh { request.image_id.clone() } else { kept.unwrap_or_default() };
+        if fresh {
+            disk::create(&self.dir, Blank { image: &request.image, bytes: request.disk_bytes })?;
+        }
+        let variables = self.dir.file("firmware-vars.fd");
+        if fresh || !variables.exists() {
+            let bytes = fs::read(&request.firmware.variables)
+                .map_err(VmError::file("reading firmware variables", &request.firmware.variables))?;
+            fs::write(&variables, bytes).map_err(VmError::file("writing", &variables))?;
+        }
+        Ok(State { image, ports, accelerator: None })
+    }
+
+    /// Returns the launch for the command line.
+    fn launch(&self, request: &Request, ports: &[Forward]) -> Launch {
+        Launch {
+            name: self.dir.name().to_owned(),
+            accelerator: request.accelerator,
+            memory_mib: request.memory_mib,
+            cpus: request.cpus,
+            directory: self.dir.path().to_owned(),
+            firmware_code: request.firmware.code.clone(),
+            ports: ports.to_vec(),
+            user_data: request.user_data.clone(),
+        }
+    }
+
+    /// Runs QEMU until it has gone to the background. Its words go to a file: a pipe would be held open
+    /// by the machine for ever.
+    fn daemonize(&self, qemu: &mut Command) -> Result<(), VmError> {
+        let log = self.dir.file("qemu.log");
+        let file = File::create(&log).map_err(VmError::file("writing", &log))?;
+        let again = file.try_clone().map_err(VmError::file("writing", &log))?;
+        qemu.stdin(Stdio::null()).stdout(file).stderr(again);
+        let program = qemu.get_program().to_string_lossy().into_owned();
+        let status = qemu.status().map_err(|source| VmError::Program { program, source })?;
+        if status.success() {
+            return Ok(());
+        }
+        let words = std::iter::once(qemu.get_program()).chain(qemu.get_args());
+        Err(VmError::Failed {
+            line: words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" "),
+            status: status.to_string(),
+            output: fs::read_to_string(&log).unwrap_or_default().trim().to_owned(),
+        })
+    }
+
+    /// Returns the process of the machine while it runs.
+    ///
+    /// The file with its number may be left over from a power cut, and the number may be another
+    /// program's by now: only a process with this machine's directory on its command line counts.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        let pid: u32 = fs::read_to_string(self.dir.file("pid")).ok()?.trim().parse().ok()?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let own = self.dir.file("qmp.sock");
+        let own = own.as_os_str().as_encoded_bytes();
+        let ours = !own.is_empty() && line.windows(own.len()).any(|w| w == own);
+        ours.then_some(pid)
+    }
+
+    /// Asks the guest to shut down and waits; cuts it off after `grace`.
+    ///
+    /// # Errors
+    /// [`VmError::NotRunning`] if it does not run; [`VmError`] if it can't be stopped.
+    pub fn stop(&self, grace: Duration) -> Result<Stopped, VmError> {
+        if !self.dir.exists() {
+            return Err(VmError::Unknown(self.dir.name().to_owned()));
+        }
+        let pid = self.pid().ok_or_else(|| VmError::NotRunning(self.dir.name().to_owned()))?;
+        let asked = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("system_powerdown"));
+        if asked.is_ok() && self.ended_within(grace) {
+            return Ok(Stopped::Clean);
+        }
+        let quit = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("quit"));
+        if quit.is_err() || !self.ended_within(Duration::from_secs(5)) {
+            self.kill(pid)?;
+        }
+        Ok(Stopped::Forced)
+    }
+
+    /// Returns whether QEMU halted the guest for good, as after an internal error.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let status = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("query-status"));
+        status.is_ok_and(|s| {
+            matches!(s["status"].as_str(), Some("internal-error" | "io-error" | "guest-panicked"))
+        })
+    }
+
+    /// Waits until the machine has ended; returns false when `limit` has passed before.
+    #[must_use]
+    pub fn ended_within(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while self.pid().is_some() {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        true
+    }
+
+    /// Kills the process.
+    fn kill(&self, pid: u32) -> Result<(), VmError> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid else { return Ok(()) };
+        match kill_process(pid, Signal::KILL) {
+            Err(e) if test_kill_process(pid).is_ok() => {
+                Err(VmError::file("killing the process of", self.dir.path())(e.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn request(root: &Path, disk: DiskChoice, image_id: &str) -> Request {
+        let image = root.join("image.raw");
+        fs::write(&image, vec![0; 1 << 20]).unwrap();
+        Request {
+            image,
+            image_id: image_id.into(),
+            disk,
+            disk_bytes: 2 << 20,
+            memory_mib: 128,
+            cpus: 1,
+            firmware: Firmware {
+                code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
+                variables: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
+            },
+            accelerator: Accelerator::Tcg,
+            guest_ports: vec![9443],
+            user_data: None,
+        }
+    }
+
+    /// Says loudly that a test can't run here; fails where everything must be there.
+    fn tools_are_missing() -> bool {
+        let missing = ["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-img"]
+            .into_iter()
+            .find(|p| !Path::new(p).exists());
+        if let Some(missing) = missing {
+            assert!(std::env::var_os("CI").is_none(), "{missing} is missing");
+            eprintln!("SKIPPED: {missing} is missing");
+        }
+        missing.is_some()
+    }
+
+    #[test]
+    fn starts_is_seen_running_and_stops() {
+        if tools_are_missing() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let machine = Machine::new(MachineDir::below(root.path(), "m").unwrap());
+        let request = request(root.path(), DiskChoice::Same, "one");
+        let state = machine.start(&request).unwrap();
+        assert_eq!(state.ports[0].guest, 9443);
+        assert!(machine.pid().is_some());
+        assert!(!machine.is_broken());
+        assert!(matches!(machine.start(&request), Err(VmError::Running(..))));
+        assert_eq!(machine.stop(Duration::ZERO).unwrap(), Stopped::Forced);
+        assert_eq!(machine.pid(), None);
+        assert!(matches!(machine.stop(Duration::ZERO), Err(VmError::NotRunning(_))));
+    }
+
+    #[test]
+    fn a_disk_of_another_image_is_never_replaced_unasked() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = MachineDir::below(root.path(), "m").unwrap();
+        dir.create().unwrap();
+        dir.save(&State { image: "one".into(), ports: vec![], accelerator: None }).unwrap();
+        fs::write(dir.file("disk.qcow2"), "").unwrap();
+        let machine = Machine::new(dir);
+        let needs = |disk, id| machine.needs_disk(&request(root.path(), disk, id));
+        assert!(!needs(DiskChoice::Same, "one").unwrap());
+        assert!(matches!(needs(DiskChoice::Same, "two"), Err(VmError::OtherImage { .. })));
+        assert!(!needs(DiskChoice::Keep, "two").unwrap());
+        assert!(needs(DiskChoice::Fresh, "one").unwrap());
+    }
+
+    #[test]
+    fn a_left_over_process_number_is_not_a_running_machine() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = MachineDir::below(root.path(), "m").unwrap();
+        dir.create().unwrap();
+        fs::write(dir.file("pid"), std::process::id().to_string()).unwrap();
+        assert_eq!(Machine::new(dir).pid(), None);
+    }
+}
