@@ -6,22 +6,42 @@
 //! it. Only keys that do something today are accepted; one that is planned is refused by name.
 #![forbid(unsafe_code)]
 
+mod checks;
 mod cidr;
 mod cluster;
+mod decode;
+mod diagnostics;
+mod document;
+mod json;
+mod manifest;
 mod node;
 mod profile;
+mod read_cluster;
+mod read_node;
+mod read_profile;
+mod scalar;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
+mod suggest;
+pub mod templates;
+mod yaml;
 
 pub use cidr::Cidr;
 pub use cluster::{
     Api, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs, KubeProxy,
     KubeProxyMode, Manifest, Metadata, NetworkProvider, Storage, StorageKind,
 };
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use document::{Documents, MAX_BYTES, parse_node_documents, parse_profile, validate};
+pub use manifest::objects as manifest_objects;
 pub use node::{
     Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint, TaintEffect,
     Time,
 };
 pub use profile::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
+#[cfg(feature = "schema")]
+pub use schema::schemas;
 pub use secret::Secret;
 
 /// `apiVersion` of every document.

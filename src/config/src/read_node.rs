@@ -1,0 +1,209 @@
+//! Reads a [`NodeConfig`].
+
+use std::collections::BTreeMap;
+
+use crate::checks;
+use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
+use crate::json;
+use crate::yaml::{Node, Value};
+use crate::{
+    Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret, Taint,
+    TaintEffect, Time,
+};
+
+/// Default TCP port of the node API.
+const API_PORT: u16 = 9443;
+const EFFECTS: &[(&str, TaintEffect)] = &[
+    ("NoSchedule", TaintEffect::NoSchedule),
+    ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
+    ("NoExecute", TaintEffect::NoExecute),
+];
+const PLANNED: &[&str] = &[
+    "install",
+    "state",
+    "kernel",
+    "registries",
+    "trustedRoots",
+    "files",
+    "join",
+    "health",
+    "update",
+    "logs",
+];
+/// Fields of `KubeletConfiguration` on which the node itself stands.
+const OURS: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "authentication",
+    "authorization",
+    "cgroupDriver",
+    "cgroupRoot",
+    "clusterDNS",
+    "clusterDomain",
+    "containerRuntimeEndpoint",
+    "enableServer",
+    "healthzBindAddress",
+    "healthzPort",
+    "port",
+    "resolvConf",
+    "rotateCertificates",
+    "serverTLSBootstrap",
+    "staticPodPath",
+    "staticPodURL",
+    "tlsCertFile",
+    "tlsPrivateKeyFile",
+    "volumePluginDir",
+];
+
+/// Reads the document; `None` when an error was reported that leaves no config.
+pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
+    let mut f = Fields::new(cx, node, PLANNED)?;
+    f.required(cx, "apiVersion", text);
+    f.required(cx, "kind", text);
+    let hostname = f.required(cx, "hostname", checked(checks::hostname));
+    let network = f.optional(cx, "network", network);
+    let time = f.optional(cx, "time", time);
+    let labels = f.optional(cx, "labels", labels);
+    let taints = f.optional(cx, "taints", list(taint));
+    let kubelet = f.optional(cx, "kubelet", kubelet);
+    let api = f.required(cx, "api", api);
+    f.finish(cx);
+    Some(NodeConfig {
+        hostname: hostname?,
+        network: network.unwrap_or_default(),
+        time: time.unwrap_or_default(),
+        labels: labels.unwrap_or_default(),
+        taints: taints.unwrap_or_default(),
+        kubelet: kubelet.unwrap_or_default(),
+        api: api?,
+    })
+}
+
+fn network(cx: &mut Context, node: &Node) -> Option<NodeNetwork> {
+    let mut f = Fields::new(cx, node, &["bonds", "vlans", "bridges"])?;
+    let ethernets = f.optional(cx, "ethernets", ethernets);
+    f.finish(cx);
+    Some(NodeNetwork { ethernets: ethernets.unwrap_or_default() })
+}
+
+fn ethernets(cx: &mut Context, node: &Node) -> Option<BTreeMap<String, Ethernet>> {
+    let mut links = BTreeMap::new();
+    for (key, value) in entries(cx, node)? {
+        let link = cx.at(key.text.clone(), |cx| {
+            checks::link_name(&key.text).map_err(|fault| cx.report(key.place, fault)).ok()?;
+            ethernet(cx, value)
+        });
+        links.extend(link.map(|link| (key.text.clone(), link)));
+    }
+    Some(links)
+}
+
+fn ethernet(cx: &mut Context, node: &Node) -> Option<Ethernet> {
+    let mut f = Fields::new(cx, node, &["dhcp6", "accept-ra", "set-name", "dhcp4-overrides"])?;
+    let link = Ethernet {
+        matches: f.optional(cx, "match", link_match),
+        dhcp4: f.optional(cx, "dhcp4", boolean).unwrap_or_default(),
+        addresses: f.optional(cx, "addresses", list(checked(checks::cidr))).unwrap_or_default(),
+        routes: f.optional(cx, "routes", list(route)).unwrap_or_default(),
+        nameservers: f.optional(cx, "nameservers", nameservers).unwrap_or_default(),
+        mtu: f.optional(cx, "mtu", number(576, 9216)),
+    };
+    if link.addresses.is_empty() && !link.routes.is_empty() && !link.dhcp4 {
+        let fault = Fault::new("routes need an address: expected addresses or dhcp4, found neither");
+        cx.report(node.place, fault);
+    }
+    f.finish(cx);
+    Some(link)
+}
+
+fn link_match(cx: &mut Context, node: &Node) -> Option<LinkMatch> {
+    let mut f = Fields::new(cx, node, &["driver"])?;
+    let found = LinkMatch {
+        name: f.optional(cx, "name", checked(checks::link_name)),
+        macaddress: f.optional(cx, "macaddress", checked(checks::mac_address)),
+    };
+    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
+        cx.report(node.place, Fault::new("expected name or macaddress, found neither"));
+    }
+    f.finish(cx);
+    Some(found)
+}
+
+fn route(cx: &mut Context, node: &Node) -> Option<Route> {
+    let mut f = Fields::new(cx, node, &["metric", "on-link", "table"])?;
+    let to = f.required(cx, "to", checked(checks::destination));
+    let via = f.required(cx, "via", checked(checks::address));
+    f.finish(cx);
+    Some(Route { to: to?, via: via? })
+}
+
+fn nameservers(cx: &mut Context, node: &Node) -> Option<Nameservers> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let found = Nameservers {
+        addresses: f.optional(cx, "addresses", list(checked(checks::address))).unwrap_or_default(),
+        search: f.optional(cx, "search", list(checked(checks::dns_name))).unwrap_or_default(),
+    };
+    f.finish(cx);
+    Some(found)
+}
+
+fn time(cx: &mut Context, node: &Node) -> Option<Time> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let servers = f.optional(cx, "servers", list(checked(checks::host))).unwrap_or_default();
+    f.finish(cx);
+    Some(Time { servers })
+}
+
+fn labels(cx: &mut Context, node: &Node) -> Option<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::new();
+    for (key, value) in entries(cx, node)? {
+        let name = checks::node_label_key(&key.text).map_err(|fault| cx.report(key.place, fault)).ok();
+        let value = cx.at(key.text.clone(), |cx| checked(checks::label_value)(cx, value));
+        labels.extend(name.zip(value));
+    }
+    Some(labels)
+}
+
+fn taint(cx: &mut Context, node: &Node) -> Option<Taint> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let key = f.required(cx, "key", checked(checks::label_key));
+    let value = f.optional(cx, "value", checked(checks::label_value)).unwrap_or_default();
+    let effect = f.required(cx, "effect", one_of(EFFECTS, &[]));
+    f.finish(cx);
+    Some(Taint { key: key?, value, effect: effect? })
+}
+
+fn kubelet(cx: &mut Context, node: &Node) -> Option<Kubelet> {
+    let mut f = Fields::new(cx, node, &["extraArgs"])?;
+    let extra_config = f.optional(cx, "extraConfig", |cx, node| {
+        for (key, _) in entries(cx, node)? {
+            if OURS.contains(&key.text.as_str()) {
+                cx.report(key.place, Fault::new(format!("{:?} is set by the node itself", key.text)));
+            }
+        }
+        json::object(node)
+    });
+    f.finish(cx);
+    Some(Kubelet { extra_config: extra_config.unwrap_or_default() })
+}
+
+fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {
+    let mut f = Fields::new(cx, node, &["allowedCertificates"])?;
+    let certificate = || checked(|text: &str| checks::pem(text, "CERTIFICATE"));
+    let authority = f.required(cx, "certificateAuthority", certificate());
+    let certificate = f.required(cx, "certificate", certificate());
+    let key = f.required(cx, "key", private_key);
+    let port = f.optional(cx, "port", number(1, 65_535)).unwrap_or(API_PORT);
+    f.finish(cx);
+    Some(NodeApi { certificate_authority: authority?, certificate: certificate?, key: key?, port })
+}
+
+/// Reads a private key, without ever showing it in an error.
+fn private_key(cx: &mut Context, node: &Node) -> Option<Secret> {
+    let Value::Text(text) = &node.value else {
+        cx.report_secret(node.place, Fault::new("expected a private key as text"));
+        return None;
+    };
+    let key = checks::pem(text, "PRIVATE KEY").map_err(|fault| cx.report_secret(node.place, fault));
+    key.map(Secret::new).ok()
+}

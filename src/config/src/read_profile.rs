@@ -1,0 +1,110 @@
+//! Reads an [`ImageProfile`].
+
+use crate::checks;
+use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text};
+use crate::yaml::Node;
+use crate::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
+
+const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
+const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
+const OUTPUTS: &[(&str, Output)] = &[("raw", Output::Raw), ("qcow2", Output::Qcow2)];
+const COMPONENTS: &[(&str, Component)] = &[
+    (Component::Kubernetes.name(), Component::Kubernetes),
+    (Component::Etcd.name(), Component::Etcd),
+    (Component::Kine.name(), Component::Kine),
+    (Component::Containerd.name(), Component::Containerd),
+    (Component::Runc.name(), Component::Runc),
+    (Component::Cni.name(), Component::Cni),
+];
+const PLANNED: &[&str] = &["addons", "secureBoot", "updateKeys", "embeddedConfig", "compression"];
+
+/// Reads the document; `None` when an error was reported that leaves no profile.
+pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
+    let mut f = Fields::new(cx, node, PLANNED)?;
+    f.required(cx, "apiVersion", text);
+    f.required(cx, "kind", text);
+    let name = f.required(cx, "name", checked(checks::name));
+    let role = f.required(cx, "role", one_of(ROLES, &["controller", "worker"]));
+    let architecture = f.optional(cx, "architecture", one_of(ARCHITECTURES, &["arm64"]));
+    let kubernetes = f.required(cx, "kubernetes", kubernetes);
+    let kernel = f.required(cx, "kernel", kernel);
+    let slots = f.optional(cx, "slots", slots);
+    let components = f.optional(cx, "components", components);
+    let outputs = f.optional(cx, "outputs", outputs);
+    f.finish(cx);
+    Some(ImageProfile {
+        name: name?,
+        role: role?,
+        architecture: architecture.unwrap_or_default(),
+        kubernetes: kubernetes?,
+        kernel: kernel?,
+        slots: slots.unwrap_or_default(),
+        components: components.unwrap_or_else(|| Component::ALL.to_vec()),
+        outputs: outputs.unwrap_or_else(|| vec![Output::Raw]),
+    })
+}
+
+fn kubernetes(cx: &mut Context, node: &Node) -> Option<Kubernetes> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let version = f.required(cx, "version", checked(checks::version));
+    f.finish(cx);
+    Some(Kubernetes { version: version? })
+}
+
+fn kernel(cx: &mut Context, node: &Node) -> Option<Kernel> {
+    let mut f = Fields::new(cx, node, &["commandLine"])?;
+    let config = f.required(cx, "config", |cx, node| {
+        let names = list(checked(checks::fragment))(cx, node)?;
+        each_once(cx, node, names, "fragment")
+    });
+    f.finish(cx);
+    Some(Kernel { config: config? })
+}
+
+fn slots(cx: &mut Context, node: &Node) -> Option<Slots> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let default = Slots::default();
+    let slots = Slots {
+        root_mib: f.optional(cx, "rootMiB", number(64, 16 << 10)).unwrap_or(default.root_mib),
+        kernel_mib: f.optional(cx, "kernelMiB", number(16, 1 << 10)).unwrap_or(default.kernel_mib),
+        state_mib: f.optional(cx, "stateMiB", number(256, 64 << 10)).unwrap_or(default.state_mib),
+        data_mib: f.optional(cx, "dataMiB", number(1 << 10, 1 << 20)).unwrap_or(default.data_mib),
+    };
+    f.finish(cx);
+    Some(slots)
+}
+
+/// Reads the components; all but kine are needed for a node.
+fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
+    let planned = &["konnectivity", "coredns", "metrics-server", "calico", "kube-router"];
+    let found = list(one_of(COMPONENTS, planned))(cx, node)?;
+    let missing: Vec<&str> = Component::ALL
+        .into_iter()
+        .filter(|c| *c != Component::Kine && !found.contains(c))
+        .map(Component::name)
+        .collect();
+    if cx.errors.is_empty() && !missing.is_empty() {
+        let message = format!("role single also needs {}", missing.join(", "));
+        cx.report(node.place, Fault::new(message));
+    }
+    each_once(cx, node, found, "component")
+}
+
+fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
+    let planned = &["vmdk", "ova", "vhd", "iso", "netboot"];
+    let found = list(one_of(OUTPUTS, planned))(cx, node)?;
+    each_once(cx, node, found, "output")
+}
+
+/// Checks that a list is not empty and repeats nothing.
+fn each_once<T: PartialEq>(cx: &mut Context, node: &Node, items: Vec<T>, what: &str) -> Option<Vec<T>> {
+    let crate::yaml::Value::List(nodes) = &node.value else { return Some(items) };
+    if nodes.is_empty() {
+        cx.report(node.place, Fault::new(format!("expected at least one {what}, found none")));
+    }
+    if nodes.len() == items.len() {
+        let repeated = (0..items.len()).filter(|i| items[..*i].contains(&items[*i]));
+        repeated.for_each(|i| cx.report(nodes[i].place, Fault::new(format!("{what} is repeated"))));
+    }
+    Some(items)
+}
