@@ -1,0 +1,73 @@
+//! The error of every call: what was done, to what, and the kernel's answer.
+
+use std::fmt;
+use std::io;
+
+/// Why a system call did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SysError {
+    /// The kernel refused.
+    #[error("{action} {object}: {source}")]
+    Call {
+        /// What was done, as a gerund.
+        action: &'static str,
+        /// To what.
+        object: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A value cannot be given to the kernel: a zero byte in a text, a number out of range.
+    #[error("{action} {object}: the kernel cannot take this value")]
+    Value {
+        /// What was to be done, as a gerund.
+        action: &'static str,
+        /// The value.
+        object: String,
+    },
+}
+
+impl SysError {
+    /// Returns the kernel's error number, if it was the kernel that refused.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            SysError::Call { source, .. } => source.raw_os_error(),
+            SysError::Value { .. } => None,
+        }
+    }
+
+    /// Returns the error for a value that the kernel cannot take.
+    pub(crate) fn value(action: &'static str, object: impl fmt::Display) -> SysError {
+        SysError::Value { action, object: object.to_string() }
+    }
+
+    /// Returns the error for the call that has just set `errno`.
+    pub(crate) fn last(action: &'static str, object: impl fmt::Display) -> SysError {
+        SysError::Call { action, object: object.to_string(), source: io::Error::last_os_error() }
+    }
+}
+
+/// Adds to a failed call what it was about.
+pub(crate) trait During<T> {
+    /// Turns the error into a [`SysError::Call`]; `action` is a gerund.
+    fn during(self, action: &'static str, object: impl fmt::Display) -> Result<T, SysError>;
+}
+
+impl<T, E: Into<io::Error>> During<T> for Result<T, E> {
+    fn during(self, action: &'static str, object: impl fmt::Display) -> Result<T, SysError> {
+        self.map_err(|e| SysError::Call { action, object: object.to_string(), source: e.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_one_readable_line() {
+        let denied: Result<(), _> = Err(io::Error::from_raw_os_error(libc::EPERM));
+        let error = denied.during("mounting", "/state").unwrap_err();
+        assert_eq!(error.to_string(), "mounting /state: Operation not permitted (os error 1)");
+        assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+    }
+}

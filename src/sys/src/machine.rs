@@ -1,0 +1,78 @@
+//! The machine as a whole: its clock since the kernel started, its name, and the ways to leave it.
+
+use std::path::Path;
+
+use rustix::system::RebootCommand;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::error::{During, SysError};
+
+/// How the kernel leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The machine starts again.
+    Restart,
+    /// The machine is switched off.
+    PowerOff,
+}
+
+/// Returns the milliseconds since the kernel started, time asleep included.
+#[must_use]
+pub fn boot_ms() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let secs = u64::try_from(now.tv_sec).unwrap_or(0);
+    secs * 1000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+/// Sets the host name.
+///
+/// # Errors
+/// [`SysError`] naming it.
+pub fn set_hostname(name: &str) -> Result<(), SysError> {
+    rustix::system::sethostname(name.as_bytes()).during("setting the host name to", name)
+}
+
+/// Makes Ctrl-Alt-Del a signal to PID 1 (SIGINT) instead of an immediate reset.
+///
+/// # Errors
+/// [`SysError`] when not PID 1 of the machine.
+pub fn catch_ctrl_alt_del() -> Result<(), SysError> {
+    rustix::system::reboot(RebootCommand::CadOff).during("catching", "Ctrl-Alt-Del")
+}
+
+/// Leaves at once: nothing is stopped, synced or unmounted by this. Returns only on failure.
+///
+/// # Errors
+/// [`SysError`] when the kernel refuses.
+pub fn leave(how: Leave) -> Result<(), SysError> {
+    let command = match how {
+        Leave::Restart => RebootCommand::Restart,
+        Leave::PowerOff => RebootCommand::PowerOff,
+    };
+    rustix::system::reboot(command).during("leaving the machine by", format_args!("{how:?}"))
+}
+
+/// Writes everything that is only in memory to the disks, and waits for it.
+pub fn sync_all() {
+    rustix::fs::sync();
+}
+
+/// Makes a character device node with mode 0600.
+///
+/// # Errors
+/// [`SysError`] naming `path`.
+pub fn make_device_node(path: &Path, major: u32, minor: u32) -> Result<(), SysError> {
+    let (kind, mode) = (rustix::fs::FileType::CharacterDevice, rustix::fs::Mode::from_raw_mode(0o600));
+    let device = rustix::fs::makedev(major, minor);
+    rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, device)
+        .during("making device node", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn clock_runs_forward() {
+        let first = super::boot_ms();
+        assert!(first > 0 && super::boot_ms() >= first);
+    }
+}

@@ -1,0 +1,86 @@
+//! Mounts, and the change of root.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use rustix::mount as sys;
+
+use crate::error::{During, SysError};
+
+pub use rustix::mount::MountFlags;
+
+/// Mounts `source` of type `fstype` at `target`; `data` are the file system's own options.
+///
+/// # Errors
+/// [`SysError`] naming `target`.
+pub fn mount(
+    (fstype, source): (&str, &str),
+    target: &Path,
+    flags: MountFlags,
+    data: &str,
+) -> Result<(), SysError> {
+    let data = CString::new(data).map_err(|_| SysError::value("mounting with options", data))?;
+    sys::mount(source, target, fstype, flags, data.as_c_str()).during("mounting", target.display())
+}
+
+/// Shows the tree at `from` at `to` as well.
+///
+/// # Errors
+/// [`SysError`] naming `to`.
+pub fn bind(from: &Path, to: &Path) -> Result<(), SysError> {
+    sys::mount_bind(from, to).during("binding", to.display())
+}
+
+/// Moves the mount at `from` to `to`.
+///
+/// # Errors
+/// [`SysError`] naming `from`; the usual cause is that the mount above `from` is shared.
+pub fn move_mount(from: &Path, to: &Path) -> Result<(), SysError> {
+    sys::mount_move(from, to).during("moving mount", from.display())
+}
+
+/// Makes the mount at `target` and all below it shared: mounts made later show up in copies.
+///
+/// # Errors
+/// [`SysError`] naming `target`.
+pub fn share(target: &Path) -> Result<(), SysError> {
+    let flags = sys::MountPropagationFlags::SHARED | sys::MountPropagationFlags::REC;
+    sys::mount_change(target, flags).during("sharing mount", target.display())
+}
+
+/// Makes the file system mounted at `target` read-only.
+///
+/// # Errors
+/// [`SysError`] naming `target`, as when a file is open for writing.
+pub fn remount_read_only(target: &Path) -> Result<(), SysError> {
+    sys::mount_remount(target, MountFlags::RDONLY, "").during("remounting read-only", target.display())
+}
+
+/// Unmounts what is mounted at `target`.
+///
+/// # Errors
+/// [`SysError`] naming `target`, as when it is in use.
+pub fn unmount(target: &Path) -> Result<(), SysError> {
+    sys::unmount(target, sys::UnmountFlags::NOFOLLOW).during("unmounting", target.display())
+}
+
+/// Takes the mount out of the tree at once; it ends when its last user does.
+///
+/// # Errors
+/// [`SysError`] naming `target`.
+pub fn unmount_lazily(target: &Path) -> Result<(), SysError> {
+    let flags = sys::UnmountFlags::NOFOLLOW | sys::UnmountFlags::DETACH;
+    sys::unmount(target, flags).during("unmounting lazily", target.display())
+}
+
+/// Makes the mount at `new_root` the root of everything and of this process: the initrd is covered.
+///
+/// # Errors
+/// [`SysError`] naming `new_root`; the process may then stand in the new root or the old one.
+pub fn change_root(new_root: &Path) -> Result<(), SysError> {
+    let name = &new_root.display();
+    rustix::process::chdir(new_root).during("entering", name)?;
+    sys::mount_move(".", "/").during("moving to /", name)?;
+    rustix::process::chroot(".").during("changing root to", name)?;
+    rustix::process::chdir("/").during("entering", "/")
+}

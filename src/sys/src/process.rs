@@ -1,0 +1,139 @@
+//! Processes other than our own: signals to them, and how they ended.
+//!
+//! By number, not by pidfd: a number is free again only when its parent has reaped it, and for all
+//! children that parent is the caller, which forgets the number in the same step.
+
+use std::fmt;
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::error::{During, SysError};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Sends a signal by its number.
+///
+/// # Errors
+/// [`SysError`] naming the process, as when it does not exist.
+pub fn kill(pid: u32, signal: i32) -> Result<(), SysError> {
+    let bad = || SysError::value("signalling process", pid);
+    let to = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(bad)?;
+    // A number below 1 would address more than one process; `Pid` has none.
+    match Signal::from_named_raw(signal) {
+        Some(signal) => rustix::process::kill_process(to, signal).during("signalling process", pid),
+        None => kill_raw(to, signal).during("signalling process", pid),
+    }
+}
+
+/// Sends a signal that has no name: a real-time one.
+fn kill_raw(to: Pid, signal: i32) -> std::io::Result<()> {
+    // SAFETY: plain numbers.
+    let rc = unsafe { libc::kill(to.as_raw_pid(), signal) };
+    if rc < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Kills every process of the machine but the caller, which must be PID 1.
+///
+/// # Errors
+/// [`SysError`] when not PID 1, with nobody killed; no process left is no error.
+pub fn kill_everything() -> Result<(), SysError> {
+    if rustix::process::getpid() != Pid::INIT {
+        return Err(SysError::value("killing everything as process", rustix::process::getpid()));
+    }
+    // SAFETY: plain numbers; -1 is every process but PID 1 when PID 1 says it.
+    let rc = unsafe { libc::kill(-1, libc::SIGKILL) };
+    let error = std::io::Error::last_os_error();
+    if rc < 0 && error.raw_os_error() != Some(libc::ESRCH) {
+        return Err(error).during("killing", "everything");
+    }
+    Ok(())
+}
+
+/// Takes one child that has ended, whichever it is; `None` when none has.
+#[must_use]
+pub fn reap() -> Option<(u32, Exit)> {
+    loop {
+        let (pid, status) = match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(ended) => ended?,
+            Err(rustix::io::Errno::INTR) => continue,
+            // No children at all.
+            Err(_) => return None,
+        };
+        let exit = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            // Stops and continuations are not asked for.
+            (None, None) => continue,
+        };
+        return Some((u32::try_from(pid.as_raw_nonzero().get()).ok()?, exit));
+    }
+}
+
+/// Runs `work` in a copy of this process and waits for it; returns how the copy ended: exit code 0 when
+/// `work` returned true, 1 when false. Whatever it does to its memory, or a panic of it, stays there.
+///
+/// # Errors
+/// [`SysError`] when there can be no copy.
+pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
+    // SAFETY: the caller is single-threaded by contract of this crate's users, so the child's copy of
+    // every lock is free; the child leaves by `_exit`, running nothing of the parent's.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        ..0 => Err(SysError::last("forking", "a child")),
+        0 => {
+            let code = i32::from(!work());
+            // SAFETY: ends this process only.
+            unsafe { libc::_exit(code) }
+        }
+        1.. => loop {
+            let child = Pid::from_raw(pid);
+            match rustix::process::waitpid(child, WaitOptions::empty()) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(e).during("waiting for child", pid),
+                Ok(ended) => {
+                    let status = ended.map(|(_, s)| s);
+                    let code = status.and_then(rustix::process::WaitStatus::exit_status).map(Exit::Code);
+                    let signal = status.and_then(rustix::process::WaitStatus::terminating_signal);
+                    return Ok(code.or(signal.map(Exit::Signal)).unwrap_or(Exit::Code(1)));
+                }
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn child_answers_by_exit_code() {
+        assert_eq!(run_in_child(|| true).unwrap(), Exit::Code(0));
+        assert_eq!(run_in_child(|| false).unwrap(), Exit::Code(1));
+    }
+
+    #[test]
+    fn number_zero_is_no_process() {
+        assert!(matches!(kill(0, 15), Err(SysError::Value { .. })));
+    }
+
+    #[test]
+    fn only_pid_1_may_kill_everything() {
+        assert!(matches!(kill_everything(), Err(SysError::Value { .. })));
+    }
+}
