@@ -1,1 +1,19 @@
-//! Not yet filled.
+//! A node's network and clock: links, addresses, routes, DHCPv4, name files, SNTP.
+//!
+//! IPv4 only for now, as the config is. [`plan`] decides, [`Network`] does it and keeps it so; neither
+//! needs an async runtime. Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
+#![forbid(unsafe_code)]
+
+pub mod clock;
+mod dhcp;
+mod error;
+mod files;
+mod netlink;
+mod network;
+mod plan;
+pub mod sntp;
+
+pub use error::NetError;
+pub use netlink::Link;
+pub use network::{Network, NetworkState};
+pub use plan::{LinkPlan, Plan, plan};

@@ -1,0 +1,292 @@
+//! Messages of rtnetlink: building requests, reading answers. Pure.
+
+use std::net::Ipv4Addr;
+
+use config::Cidr;
+
+/// `nlmsg_type` values.
+pub(crate) mod kind {
+    pub const ERROR: u16 = 2;
+    pub const DONE: u16 = 3;
+    pub const NEW_LINK: u16 = 16;
+    pub const GET_LINK: u16 = 18;
+    pub const NEW_ADDRESS: u16 = 20;
+    pub const DELETE_ADDRESS: u16 = 21;
+    pub const GET_ADDRESS: u16 = 22;
+    pub const NEW_ROUTE: u16 = 24;
+}
+
+/// `nlmsg_flags` values.
+pub(crate) mod flag {
+    pub const REQUEST: u16 = 1;
+    pub const ACK: u16 = 4;
+    pub const REPLACE: u16 = 0x100;
+    pub const DUMP: u16 = 0x300;
+    pub const CREATE: u16 = 0x400;
+}
+
+const AF_INET: u8 = 2;
+const IFF_UP: u32 = 1;
+const IFF_LOWER_UP: u32 = 1 << 16;
+/// Length of `nlmsghdr`.
+pub(crate) const HEADER_BYTES: usize = 16;
+/// Length of `ifinfomsg`.
+const LINK_BYTES: usize = 16;
+/// Length of `ifaddrmsg`.
+const ADDRESS_BYTES: usize = 8;
+
+/// A network link as the kernel describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Number of the link.
+    pub index: u32,
+    /// Name, such as `eth0`.
+    pub name: String,
+    /// Hardware address; empty where there is none.
+    pub hardware_address: Vec<u8>,
+    /// `ARPHRD_*`: 1 is Ethernet.
+    pub hardware_type: u16,
+    /// It is switched on.
+    pub up: bool,
+    /// It has a carrier.
+    pub carrier: bool,
+    /// A device of the machine stands behind it, not only the kernel.
+    pub physical: bool,
+}
+
+/// A request under construction.
+pub(crate) struct Request {
+    kind: u16,
+    flags: u16,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn new(kind: u16, flags: u16) -> Request {
+        Request { kind, flags: flags | flag::REQUEST, body: Vec::new() }
+    }
+
+    /// Adds an attribute, padded to four bytes.
+    fn attribute(mut self, kind: u16, value: &[u8]) -> Request {
+        let length = u16::try_from(value.len() + 4).expect("attributes of requests are short");
+        self.body.extend_from_slice(&length.to_ne_bytes());
+        self.body.extend_from_slice(&kind.to_ne_bytes());
+        self.body.extend_from_slice(value);
+        self.body.resize(self.body.len().next_multiple_of(4), 0);
+        self
+    }
+
+    fn fixed(mut self, parts: &[&[u8]]) -> Request {
+        parts.iter().for_each(|p| self.body.extend_from_slice(p));
+        self
+    }
+
+    /// The whole message with its header.
+    pub(crate) fn encode(&self, sequence: u32) -> Vec<u8> {
+        let length = u32::try_from(HEADER_BYTES + self.body.len()).expect("requests are short");
+        let mut message = Vec::with_capacity(HEADER_BYTES + self.body.len());
+        message.extend_from_slice(&length.to_ne_bytes());
+        message.extend_from_slice(&self.kind.to_ne_bytes());
+        message.extend_from_slice(&self.flags.to_ne_bytes());
+        message.extend_from_slice(&sequence.to_ne_bytes());
+        message.extend_from_slice(&0u32.to_ne_bytes());
+        message.extend_from_slice(&self.body);
+        message
+    }
+}
+
+/// Asks for all links.
+pub(crate) fn get_links() -> Request {
+    Request::new(kind::GET_LINK, flag::DUMP).fixed(&[&[0; LINK_BYTES]])
+}
+
+/// Switches a link on, and sets its largest packet where one is given.
+pub(crate) fn set_link_up(index: u32, mtu: Option<u16>) -> Request {
+    let up = IFF_UP.to_ne_bytes();
+    let request = Request::new(kind::NEW_LINK, flag::ACK).fixed(&[&[0; 4], &index.to_ne_bytes(), &up, &up]);
+    match mtu {
+        Some(mtu) => request.attribute(4, &u32::from(mtu).to_ne_bytes()),
+        None => request,
+    }
+}
+
+/// Asks for all IPv4 addresses.
+pub(crate) fn get_addresses() -> Request {
+    Request::new(kind::GET_ADDRESS, flag::DUMP).fixed(&[&[AF_INET], &[0; ADDRESS_BYTES - 1]])
+}
+
+/// Gives a link an address.
+pub(crate) fn add_address(index: u32, address: Cidr) -> Request {
+    let request =
+        address_request(kind::NEW_ADDRESS, flag::ACK | flag::CREATE | flag::REPLACE, index, address);
+    // A range of one or two addresses has no broadcast address.
+    let last = (address.prefix() < 31).then(|| broadcast(address));
+    match last {
+        Some(last) => request.attribute(4, &last.octets()),
+        None => request,
+    }
+}
+
+/// Takes an address from a link.
+pub(crate) fn delete_address(index: u32, address: Cidr) -> Request {
+    address_request(kind::DELETE_ADDRESS, flag::ACK, index, address)
+}
+
+fn address_request(kind: u16, flags: u16, index: u32, address: Cidr) -> Request {
+    let octets = address.address().octets();
+    Request::new(kind, flags)
+        .fixed(&[&[AF_INET, address.prefix(), 0, 0], &index.to_ne_bytes()])
+        .attribute(2, &octets)
+        .attribute(1, &octets)
+}
+
+/// The last address of the range.
+fn broadcast(address: Cidr) -> Ipv4Addr {
+    let host_bits = u32::MAX.checked_shr(u32::from(address.prefix())).unwrap_or(0);
+    Ipv4Addr::from(u32::from(address.network()) | host_bits)
+}
+
+/// A route to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RouteRequest {
+    /// Number of the link.
+    pub index: u32,
+    /// Destination, host part zero.
+    pub to: Cidr,
+    /// Gateway; none: directly on the link.
+    pub via: Option<Ipv4Addr>,
+    /// Lower is preferred.
+    pub metric: u32,
+}
+
+/// Makes a route, or changes the one of that destination and metric.
+pub(crate) fn add_route(route: &RouteRequest) -> Request {
+    const TABLE_MAIN: u8 = 254;
+    const PROTOCOL_BOOT: u8 = 3;
+    const SCOPE_UNIVERSE: u8 = 0;
+    const SCOPE_LINK: u8 = 253;
+    const TYPE_UNICAST: u8 = 1;
+    let scope = if route.via.is_some() { SCOPE_UNIVERSE } else { SCOPE_LINK };
+    let head = [AF_INET, route.to.prefix(), 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, TYPE_UNICAST];
+    let request = Request::new(kind::NEW_ROUTE, flag::ACK | flag::CREATE | flag::REPLACE)
+        .fixed(&[&head, &[0; 4]])
+        .attribute(1, &route.to.network().octets())
+        .attribute(4, &route.index.to_ne_bytes())
+        .attribute(6, &route.metric.to_ne_bytes());
+    match route.via {
+        Some(via) => request.attribute(5, &via.octets()),
+        None => request,
+    }
+}
+
+/// One message out of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer<'a> {
+    pub kind: u16,
+    pub sequence: u32,
+    pub body: &'a [u8],
+}
+
+/// Splits a datagram into messages; what is cut off at its end is dropped.
+pub(crate) fn split(mut datagram: &[u8]) -> Vec<Answer<'_>> {
+    let mut answers = Vec::new();
+    while let Some(length) = u32_at(datagram, 0).and_then(|l| usize::try_from(l).ok()) {
+        let (Some(kind), Some(sequence)) = (u16_at(datagram, 4), u32_at(datagram, 8)) else { break };
+        let Some(body) = datagram.get(HEADER_BYTES..length) else { break };
+        answers.push(Answer { kind, sequence, body });
+        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    answers
+}
+
+/// Reads the code of an error message: 0 is success, else the negative error number.
+pub(crate) fn error_code(body: &[u8]) -> Option<i32> {
+    u32_at(body, 0).map(u32::cast_signed)
+}
+
+/// Reads a link; `physical` is left false, since rtnetlink does not tell.
+pub(crate) fn parse_link(body: &[u8]) -> Option<Link> {
+    let flags = u32_at(body, 8)?;
+    let mut link = Link {
+        index: u32_at(body, 4)?,
+        name: String::new(),
+        hardware_address: Vec::new(),
+        hardware_type: u16_at(body, 2)?,
+        up: flags & IFF_UP != 0,
+        carrier: flags & IFF_LOWER_UP != 0,
+        physical: false,
+    };
+    for (kind, value) in attributes(body.get(LINK_BYTES..)?) {
+        match kind {
+            1 => link.hardware_address = value.to_vec(),
+            3 => link.name = String::from_utf8_lossy(value.strip_suffix(b"\0").unwrap_or(value)).into_owned(),
+            _ => {}
+        }
+    }
+    (!link.name.is_empty()).then_some(link)
+}
+
+/// Reads an IPv4 address and the number of its link.
+pub(crate) fn parse_address(body: &[u8]) -> Option<(u32, Cidr)> {
+    let (family, prefix) = (*body.first()?, *body.get(1)?);
+    let index = u32_at(body, 4)?;
+    // The local address; on a point-to-point link attribute 1 is the peer's.
+    let local = attributes(body.get(ADDRESS_BYTES..)?).find(|(kind, _)| *kind == 2)?;
+    let octets: [u8; 4] = local.1.try_into().ok()?;
+    let address = Cidr::new(Ipv4Addr::from(octets), prefix)?;
+    (family == AF_INET).then_some((index, address))
+}
+
+/// Walks through attributes; stops at the first one that is cut off.
+fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(bytes, 0)?);
+        let kind = u16_at(bytes, 2)?;
+        let value = bytes.get(4..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind & 0x3fff, value))
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_builds() {
+        let address: Cidr = "10.0.2.15/24".parse().unwrap();
+        let message = add_address(7, address).encode(3);
+        let answers = split(&message);
+        assert_eq!((answers.len(), answers[0].kind, answers[0].sequence), (1, kind::NEW_ADDRESS, 3));
+        assert_eq!(parse_address(answers[0].body), Some((7, address)));
+    }
+
+    #[test]
+    fn broadcast_is_the_last_address() {
+        assert_eq!(broadcast("10.0.2.15/24".parse().unwrap()), Ipv4Addr::new(10, 0, 2, 255));
+        assert_eq!(broadcast("10.0.2.15/32".parse().unwrap()), Ipv4Addr::new(10, 0, 2, 15));
+    }
+
+    #[test]
+    fn hostile_datagrams_end_the_walk() {
+        let message = add_address(7, "10.0.0.1/8".parse().unwrap()).encode(1);
+        for end in 0..message.len() {
+            assert!(split(&message[..end]).is_empty(), "cut at {end}");
+        }
+        let mut short = message.clone();
+        short[..4].copy_from_slice(&3u32.to_ne_bytes());
+        assert!(split(&short).is_empty());
+        for end in 0..48 {
+            parse_link(&vec![0xff; end]);
+            parse_address(&vec![1; end]);
+        }
+    }
+}

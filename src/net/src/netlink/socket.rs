@@ -1,0 +1,185 @@
+//! The netlink socket: one request, its answers; and news about links.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use config::Cidr;
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
+};
+
+use super::message::{self, Answer, Link, Request, RouteRequest, kind};
+use crate::error::{During, NetError};
+
+/// The kernel's datagrams are at most this long.
+const DATAGRAM_BYTES: usize = 32 << 10;
+/// `RTMGRP_LINK`.
+const GROUP_LINK: u32 = 1;
+/// Ethernet, as `ARPHRD_ETHER`.
+pub(crate) const ETHERNET: u16 = 1;
+
+/// A socket for requests.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    fd: OwnedFd,
+    sequence: u32,
+}
+
+impl Socket {
+    /// Opens one.
+    pub(crate) fn open() -> Result<Socket, NetError> {
+        Ok(Socket { fd: open(0, SocketFlags::CLOEXEC)?, sequence: 0 })
+    }
+
+    /// Lists all links.
+    pub(crate) fn links(&mut self) -> Result<Vec<Link>, NetError> {
+        let mut links = Vec::new();
+        self.ask(&message::get_links(), "listing links", &mut |answer| {
+            if answer.kind == kind::NEW_LINK {
+                links.extend(message::parse_link(answer.body));
+            }
+        })?;
+        for link in &mut links {
+            let device = Path::new("/sys/class/net").join(&link.name).join("device");
+            link.physical = link.hardware_type == ETHERNET && device.exists();
+        }
+        Ok(links)
+    }
+
+    /// Lists all IPv4 addresses with the number of their link.
+    pub(crate) fn addresses(&mut self) -> Result<Vec<(u32, Cidr)>, NetError> {
+        let mut addresses = Vec::new();
+        self.ask(&message::get_addresses(), "listing addresses", &mut |answer| {
+            if answer.kind == kind::NEW_ADDRESS {
+                addresses.extend(message::parse_address(answer.body));
+            }
+        })?;
+        Ok(addresses)
+    }
+
+    /// Switches a link on.
+    pub(crate) fn set_link_up(&mut self, index: u32, mtu: Option<u16>) -> Result<(), NetError> {
+        self.ask(&message::set_link_up(index, mtu), "switching on a link", &mut |_| {})
+    }
+
+    /// Gives a link exactly these addresses: adds what is missing, then takes away what is too much.
+    pub(crate) fn set_addresses(&mut self, index: u32, wanted: &[Cidr]) -> Result<(), NetError> {
+        let there: Vec<Cidr> =
+            self.addresses()?.into_iter().filter(|(i, _)| *i == index).map(|(_, a)| a).collect();
+        for address in wanted.iter().filter(|a| !there.contains(a)) {
+            self.ask(&message::add_address(index, *address), "adding an address", &mut |_| {})?;
+        }
+        for address in there.iter().filter(|a| !wanted.contains(a)) {
+            self.ask(&message::delete_address(index, *address), "removing an address", &mut |_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Makes or changes a route.
+    pub(crate) fn set_route(&mut self, route: &RouteRequest) -> Result<(), NetError> {
+        self.ask(&message::add_route(route), "adding a route", &mut |_| {})
+    }
+
+    /// Sends a request and hands each answer to `each` until the kernel is done.
+    fn ask(
+        &mut self,
+        request: &Request,
+        action: &'static str,
+        each: &mut dyn FnMut(&Answer<'_>),
+    ) -> Result<(), NetError> {
+        self.sequence += 1;
+        let kernel = SocketAddrNetlink::new(0, 0);
+        sendto(&self.fd, &request.encode(self.sequence), SendFlags::empty(), &kernel)
+            .during(action, "(asking)")?;
+        let mut buffer = vec![0; DATAGRAM_BYTES];
+        loop {
+            let datagram = receive(self.fd.as_fd(), &mut buffer).during(action, "(answer)")?;
+            for answer in message::split(datagram).iter().filter(|a| a.sequence == self.sequence) {
+                match answer.kind {
+                    kind::DONE => return Ok(()),
+                    kind::ERROR => return outcome(answer.body).during(action, "(refused)"),
+                    _ => each(answer),
+                }
+            }
+        }
+    }
+}
+
+/// Turns the body of an error message into a result: the code 0 is success.
+fn outcome(body: &[u8]) -> io::Result<()> {
+    match message::error_code(body) {
+        Some(0) => Ok(()),
+        Some(code) => Err(io::Error::from_raw_os_error(-code)),
+        None => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// A socket that hears when links come, go or change.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    fd: OwnedFd,
+}
+
+impl Monitor {
+    /// Opens one; news from now on are kept until read.
+    pub(crate) fn open() -> Result<Monitor, NetError> {
+        Ok(Monitor { fd: open(GROUP_LINK, SocketFlags::CLOEXEC)? })
+    }
+
+    /// Blocks until there is news; what it is must be asked for.
+    pub(crate) fn wait(&self) -> Result<(), NetError> {
+        let mut buffer = [0; 4096];
+        match receive(self.fd.as_fd(), &mut buffer) {
+            Ok(_) => Ok(()),
+            // So much news that some were dropped is news too.
+            Err(Errno::NOBUFS) => Ok(()),
+            Err(e) => Err(e).during("listening for", "links"),
+        }
+    }
+}
+
+/// Opens a socket in the multicast groups of the mask `groups`.
+fn open(groups: u32, flags: SocketFlags) -> Result<OwnedFd, NetError> {
+    // Protocol 0 is NETLINK_ROUTE.
+    let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)
+        .during("opening", "a netlink socket")?;
+    bind(&fd, &SocketAddrNetlink::new(0, groups)).during("binding", "a netlink socket")?;
+    Ok(fd)
+}
+
+/// Receives one datagram, whatever signals come.
+fn receive<'a>(fd: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+    let length = loop {
+        match recv(fd, &mut *buffer, RecvFlags::empty()) {
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e),
+            Ok((length, _)) => break length,
+        }
+    };
+    Ok(&buffer[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_loopback_on_any_machine() {
+        let mut socket = Socket::open().unwrap();
+        let links = socket.links().unwrap();
+        let lo = links.iter().find(|l| l.name == "lo").unwrap();
+        assert!(!lo.physical);
+        // Addresses are a dump too; a fresh namespace has none.
+        socket.addresses().unwrap();
+    }
+
+    #[test]
+    fn reports_what_the_kernel_refuses() {
+        let mut socket = Socket::open().unwrap();
+        let error = socket.set_link_up(0x7fff_fff0, None).unwrap_err().to_string();
+        assert!(error.starts_with("switching on a link (refused): "), "{error}");
+    }
+}
