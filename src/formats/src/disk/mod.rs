@@ -1,0 +1,102 @@
+//! Disks as the writers and readers of this crate see them: bytes at positions, with holes.
+//!
+//! Files belong to the callers: they implement [`ReadAt`] with what their system offers for holes.
+
+mod memory;
+mod view;
+
+use std::io;
+use std::ops::Range;
+
+pub use memory::Memory;
+pub use view::{Cursor, Window};
+
+/// A disk, image or file that can be read at any position, by many threads at once.
+pub trait ReadAt: Sync {
+    /// Returns the length in bytes.
+    fn len(&self) -> u64;
+
+    /// Fills `buf` from `offset` on.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the range leaves the disk; otherwise what the place answers.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Returns the first range at or after `from` that may hold something other than zeros, or `None`
+    /// if all the rest is zeros. Where holes are not known everything is data.
+    ///
+    /// # Errors
+    /// What the place answers.
+    fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        Ok((from < self.len()).then(|| from..self.len()))
+    }
+
+    /// Returns whether there are no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where a writer puts bytes that do not come in order.
+pub trait WriteAt {
+    /// Writes `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// What the place answers.
+    fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes `length` bytes at `offset` read as zeros.
+    ///
+    /// # Errors
+    /// What the place answers.
+    fn zero_at(&mut self, offset: u64, length: u64) -> io::Result<()>;
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn len(&self) -> u64 {
+        (**self).len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_exact_at(buf, offset)
+    }
+
+    fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        (**self).next_data(from)
+    }
+}
+
+impl ReadAt for [u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let range = usize::try_from(offset).ok().and_then(|at| Some(at..at.checked_add(buf.len())?));
+        let bytes = range.and_then(|r| self.get(r)).ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn len(&self) -> u64 {
+        Vec::len(self) as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        self.as_slice().read_exact_at(buf, offset)
+    }
+}
+
+/// Reads `length` bytes at `offset` into a new vector; refuses before allocating if they are not there.
+///
+/// # Errors
+/// `UnexpectedEof` if the range leaves the disk; otherwise what the place answers.
+pub fn read_vec(disk: &(impl ReadAt + ?Sized), offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let there = offset.checked_add(length).is_some_and(|end| end <= disk.len());
+    let length = usize::try_from(length).ok().filter(|_| there).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut bytes = vec![0; length];
+    disk.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}

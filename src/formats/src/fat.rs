@@ -1,0 +1,123 @@
+//! FAT32: the EFI system partition.
+//!
+//! Written with the `hadris-fat` crate over a sparse disk in memory, so a partition of any length takes
+//! only what its files take. No clock: all times are 1980-01-01, the first that FAT can tell.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+
+use hadris_fat::{FatKind, FatOptions, VolumeLabel};
+use hadris_fs::{Content, Node, PathError, Tree};
+use hadris_io::{Error, ErrorKind, ErrorType};
+use hadris_storage::sync::BlockDevice;
+use hadris_storage::{BlockIndex, BlockSize};
+
+use crate::disk::{Memory, ReadAt, WriteAt};
+
+/// Size of a sector.
+const SECTOR_BYTES: u32 = 512;
+/// [`SECTOR_BYTES`] for positions.
+const SECTOR: u64 = SECTOR_BYTES as u64;
+
+/// What the file system is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Length of the partition: at least 34 MiB, a whole number of sectors of 512 bytes.
+    pub bytes: u64,
+    /// Where the partition starts on its disk, in bytes.
+    pub offset: u64,
+    /// Serial number of the volume.
+    pub serial: u32,
+    /// Label, 1 to 11 characters.
+    pub label: String,
+}
+
+/// Why a file system can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FatError {
+    /// The label does not fit.
+    #[error("label {0:?}: expected 1 to 11 ASCII characters that FAT allows")]
+    Label(String),
+    /// A file can't be put in, or the partition is too small for all.
+    #[error("writing FAT32 of {bytes} bytes: {reason}")]
+    Write {
+        /// Length of the partition.
+        bytes: u64,
+        /// What the library answers, with the path if it is about one.
+        reason: String,
+    },
+}
+
+/// Writes a FAT32 with these files; directories on the way are made.
+///
+/// Paths are relative and `/`-separated, as in `EFI/BOOT/BOOTX64.EFI`. The result is sparse: copy its
+/// [`ReadAt::next_data`] ranges.
+///
+/// # Errors
+/// [`FatError`] if the label or a path does not fit, or the partition is too small.
+pub fn write(files: BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Memory, FatError> {
+    let told = |e: &PathError| FatError::Write { bytes: options.bytes, reason: e.to_string() };
+    let label = VolumeLabel::new(&options.label).map_err(|_| FatError::Label(options.label.clone()))?;
+    let tree = tree(files).map_err(|e| told(&e))?;
+    let mut disk = Device { disk: Memory::new(options.bytes), offset: options.offset };
+    let wanted = FatOptions::new().with_kind(FatKind::Fat32).with_label(label).with_serial(options.serial);
+    hadris_fat::sync::write(&mut disk, &tree, &wanted).map_err(|e| told(&e))?;
+    Ok(disk.disk)
+}
+
+/// Builds the library's tree, directories first.
+fn tree(files: BTreeMap<String, Vec<u8>>) -> Result<Tree, PathError> {
+    let mut tree = Tree::new();
+    for (path, bytes) in files {
+        for (slash, _) in path.match_indices('/') {
+            let directory = format!("/{}", &path[..slash]);
+            if tree.get(&directory).is_none() {
+                tree.insert(&directory, Node::dir())?;
+            }
+        }
+        tree.insert(format!("/{path}"), Node::file(Content::bytes(bytes)))?;
+    }
+    Ok(tree)
+}
+
+/// The sparse disk in the terms of the library.
+struct Device {
+    disk: Memory,
+    offset: u64,
+}
+
+impl ErrorType for Device {
+    type Error = Infallible;
+}
+
+impl BlockDevice for Device {
+    fn block_size(&self) -> BlockSize {
+        BlockSize::new(SECTOR_BYTES).expect("512 is a block size")
+    }
+
+    fn block_count(&self) -> u64 {
+        self.disk.len() / SECTOR
+    }
+
+    fn disk_offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    fn read_blocks(&mut self, first: BlockIndex, buf: &mut [u8]) -> Result<(), Error<Infallible>> {
+        self.disk.read_exact_at(buf, first.get() * SECTOR).map_err(lost)
+    }
+
+    fn write_blocks(&mut self, first: BlockIndex, buf: &[u8]) -> Result<(), Error<Infallible>> {
+        self.disk.write_all_at(buf, first.get() * SECTOR).map_err(lost)
+    }
+}
+
+/// Tells the library that a range is not on the disk, the only way in which memory fails.
+fn lost(_: io::Error) -> Error<Infallible> {
+    Error::new(ErrorKind::InvalidInput, "the range leaves the disk")
+}

@@ -1,0 +1,130 @@
+//! Shows the disk in a qcow2 file, as a [`ReadAt`] with its holes.
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use flate2::{Decompress, FlushDecompress};
+
+use super::Qcow2Error;
+use super::format::{
+    CLUSTER, CLUSTER_BYTES, COMPRESSED, Header, L2_ENTRIES, OFFSET_MASK, ZERO, compressed_range,
+};
+use crate::disk::{ReadAt, read_vec};
+
+/// Window that readers of qcow2 have.
+const WINDOW_BITS: u8 = 12;
+
+/// The disk in a qcow2 file.
+///
+/// Memory: the L1 table (at most 1 MiB) and the cluster read last.
+#[derive(Debug)]
+pub struct Reader<D> {
+    file: D,
+    disk_bytes: u64,
+    /// Where the L2 tables stand; 0 where there is none.
+    l1: Vec<u64>,
+    /// The compressed cluster read last: entry and bytes.
+    last: Mutex<(u64, Vec<u8>)>,
+}
+
+impl<D: ReadAt> Reader<D> {
+    /// Opens a qcow2 file.
+    ///
+    /// # Errors
+    /// [`Qcow2Error::Unsupported`] if it is none, or uses what this reader lacks; the file's error.
+    pub fn open(file: D) -> Result<Reader<D>, Qcow2Error> {
+        let header = Header::parse(&read_vec(&file, 0, file.len().min(112))?)?;
+        let tables = header.disk_bytes.div_ceil(CLUSTER * L2_ENTRIES);
+        let bytes = read_vec(&file, header.l1_at, tables * 8)?;
+        let l1 = bytes.chunks_exact(8).map(|e| entry(e) & OFFSET_MASK).collect();
+        Ok(Reader { file, disk_bytes: header.disk_bytes, l1, last: Mutex::default() })
+    }
+
+    /// Returns the L2 entry of a cluster, 0 if there is none.
+    fn entry(&self, cluster: u64) -> io::Result<u64> {
+        let table = usize::try_from(cluster / L2_ENTRIES).ok().and_then(|i| self.l1.get(i)).copied();
+        match table {
+            None | Some(0) => Ok(0),
+            Some(at) => Ok(entry(&read_vec(&self.file, at.saturating_add(cluster % L2_ENTRIES * 8), 8)?)),
+        }
+    }
+
+    /// Fills `buf` from one cluster.
+    fn read_cluster(&self, cluster: u64, within: usize, buf: &mut [u8]) -> io::Result<()> {
+        let entry = self.entry(cluster)?;
+        if entry & COMPRESSED != 0 {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.0 != entry {
+                *last = (entry, self.inflate(entry)?);
+            }
+            let bytes = last.1.get(within..within + buf.len()).ok_or(io::ErrorKind::InvalidData)?;
+            buf.copy_from_slice(bytes);
+            return Ok(());
+        }
+        match entry & OFFSET_MASK {
+            0 => buf.fill(0),
+            _ if entry & ZERO != 0 => buf.fill(0),
+            at => self.file.read_exact_at(buf, at + within as u64)?,
+        }
+        Ok(())
+    }
+
+    /// Reads a compressed cluster.
+    fn inflate(&self, entry: u64) -> io::Result<Vec<u8>> {
+        let (at, most) = compressed_range(entry);
+        let there = self.file.len().saturating_sub(at).min(most);
+        let input = read_vec(&self.file, at, there)?;
+        let mut output = Vec::with_capacity(CLUSTER_BYTES);
+        let mut inflate = Decompress::new_with_window_bits(false, WINDOW_BITS);
+        inflate.decompress_vec(&input, &mut output, FlushDecompress::Finish).map_err(io::Error::other)?;
+        if output.len() != CLUSTER_BYTES {
+            let text = format!("compressed cluster at byte {at} has {} bytes, expected 65536", output.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(output)
+    }
+}
+
+impl<D: ReadAt> ReadAt for Reader<D> {
+    fn len(&self) -> u64 {
+        self.disk_bytes
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buf.len() as u64).filter(|e| *e <= self.disk_bytes);
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (mut at, mut rest) = (offset, buf);
+        while at < end {
+            let cluster = at / CLUSTER;
+            let upto = end.min((cluster + 1) * CLUSTER);
+            let length = usize::try_from(upto - at).map_err(io::Error::other)?;
+            let within = usize::try_from(at % CLUSTER).map_err(io::Error::other)?;
+            let (part, tail) = rest.split_at_mut(length);
+            self.read_cluster(cluster, within, part)?;
+            (at, rest) = (upto, tail);
+        }
+        Ok(())
+    }
+
+    fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        let clusters = self.disk_bytes.div_ceil(CLUSTER);
+        let mut cluster = from / CLUSTER;
+        while cluster < clusters && self.entry(cluster)? == 0 {
+            let table = usize::try_from(cluster / L2_ENTRIES).map_err(io::Error::other)?;
+            let empty = self.l1.get(table).is_none_or(|at| *at == 0);
+            cluster = if empty { (cluster / L2_ENTRIES + 1) * L2_ENTRIES } else { cluster + 1 };
+        }
+        let start = from.max(cluster * CLUSTER);
+        while cluster < clusters && self.entry(cluster)? != 0 {
+            cluster += 1;
+        }
+        let end = self.disk_bytes.min(cluster * CLUSTER);
+        Ok((start < end).then_some(start..end))
+    }
+}
+
+/// Returns the big-endian entry in these eight bytes.
+fn entry(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |entry, byte| entry << 8 | u64::from(*byte))
+}

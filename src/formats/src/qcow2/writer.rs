@@ -1,0 +1,261 @@
+//! Writes a disk as qcow2: clusters first, then their tables, the header last.
+//!
+//! A batch of clusters is read and compressed in parallel and then put in order, so threads never
+//! change the result. Compressed clusters stand without gaps; those that do not shrink come at the
+//! end of their batch, as they must stand at a multiple of the cluster's length. Until the header is
+//! written the file is no qcow2, so a half-written one is never taken for whole.
+
+use std::io::{self, Seek, SeekFrom, Write};
+
+use flate2::{Compress, Compression, FlushCompress, Status};
+use rayon::prelude::*;
+
+use super::Qcow2Error;
+use super::format::{
+    CLUSTER, CLUSTER_BYTES, COPIED, Header, L2_ENTRIES, MAX_DISK_BYTES, REFCOUNTS_PER_BLOCK, compressed_entry,
+};
+use crate::disk::ReadAt;
+
+/// Clusters compressed at once: 32 MiB of the disk.
+const BATCH_CLUSTERS: usize = 512;
+/// Window that readers of qcow2 have.
+const WINDOW_BITS: u8 = 12;
+
+/// How to write.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Level of zlib, 1 (fast) to 9 (small).
+    pub level: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { level: 6 }
+    }
+}
+
+/// Writes `disk` as a compressed qcow2; returns the length of the file.
+///
+/// Only the ranges that [`ReadAt::next_data`] shows are read, and clusters of zeros take no room.
+/// `out` must be empty.
+///
+/// # Errors
+/// [`Qcow2Error::TooLong`] before anything is written; otherwise the disk's or the output's error.
+pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Result<u64, Qcow2Error> {
+    if disk.len() > MAX_DISK_BYTES {
+        return Err(Qcow2Error::TooLong(disk.len()));
+    }
+    let mut image = Image::new(disk.len(), out)?;
+    let mut clusters = Clusters { disk, next: 0, data_end: 0 };
+    loop {
+        let batch = clusters.take(BATCH_CLUSTERS)?;
+        if batch.is_empty() {
+            break;
+        }
+        let level = Compression::new(options.level.clamp(1, 9));
+        let packed: Result<Vec<Packed>, io::Error> = batch
+            .par_iter()
+            .map_init(|| Packer::new(level), |packer, cluster| packer.pack(disk, *cluster))
+            .collect();
+        image.put_batch(&batch, &packed?)?;
+    }
+    image.finish()
+}
+
+/// Walks the clusters of a disk that may hold data.
+struct Clusters<'a, D> {
+    disk: &'a D,
+    /// First cluster not looked at.
+    next: u64,
+    /// End of the data range that `next` is in, in clusters.
+    data_end: u64,
+}
+
+impl<D: ReadAt> Clusters<'_, D> {
+    /// Returns the next clusters, at most `count`; none at the end of the disk.
+    fn take(&mut self, count: usize) -> io::Result<Vec<u64>> {
+        let mut batch = Vec::with_capacity(count);
+        while batch.len() < count {
+            if self.next >= self.data_end {
+                let Some(range) = self.disk.next_data(self.next * CLUSTER)? else { break };
+                self.next = self.next.max(range.start / CLUSTER);
+                self.data_end = range.end.min(self.disk.len()).div_ceil(CLUSTER);
+                if self.next >= self.data_end {
+                    break;
+                }
+            }
+            batch.push(self.next);
+            self.next += 1;
+        }
+        Ok(batch)
+    }
+}
+
+/// A cluster as it will stand in the file.
+enum Packed {
+    Zeros,
+    Compressed(Vec<u8>),
+    Raw(Vec<u8>),
+}
+
+/// What one thread needs to pack clusters.
+struct Packer {
+    compress: Compress,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Packer {
+    fn new(level: Compression) -> Packer {
+        let compress = Compress::new_with_window_bits(level, false, WINDOW_BITS);
+        Packer { compress, input: vec![0; CLUSTER_BYTES], output: Vec::with_capacity(CLUSTER_BYTES) }
+    }
+
+    /// Reads a cluster, the last one filled up with zeros, and compresses it.
+    fn pack(&mut self, disk: &impl ReadAt, cluster: u64) -> io::Result<Packed> {
+        let at = cluster * CLUSTER;
+        let there = usize::try_from(disk.len() - at).unwrap_or(usize::MAX).min(CLUSTER_BYTES);
+        let (data, rest) = self.input.split_at_mut(there);
+        disk.read_exact_at(data, at)?;
+        rest.fill(0);
+        if is_zero(&self.input) {
+            return Ok(Packed::Zeros);
+        }
+        self.compress.reset();
+        self.output.clear();
+        // The output may not grow: what does not fit is better stored as it is.
+        let status = self.compress.compress_vec(&self.input, &mut self.output, FlushCompress::Finish);
+        Ok(match status.map_err(io::Error::other)? {
+            Status::StreamEnd if self.output.len() < CLUSTER_BYTES => Packed::Compressed(self.output.clone()),
+            _ => Packed::Raw(self.input.clone()),
+        })
+    }
+}
+
+/// Returns whether all bytes are zero.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(64).all(|c| c.iter().fold(0, |all, b| all | b) == 0)
+}
+
+/// The file in the making.
+struct Image<W> {
+    out: W,
+    disk_bytes: u64,
+    /// Where the next byte goes.
+    at: u64,
+    /// L2 tables by index; empty where no cluster has data.
+    l2: Vec<Vec<u64>>,
+    /// References to each cluster of the file.
+    refcounts: Vec<u16>,
+}
+
+impl<W: Write + Seek> Image<W> {
+    fn new(disk_bytes: u64, mut out: W) -> Result<Image<W>, Qcow2Error> {
+        let tables = usize::try_from(disk_bytes.div_ceil(CLUSTER * L2_ENTRIES)).map_err(io::Error::other)?;
+        out.seek(SeekFrom::Start(CLUSTER))?;
+        Ok(Image { out, disk_bytes, at: CLUSTER, l2: vec![Vec::new(); tables], refcounts: vec![1] })
+    }
+
+    /// Writes a batch: what is compressed first, then what is not.
+    fn put_batch(&mut self, clusters: &[u64], packed: &[Packed]) -> Result<(), Qcow2Error> {
+        for (cluster, packed) in clusters.iter().zip(packed) {
+            let Packed::Compressed(bytes) = packed else { continue };
+            self.map(*cluster, compressed_entry(self.at, bytes.len() as u64));
+            self.put(bytes)?;
+        }
+        for (cluster, packed) in clusters.iter().zip(packed) {
+            let Packed::Raw(bytes) = packed else { continue };
+            self.align()?;
+            self.map(*cluster, COPIED | self.at);
+            self.put(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Enters a cluster of the disk into its L2 table.
+    fn map(&mut self, cluster: u64, entry: u64) {
+        let index = |n: u64| usize::try_from(n).expect("within tables that are in memory");
+        let table = &mut self.l2[index(cluster / L2_ENTRIES)];
+        table.resize(index(L2_ENTRIES), 0);
+        table[index(cluster % L2_ENTRIES)] = entry;
+    }
+
+    /// Appends `bytes`, with one reference more for each cluster of the file that they touch.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Qcow2Error> {
+        self.out.write_all(bytes)?;
+        let first = self.at / CLUSTER;
+        self.at += bytes.len() as u64;
+        let end = usize::try_from(self.at.div_ceil(CLUSTER)).map_err(io::Error::other)?;
+        self.refcounts.resize(self.refcounts.len().max(end), 0);
+        let first = usize::try_from(first).map_err(io::Error::other)?;
+        for count in &mut self.refcounts[first..end] {
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// Appends zeros, without references, up to the next cluster.
+    fn align(&mut self) -> Result<(), Qcow2Error> {
+        let end = self.at.next_multiple_of(CLUSTER);
+        let zeros = usize::try_from(end - self.at).map_err(io::Error::other)?;
+        self.out.write_all(&vec![0; zeros])?;
+        self.at = end;
+        Ok(())
+    }
+
+    /// Appends a table of big-endian entries at the next cluster; returns where it stands.
+    fn put_table(&mut self, entries: &[u64]) -> Result<u64, Qcow2Error> {
+        self.align()?;
+        let at = self.at;
+        let bytes: Vec<u8> = entries.iter().flat_map(|e| e.to_be_bytes()).collect();
+        self.put(&bytes)?;
+        self.align()?;
+        Ok(at)
+    }
+
+    /// Writes the tables and the header; returns the length of the file.
+    fn finish(mut self) -> Result<u64, Qcow2Error> {
+        let mut l1 = vec![0; self.l2.len()];
+        for (entry, table) in l1.iter_mut().zip(std::mem::take(&mut self.l2)) {
+            if !table.is_empty() {
+                *entry = COPIED | self.put_table(&table)?;
+            }
+        }
+        // QEMU wants a table even for a disk without clusters.
+        let l1_at = self.put_table(if l1.is_empty() { &[0] } else { &l1 })?;
+        let (refcounts_at, refcount_clusters) = self.put_refcounts()?;
+        let l1_entries = u32::try_from(l1.len()).map_err(io::Error::other)?;
+        let header =
+            Header { disk_bytes: self.disk_bytes, l1_at, l1_entries, refcounts_at, refcount_clusters };
+        let mut cluster = vec![0; CLUSTER_BYTES];
+        cluster[..super::format::HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        self.out.seek(SeekFrom::Start(0))?;
+        self.out.write_all(&cluster)?;
+        self.out.flush()?;
+        Ok(self.at)
+    }
+
+    /// Writes refcount table and blocks, which count themselves too; returns place and clusters of the
+    /// table.
+    fn put_refcounts(&mut self) -> Result<(u64, u32), Qcow2Error> {
+        let clusters = self.at / CLUSTER;
+        let (mut blocks, mut tables) = (1, 1);
+        // Each may make the other longer; both only grow, so this ends.
+        while clusters + blocks + tables > blocks * REFCOUNTS_PER_BLOCK || blocks > tables * L2_ENTRIES {
+            blocks = (clusters + blocks + tables).div_ceil(REFCOUNTS_PER_BLOCK);
+            tables = blocks.div_ceil(L2_ENTRIES);
+        }
+        let (table_at, blocks_at) = (self.at, self.at + tables * CLUSTER);
+        let total = usize::try_from(blocks * REFCOUNTS_PER_BLOCK).map_err(io::Error::other)?;
+        let own = usize::try_from(clusters + blocks + tables).map_err(io::Error::other)?;
+        self.refcounts.resize(own, 1);
+        self.refcounts.resize(total, 0);
+        let entries: Vec<u64> = (0..blocks).map(|b| blocks_at + b * CLUSTER).collect();
+        let mut bytes: Vec<u8> = entries.iter().flat_map(|e| e.to_be_bytes()).collect();
+        bytes.resize(bytes.len().next_multiple_of(CLUSTER_BYTES), 0);
+        bytes.extend(self.refcounts.iter().flat_map(|c| c.to_be_bytes()));
+        self.out.write_all(&bytes)?;
+        self.at += bytes.len() as u64;
+        Ok((table_at, u32::try_from(tables).map_err(io::Error::other)?))
+    }
+}

@@ -1,0 +1,43 @@
+//! Unified kernel images: a systemd stub with kernel, initrd and command line as sections of one PE.
+//!
+//! Sections are appended the way ukify does it; nothing of the stub is changed but its headers. No
+//! signing here. Specs: UAPI.5 "Unified Kernel Image", PE/COFF revision 11.
+
+mod dump;
+mod format;
+mod reader;
+mod writer;
+
+pub use dump::dump;
+pub use reader::{Section, sections};
+pub use writer::{Parts, build};
+
+/// Why an image can't be built or read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UkiError {
+    /// A header is cut off, or not one of a 64-bit EFI program.
+    #[error("parsing {file} as PE: {what}")]
+    Malformed {
+        /// `stub`, `kernel` or `image`.
+        file: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// The stub is signed: what is appended would break the signature.
+    #[error("adding sections to the stub: it is signed already")]
+    Signed,
+    /// The stub has such a section already.
+    #[error("adding section {0:?}: the stub has one already")]
+    Twice(String),
+    /// There is no room for more section headers.
+    #[error("adding {wanted} section headers: the stub has room for {room}")]
+    NoRoom {
+        /// Headers to be added.
+        wanted: usize,
+        /// Headers that fit.
+        room: usize,
+    },
+    /// The image would be 4 GiB or longer.
+    #[error("adding section {0:?}: the image becomes longer than 4 GiB")]
+    TooLong(String),
+}

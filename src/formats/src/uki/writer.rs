@@ -1,0 +1,146 @@
+//! Appends the sections to the stub.
+
+use super::UkiError;
+use super::format::{CODE, DATA, Header, Headers, SECTION_BYTES};
+use crate::le;
+
+/// What goes into an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The systemd stub, unsigned.
+    pub stub: &'a [u8],
+    /// Text of os-release.
+    pub os_release: &'a str,
+    /// The kernel command line.
+    pub cmdline: &'a str,
+    /// Release of the kernel, as `uname -r` says it.
+    pub uname: &'a str,
+    /// The initrd, compressed or not.
+    pub initrd: &'a [u8],
+    /// The kernel, with its EFI stub (a bzImage).
+    pub kernel: &'a [u8],
+}
+
+/// Builds the image: `.osrel`, `.cmdline`, `.uname`, `.initrd`, `.linux` behind the sections of the stub.
+///
+/// `.linux` is last and as large in memory as the kernel says (`SizeOfImage`), so that the kernel may
+/// expand in place. The stub's COFF symbols are dropped, and its checksum is cleared.
+///
+/// # Errors
+/// [`UkiError`] if stub or kernel is no 64-bit EFI program, the stub is signed, has one of the sections
+/// already, or has no room for five headers.
+pub fn build(parts: &Parts<'_>) -> Result<Vec<u8>, UkiError> {
+    let headers = Headers::parse(parts.stub, "stub")?;
+    let kernel = Headers::parse(parts.kernel, "kernel")?;
+    if headers.signed {
+        return Err(UkiError::Signed);
+    }
+    let added = [
+        (".osrel", parts.os_release.as_bytes(), 0, DATA),
+        (".cmdline", parts.cmdline.as_bytes(), 0, DATA),
+        (".uname", parts.uname.as_bytes(), 0, DATA),
+        (".initrd", parts.initrd, 0, DATA),
+        (".linux", parts.kernel, kernel.size_of_image, CODE),
+    ];
+    let twice = added.iter().find(|(name, ..)| headers.sections.iter().any(|s| s.name == *name));
+    if let Some((name, ..)) = twice {
+        return Err(UkiError::Twice((*name).to_owned()));
+    }
+    let room = header_room(&headers);
+    if added.len() > room {
+        return Err(UkiError::NoRoom { wanted: added.len(), room });
+    }
+    let mut image = Image::new(parts.stub, headers)?;
+    for (name, bytes, memory, characteristics) in added {
+        image.add(name, bytes, memory, characteristics)?;
+    }
+    Ok(image.finish())
+}
+
+/// Returns how many more section headers fit in front of the first section.
+fn header_room(headers: &Headers) -> usize {
+    let starts = headers.sections.iter().flat_map(|s| [s.address, s.raw_at]).filter(|at| *at > 0);
+    let limit = starts.min().unwrap_or(headers.size_of_headers);
+    let used = headers.table + headers.sections.len() * SECTION_BYTES;
+    usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(used) / SECTION_BYTES
+}
+
+/// The image in the making.
+struct Image {
+    bytes: Vec<u8>,
+    headers: Headers,
+    /// Where the next section stands in memory.
+    address: u64,
+    /// Bytes of data and of code that were added.
+    data_bytes: u32,
+    code_bytes: u32,
+}
+
+impl Image {
+    /// Takes over the stub, without what stands behind its sections.
+    fn new(stub: &[u8], headers: Headers) -> Result<Image, UkiError> {
+        let bad = |what: &str| UkiError::Malformed { file: "stub", what: what.to_owned() };
+        let ends = headers.sections.iter().map(|s| u64::from(s.raw_at) + u64::from(s.raw_size));
+        let end = ends.max().ok_or_else(|| bad("it has no sections"))?;
+        let end = usize::try_from(end).map_err(|_| bad("its sections are cut off"))?;
+        let bytes = stub.get(..end).ok_or_else(|| bad("its sections are cut off"))?.to_vec();
+        let tops = headers.sections.iter().map(|s| u64::from(s.address) + u64::from(s.virtual_size));
+        let address = tops.max().unwrap_or_default().next_multiple_of(headers.section_alignment);
+        let mut image = Image { bytes, headers, address, data_bytes: 0, code_bytes: 0 };
+        image.pad();
+        Ok(image)
+    }
+
+    /// Appends a section that is at least `memory` bytes long when loaded.
+    fn add(&mut self, name: &str, bytes: &[u8], memory: u32, characteristics: u32) -> Result<(), UkiError> {
+        let too_long = || UkiError::TooLong(name.to_owned());
+        let small = |n: u64| u32::try_from(n).map_err(|_| too_long());
+        let raw_size = small((bytes.len() as u64).next_multiple_of(self.headers.file_alignment))?;
+        let header = Header {
+            name: name.to_owned(),
+            virtual_size: small(bytes.len() as u64)?.max(memory),
+            address: small(self.address)?,
+            raw_size,
+            raw_at: small(self.bytes.len() as u64)?,
+            characteristics,
+        };
+        let top = self.address + u64::from(header.virtual_size);
+        self.address = u64::from(small(top.next_multiple_of(self.headers.section_alignment))?);
+        let counted = if characteristics == CODE { &mut self.code_bytes } else { &mut self.data_bytes };
+        *counted = counted.checked_add(raw_size).ok_or_else(too_long)?;
+        let at = self.headers.table + self.headers.sections.len() * SECTION_BYTES;
+        le::put(&mut self.bytes, at, &header.to_bytes());
+        self.headers.sections.push(header);
+        self.bytes.extend_from_slice(bytes);
+        self.pad();
+        Ok(())
+    }
+
+    /// Fills up to the file alignment.
+    fn pad(&mut self) {
+        let alignment = usize::try_from(self.headers.file_alignment).expect("32 bits");
+        self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
+    }
+
+    /// Brings the headers up to date.
+    fn finish(mut self) -> Vec<u8> {
+        let Headers { coff, optional, table, .. } = self.headers;
+        let count = self.headers.sections.len();
+        let table_end =
+            ((table + count * SECTION_BYTES) as u64).next_multiple_of(self.headers.file_alignment);
+        let headers_end = u64::from(self.headers.size_of_headers).max(table_end);
+        let small = |n: u64| u32::try_from(n).expect("the room in front of the first section was checked");
+        let add = |at, n: u32| le::u32(&self.bytes, at).unwrap_or_default().wrapping_add(n);
+        let (code, data) = (add(optional + 4, self.code_bytes), add(optional + 8, self.data_bytes));
+        let bytes = &mut self.bytes;
+        le::put(bytes, coff + 2, &u16::try_from(count).expect("at most 101").to_le_bytes());
+        // PointerToSymbolTable and NumberOfSymbols: the symbols stood behind the sections.
+        le::put(bytes, coff + 8, &[0; 8]);
+        le::put(bytes, optional + 4, &code.to_le_bytes());
+        le::put(bytes, optional + 8, &data.to_le_bytes());
+        le::put(bytes, optional + 56, &small(self.address).to_le_bytes());
+        le::put(bytes, optional + 60, &small(headers_end).to_le_bytes());
+        le::put(bytes, optional + 64, &[0; 4]);
+        self.bytes
+    }
+}
