@@ -1,0 +1,111 @@
+//! Why an image can't be made or read.
+
+use std::io;
+use std::path::PathBuf;
+
+use formats::tree::TreeError;
+
+/// What all functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong. The remedy, where there is one, is [`Error::hint`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory did not do what was asked of it.
+    #[error("{doing} {}: {source}", .path.display())]
+    File {
+        /// What was tried, as a gerund.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// An input could not be had.
+    #[error(transparent)]
+    Input(#[from] inputs::Error),
+    /// Two parts of the root do not go together.
+    #[error("putting together the root: {0}")]
+    Tree(#[from] TreeError),
+    /// The overlay holds something that can't be in an image.
+    #[error("reading overlay {}: expected a file, directory or symbolic link, found {found}", .path.display())]
+    Overlay {
+        /// The path on the host.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A part of a slot is too large.
+    #[error("{part} is {bytes} bytes, expected at most {limit}: {percent} % of its {mib} MiB")]
+    TooLarge {
+        /// `root` or `kernel`.
+        part: &'static str,
+        /// What it has.
+        bytes: u64,
+        /// What it may have.
+        limit: u64,
+        /// The share of the place that may be filled.
+        percent: u64,
+        /// Size of its partition.
+        mib: u64,
+        /// The profile key that says how large the partition is.
+        key: &'static str,
+    },
+    /// A format can't be written or read.
+    #[error("{doing}: {source}")]
+    Format {
+        /// What was tried, as a gerund.
+        doing: &'static str,
+        /// What the format says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What the profile asks for is not what the inputs have.
+    #[error("profile {profile}: asks for Kubernetes {expected}, rootfs/components/kubernetes pins {found}")]
+    Kubernetes {
+        /// The profile.
+        profile: String,
+        /// What it asks for.
+        expected: String,
+        /// What is pinned.
+        found: String,
+    },
+    /// A file that is no Ironhull image.
+    #[error("reading image {}: {reason}", .path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Returns the remedy, if there is a known one that the text does not already hold.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::TooLarge { part, key, .. } => {
+                Some(format!("give the {part} more room with `{key}` in the profile"))
+            }
+            Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
+            Error::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("free some space, or write elsewhere with --output".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns a function that wraps an I/O error with what was tried on which file.
+    pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::File { doing, path, source }
+    }
+
+    /// Returns a function that wraps a format's error with what was tried.
+    pub(crate) fn format<E>(doing: &'static str) -> impl FnOnce(E) -> Error
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Error::Format { doing, source: Box::new(source) }
+    }
+}

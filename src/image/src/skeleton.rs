@@ -1,0 +1,68 @@
+//! What every root has whatever the profile: mount points, links, and the names of its programs.
+//!
+//! Directories stand here because git keeps no empty ones; files of fixed content are in
+//! `rootfs/overlay`.
+
+/// Directories: path and mode.
+pub const DIRECTORIES: &[(&str, u16)] = &[
+    // Mounted over by init.
+    ("dev", 0o755),
+    ("etc", 0o755),
+    ("opt/cni/bin", 0o755),
+    ("proc", 0o555),
+    ("run", 0o755),
+    ("state", 0o755),
+    ("sys", 0o555),
+    ("tmp", 0o1777),
+    ("usr/libexec/kubernetes/kubelet-plugins", 0o755),
+    ("var", 0o755),
+    // Asked for by programs, and empty.
+    ("mnt", 0o755),
+    ("root", 0o700),
+];
+
+/// Symbolic links: path and target. One tree of programs and libraries, as Debian has it.
+pub const LINKS: &[(&str, &str)] = &[
+    ("bin", "usr/bin"),
+    ("lib", "usr/lib"),
+    ("lib64", "usr/lib64"),
+    ("sbin", "usr/sbin"),
+    ("etc/mtab", "../proc/self/mounts"),
+    ("etc/os-release", "../usr/lib/os-release"),
+    // Debian makes these when it installs a package, by maintainer scripts that are never run here.
+    ("usr/sbin/ip6tables", "ip6tables-nft"),
+    ("usr/sbin/ip6tables-restore", "ip6tables-nft-restore"),
+    ("usr/sbin/ip6tables-save", "ip6tables-nft-save"),
+    ("usr/sbin/iptables", "iptables-nft"),
+    ("usr/sbin/iptables-restore", "iptables-nft-restore"),
+    ("usr/sbin/iptables-save", "iptables-nft-save"),
+];
+
+/// Names under which the multi-call binary `kube` is called.
+pub const KUBE_NAMES: &[&str] =
+    &["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
+
+/// Paths of Debian packages that a node has no use for: documentation, translations, completion, and
+/// what only a package manager or another init reads.
+pub const UNWANTED: &[&str] = &[
+    "etc/alternatives",
+    "etc/cron.daily",
+    "etc/default",
+    "etc/init.d",
+    "etc/pam.d",
+    "usr/lib/systemd",
+    "usr/lib/tmpfiles.d",
+    "usr/share/apport",
+    "usr/share/bash-completion",
+    "usr/share/bug",
+    "usr/share/doc",
+    "usr/share/doc-base",
+    "usr/share/info",
+    "usr/share/initramfs-tools",
+    "usr/share/lintian",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/menu",
+    "var/cache",
+    "var/lib",
+];
