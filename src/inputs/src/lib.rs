@@ -1,1 +1,24 @@
-//! Not yet filled.
+//! What goes into an image: Debian packages, Go components, the kernel, our own node programs, and the
+//! bill of materials over all of them. All pinned, all kept in one content-addressed cache.
+//!
+//! [`Workspace`] is the door. This crate knows nothing of images, profiles or disks.
+
+pub mod components;
+pub mod debian;
+mod digest;
+mod error;
+mod http;
+pub mod kernel;
+pub mod programs;
+pub mod progress;
+mod run;
+pub mod sbom;
+pub mod store;
+pub mod tools;
+mod workspace;
+
+pub use digest::{Digest, NotADigest};
+pub use error::{Error, LOCK_COMMAND, Result};
+pub use progress::{Progress, Silent};
+pub use run::Failure;
+pub use workspace::{Options, Workspace};

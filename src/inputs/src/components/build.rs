@@ -1,0 +1,178 @@
+//! Builds a component with the host's Go.
+//!
+//! Module and build cache of Go are inside our cache: an empty cache is a cold build, and removing it
+//! removes everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::recipe::{Cgo, Recipe};
+use super::{BuiltComponent, Module, gomod};
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Step, Unit};
+use crate::run::Tool;
+use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
+
+/// Go's settings of how modules are reached: the host's, whatever file or variable they come from.
+const REACH: &[&str] = &["GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOVCS"];
+
+/// What building components needs.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) jobs: usize,
+}
+
+/// One component, read and checked.
+#[derive(Debug)]
+pub(crate) struct Component<'a> {
+    name: &'a str,
+    dir: PathBuf,
+    recipe: Recipe,
+    version: String,
+}
+
+/// Reads a component of `folder` and hashes all that goes into it.
+pub(crate) fn prepare<'a>(folder: &Path, memo: &mut Memo, name: &'a str) -> Result<(Component<'a>, Key)> {
+    let component = load(folder, name)?;
+    let key = key(&component, memo)?;
+    Ok((component, key))
+}
+
+/// Returns the component, built if it is not in the cache.
+pub(crate) fn build(builder: &Builder<'_>, (component, key): (Component<'_>, Key)) -> Result<BuiltComponent> {
+    let dir = builder.store.get_or_make(&key, |dir| make(builder, &component, dir))?;
+    let list = dir.join("modules.json");
+    let text = fs::read(&list).map_err(Error::io("reading", &list))?;
+    let modules = serde_json::from_slice(&text)
+        .map_err(|e| Error::Archive { path: list.clone(), message: e.to_string() })?;
+    let Component { name, recipe, version, .. } = component;
+    let binaries: BTreeMap<_, _> =
+        recipe.binaries.into_keys().map(|b| (b.clone(), dir.join("bin").join(b))).collect();
+    let (licence, module) = (recipe.licence, recipe.module);
+    Ok(BuiltComponent { name: name.to_owned(), version, licence, module, binaries, modules })
+}
+
+/// Reads a component's folder.
+fn load<'a>(folder: &Path, name: &'a str) -> Result<Component<'a>> {
+    let dir = folder.join(name);
+    let path = dir.join("component.yaml");
+    if !path.is_file() {
+        return Err(Error::NoRecipe { name: name.to_owned(), path });
+    }
+    let recipe = Recipe::load(&path)?;
+    let gomod = dir.join("go.mod");
+    let text = fs::read_to_string(&gomod).map_err(Error::io("reading", &gomod))?;
+    let version = gomod::required(&text, &recipe.module).ok_or_else(|| Error::Recipe {
+        path,
+        message: format!("module: expected a module that go.mod requires, found {:?}", recipe.module),
+    })?;
+    Ok(Component { name, dir, recipe, version })
+}
+
+/// Hashes every input: pins, our own sources, recipe, compiler and the C libraries linked in.
+fn key(component: &Component<'_>, memo: &mut Memo) -> Result<Key> {
+    let Component { name, dir, recipe, version } = component;
+    let mut key = KeyBuilder::new("component", 1, &format!("{name} {version}"))
+        .with("go.mod", memo.file(&dir.join("go.mod"))?.to_string())
+        .with("go.sum", memo.file(&dir.join("go.sum"))?.to_string())
+        .with("recipe", format!("{recipe:?}"))
+        .with("target", "linux/amd64/v1")
+        .with("go", go().args(["env", "GOVERSION"]).output()?);
+    if dir.join("cmd").is_dir() {
+        key = key.with("cmd", memo.tree(&dir.join("cmd"))?.to_string());
+    }
+    if recipe.cgo == Cgo::Static {
+        key = key.with("gcc", Tool::new("gcc").arg("--version").output()?);
+    }
+    for library in &recipe.libraries {
+        key = key.with(library, memo.file(&find_library(library)?)?.to_string());
+    }
+    Ok(key.finish())
+}
+
+/// Asks the C compiler where a static library is.
+fn find_library(name: &str) -> Result<PathBuf> {
+    let found = Tool::new("gcc").arg(format!("-print-file-name={name}")).output()?;
+    // What it does not find it gives back as it was.
+    let path = PathBuf::from(found.trim());
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err(crate::tools::missing_library(name)),
+    }
+}
+
+/// Builds all binaries of a component into `dir/bin` and writes the list of their modules.
+fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<()> {
+    let Component { name, recipe, version, .. } = component;
+    let log = builder.store.root().join("logs").join(format!("component-{name}.log"));
+    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let step = Step::start(builder.progress, &format!("build {name} {version}"), Unit::Items, None);
+    let mut modules: BTreeSet<Module> = BTreeSet::new();
+    for (binary, package) in &recipe.binaries {
+        let out = dir.join("bin").join(binary);
+        let tool = environment(builder, recipe)?
+            .args(["build", "-trimpath", "-buildvcs=false", "-v"])
+            .arg(format!("-p={}", builder.jobs.max(1)))
+            .arg(format!("-tags={}", recipe.tags.join(",")))
+            .arg(format!("-ldflags={}", recipe.linker_options(version)))
+            .arg("-o")
+            .arg(&out)
+            .arg(package)
+            .dir(&component.dir);
+        tool.logged(&log, &step).map_err(|e| not_cached(builder.store.mode(), component, e))?;
+        modules.extend(gomod::modules(&go().args(["version", "-m"]).arg(&out).output()?));
+    }
+    let list = dir.join("modules.json");
+    let text = serde_json::to_vec_pretty(&modules).expect("modules are plain data");
+    fs::write(&list, text).map_err(Error::io("writing", &list))
+}
+
+/// Says that modules are missing where that is why an offline build failed.
+fn not_cached(mode: Mode, component: &Component<'_>, error: Error) -> Error {
+    let Error::Tool(failure) = &error else { return error };
+    if mode == Mode::Offline && failure.tail.iter().any(|l| l.contains("GOPROXY=off")) {
+        let what = format!("component {} {} (its Go modules)", component.name, component.version);
+        return Error::Offline { what, command: crate::error::BUILD_COMMAND };
+    }
+    error
+}
+
+/// Returns `go` in the build's environment.
+fn environment(builder: &Builder<'_>, recipe: &Recipe) -> Result<Tool> {
+    let go_dir = builder.store.root().join("go");
+    let command = || "go env -json".to_owned();
+    let reach = Tool::new("go").pass("HOME").pass("GOENV").pass("XDG_CONFIG_HOME");
+    let reach = REACH.iter().fold(reach, |tool, name| tool.pass(name));
+    let text = reach.args(["env", "-json"]).args(REACH).output()?;
+    let reach: BTreeMap<String, String> = serde_json::from_str(&text)
+        .map_err(|e| Error::Output { command: command(), message: e.to_string() })?;
+    let mut tool = go()
+        .env("GOPATH", go_dir.join("path"))
+        .env("GOMODCACHE", go_dir.join("mod"))
+        .env("GOCACHE", go_dir.join("build"))
+        // Writable, so that the cache can be removed without tricks.
+        .env("GOFLAGS", "-mod=readonly -modcacherw")
+        .env("CGO_ENABLED", if recipe.cgo == Cgo::Static { "1" } else { "0" });
+    for (name, value) in &reach {
+        tool = tool.env(name, value);
+    }
+    if builder.store.mode() == Mode::Offline {
+        tool = tool.env("GOPROXY", "off");
+    }
+    Ok(tool)
+}
+
+/// Returns `go` with what never varies.
+fn go() -> Tool {
+    Tool::new("go")
+        .env("HOME", "/nonexistent")
+        .env("GOENV", "off")
+        .env("GOTOOLCHAIN", "local")
+        .env("GOTELEMETRY", "off")
+        .env("GOOS", "linux")
+        .env("GOARCH", "amd64")
+        .env("GOAMD64", "v1")
+}

@@ -1,0 +1,41 @@
+//! Kubernetes and what runs beside it, built from Go modules pinned in `rootfs/components/<name>/`.
+
+mod build;
+mod gomod;
+mod recipe;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use build::{Builder, build, prepare};
+pub use recipe::{Cgo, Recipe};
+
+/// A Go module that is linked into a binary.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Module {
+    /// Module path; `std` for Go's own library.
+    pub path: String,
+    /// Version with its `v`; for `std` the Go version.
+    pub version: String,
+    /// Go's own hash of the module, `h1:…`; empty for `std` and local modules.
+    pub sum: String,
+}
+
+/// A component as built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltComponent {
+    /// Name of its folder.
+    pub name: String,
+    /// Version without `v`.
+    pub version: String,
+    /// Licence of the component itself, as SPDX writes it.
+    pub licence: String,
+    /// Path of the module that is the component.
+    pub module: String,
+    /// Where each program is.
+    pub binaries: BTreeMap<String, PathBuf>,
+    /// All modules linked into them.
+    pub modules: Vec<Module>,
+}

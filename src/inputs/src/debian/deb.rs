@@ -1,0 +1,186 @@
+//! Unpacks the `data.tar` of a .deb: the bytes into numbered files, all else into a list of entries.
+//!
+//! Nothing of the package decides where a file is written, so that a hostile one can't reach out of the
+//! cache; paths that are absolute or lead upwards are refused all the same, as they would be wrong in the
+//! image. Owners, modes and devices are data, so no rights are needed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use lzma_rust2::XzReader;
+use serde::{Deserialize, Serialize};
+
+use super::ar;
+use crate::error::{Error, Result};
+
+/// Largest data.tar that is unpacked, in bytes: room for the largest package wanted, no room for a bomb.
+const MAX_UNPACKED_BYTES: u64 = 4 << 30;
+
+/// One file of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Path, relative, without `.` and `..`.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Time of change, seconds since 1970.
+    pub mtime: u64,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What a file of a package is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A regular file; its bytes are in this file of the unpacked package's directory.
+    File(PathBuf),
+    /// A symbolic link and its target.
+    Symlink(String),
+    /// Another name of the regular file at this path.
+    Hardlink(String),
+}
+
+/// Which files are unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All.
+    All,
+    /// What an appliance needs: no manuals, translations, examples; licences stay.
+    Root,
+}
+
+impl Keep {
+    /// Returns whether a path is kept.
+    fn keeps(self, path: &str) -> bool {
+        const DROPPED: &[&str] = &[
+            "usr/share/doc",
+            "usr/share/man",
+            "usr/share/locale",
+            "usr/share/lintian",
+            "usr/share/bug",
+            "usr/share/info",
+            "usr/share/bash-completion",
+            "usr/share/doc-base",
+            "usr/share/gcc",
+            // Character sets for iconv, which nothing in the image calls: 8 MB.
+            "usr/lib/x86_64-linux-gnu/gconv",
+        ];
+        let under =
+            |dir: &&&str| path.strip_prefix(**dir).is_some_and(|r| r.is_empty() || r.starts_with('/'));
+        let licence = path.starts_with("usr/share/doc/") && path.ends_with("/copyright");
+        self == Keep::All || licence || DROPPED.iter().find(under).is_none()
+    }
+
+    /// Returns the name used in keys.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Keep::All => "all",
+            Keep::Root => "root",
+        }
+    }
+}
+
+/// Opens the tar stream in a .deb.
+pub(crate) fn open_data(deb: &Path) -> Result<Box<dyn Read>> {
+    let file = File::open(deb).map_err(Error::io("opening", deb))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let (name, size) = ar::seek_member(&mut file, "data.tar").map_err(|e| broken(deb, &e))?;
+    let data = file.take(size);
+    match name.as_str() {
+        "data.tar" => Ok(Box::new(data)),
+        "data.tar.xz" => Ok(Box::new(XzReader::new(data, true))),
+        other => {
+            Err(broken(deb, &io::Error::other(format!("expected data.tar or data.tar.xz, found {other}"))))
+        }
+    }
+}
+
+/// Unpacks a .deb into `dir`; returns its entries in the order of the archive, file bytes relative to
+/// `dir`.
+pub(crate) fn unpack(deb: &Path, dir: &Path, keep: Keep) -> Result<Vec<Entry>> {
+    let mut archive = tar::Archive::new(open_data(deb)?.take(MAX_UNPACKED_BYTES));
+    let mut entries = Vec::new();
+    for item in archive.entries().map_err(|e| broken(deb, &e))? {
+        let mut item = item.map_err(|e| broken(deb, &e))?;
+        let path = sound_path(&item.path_bytes()).map_err(|m| broken(deb, &io::Error::other(m)))?;
+        let Some(path) = path.filter(|p| keep.keeps(p)) else { continue };
+        let kind = kind(&mut item, dir, entries.len()).map_err(|e| match e {
+            Kind::Refused(message) => broken(deb, &io::Error::other(format!("{path}: {message}"))),
+            Kind::Failed(e) => e,
+        })?;
+        entries.push(header(&item, path, kind).map_err(|e| broken(deb, &e))?);
+    }
+    Ok(entries)
+}
+
+/// Why an entry is not unpacked.
+enum Kind {
+    Refused(String),
+    Failed(Error),
+}
+
+/// Reads what an entry is; writes a regular file's bytes to `dir/<number>`.
+fn kind<R: Read>(
+    item: &mut tar::Entry<'_, R>,
+    dir: &Path,
+    number: usize,
+) -> std::result::Result<EntryKind, Kind> {
+    let refused = |e: &dyn std::fmt::Display| Kind::Refused(e.to_string());
+    let target = |item: &tar::Entry<'_, R>| {
+        let bytes = item.link_name_bytes().ok_or_else(|| refused(&"a link without a target"))?;
+        String::from_utf8(bytes.into_owned()).map_err(|e| refused(&e))
+    };
+    match item.header().entry_type() {
+        tar::EntryType::Directory => Ok(EntryKind::Directory),
+        tar::EntryType::Regular | tar::EntryType::Continuous => {
+            let name = PathBuf::from(number.to_string());
+            let path = dir.join(&name);
+            let mut file = File::create(&path).map_err(|e| Kind::Failed(Error::io("writing", &path)(e)))?;
+            io::copy(item, &mut file).map_err(|e| Kind::Failed(Error::io("unpacking to", &path)(e)))?;
+            Ok(EntryKind::File(name))
+        }
+        tar::EntryType::Symlink => Ok(EntryKind::Symlink(target(item)?)),
+        tar::EntryType::Link => {
+            let target = sound_path(target(item)?.as_bytes()).map_err(Kind::Refused)?;
+            Ok(EntryKind::Hardlink(target.ok_or_else(|| refused(&"a hard link to the root"))?))
+        }
+        other => Err(Kind::Refused(format!("expected a file, directory or link, found type {other:?}"))),
+    }
+}
+
+/// Puts an entry together from the tar header.
+fn header<R: Read>(item: &tar::Entry<'_, R>, path: String, kind: EntryKind) -> io::Result<Entry> {
+    let header = item.header();
+    let id = |v: u64| u32::try_from(v).map_err(io::Error::other);
+    let mode = u16::try_from(header.mode()? & 0o7777).map_err(io::Error::other)?;
+    Ok(Entry { path, mode, uid: id(header.uid()?)?, gid: id(header.gid()?)?, mtime: header.mtime()?, kind })
+}
+
+/// Returns a path without `./` and trailing slash; `None` for the root itself.
+fn sound_path(bytes: &[u8]) -> std::result::Result<Option<String>, String> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|e| format!("path {:?}: {e}", String::from_utf8_lossy(bytes)))?;
+    let path = text.strip_prefix("./").unwrap_or(text);
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() || path == "." {
+        return Ok(None);
+    }
+    if path.contains('\0') || path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+        return Err(format!("path {text:?}: expected a relative path without '.' and '..'"));
+    }
+    Ok(Some(path.to_owned()))
+}
+
+fn broken(deb: &Path, error: &io::Error) -> Error {
+    Error::Archive { path: deb.to_owned(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! `packages.lock`: every package pinned by size and SHA-256, and which release they came from.
+//!
+//! A control file like Debian's own: a first stanza for the release, then one for each package, by name.
+//! The same release and list always give the same text.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::control::{self, Stanza};
+use super::wanted::Use;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// What the lock starts with.
+const HEADER: &str =
+    "# Debian packages, pinned. Written by `ironhull lock update` from packages.list: do not edit.\n\n";
+
+/// The release that the packages were resolved in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// `trixie`.
+    pub codename: String,
+    /// Point release: `13.7`.
+    pub version: String,
+    /// As in the release file.
+    pub date: String,
+}
+
+/// One pinned package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// `amd64` or `all`.
+    pub architecture: String,
+    /// Source package and its version, for the SBOM.
+    pub source: String,
+    /// What it is for.
+    pub uses: BTreeSet<Use>,
+    /// Path below the mirror.
+    pub filename: String,
+    /// Bytes of the .deb.
+    pub size: u64,
+    /// Hash of the .deb.
+    pub sha256: Digest,
+    /// The packages that ask for it, or `packages.list`.
+    pub wanted_by: BTreeSet<String>,
+}
+
+/// The whole lock, packages by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Where they come from.
+    pub release: Release,
+    /// All packages.
+    pub packages: Vec<Locked>,
+}
+
+impl Lock {
+    /// Returns a package by name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Locked> {
+        self.packages.iter().find(|p| p.name == name)
+    }
+
+    /// Returns the packages of one use, by name.
+    pub fn with_use(&self, kind: Use) -> impl Iterator<Item = &Locked> {
+        self.packages.iter().filter(move |p| p.uses.contains(&kind))
+    }
+
+    /// Returns the text of the lock.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let Release { codename, version, date } = &self.release;
+        let mut text = format!("{HEADER}Release: {version}\nCodename: {codename}\nDate: {date}\n");
+        for p in &self.packages {
+            let uses: Vec<_> = p.uses.iter().map(|u| u.name()).collect();
+            let by: Vec<_> = p.wanted_by.iter().map(String::as_str).collect();
+            // Writing to a String does not fail.
+            let _ = write!(
+                text,
+                "\nPackage: {}\nVersion: {}\nArchitecture: {}\nSource: {}\nUse: {}\nFilename: {}\nSize: {}\n\
+                 SHA256: {}\nWanted-By: {}\n",
+                p.name,
+                p.version,
+                p.architecture,
+                p.source,
+                uses.join(" "),
+                p.filename,
+                p.size,
+                p.sha256,
+                by.join(", ")
+            );
+        }
+        text
+    }
+
+    /// Parses the text of a lock; `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] with the line of the stanza: a field is missing, unknown or malformed, or a package
+    /// is there twice.
+    pub fn parse(file: &str, text: &str) -> Result<Lock> {
+        let stanzas = control::parse(file, text)?;
+        let error = |line, message: String| Error::Syntax { file: file.to_owned(), line, message };
+        let (first, rest) = stanzas
+            .split_first()
+            .ok_or_else(|| error(1, "expected a release stanza, found nothing".into()))?;
+        let release = Release {
+            codename: first.need(file, "Codename")?.to_owned(),
+            version: first.need(file, "Release")?.to_owned(),
+            date: first.need(file, "Date")?.to_owned(),
+        };
+        let packages = rest.iter().map(|s| package(file, s)).collect::<Result<Vec<_>>>()?;
+        for (pair, stanza) in packages.windows(2).zip(&rest[1..]) {
+            if pair[0].name >= pair[1].name {
+                return Err(error(
+                    stanza.line,
+                    format!("package {:?}: expected once and in order of names", pair[1].name),
+                ));
+            }
+        }
+        Ok(Lock { release, packages })
+    }
+}
+
+/// Reads the stanza of one package.
+fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
+    const FIELDS: &[&str] =
+        &["Package", "Version", "Architecture", "Source", "Use", "Filename", "Size", "SHA256", "Wanted-By"];
+    let error = |message: String| Error::Syntax { file: file.to_owned(), line: stanza.line, message };
+    if let Some(unknown) = stanza.names().find(|n| !FIELDS.contains(n)) {
+        return Err(error(format!("expected one of {}, found {unknown:?}", FIELDS.join(", "))));
+    }
+    let need = |name: &str| stanza.need(file, name).map(str::to_owned);
+    let (uses, size, sha256, filename) = (need("Use")?, need("Size")?, need("SHA256")?, need("Filename")?);
+    let uses: Option<BTreeSet<_>> = uses.split_whitespace().map(Use::parse).collect();
+    if filename.starts_with('/') || filename.split('/').any(|p| p == "..") {
+        return Err(error(format!("Filename: expected a path below the mirror, found {filename:?}")));
+    }
+    Ok(Locked {
+        name: need("Package")?,
+        version: need("Version")?,
+        architecture: need("Architecture")?,
+        source: need("Source")?,
+        uses: uses.ok_or_else(|| error("Use: expected root, build or run".into()))?,
+        filename,
+        size: size.parse().map_err(|_| error(format!("Size: expected bytes, found {size:?}")))?,
+        sha256: sha256.parse().map_err(|e| error(format!("SHA256: {e}, found {sha256:?}")))?,
+        wanted_by: need("Wanted-By")?.split(", ").map(str::to_owned).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Lock {
+        let package = |name: &str| Locked {
+            name: name.into(),
+            version: "1:1.4.8-2".into(),
+            architecture: "amd64".into(),
+            source: "conntrack-tools 1:1.4.8-2".into(),
+            uses: [Use::Root, Use::Run].into(),
+            filename: format!("pool/main/{name}.deb"),
+            size: 35636,
+            sha256: Digest::of(name.as_bytes()),
+            wanted_by: ["iptables".to_owned(), "packages.list".to_owned()].into(),
+        };
+        let release =
+            Release { codename: "trixie".into(), version: "13.7".into(), date: "Sat, 12 Sep 2026".into() };
+        Lock { release, packages: vec![package("a1"), package("b1")] }
+    }
+
+    #[test]
+    fn comes_back_as_it_was_written() {
+        let text = sample().to_text();
+        assert_eq!(Lock::parse("l", &text).unwrap(), sample());
+        assert_eq!(Lock::parse("l", &text).unwrap().to_text(), text);
+    }
+
+    #[test]
+    fn says_where_and_what_is_wrong() {
+        let text = sample().to_text();
+        for (from, to, message) in [
+            ("Size: 35636", "Size: x", "l:7: Size: expected bytes, found \"x\""),
+            ("SHA256: ", "SHA256: z", "l:7: SHA256: expected 64 hex digits, found"),
+            ("Use: root run", "Use: boot", "l:7: Use: expected root, build or run"),
+            ("Filename: pool", "Filename: ../pool", "l:7: Filename: expected a path below the mirror"),
+            ("Source: ", "Sauce: ", "l:7: expected one of Package, "),
+            ("Package: a1", "Package: b1", "l:17: package \"b1\": expected once and in order of names"),
+            ("Codename", "Code", "l:3: expected a field \"Codename\""),
+        ] {
+            let error = Lock::parse("l", &text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

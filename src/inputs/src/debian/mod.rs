@@ -1,0 +1,32 @@
+//! Debian packages without apt or dpkg: find the host's mirror, resolve and pin what is wanted, fetch
+//! by pin, unpack.
+//!
+//! Maintainer scripts are never run; what they would do and an image needs, the image does itself.
+//! Specs: Debian Policy 4.7 (control files, versions, relations), deb(5), the repository format wiki.
+
+mod ar;
+mod certificates;
+mod control;
+mod deb;
+mod fetch;
+mod lock;
+mod mirror;
+mod relation;
+mod release;
+mod resolve;
+mod update;
+mod version;
+mod wanted;
+
+pub use certificates::ca_bundle;
+pub use deb::{Entry, EntryKind, Keep};
+pub use fetch::Unpacked;
+pub use lock::{Lock, Locked, Release};
+pub use mirror::Mirror;
+pub use update::Update;
+pub use version::compare as compare_versions;
+pub use wanted::Use;
+
+pub(crate) use deb::open_data;
+pub(crate) use fetch::{fetch, fetch_unpacked};
+pub(crate) use update::{Request, update};

@@ -1,0 +1,219 @@
+//! Every way in which getting the inputs can fail, each with the values a user needs to act.
+//!
+//! A remedy stands on a line of its own that starts with `hint: `.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::kernel::Unstuck;
+use crate::run::Failure;
+
+/// What all functions of this crate return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an input could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or directory did not do what was asked of it.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// Gerund: `reading`, `writing`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file system of the cache is full.
+    #[error("writing {}: no space left on the file system of the cache {}\nhint: free some space, run \
+             `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk", path.display(), cache.display())]
+    DiskFull {
+        /// What was being written.
+        path: PathBuf,
+        /// The cache root.
+        cache: PathBuf,
+    },
+    /// Something is not in the cache and may not be fetched.
+    #[error(
+        "{what} is not in the cache, and --offline forbids to fetch it\nhint: run `{command}` once while \
+             connected"
+    )]
+    Offline {
+        /// What is missing.
+        what: String,
+        /// The command that fetches it.
+        command: &'static str,
+    },
+    /// A text file of ours or of Debian is malformed.
+    #[error("{file}:{line}: {message}")]
+    Syntax {
+        /// File name, or what the text is.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What was expected and found.
+        message: String,
+    },
+    /// A recipe is malformed; the text has line, column and caret.
+    #[error("reading {}: {message}", path.display())]
+    Recipe {
+        /// The component.yaml.
+        path: PathBuf,
+        /// What is wrong where.
+        message: String,
+    },
+    /// No mirror is configured on this host.
+    #[error("finding a Debian mirror: none among {}\nhint: give one with --mirror", looked_at.join(", "))]
+    NoMirror {
+        /// The files that were read.
+        looked_at: Vec<String>,
+    },
+    /// The server could not be reached or broke off, after all tries.
+    #[error(
+        "fetching {url}: {reason} (tried {tries} times)\nhint: check the network, or name another mirror \
+             with --mirror"
+    )]
+    Fetch {
+        /// The address.
+        url: String,
+        /// The last failure.
+        reason: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The server does not have it.
+    #[error(
+        "fetching {url}: not found (HTTP 404)\nhint: the mirror may have moved on to a newer version: run \
+             `{LOCK_COMMAND}`"
+    )]
+    NotFound {
+        /// The address.
+        url: String,
+    },
+    /// What came is not what was pinned.
+    #[error(
+        "fetching {url}: expected {expected}, found {found}\nhint: the mirror or a proxy on the way hands \
+             out other bytes than those pinned; try another --mirror"
+    )]
+    Checksum {
+        /// The address.
+        url: String,
+        /// `sha256 …` or `… bytes`.
+        expected: String,
+        /// As `expected`.
+        found: String,
+    },
+    /// The signature on the release file is missing or bad.
+    #[error("verifying {url} with {}: {reason}\nhint: install debian-archive-keyring, or give a keyring that \
+             has the release's key with --keyring", keyring.display())]
+    Signature {
+        /// Address of the InRelease file.
+        url: String,
+        /// The keyring.
+        keyring: PathBuf,
+        /// What gpgv said.
+        reason: String,
+    },
+    /// A package that is asked for does not exist in the release.
+    #[error("resolving packages: nothing satisfies {relation:?}, wanted by {wanted_by}")]
+    Unsatisfied {
+        /// The relation, as Debian writes it.
+        relation: String,
+        /// A package or the list.
+        wanted_by: String,
+    },
+    /// The lock lacks a package.
+    #[error("package {name:?} is not in {}\nhint: add it to packages.list and run `{LOCK_COMMAND}`",
+            lock.display())]
+    NotLocked {
+        /// The package.
+        name: String,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// An archive is malformed or has something that must not be unpacked.
+    #[error("unpacking {}: {message}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A file was expected in a package.
+    #[error("package {package}: has no file {path}")]
+    NoSuchFile {
+        /// Name and version.
+        package: String,
+        /// Path in the package.
+        path: String,
+    },
+    /// Programs that a build needs are not installed.
+    #[error("missing on this host: {}\nhint: run `apt-get install {}`", missing.join(", "), packages.join(" "))]
+    MissingTools {
+        /// Programs and libraries.
+        missing: Vec<String>,
+        /// The Debian packages that have them.
+        packages: Vec<String>,
+    },
+    /// A program failed.
+    #[error("{0}")]
+    Tool(Box<Failure>),
+    /// A program's output was not understood.
+    #[error("reading the output of `{command}`: {message}")]
+    Output {
+        /// The command line.
+        command: String,
+        /// What was expected and found.
+        message: String,
+    },
+    /// The kernel's configuration is not what the fragments ask for.
+    #[error("configuring the kernel: {} did not stick:\n{}\nhint: another option that it depends on is off, or \
+             this kernel has it no more", plural(lost.len(), "option"), lines(lost))]
+    Unstuck {
+        /// Each option that was lost.
+        lost: Vec<Unstuck>,
+    },
+    /// A component that nobody has written a recipe for.
+    #[error("component {name:?}: no recipe {}", path.display())]
+    NoRecipe {
+        /// The name.
+        name: String,
+        /// Where the recipe would be.
+        path: PathBuf,
+    },
+}
+
+/// The command that renews the package lock.
+pub const LOCK_COMMAND: &str = "ironhull lock update";
+
+/// The command that fetches everything a build needs.
+pub const BUILD_COMMAND: &str = "ironhull build";
+
+impl Error {
+    /// Wraps an I/O error with what was being done to which file.
+    pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.as_ref().to_owned();
+        move |source| Error::Io { doing, path, source }
+    }
+
+    /// Names the cache if the cause is a full disk; otherwise leaves the error as it is.
+    #[must_use]
+    pub fn in_cache(self, cache: &Path) -> Error {
+        match self {
+            Error::Io { path, source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Error::DiskFull { path, cache: cache.to_owned() }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Returns `1 option`, `2 options`.
+fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Joins the lost options, one a line.
+fn lines(lost: &[Unstuck]) -> String {
+    lost.iter().map(|u| format!("  {u}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,203 @@
+//! Downloads: pinned files checked while they stream, broken ones carried on, failures tried again.
+//!
+//! Proxies are taken from the environment. Beside the public roots the host's own certificate store is
+//! trusted, so that a site's proxy with a CA of its own works.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+
+use crate::digest::{Digest, Hashing};
+use crate::error::{Error, Result};
+use crate::progress::Step;
+
+/// Debian's place for all trusted certificates in one file.
+const HOST_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// What a file must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) size: u64,
+    pub(crate) sha256: Digest,
+}
+
+/// An HTTP client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    tries: u32,
+    pause: Duration,
+}
+
+/// Why one try failed.
+enum Failed {
+    /// Another try may work.
+    Again(String),
+    /// It will not.
+    Final(Error),
+}
+
+impl Client {
+    /// Returns a client that tries four times, with pauses of 1, 2 and 4 seconds.
+    pub(crate) fn new() -> Client {
+        Client::with_tries(4, Duration::from_secs(1))
+    }
+
+    fn with_tries(tries: u32, pause: Duration) -> Client {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_recv_response(Some(Duration::from_secs(60)))
+            .user_agent(concat!("ironhull/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots()).build())
+            .build();
+        Client { agent: config.into(), tries, pause }
+    }
+
+    /// Fetches a small file whole; it has no pin of its own.
+    pub(crate) fn get(&self, url: &str, limit: u64) -> Result<Vec<u8>> {
+        self.try_often(url, || {
+            let mut response = self.request(url, 0)?;
+            let mut bytes = Vec::new();
+            let body = response.body_mut().as_reader();
+            body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Failed::Again(e.to_string()))?;
+            if bytes.len() as u64 > limit {
+                let (expected, found) = (format!("at most {limit} bytes"), "more".to_owned());
+                return Err(Failed::Final(Error::Checksum { url: url.to_owned(), expected, found }));
+            }
+            Ok(bytes)
+        })
+    }
+
+    /// Fetches a pinned file into `part`, from where an earlier try left off. On success `part` is the
+    /// whole file with the right size and hash; a file with a wrong hash is removed.
+    pub(crate) fn download(&self, url: &str, expected: Expected, part: &Path, step: &Step<'_>) -> Result<()> {
+        let mut fresh = false;
+        self.try_often(url, || match self.stream(url, expected, part, step) {
+            // A damaged part from an earlier run must not condemn the mirror: once more, from the start.
+            Err(Failed::Final(Error::Checksum { .. })) if !fresh => {
+                fresh = true;
+                self.stream(url, expected, part, step)
+            }
+            other => other,
+        })
+    }
+
+    /// One try of a download.
+    fn stream(
+        &self,
+        url: &str,
+        expected: Expected,
+        part: &Path,
+        step: &Step<'_>,
+    ) -> std::result::Result<(), Failed> {
+        let there = fs::metadata(part).map_or(0, |m| m.len());
+        let there = if there > expected.size { 0 } else { there };
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(part);
+        let file = file.as_mut().map_err(|e| failed_write(part, e))?;
+        let mut hash = Hashing::new(&mut *file);
+        io::copy(&mut Read::by_ref(&mut hash).take(there), &mut io::sink())
+            .map_err(|e| failed_write(part, &e))?;
+        if there < expected.size {
+            let mut response = self.request(url, there)?;
+            if there > 0 && response.status() != 206 {
+                // The server does not resume: from the start.
+                drop(hash);
+                fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
+                return self.stream(url, expected, part, step);
+            }
+            copy(&mut response.body_mut().as_reader(), &mut hash, expected.size, part, step)?;
+        }
+        let (bytes, sha256) = (hash.passed(), hash.finish());
+        if bytes < expected.size {
+            return Err(Failed::Again(format!(
+                "expected {} bytes, the connection ended after {bytes}",
+                expected.size
+            )));
+        }
+        let wrong = if bytes > expected.size {
+            Some((format!("{} bytes", expected.size), "more".to_owned()))
+        } else if sha256 != expected.sha256 {
+            Some((format!("sha256 {}", expected.sha256), format!("sha256 {sha256}")))
+        } else {
+            None
+        };
+        let Some((expected, found)) = wrong else { return Ok(()) };
+        fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
+        Err(Failed::Final(Error::Checksum { url: url.to_owned(), expected, found }))
+    }
+
+    /// Asks for a file from byte `from` on; anything but 200 and 206 is a failure.
+    fn request(&self, url: &str, from: u64) -> std::result::Result<ureq::http::Response<ureq::Body>, Failed> {
+        let mut request = self.agent.get(url);
+        if from > 0 {
+            request = request.header("Range", format!("bytes={from}-"));
+        }
+        let response = request.call().map_err(|e| Failed::Again(e.to_string()))?;
+        match response.status().as_u16() {
+            200 | 206 => Ok(response),
+            404 | 410 => Err(Failed::Final(Error::NotFound { url: url.to_owned() })),
+            status => Err(Failed::Again(format!("the server answered HTTP {status}"))),
+        }
+    }
+
+    fn try_often<T>(&self, url: &str, mut once: impl FnMut() -> std::result::Result<T, Failed>) -> Result<T> {
+        let mut pause = self.pause;
+        for tried in 1.. {
+            match once() {
+                Ok(done) => return Ok(done),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Again(reason)) if tried >= self.tries => {
+                    return Err(Error::Fetch { url: url.to_owned(), reason, tries: tried });
+                }
+                Err(Failed::Again(_)) => std::thread::sleep(pause),
+            }
+            pause *= 2;
+        }
+        unreachable!("the last try returns")
+    }
+}
+
+/// Copies a body to the part file, no more than one byte over `size`, and tells how far it is.
+fn copy(
+    body: &mut impl Read,
+    to: &mut Hashing<&mut File>,
+    size: u64,
+    part: &Path,
+    step: &Step<'_>,
+) -> std::result::Result<(), Failed> {
+    let mut buffer = vec![0; 1 << 16];
+    while to.passed() <= size {
+        let n = match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) => return Err(Failed::Again(e.to_string())),
+        };
+        to.write_all(&buffer[..n]).map_err(|e| failed_write(part, &e))?;
+        step.at(to.passed());
+    }
+    Ok(())
+}
+
+fn failed_write(part: &Path, error: &io::Error) -> Failed {
+    let source =
+        error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
+    Failed::Final(Error::io("writing", part)(source))
+}
+
+/// Returns the host's certificates, or the public roots where the host has none.
+fn roots() -> RootCerts {
+    let pem = fs::read(HOST_CERTIFICATES).unwrap_or_default();
+    let certificates = ureq::tls::parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let certificates: Vec<_> = certificates.collect();
+    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&certificates) }
+}
+
+#[cfg(test)]
+mod tests;

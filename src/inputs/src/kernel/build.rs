@@ -1,0 +1,134 @@
+//! Builds the kernel with the host's C compiler: defaults, fragments, a check that all stuck, bzImage.
+//!
+//! Build user, host, number and time are fixed, and there is no module signing key, so the same sources,
+//! fragments and compiler give the same bytes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::fragment::{self, Wanted};
+use super::source;
+use crate::debian::Locked;
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Step, Unit};
+use crate::run::Tool;
+use crate::sbom::utc;
+use crate::store::{KeyBuilder, Store};
+
+/// The configuration that the fragments are laid over.
+const DEFAULTS: &str = "x86_64_defconfig";
+
+/// A built kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// The kernel image.
+    pub image: PathBuf,
+    /// Its whole configuration.
+    pub config: PathBuf,
+    /// What `uname -r` says: `6.12.107-ironhull`.
+    pub release: String,
+    /// Version of the source package: `6.12.107-1`.
+    pub version: String,
+}
+
+/// What a kernel build needs.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) jobs: usize,
+    /// The pinned source package.
+    pub(crate) package: &'a Locked,
+    /// Name and text of each fragment.
+    pub(crate) fragments: &'a [(String, String)],
+}
+
+/// Returns the kernel, built if it is not in the cache; `fetch` gives the source package.
+pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBuf>) -> Result<Kernel> {
+    let mut wanted = Vec::new();
+    for (file, text) in builder.fragments {
+        wanted.extend(fragment::parse(file, text)?);
+    }
+    fragment::check_agreement(&wanted)?;
+    let settings: Vec<_> = wanted.iter().map(|w| format!("{}={}", w.option, w.value)).collect();
+    let version = |program: &str| Tool::new(program).arg("--version").output();
+    let key = KeyBuilder::new("kernel", 1, &builder.package.version)
+        .with("source", builder.package.sha256.to_string())
+        .with("defaults", DEFAULTS)
+        .with("options", settings.join("\n"))
+        .with("gcc", version("gcc")?)
+        .with("ld", version("ld")?)
+        .finish();
+    let dir = builder.store.get_or_make(&key, |dir| {
+        crate::tools::check_kernel()?;
+        make(builder, &wanted, &fetch()?, dir)
+    })?;
+    let release = dir.join("release");
+    let text = fs::read_to_string(&release).map_err(Error::io("reading", &release))?;
+    Ok(Kernel {
+        image: dir.join("bzImage"),
+        config: dir.join("config"),
+        release: text.trim().to_owned(),
+        version: builder.package.version.clone(),
+    })
+}
+
+/// Unpacks, configures and builds beside `dir`, and leaves the results in it.
+fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Result<()> {
+    let log = builder.store.root().join("logs/kernel.log");
+    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let work = dir.with_file_name("work");
+    let time = {
+        let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, None);
+        source::unpack(deb, &work, &step)?
+    };
+    let step = Step::start(
+        builder.progress,
+        &format!("build kernel {}", builder.package.version),
+        Unit::Items,
+        None,
+    );
+    let make = |target: &str| tool(&work, builder.jobs, time).arg(target);
+    configure(&work, wanted, |target| make(target).logged(&log, &step))?;
+    make("bzImage").logged(&log, &step)?;
+    let release = make("kernelrelease").arg("--silent").output()?;
+    let write = |name: &str, text: &str| {
+        fs::write(dir.join(name), text).map_err(Error::io("writing", dir.join(name)))
+    };
+    write("release", &release)?;
+    for (from, to) in [("arch/x86/boot/bzImage", "bzImage"), (".config", "config")] {
+        fs::copy(work.join(from), dir.join(to)).map_err(Error::io("copying", work.join(from)))?;
+    }
+    crate::store::remove(&work)
+}
+
+/// Makes `.config` from the defaults and the fragments, and checks that they stuck.
+fn configure(work: &Path, wanted: &[Wanted], mut make: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let path = work.join(".config");
+    make(DEFAULTS)?;
+    let mut config = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+    // Of several settings of one option, Kconfig takes the last.
+    for Wanted { option, value, .. } in wanted {
+        config.push_str(&match value.as_str() {
+            "n" => format!("# {option} is not set\n"),
+            _ => format!("{option}={value}\n"),
+        });
+    }
+    fs::write(&path, config).map_err(Error::io("writing", &path))?;
+    make("olddefconfig")?;
+    let lost = fragment::unstuck(wanted, &fs::read_to_string(&path).map_err(Error::io("reading", &path))?);
+    if lost.is_empty() { Ok(()) } else { Err(Error::Unstuck { lost }) }
+}
+
+/// Returns `make` in the build's environment.
+fn tool(work: &Path, jobs: usize, time: u64) -> Tool {
+    Tool::new("make")
+        .arg("-C")
+        .arg(work)
+        .arg(format!("-j{}", jobs.max(1)))
+        .arg("ARCH=x86_64")
+        .env("KBUILD_BUILD_USER", "ironhull")
+        .env("KBUILD_BUILD_HOST", "ironhull")
+        .env("KBUILD_BUILD_VERSION", "1")
+        .env("KBUILD_BUILD_TIMESTAMP", utc(time))
+}

@@ -1,0 +1,19 @@
+//! The kernel: Debian's source package, the x86-64 defaults, and the fragments in `kernel-config/`.
+
+mod build;
+mod fragment;
+mod source;
+
+use std::path::PathBuf;
+
+pub use build::Kernel;
+pub(crate) use build::{Builder, build};
+pub use fragment::Unstuck;
+
+/// The pinned package with the sources.
+pub const SOURCE_PACKAGE: &str = "linux-source-6.12";
+
+/// Where the sources are in it.
+pub(crate) fn source_tarball() -> PathBuf {
+    PathBuf::from(format!("usr/src/{SOURCE_PACKAGE}.tar.xz"))
+}

@@ -1,0 +1,217 @@
+//! Builds one node program with cargo: static, its paths remapped, so that the same sources give the same
+//! bytes from any directory.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{BuiltProgram, Crate, sources};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Step, Unit};
+use crate::run::Tool;
+use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
+
+/// What everything on a node is built for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Cargo's profile for it, in the workspace's Cargo.toml.
+const PROFILE: &str = "node";
+
+/// What building programs needs.
+#[derive(Debug)]
+pub(crate) struct Builder<'a> {
+    /// Root of the workspace.
+    pub(crate) source: &'a Path,
+    pub(crate) store: &'a Store,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) jobs: usize,
+    /// The compiler, as it describes itself.
+    pub(crate) compiler: &'a str,
+}
+
+/// Returns the compiler of the workspace, as it describes itself.
+pub(crate) fn compiler(source: &Path) -> Result<String> {
+    rust("rustc").arg("-vV").dir(source).output()
+}
+
+/// Returns a program, built if it is not in the cache.
+pub(crate) fn build(
+    builder: &Builder<'_>,
+    key: &Key,
+    (package, binary): (&str, &str),
+) -> Result<BuiltProgram> {
+    let dir = builder.store.get_or_make(key, |dir| make(builder, (package, binary), dir))?;
+    let list = dir.join("crates.json");
+    let text = fs::read(&list).map_err(Error::io("reading", &list))?;
+    let crates: Vec<Crate> = serde_json::from_slice(&text)
+        .map_err(|e| Error::Archive { path: list.clone(), message: e.to_string() })?;
+    let version = crates.iter().find(|c| c.ours && c.name == package).map(|c| c.version.clone());
+    Ok(BuiltProgram {
+        name: binary.to_owned(),
+        version: version.unwrap_or_default(),
+        path: dir.join(binary),
+        crates,
+    })
+}
+
+/// Hashes every input: the crates of this workspace that are linked in, pins of all others, profile, compiler.
+pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, (package, binary): (&str, &str)) -> Result<Key> {
+    let path = builder.source.join("Cargo.lock");
+    let lock = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+    let sources = sources::of(&lock, package).ok_or_else(|| Error::Syntax {
+        file: path.display().to_string(),
+        line: 1,
+        message: format!("expected the package {package:?}"),
+    })?;
+    let mut key = KeyBuilder::new("program", 1, binary)
+        .with("package", package)
+        .with("compiler", builder.compiler)
+        .with("workspace", memo.file(&builder.source.join("Cargo.toml"))?.to_string())
+        .with("linker", Tool::new("gcc").arg("--version").output()?);
+    for ours in sources.ours {
+        let dir = builder.source.join("src").join(ours);
+        key = key.with(ours, memo.tree(&dir)?.to_string());
+    }
+    for foreign in sources.foreign {
+        key = key.with("crate", foreign);
+    }
+    Ok(key.finish())
+}
+
+/// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
+fn make(builder: &Builder<'_>, (package, binary): (&str, &str), dir: &Path) -> Result<()> {
+    let log = builder.store.root().join("logs").join(format!("program-{binary}.log"));
+    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let step = Step::start(builder.progress, &format!("build {binary}"), Unit::Items, None);
+    let target = target_dir(builder);
+    cargo(builder)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(builder, &target))
+        .env("CFLAGS", c_flags(builder, &target))
+        .arg("build")
+        .args(["--locked", "--profile", PROFILE, "--target", TARGET, "--package", package, "--bin", binary])
+        .arg(format!("--jobs={}", builder.jobs.max(1)))
+        .arg("--target-dir")
+        .arg(&target)
+        .logged(&log, &step)
+        .map_err(|e| not_cached(builder.store.mode(), binary, e))?;
+    let built = target.join(TARGET).join(PROFILE).join(binary);
+    fs::copy(&built, dir.join(binary)).map_err(Error::io("copying", &built))?;
+    let tree = cargo(builder)
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            package,
+            "--target",
+            TARGET,
+            "--edges",
+            "normal,no-proc-macro",
+        ])
+        .args(["--prefix", "none", "--no-dedupe", "--format", "{p}\t{l}"])
+        .output()?;
+    let list = dir.join("crates.json");
+    let text = serde_json::to_vec_pretty(&crates(&tree)).expect("crates are plain data");
+    fs::write(&list, text).map_err(Error::io("writing", &list))
+}
+
+/// Returns cargo's target directory: one for each checkout, or two would undo each other's work.
+fn target_dir(builder: &Builder<'_>) -> PathBuf {
+    let checkout = Digest::of(builder.source.as_os_str().as_encoded_bytes()).to_string();
+    builder.store.root().join("target").join(&checkout[..16])
+}
+
+/// Which directories become which names in the binary.
+fn remaps(builder: &Builder<'_>, target: &Path) -> Vec<(PathBuf, &'static str)> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|h| Path::new(&h).join(".cargo")));
+    let mut remaps = vec![(builder.source.to_owned(), "/ironhull"), (target.to_owned(), "/target")];
+    remaps.extend(home.map(|h| (h, "/cargo")));
+    remaps
+}
+
+/// Returns the compiler's flags, as cargo takes them: separated by 0x1f.
+fn flags(builder: &Builder<'_>, target: &Path) -> OsString {
+    let mut flags = OsString::from("-Ctarget-feature=+crt-static\x1f-Clink-arg=-Wl,--build-id=none");
+    for (from, to) in remaps(builder, target) {
+        flags.push("\x1f--remap-path-prefix=");
+        flags.push(from);
+        flags.push(format!("={to}"));
+    }
+    flags
+}
+
+/// Returns the C compiler's flags, for crates that have C in them.
+fn c_flags(builder: &Builder<'_>, target: &Path) -> OsString {
+    let mut flags = OsString::new();
+    for (from, to) in remaps(builder, target) {
+        flags.push("-ffile-prefix-map=");
+        flags.push(from);
+        flags.push(format!("={to} "));
+    }
+    flags
+}
+
+/// Returns `cargo` in the build's environment.
+fn cargo(builder: &Builder<'_>) -> Tool {
+    let tool = rust("cargo").dir(builder.source);
+    let offline = builder.store.mode() == Mode::Offline;
+    if offline { tool.env("CARGO_NET_OFFLINE", "true") } else { tool }
+}
+
+/// Returns a Rust tool with what finds the toolchain and the registry, and nothing else.
+fn rust(program: &str) -> Tool {
+    let mut tool = Tool::new(program);
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let reach = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"];
+        let homes = ["HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_DIST_SERVER"];
+        if homes.contains(&name) || reach.iter().any(|r| name.starts_with(r)) {
+            tool = tool.pass(name);
+        }
+    }
+    tool
+}
+
+/// Says that crates are missing where that is why an offline build failed.
+fn not_cached(mode: Mode, binary: &str, error: Error) -> Error {
+    let Error::Tool(failure) = &error else { return error };
+    if mode == Mode::Offline && failure.tail.iter().any(|l| l.contains("offline")) {
+        let what = format!("program {binary} (its crates)");
+        return Error::Offline { what, command: crate::error::BUILD_COMMAND };
+    }
+    error
+}
+
+/// Reads the output of `cargo tree`: `name v1.2.3 (path)<tab>licence`, a crate for each way to it.
+fn crates(tree: &str) -> Vec<Crate> {
+    let one = |line: &str| {
+        let (package, licence) = line.split_once('\t')?;
+        let mut words = package.split(' ');
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        let ours = words.next().is_some_and(|path| path.starts_with("(/"));
+        let (name, version, licence) = (name.to_owned(), version.to_owned(), licence.to_owned());
+        Some(Crate { name, version, licence, ours })
+    };
+    let mut crates: Vec<_> = tree.lines().filter_map(one).collect();
+    crates.sort();
+    crates.dedup();
+    crates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_each_crate_once() {
+        let tree = "init v0.1.0 (/x/src/init)\tApache-2.0\nlibc v0.2.1\tMIT OR Apache-2.0\n\nlibc v0.2.1\tMIT OR Apache-2.0\n";
+        let found: Vec<_> =
+            crates(tree).into_iter().map(|c| (c.name, c.version, c.licence, c.ours)).collect();
+        let row = |n: &str, v: &str, l: &str, o| (n.to_owned(), v.to_owned(), l.to_owned(), o);
+        assert_eq!(
+            found,
+            [row("init", "0.1.0", "Apache-2.0", true), row("libc", "0.2.1", "MIT OR Apache-2.0", false)]
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! The bill of materials: an SPDX 2.3 document (JSON) of every Debian package, Go module, crate and the
+//! kernel, and of what contains what. The same inputs give the same text.
+//!
+//! Licences are given where the source states them in a form that is known to be right; all others are
+//! NOASSERTION. Spec: SPDX 2.3, package URLs as in the purl specification.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::components::BuiltComponent;
+use crate::debian::Locked;
+use crate::digest::Digest;
+use crate::kernel::Kernel;
+use crate::programs::BuiltProgram;
+
+/// What the document is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents<'a> {
+    /// Name of the image.
+    pub name: &'a str,
+    /// Version of the image.
+    pub version: &'a str,
+    /// Time of making that is written down, seconds since 1970.
+    pub created: u64,
+    /// Debian packages of which something is in the image.
+    pub packages: &'a [&'a Locked],
+    /// Components of the image.
+    pub components: &'a [BuiltComponent],
+    /// Node programs of the image.
+    pub programs: &'a [BuiltProgram],
+    /// The kernel.
+    pub kernel: Option<&'a Kernel>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    spdx_version: &'static str,
+    data_license: &'static str,
+    #[serde(rename = "SPDXID")]
+    id: &'static str,
+    name: String,
+    document_namespace: String,
+    creation_info: CreationInfo,
+    packages: Vec<Package>,
+    relationships: Vec<Relationship>,
+}
+
+#[derive(Serialize)]
+struct CreationInfo {
+    created: String,
+    creators: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Package {
+    #[serde(rename = "SPDXID")]
+    id: String,
+    name: String,
+    version_info: String,
+    download_location: &'static str,
+    files_analyzed: bool,
+    license_concluded: &'static str,
+    license_declared: String,
+    copyright_text: &'static str,
+    primary_package_purpose: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checksums: Vec<Checksum>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_refs: Vec<ExternalRef>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checksum {
+    algorithm: &'static str,
+    checksum_value: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalRef {
+    reference_category: &'static str,
+    reference_type: &'static str,
+    reference_locator: String,
+}
+
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+struct Relationship {
+    spdx_element_id: String,
+    relationship_type: &'static str,
+    related_spdx_element: String,
+}
+
+/// Identifier of the document itself.
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+
+const UNKNOWN: &str = "NOASSERTION";
+
+/// Collects packages, each once, and how they hang together.
+#[derive(Default)]
+struct Collector {
+    packages: BTreeMap<String, Package>,
+    relationships: BTreeSet<Relationship>,
+}
+
+impl Collector {
+    /// Adds a package that `parent` contains; returns its identifier.
+    fn add(&mut self, parent: &str, purpose: &'static str, facts: Facts<'_>) -> String {
+        let id = identifier(&[facts.kind, facts.name, facts.version]);
+        let verb = if parent == DOCUMENT { "DESCRIBES" } else { "CONTAINS" };
+        self.relationships.insert(Relationship {
+            spdx_element_id: parent.to_owned(),
+            relationship_type: verb,
+            related_spdx_element: id.clone(),
+        });
+        let licence = if facts.licence.is_empty() { UNKNOWN } else { facts.licence };
+        let checksum = facts.sha256.map(|d| Checksum { algorithm: "SHA256", checksum_value: d.to_string() });
+        let reference = |locator| ExternalRef {
+            reference_category: "PACKAGE-MANAGER",
+            reference_type: "purl",
+            reference_locator: locator,
+        };
+        self.packages.entry(id.clone()).or_insert_with(|| Package {
+            id: id.clone(),
+            name: facts.name.to_owned(),
+            version_info: facts.version.to_owned(),
+            download_location: UNKNOWN,
+            files_analyzed: false,
+            license_concluded: UNKNOWN,
+            license_declared: licence.to_owned(),
+            copyright_text: UNKNOWN,
+            primary_package_purpose: purpose,
+            checksums: checksum.into_iter().collect(),
+            external_refs: facts.purl.map(reference).into_iter().collect(),
+        });
+        id
+    }
+}
+
+/// What is known of one package.
+#[derive(Default)]
+struct Facts<'a> {
+    kind: &'a str,
+    name: &'a str,
+    version: &'a str,
+    licence: &'a str,
+    sha256: Option<Digest>,
+    purl: Option<String>,
+}
+
+/// Returns the document as JSON text.
+#[must_use]
+pub fn spdx(contents: &Contents<'_>) -> String {
+    let mut all = Collector::default();
+    let Contents { name, version, .. } = *contents;
+    let image = Facts { kind: "image", name, version, ..Facts::default() };
+    let image = all.add(DOCUMENT, "OPERATING-SYSTEM", image);
+    for package in contents.packages {
+        let purl = format!(
+            "pkg:deb/debian/{}@{}?arch={}&distro=trixie",
+            escape(&package.name),
+            escape(&package.version),
+            package.architecture
+        );
+        let facts = Facts {
+            kind: "deb",
+            name: &package.name,
+            version: &package.version,
+            sha256: Some(package.sha256),
+            purl: Some(purl),
+            ..Facts::default()
+        };
+        all.add(&image, "LIBRARY", facts);
+    }
+    contents.components.iter().for_each(|c| add_component(&mut all, &image, c));
+    contents.programs.iter().for_each(|p| add_program(&mut all, &image, p));
+    if let Some(kernel) = contents.kernel {
+        let purl = format!("pkg:deb/debian/linux@{}?arch=source&distro=trixie", escape(&kernel.version));
+        let (name, version, licence) =
+            ("linux", kernel.version.as_str(), "GPL-2.0-only WITH Linux-syscall-note");
+        let facts = Facts { kind: "kernel", name, version, licence, purl: Some(purl), ..Facts::default() };
+        all.add(&image, "OPERATING-SYSTEM", facts);
+    }
+    render(contents, all)
+}
+
+/// Adds a component and the modules linked into it.
+fn add_component(all: &mut Collector, image: &str, component: &BuiltComponent) {
+    let BuiltComponent { name, version, licence, module, .. } = component;
+    let go = |module: &str, version: &str| format!("pkg:golang/{module}@{}", escape(version));
+    let purl = Some(go(module, &format!("v{version}")));
+    let facts = Facts { kind: "component", name, version, licence, purl, ..Facts::default() };
+    let id = all.add(image, "APPLICATION", facts);
+    for module in &component.modules {
+        let (name, version) = (module.path.as_str(), module.version.as_str());
+        let purl = Some(go(if name == "std" { "stdlib" } else { name }, version));
+        all.add(&id, "LIBRARY", Facts { kind: "go", name, version, purl, ..Facts::default() });
+    }
+}
+
+/// Adds a node program and the crates linked into it.
+fn add_program(all: &mut Collector, image: &str, program: &BuiltProgram) {
+    let (name, version) = (program.name.as_str(), program.version.as_str());
+    let facts = Facts { kind: "program", name, version, licence: "Apache-2.0", ..Facts::default() };
+    let id = all.add(image, "APPLICATION", facts);
+    for part in &program.crates {
+        let (name, version) = (part.name.as_str(), part.version.as_str());
+        // "MIT/Apache-2.0" is how crates wrote it before SPDX expressions.
+        let licence = part.licence.replace('/', " OR ");
+        let purl = (!part.ours).then(|| format!("pkg:cargo/{name}@{}", escape(version)));
+        all.add(
+            &id,
+            "LIBRARY",
+            Facts { kind: "crate", name, version, licence: &licence, purl, sha256: None },
+        );
+    }
+}
+
+/// Puts the document together. Its namespace holds a hash of its contents: another document, another name.
+fn render(contents: &Contents<'_>, all: Collector) -> String {
+    let Collector { packages, relationships } = all;
+    let ids: Vec<_> = packages.keys().map(String::as_str).collect();
+    let hash = Digest::of(format!("{}\n{}", contents.created, ids.join("\n")).as_bytes()).to_string();
+    let name = format!("{}-{}", contents.name, contents.version);
+    let document = Document {
+        spdx_version: "SPDX-2.3",
+        data_license: "CC0-1.0",
+        id: DOCUMENT,
+        document_namespace: format!("https://ironhull.dev/spdx/{}-{}", escape(&name), &hash[..32]),
+        name,
+        creation_info: CreationInfo {
+            created: iso(contents.created),
+            creators: vec![format!("Tool: ironhull-{}", env!("CARGO_PKG_VERSION"))],
+        },
+        packages: packages.into_values().collect(),
+        relationships: relationships.into_iter().collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("the document is plain data");
+    text.push('\n');
+    text
+}
+
+/// Joins words to an SPDX identifier: letters, digits, `.` and `-` only. Where something had to be
+/// replaced, a hash of the words keeps the identifier unique.
+fn identifier(words: &[&str]) -> String {
+    let joined = words.join("-");
+    let sound = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    let clean: String = joined.chars().map(|c| if sound(c) { c } else { '-' }).collect();
+    if clean == joined {
+        return format!("SPDXRef-{clean}");
+    }
+    format!("SPDXRef-{clean}-{}", &Digest::of(joined.as_bytes()).to_string()[..8])
+}
+
+/// Escapes a purl's part.
+fn escape(text: &str) -> String {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
+    text.bytes().map(|b| if sound(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// Returns a time as `2026-09-12T07:55:41Z`.
+fn iso(epoch: u64) -> String {
+    let (date, [h, m, s]) = civil(epoch);
+    format!("{date}T{h:02}:{m:02}:{s:02}Z")
+}
+
+/// Returns a time as `2026-09-12 07:55:41 UTC`.
+pub(crate) fn utc(epoch: u64) -> String {
+    let (date, [h, m, s]) = civil(epoch);
+    format!("{date} {h:02}:{m:02}:{s:02} UTC")
+}
+
+/// Splits seconds since 1970 into a date and hours, minutes, seconds (Gregorian, UTC).
+fn civil(epoch: u64) -> (String, [u64; 3]) {
+    let leap = |y: u64| (y.is_multiple_of(4) && !y.is_multiple_of(100)) || y.is_multiple_of(400);
+    let (mut days, seconds) = (epoch / 86400, epoch % 86400);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (format!("{year}-{month:02}-{:02}", days + 1), [seconds / 3600, seconds / 60 % 60, seconds % 60])
+}
+
+#[cfg(test)]
+mod tests;

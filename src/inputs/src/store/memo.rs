@@ -1,0 +1,144 @@
+//! Hashes of source files, remembered: a file whose size, times and inode are as they were is not read
+//! again, so that asking whether anything changed takes milliseconds.
+//!
+//! A file that changed in the last two seconds is not remembered: a second change within the clock's
+//! grain would go unseen.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Store;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// How long a file must have been left alone to be remembered.
+const SETTLED_SECS: i64 = 2;
+
+/// What tells that a file is unchanged.
+type Stamp = [i64; 6];
+
+/// Remembered hashes. Loaded once, written back by [`Memo::save`].
+#[derive(Debug)]
+pub struct Memo {
+    file: PathBuf,
+    known: BTreeMap<PathBuf, (Stamp, Digest)>,
+    changed: bool,
+}
+
+impl Memo {
+    /// Loads the memo of `store`; a missing or damaged one is empty.
+    #[must_use]
+    pub fn load(store: &Store) -> Memo {
+        let file = store.root().join("memo/files");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        Memo { file, known: text.lines().filter_map(parse).collect(), changed: false }
+    }
+
+    /// Returns the digest of a file, read only if it changed since it was last asked for.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it can't be read.
+    pub fn file(&mut self, path: &Path) -> Result<Digest> {
+        let stamp = stamp(path)?;
+        if let Some((known, digest)) = self.known.get(path)
+            && *known == stamp
+        {
+            return Ok(*digest);
+        }
+        let digest = Digest::of_file(path)?;
+        if settled(&stamp) {
+            self.known.insert(path.to_owned(), (stamp, digest));
+            self.changed = true;
+        }
+        Ok(digest)
+    }
+
+    /// Returns one digest over all files below `dir`: their paths relative to it, whether they can be
+    /// executed, and their bytes. Symbolic links count by target. Other kinds of file are left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if something can't be read.
+    pub fn tree(&mut self, dir: &Path) -> Result<Digest> {
+        let mut listing = String::new();
+        self.add_tree(dir, dir, &mut listing)?;
+        Ok(Digest::of(listing.as_bytes()))
+    }
+
+    fn add_tree(&mut self, base: &Path, dir: &Path, listing: &mut String) -> Result<()> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(dir).map_err(Error::io("listing", dir))? {
+            paths.push(entry.map_err(Error::io("listing", dir))?.path());
+        }
+        paths.sort();
+        for path in paths {
+            let name = path.strip_prefix(base).unwrap_or(&path).display().to_string();
+            let meta = path.symlink_metadata().map_err(Error::io("reading", &path))?;
+            let line = if meta.is_dir() {
+                self.add_tree(base, &path, listing)?;
+                continue;
+            } else if meta.is_symlink() {
+                let target = fs::read_link(&path).map_err(Error::io("reading", &path))?;
+                format!("l {} {name:?}", Digest::of(target.as_os_str().as_bytes()))
+            } else if meta.is_file() {
+                let kind = if meta.mode() & 0o111 == 0 { 'f' } else { 'x' };
+                format!("{kind} {} {name:?}", self.file(&path)?)
+            } else {
+                continue;
+            };
+            listing.push_str(&line);
+            listing.push('\n');
+        }
+        Ok(())
+    }
+
+    /// Writes the memo back if it changed. Two builds at once: the later one's stays, which costs the
+    /// other some reading.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it can't be written.
+    pub fn save(&mut self) -> Result<()> {
+        if !self.changed {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (path, (stamp, digest)) in &self.known {
+            let Some(path) = path.to_str().filter(|p| !p.contains('\n')) else { continue };
+            let [a, b, c, d, e, f] = stamp;
+            let _ = writeln!(text, "{digest} {a} {b} {c} {d} {e} {f} {path}");
+        }
+        let tmp = self.file.with_extension(std::process::id().to_string());
+        fs::write(&tmp, text).map_err(Error::io("writing", &tmp))?;
+        fs::rename(&tmp, &self.file).map_err(Error::io("writing", &self.file))?;
+        self.changed = false;
+        Ok(())
+    }
+}
+
+/// Reads one line of the memo.
+fn parse(line: &str) -> Option<(PathBuf, (Stamp, Digest))> {
+    let mut parts = line.splitn(8, ' ');
+    let digest = parts.next()?.parse().ok()?;
+    let mut stamp = [0; 6];
+    for value in &mut stamp {
+        *value = parts.next()?.parse().ok()?;
+    }
+    Some((PathBuf::from(parts.next()?), (stamp, digest)))
+}
+
+/// Returns size, both times, and inode.
+fn stamp(path: &Path) -> Result<Stamp> {
+    let meta = fs::metadata(path).map_err(Error::io("reading", path))?;
+    let [size, inode] = [meta.size(), meta.ino()].map(|v| i64::try_from(v).unwrap_or(i64::MAX));
+    Ok([size, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec(), inode])
+}
+
+/// Returns whether the file has been left alone for a while.
+fn settled(stamp: &Stamp) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX) - stamp[1].max(stamp[3]) > SETTLED_SECS
+}

@@ -1,0 +1,209 @@
+//! The content-addressed cache: what was fetched or built, found again by the hash of all that went in.
+//!
+//! ```text
+//! objects/<key>/about      what it is, one line
+//! objects/<key>/content/   what the maker left; never changed afterwards
+//! tmp/<key>.<pid>/         being made; renamed into objects/ as a whole when complete
+//! locks/<key>              held while one process makes the entry, so that another waits for it
+//! downloads/ go/ target/ logs/ memo/   working state of the fetchers and tools, kept between builds
+//! ```
+//! A killed build leaves a directory in `tmp` whose lock nobody holds; the next [`Store::open`] removes it.
+//! Entries are only trusted by key: nothing is verified again on a hit.
+
+mod entries;
+mod key;
+mod memo;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub use entries::{Entry, Pruned};
+pub use key::{Key, KeyBuilder};
+pub use memo::Memo;
+
+use crate::error::{BUILD_COMMAND, Error, Result};
+
+/// Whether the network may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// What is missing is fetched.
+    Online,
+    /// What is missing is an error that names it.
+    Offline,
+}
+
+/// An open cache.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+    mode: Mode,
+}
+
+impl Store {
+    /// Opens the cache at `root`, makes it if need be, and clears what killed builds left.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::DiskFull`] if the directories can't be made.
+    pub fn open(root: impl Into<PathBuf>, mode: Mode) -> Result<Store> {
+        let root = root.into();
+        for part in ["objects", "tmp", "locks", "downloads", "logs", "memo"] {
+            let dir = root.join(part);
+            fs::create_dir_all(&dir).map_err(|e| Error::io("making", &dir)(e).in_cache(&root))?;
+        }
+        let root = root.canonicalize().map_err(Error::io("resolving", &root))?;
+        let store = Store { root, mode };
+        store.clear_leftovers()?;
+        Ok(store)
+    }
+
+    /// Returns the cache root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns whether the network may be used.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Returns the content directory of an entry if it is there, and marks it as used now.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<PathBuf> {
+        let dir = self.object(key);
+        let about = File::options().append(true).open(dir.join("about")).ok()?;
+        // The time of use only guides pruning: a read-only cache is still a cache.
+        let _ = about.set_modified(SystemTime::now());
+        Some(dir.join("content"))
+    }
+
+    /// Returns the content directory of the entry, made by `make` if it is not there.
+    ///
+    /// `make` gets an empty directory to fill. It runs at most once at a time for a key, over all
+    /// processes: others wait and take the result.
+    ///
+    /// # Errors
+    /// What `make` answers; [`Error::DiskFull`] with the cache's path when the disk is full;
+    /// [`Error::Io`]. The entry is then as if nothing had happened.
+    pub fn get_or_make(&self, key: &Key, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        if let Some(found) = self.get(key) {
+            return Ok(found);
+        }
+        let lock = self.lock_file(key)?;
+        lock.lock().map_err(Error::io("locking", self.lock_path(key)))?;
+        if let Some(found) = self.get(key) {
+            return Ok(found);
+        }
+        let tmp = self.root.join("tmp").join(format!("{}.{}", key.digest(), std::process::id()));
+        let made = self.fill(key, &tmp, make);
+        if made.is_err() && tmp.exists() {
+            // The first error is the one to tell; what is left goes at the next open.
+            let _ = fs::remove_dir_all(&tmp);
+        }
+        made.map_err(|e| e.in_cache(&self.root))
+    }
+
+    /// As [`Store::get_or_make`], for what only the network can give.
+    ///
+    /// # Errors
+    /// [`Error::Offline`] naming `what` if it is missing and the mode is [`Mode::Offline`].
+    pub fn get_or_fetch(
+        &self,
+        key: &Key,
+        what: &str,
+        make: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        match self.get(key) {
+            Some(found) => Ok(found),
+            None if self.mode == Mode::Offline => {
+                Err(Error::Offline { what: what.to_owned(), command: BUILD_COMMAND })
+            }
+            None => self.get_or_make(key, make),
+        }
+    }
+
+    /// Makes one entry under its lock.
+    fn fill(&self, key: &Key, tmp: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        remove(tmp)?;
+        let content = tmp.join("content");
+        fs::create_dir_all(&content).map_err(Error::io("making", &content))?;
+        make(&content)?;
+        let about = tmp.join("about");
+        fs::write(&about, format!("{}\n", key.name())).map_err(Error::io("writing", &about))?;
+        sync_tree(tmp)?;
+        let object = self.object(key);
+        remove(&object)?;
+        fs::rename(tmp, &object).map_err(Error::io("moving into the cache", &object))?;
+        sync(&self.root.join("objects"))?;
+        Ok(object.join("content"))
+    }
+
+    /// Removes directories in `tmp` that no running build owns.
+    fn clear_leftovers(&self) -> Result<()> {
+        let tmp = self.root.join("tmp");
+        for entry in fs::read_dir(&tmp).map_err(Error::io("listing", &tmp))? {
+            let path = entry.map_err(Error::io("listing", &tmp))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let digest = name.split('.').next().unwrap_or_default();
+            let lock_path = self.root.join("locks").join(digest);
+            let lock = open_lock(&lock_path)?;
+            match lock.try_lock() {
+                Ok(()) => remove(&path)?,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(e)) => return Err(Error::io("locking", &lock_path)(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an entry stands when it is complete.
+    fn object(&self, key: &Key) -> PathBuf {
+        self.root.join("objects").join(key.digest().to_string())
+    }
+
+    fn lock_path(&self, key: &Key) -> PathBuf {
+        self.root.join("locks").join(key.digest().to_string())
+    }
+
+    fn lock_file(&self, key: &Key) -> Result<File> {
+        open_lock(&self.lock_path(key)).map_err(|e| e.in_cache(&self.root))
+    }
+}
+
+/// Opens a lock file, made if need be. It is never removed while the cache is in use: two processes
+/// would hold locks on two files of one name.
+fn open_lock(path: &Path) -> Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path).map_err(Error::io("opening", path))
+}
+
+/// Removes a directory with all in it; none there is as good.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file's or directory's data through to the disk.
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|f| f.sync_all()).map_err(Error::io("syncing", path))
+}
+
+/// Syncs every file and directory below `dir`, so that a renamed entry is whole after a power cut.
+fn sync_tree(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(Error::io("listing", dir))? {
+        let entry = entry.map_err(Error::io("listing", dir))?;
+        let kind = entry.file_type().map_err(Error::io("reading", entry.path()))?;
+        if kind.is_dir() {
+            sync_tree(&entry.path())?;
+        } else if kind.is_file() {
+            sync(&entry.path())?;
+        }
+    }
+    sync(dir)
+}
+
+#[cfg(test)]
+mod tests;

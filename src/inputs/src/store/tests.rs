@@ -1,0 +1,162 @@
+//! Tests of the cache as a whole: builds at once, killed builds, full disks.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path().join("cache"), Mode::Online).unwrap();
+    (dir, store)
+}
+
+fn key(name: &str) -> Key {
+    KeyBuilder::new("test", 1, name).finish()
+}
+
+fn write(dir: &Path, text: &str) -> Result<()> {
+    fs::write(dir.join("out"), text).map_err(Error::io("writing", dir))
+}
+
+#[test]
+fn makes_once_and_finds_again() {
+    let (_dir, store) = store();
+    let path = store.get_or_make(&key("a"), |dir| write(dir, "one")).unwrap();
+    let again = store.get_or_make(&key("a"), |_| panic!("made twice")).unwrap();
+    assert_eq!(path, again);
+    assert_eq!(fs::read_to_string(path.join("out")).unwrap(), "one");
+}
+
+#[test]
+fn a_failed_make_leaves_nothing() {
+    let (_dir, store) = store();
+    let failed = store.get_or_make(&key("a"), |dir| {
+        write(dir, "half")?;
+        Err(Error::NotFound { url: "x".into() })
+    });
+    assert!(matches!(failed, Err(Error::NotFound { .. })));
+    assert!(store.get(&key("a")).is_none());
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+    store.get_or_make(&key("a"), |dir| write(dir, "whole")).unwrap();
+}
+
+#[test]
+fn two_builds_at_once_make_it_once() {
+    let (_dir, store) = store();
+    let made = AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let path = store
+                    .get_or_make(&key("a"), |dir| {
+                        made.fetch_add(1, Ordering::SeqCst);
+                        write(dir, "one")
+                    })
+                    .unwrap();
+                assert_eq!(fs::read_to_string(path.join("out")).unwrap(), "one");
+            });
+        }
+    });
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+}
+
+/// The other half of `a_killed_build_is_cleared_and_carried_on`: fills an entry and hangs.
+#[test]
+fn hangs_when_asked_to() {
+    let Some(root) = std::env::var_os("INPUTS_TEST_HANG") else { return };
+    let store = Store::open(root, Mode::Online).unwrap();
+    let _ = store.get_or_make(&key("a"), |dir| {
+        write(dir, "half")?;
+        println!("ready");
+        loop {
+            thread::park();
+        }
+    });
+}
+
+#[test]
+fn a_killed_build_is_cleared_and_carried_on() {
+    use std::io::BufRead;
+    use std::process::{Command, Stdio};
+    let (_dir, store) = store();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["store::tests::hangs_when_asked_to", "--exact", "--nocapture"])
+        .env("INPUTS_TEST_HANG", store.root())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(std::io::Result::ok).any(|l| l.ends_with("ready")));
+    let left = || fs::read_dir(store.root().join("tmp")).unwrap().count();
+
+    Store::open(store.root(), Mode::Online).unwrap();
+    assert_eq!(left(), 1, "another build's directory is left alone while it runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Store::open(store.root(), Mode::Online).unwrap();
+    assert_eq!(left(), 0);
+    store.get_or_make(&key("a"), |dir| write(dir, "whole")).unwrap();
+}
+
+#[test]
+fn offline_names_what_is_missing() {
+    let (_dir, store) = store();
+    store.get_or_fetch(&key("a"), "package a", |dir| write(dir, "one")).unwrap();
+    let offline = Store::open(store.root(), Mode::Offline).unwrap();
+    offline.get_or_fetch(&key("a"), "package a", |_| panic!("fetched")).unwrap();
+    let missing = offline.get_or_fetch(&key("b"), "package b 1.0", |_| panic!("fetched")).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "package b 1.0 is not in the cache, and --offline forbids to fetch it\n\
+         hint: run `ironhull build` once while connected"
+    );
+}
+
+#[test]
+fn lists_and_prunes() {
+    let (_dir, store) = store();
+    store.get_or_make(&key("a"), |dir| write(dir, "12345")).unwrap();
+    store.get_or_make(&key("b"), |dir| write(dir, "1")).unwrap();
+    let mut names: Vec<_> = store.list().unwrap().into_iter().map(|e| e.name).collect();
+    names.sort();
+    assert_eq!(names, ["test a", "test b"]);
+    let pruned = store.prune(|e| e.name == "test b").unwrap();
+    assert_eq!(pruned, Pruned { entries: 1, bytes: 5 + "test a\n".len() as u64 });
+    assert!(store.get(&key("a")).is_none());
+    assert!(store.get(&key("b")).is_some());
+}
+
+#[test]
+fn a_full_disk_names_the_cache() {
+    let (_dir, store) = store();
+    let full = store.get_or_make(&key("a"), |dir| {
+        // The kernel's own always-full device, so that no file system must be filled.
+        fs::write("/dev/full", "x").map_err(Error::io("writing", dir.join("out")))
+    });
+    let text = full.unwrap_err().to_string();
+    assert!(
+        text.contains(&format!("no space left on the file system of the cache {}", store.root().display()))
+    );
+    assert!(text.contains("hint: "));
+}
+
+#[test]
+fn a_memo_sees_changes_and_survives() {
+    let (dir, store) = store();
+    let src = dir.path().join("src");
+    fs::create_dir_all(src.join("sub")).unwrap();
+    fs::write(src.join("sub/a"), "one").unwrap();
+    let old = SystemTime::now() - std::time::Duration::from_secs(100);
+    let mut memo = Memo::load(&store);
+    let first = memo.tree(&src).unwrap();
+    memo.save().unwrap();
+    assert_eq!(Memo::load(&store).tree(&src).unwrap(), first);
+    fs::write(src.join("sub/a"), "two").unwrap();
+    let second = Memo::load(&store).tree(&src).unwrap();
+    assert_ne!(first, second, "same size, other bytes");
+    File::options().write(true).open(src.join("sub/a")).unwrap().set_modified(old).unwrap();
+    assert_eq!(Memo::load(&store).tree(&src).unwrap(), second, "times are no content");
+    fs::rename(src.join("sub/a"), src.join("sub/b")).unwrap();
+    assert_ne!(Memo::load(&store).tree(&src).unwrap(), second, "another name");
+}

@@ -1,0 +1,235 @@
+//! The door to this crate: a checkout, a cache and the ways to get each input.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::components::{self, BuiltComponent};
+use crate::debian::{self, Keep, Lock, Locked, Mirror, Unpacked, Update};
+use crate::error::{Error, Result};
+use crate::kernel::{self, Kernel};
+use crate::programs::{self, BuiltProgram, PROGRAMS};
+use crate::progress::{Progress, Silent};
+use crate::store::{Memo, Store};
+
+/// Debian's own keys, where its package puts them.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// How inputs are to be had.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many jobs a tool may run at once.
+    pub jobs: usize,
+    /// Address of a Debian mirror; `None` for the host's own.
+    pub mirror: Option<String>,
+    /// Keys that may sign a Debian release.
+    pub keyring: PathBuf,
+    /// Hears what is being done.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Options { jobs, mirror: None, keyring: KEYRING.into(), progress: Arc::new(Silent) }
+    }
+}
+
+/// A checkout of this project with a cache: everything that goes into an image comes from here.
+#[derive(Debug)]
+pub struct Workspace {
+    source: PathBuf,
+    store: Store,
+    options: Options,
+    memo: Mutex<Memo>,
+    compiler: OnceLock<String>,
+}
+
+impl Workspace {
+    /// Opens the checkout at `source` with a cache.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the checkout is not there.
+    pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
+        let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
+        let memo = Mutex::new(Memo::load(&store));
+        Ok(Workspace { source, store, options, memo, compiler: OnceLock::new() })
+    }
+
+    /// Returns the root of the checkout.
+    #[must_use]
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// Returns the cache.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Returns who hears of progress.
+    #[must_use]
+    pub fn progress(&self) -> &dyn Progress {
+        self.options.progress.as_ref()
+    }
+
+    /// Returns how many jobs may run at once.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.options.jobs
+    }
+
+    /// Runs `with` on the remembered hashes of files, and writes them back.
+    ///
+    /// # Errors
+    /// What `with` answers; [`Error::Io`].
+    pub fn with_memo<T>(&self, with: impl FnOnce(&mut Memo) -> Result<T>) -> Result<T> {
+        // A panic in another thread leaves no half-done change in the memo.
+        let mut memo = self.memo.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let done = with(&mut memo)?;
+        memo.save()?;
+        Ok(done)
+    }
+
+    /// Reads the package lock.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] with the line; [`Error::Io`].
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.lock_path();
+        let text = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+        Lock::parse("rootfs/packages.lock", &text)
+    }
+
+    /// Resolves packages.list against the mirror's newest release and writes the package lock.
+    ///
+    /// # Errors
+    /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave;
+    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]. The lock is then as before.
+    pub fn update_lock(&self) -> Result<Update> {
+        if self.store.mode() == crate::store::Mode::Offline {
+            let what = "the index of Debian packages".to_owned();
+            return Err(Error::Offline { what, command: crate::LOCK_COMMAND });
+        }
+        let list = self.source.join("rootfs/packages.list");
+        let text = fs::read_to_string(&list).map_err(Error::io("reading", &list))?;
+        let lock = debian::update(&debian::Request {
+            mirror: &self.mirror()?,
+            keyring: &self.options.keyring,
+            list: ("rootfs/packages.list", &text),
+            progress: self.progress(),
+        })?;
+        let path = self.lock_path();
+        // A lock that can't be read is replaced: that is what refreshing it is for.
+        let update = Update::new(self.lock().ok().as_ref(), lock);
+        let tmp = path.with_extension("lock.new");
+        fs::write(&tmp, update.lock.to_text()).map_err(Error::io("writing", &tmp))?;
+        fs::rename(&tmp, &path).map_err(Error::io("writing", &path))?;
+        Ok(update)
+    }
+
+    /// Returns a package's files, fetched and unpacked if need be.
+    ///
+    /// # Errors
+    /// [`Error::Fetch`], [`Error::NotFound`], [`Error::Checksum`], [`Error::Offline`], [`Error::NoMirror`] if it
+    /// can't be fetched; [`Error::Archive`] if it can't be unpacked.
+    pub fn package(&self, package: &Locked, keep: Keep) -> Result<Unpacked> {
+        debian::fetch_unpacked(&self.store, || self.mirror(), (package, keep), self.progress())
+    }
+
+    /// Returns one file of a pinned package: where its bytes are.
+    ///
+    /// # Errors
+    /// [`Error::NotLocked`], [`Error::NoSuchFile`], and those of [`Workspace::package`].
+    pub fn package_file(&self, lock: &Lock, package: &str, path: &str) -> Result<PathBuf> {
+        let unpacked = self.package(self.locked(lock, package)?, Keep::All)?;
+        Ok(unpacked.file(path)?.to_owned())
+    }
+
+    /// Returns a component, built if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoRecipe`] and [`Error::Recipe`]; [`Error::Tool`] if the build fails.
+    pub fn component(&self, name: &str) -> Result<BuiltComponent> {
+        let folder = self.source.join("rootfs/components");
+        let (store, progress, jobs) = (&self.store, self.progress(), self.options.jobs);
+        let builder = components::Builder { store, progress, jobs };
+        // The memo is not held while the build runs for minutes.
+        let prepared = self.with_memo(|memo| components::prepare(&folder, memo, name))?;
+        components::build(&builder, prepared)
+    }
+
+    /// Returns the kernel, built if need be.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
+    /// for the build; those of [`Workspace::package`] for the source.
+    pub fn kernel(&self, lock: &Lock) -> Result<Kernel> {
+        let package = self.locked(lock, kernel::SOURCE_PACKAGE)?;
+        let fragments = self.fragments()?;
+        let builder = kernel::Builder {
+            store: &self.store,
+            progress: self.progress(),
+            jobs: self.options.jobs,
+            package,
+            fragments: &fragments,
+        };
+        kernel::build(&builder, || debian::fetch(&self.store, || self.mirror(), package, self.progress()))
+    }
+
+    /// Returns one of the [`PROGRAMS`] by the name of its binary, built if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoRecipe`] for an unknown name; [`Error::Tool`] if the build fails.
+    pub fn program(&self, binary: &str) -> Result<BuiltProgram> {
+        let program = PROGRAMS.iter().find(|(_, b)| *b == binary).copied().ok_or_else(|| {
+            Error::NoRecipe { name: binary.to_owned(), path: self.source.join("src").join(binary) }
+        })?;
+        let compiler = match self.compiler.get() {
+            Some(compiler) => compiler.clone(),
+            None => programs::compiler(&self.source)?,
+        };
+        let builder = programs::Builder {
+            source: &self.source,
+            store: &self.store,
+            progress: self.progress(),
+            jobs: self.options.jobs,
+            compiler: self.compiler.get_or_init(|| compiler),
+        };
+        let key = self.with_memo(|memo| programs::key(&builder, memo, program))?;
+        programs::build(&builder, &key, program)
+    }
+
+    /// Returns the mirror: the one that was named, or the host's.
+    fn mirror(&self) -> Result<Mirror> {
+        match &self.options.mirror {
+            Some(address) => Ok(Mirror::at(address)),
+            None => Mirror::of_host(),
+        }
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.source.join("rootfs/packages.lock")
+    }
+
+    fn locked<'a>(&self, lock: &'a Lock, name: &str) -> Result<&'a Locked> {
+        lock.get(name).ok_or_else(|| Error::NotLocked { name: name.to_owned(), lock: self.lock_path() })
+    }
+
+    /// Reads all kernel fragments, by name.
+    fn fragments(&self) -> Result<Vec<(String, String)>> {
+        let dir = self.source.join("kernel-config");
+        let mut fragments = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(Error::io("listing", &dir))? {
+            let path = entry.map_err(Error::io("listing", &dir))?.path();
+            if path.extension().is_some_and(|e| e == "config") {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let text = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+                fragments.push((format!("kernel-config/{name}"), text));
+            }
+        }
+        fragments.sort();
+        Ok(fragments)
+    }
+}
