@@ -1,1 +1,26 @@
-//! Not yet filled.
+//! Kubernetes on a node: certificates, flags, configuration files, services and built-in objects.
+//!
+//! [`plan()`] decides everything from the documents, a few facts about the node and what is on its state
+//! partition; [`apply()`] is the one function that writes. Who starts the services and applies the
+//! objects is not told here. Flags were checked against Kubernetes 1.36, etcd 3.7, kine 0.16 and
+//! containerd 2.4.
+#![forbid(unsafe_code)]
+
+mod apply;
+mod error;
+mod facts;
+mod file;
+mod kubeconfig;
+mod manifests;
+mod pki;
+mod plan;
+mod services;
+mod users;
+
+pub use apply::{Ownership, apply};
+pub use error::Error;
+pub use facts::Facts;
+pub use file::{Directory, File};
+pub use manifests::{HELLO_IMAGE, HELLO_NODE_PORT, Manifest, PAUSE_IMAGE, hello};
+pub use pki::{Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State};
+pub use plan::{Plan, plan};

@@ -1,0 +1,84 @@
+//! Kubeconfigs, as JSON (which is YAML): nothing needs quoting that JSON does not quote.
+
+use serde_json::{Value, json};
+
+/// Certificates to put into a kubeconfig, PEM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embedded<'a> {
+    pub authority: &'a str,
+    pub certificate: &'a str,
+    pub key: &'a str,
+}
+
+/// A kubeconfig that stands alone: an operator's.
+pub(crate) fn embedded(cluster: &str, server: &str, user: &str, keys: &Embedded) -> String {
+    let authority = json!({ "server": server, "certificate-authority-data": base64(keys.authority) });
+    let user_value = json!({
+        "client-certificate-data": base64(keys.certificate),
+        "client-key-data": base64(keys.key),
+    });
+    config((cluster, authority), (user, user_value))
+}
+
+/// A component's kubeconfig: it names the files in `directory`, so that the component sees new ones.
+pub(crate) fn by_files(cluster: &str, server: &str, user: &str, directory: &str) -> String {
+    let authority = json!({ "server": server, "certificate-authority": format!("{directory}/ca.crt") });
+    let user_value = json!({
+        "client-certificate": format!("{directory}/client.crt"),
+        "client-key": format!("{directory}/client.key"),
+    });
+    config((cluster, authority), (user, user_value))
+}
+
+/// One cluster, one user, one context.
+fn config((cluster, cluster_value): (&str, Value), (user, user_value): (&str, Value)) -> String {
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": cluster, "cluster": cluster_value }],
+        "users": [{ "name": user, "user": user_value }],
+        "contexts": [{ "name": cluster, "context": { "cluster": cluster, "user": user } }],
+        "current-context": cluster,
+    });
+    format!("{config:#}\n")
+}
+
+/// Base64 with padding (RFC 4648, 4).
+fn base64(text: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(text.len().div_ceil(3) * 4);
+    for chunk in text.as_bytes().chunks(3) {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4 {
+            let index = (bits >> (18 - 6 * i)) & 63;
+            out.push(if i > chunk.len() { '=' } else { char::from(ALPHABET[index as usize]) });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_base64() {
+        // RFC 4648, 10
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (text, expected) in cases {
+            assert_eq!(base64(text), expected);
+        }
+    }
+
+    #[test]
+    fn names_files_or_holds_them() {
+        let by_files = by_files("c", "https://127.0.0.1:6443", "u", "/state/pki/kubelet");
+        let by_files: Value = serde_json::from_str(&by_files).unwrap();
+        assert_eq!(by_files["users"][0]["user"]["client-key"], "/state/pki/kubelet/client.key");
+        assert_eq!(by_files["current-context"], by_files["contexts"][0]["name"]);
+        let keys = Embedded { authority: "a", certificate: "b", key: "foo" };
+        let embedded: Value = serde_json::from_str(&embedded("c", "https://x:6443", "u", &keys)).unwrap();
+        assert_eq!(embedded["users"][0]["user"]["client-key-data"], "Zm9v");
+    }
+}

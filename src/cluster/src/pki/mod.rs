@@ -1,0 +1,132 @@
+//! The certificates of a node that holds the cluster's authorities.
+//!
+//! Everything lies below [`PKI_DIRECTORY`]: `ca/` for root alone, and one directory per component that
+//! belongs to its user and holds what it needs and nothing else, copies included. Authorities and the
+//! service account key are made once; certificates are made anew when they are missing, at two thirds
+//! of their life, and when names, addresses or the authority changed. ECDSA P-256 throughout; each
+//! certificate is for a server or for a client, not for both (but for etcd's peers, which are).
+
+mod authority;
+mod leaf;
+mod state;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use leaf::Reason;
+pub use state::State;
+pub(crate) use table::path;
+
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::file::{Directory, File};
+use crate::kubeconfig;
+use authority::Authority;
+use leaf::{Clock, LeafSpec, Usage};
+use table::Ca;
+
+/// Where everything lies.
+pub const PKI_DIRECTORY: &str = "/state/pki";
+
+/// Group of the operators' certificates; a built-in manifest makes it cluster admin.
+pub const OPERATORS_GROUP: &str = "ironhull:operators";
+/// Group of the API server's certificate for kubelets; a built-in manifest lets it use them.
+pub const KUBELET_CLIENT_GROUP: &str = "ironhull:kubelet-clients";
+
+/// The certificates as they shall be.
+#[derive(Debug)]
+pub struct Pki {
+    /// Directories to make.
+    pub directories: Vec<Directory>,
+    /// All files, whether they change or not; keys stand before their certificates.
+    pub files: Vec<File>,
+    /// Each certificate, for the node's status.
+    pub certificates: Vec<Certificate>,
+    cluster: String,
+    authority: Authority,
+    clock: Clock,
+}
+
+/// One certificate, for the node's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Name, such as `apiserver/server`.
+    pub name: String,
+    /// Seconds since 1970 when it ends.
+    pub not_after_secs: u64,
+    /// Seconds since 1970 when it has to be made anew; `None` for an authority, which never is.
+    pub renew_at_secs: Option<u64>,
+    /// Why it was made anew just now; `None` when it was kept.
+    pub issued: Option<Reason>,
+}
+
+/// Decides all certificates from what is there; makes keys, but writes nothing.
+///
+/// # Errors
+/// [`Error::LostKey`] or [`Error::Key`] when an authority is damaged: a new one would be another cluster.
+/// [`Error::Issue`] when a certificate can't be made.
+pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
+    let clock = Clock::new(facts.sane_now_secs());
+    let kubernetes = Authority::load_or_make(Ca::Kubernetes, state, clock)?;
+    let front_proxy = Authority::load_or_make(Ca::FrontProxy, state, clock)?;
+    let etcd = Authority::load_or_make(Ca::Etcd, state, clock)?;
+    let mut files = Vec::new();
+    let mut certificates = Vec::new();
+    for authority in [&kubernetes, &front_proxy, &etcd] {
+        files.extend(authority.files());
+        certificates.push(authority.status());
+    }
+    files.extend(authority::service_account_files(state)?);
+    for entry in table::leaves(facts) {
+        let authority = match entry.ca {
+            Ca::Kubernetes => &kubernetes,
+            Ca::FrontProxy => &front_proxy,
+            Ca::Etcd => &etcd,
+        };
+        let pair = leaf::keep_or_issue(&entry.spec, authority, state, clock)?;
+        certificates.push(pair.status(&entry.spec.name));
+        files.extend(pair.files(&entry.spec.name, entry.owner));
+    }
+    for copy in table::copies(facts.cluster.spec.storage.kind) {
+        let original = path(copy.original);
+        let contents = files.iter().find(|f| f.path == original).map(|f| f.contents.clone());
+        let contents = contents.expect("what is copied is made above");
+        files.push(File { path: path(copy.to), mode: copy.mode, owner: copy.owner, contents });
+    }
+    let directories = table::directories(facts.cluster.spec.storage.kind);
+    let cluster = facts.cluster.metadata.name.clone();
+    Ok(Pki { directories, files, certificates, cluster, authority: kubernetes, clock })
+}
+
+impl Pki {
+    /// Makes a kubeconfig with a new certificate of its own for an operator, who is `user` in audit logs.
+    ///
+    /// `server` is the URL under which the operator reaches the API server; the certificate ends
+    /// `valid_secs` after the time of the plan.
+    ///
+    /// # Errors
+    /// [`Error::Issue`] when the certificate can't be made.
+    pub fn operator_kubeconfig(&self, user: &str, server: &str, valid_secs: u64) -> Result<String, Error> {
+        let spec = LeafSpec {
+            name: format!("operator {user}"),
+            common_name: user.to_owned(),
+            organization: Some(OPERATORS_GROUP.to_owned()),
+            usage: Usage::Client,
+            names: Vec::new(),
+            life_secs: valid_secs,
+        };
+        let pair = leaf::issue(&spec, &self.authority, self.clock, Reason::Missing)?;
+        let embedded = kubeconfig::Embedded {
+            authority: self.authority.certificate(),
+            certificate: &pair.certificate,
+            key: &pair.key,
+        };
+        Ok(kubeconfig::embedded(&self.cluster, server, user, &embedded))
+    }
+
+    /// Seconds since 1970 when the first certificate reaches two thirds of its life: plan again then.
+    #[must_use]
+    pub fn next_renewal_secs(&self) -> u64 {
+        self.certificates.iter().filter_map(|c| c.renew_at_secs).min().unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,192 @@
+//! The table of all certificates: who is who, issued by whom, kept where.
+
+use std::path::PathBuf;
+
+use config::StorageKind;
+use control::User;
+
+use super::leaf::{LIFE_SECS, LeafSpec, Usage};
+use super::{KUBELET_CLIENT_GROUP, PKI_DIRECTORY};
+use crate::facts::Facts;
+use crate::file::Directory;
+use crate::users;
+
+/// An authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ca {
+    /// Everything that speaks to the API server or a kubelet.
+    Kubernetes,
+    /// The API server as it speaks to extension API servers.
+    FrontProxy,
+    /// The store.
+    Etcd,
+}
+
+impl Ca {
+    /// Name of its files below `ca/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ca::Kubernetes => "kubernetes",
+            Ca::FrontProxy => "front-proxy",
+            Ca::Etcd => "etcd",
+        }
+    }
+
+    /// Common name in its certificate.
+    pub fn common_name(self) -> &'static str {
+        match self {
+            Ca::Kubernetes => "kubernetes-ca",
+            Ca::FrontProxy => "kubernetes-front-proxy-ca",
+            Ca::Etcd => "etcd-ca",
+        }
+    }
+}
+
+/// A certificate of the table.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub ca: Ca,
+    pub spec: LeafSpec,
+    pub owner: User,
+}
+
+/// The path of a file below the PKI directory.
+pub(crate) fn path(name: &str) -> PathBuf {
+    [PKI_DIRECTORY, name].iter().collect()
+}
+
+/// All certificates of a node with role `single`.
+pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
+    use Ca::{Etcd, FrontProxy, Kubernetes};
+    let node_name = format!("system:node:{}", facts.node.hostname);
+    let loopback = || vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let store = users::store(facts.cluster.spec.storage.kind);
+    let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
+    let client = |ca, name, owner, common_name: &str, group: Option<&str>| {
+        entry(ca, owner, leaf(name, Usage::Client, (common_name, group), Vec::new()))
+    };
+    let server = |ca, name, owner, common_name: &str, names| {
+        entry(ca, owner, leaf(name, Usage::Server, (common_name, None), names))
+    };
+    let mut all = vec![
+        server(Etcd, "etcd/server", store, "etcd-server", loopback()),
+        client(Etcd, "apiserver/etcd-client", api, "apiserver-etcd-client", None),
+        server(Kubernetes, "apiserver/server", api, "kube-apiserver", api_names(facts)),
+        client(
+            Kubernetes,
+            "apiserver/kubelet-client",
+            api,
+            "apiserver-kubelet-client",
+            Some(KUBELET_CLIENT_GROUP),
+        ),
+        client(FrontProxy, "apiserver/front-proxy-client", api, "front-proxy-client", None),
+        client(Kubernetes, "apiserver/probe", api, "ironhull:probe", None),
+        client(Kubernetes, "controller-manager/client", manager, "system:kube-controller-manager", None),
+        server(Kubernetes, "controller-manager/server", manager, "kube-controller-manager", loopback()),
+        client(Kubernetes, "scheduler/client", users::SCHEDULER, "system:kube-scheduler", None),
+        server(Kubernetes, "scheduler/server", users::SCHEDULER, "kube-scheduler", loopback()),
+        client(Kubernetes, "kubelet/client", User::ROOT, &node_name, Some("system:nodes")),
+        entry(
+            Kubernetes,
+            User::ROOT,
+            leaf("kubelet/server", Usage::Server, (&node_name, Some("system:nodes")), node_names(facts)),
+        ),
+        client(Kubernetes, "kube-proxy/client", User::ROOT, "system:kube-proxy", None),
+        client(Kubernetes, "noded/client", User::ROOT, "ironhull:noded", Some("system:masters")),
+    ];
+    if facts.cluster.spec.storage.kind == StorageKind::Etcd {
+        let peer = leaf("etcd/peer", Usage::Both, ("etcd-peer", None), loopback());
+        all.push(entry(Etcd, store, peer));
+    }
+    all
+}
+
+fn entry(ca: Ca, owner: User, spec: LeafSpec) -> Entry {
+    Entry { ca, spec, owner }
+}
+
+fn leaf(
+    name: &str,
+    usage: Usage,
+    (common_name, group): (&str, Option<&str>),
+    names: Vec<String>,
+) -> LeafSpec {
+    LeafSpec {
+        name: name.to_owned(),
+        common_name: common_name.to_owned(),
+        organization: group.map(str::to_owned),
+        usage,
+        names,
+        life_secs: LIFE_SECS,
+    }
+}
+
+/// Every name and address under which the API server is reached.
+fn api_names(facts: &Facts) -> Vec<String> {
+    let spec = &facts.cluster.spec;
+    let mut names = vec!["kubernetes".to_owned(), "kubernetes.default".to_owned()];
+    names.push("kubernetes.default.svc".to_owned());
+    names.push(format!("kubernetes.default.svc.{}", spec.network.cluster_domain));
+    names.extend(["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()]);
+    names.push(spec.network.api_service_address().to_string());
+    names.extend(node_names(facts));
+    names.extend(spec.api.address.map(|a| a.to_string()));
+    names.extend(spec.api.external_address.clone());
+    names.extend(spec.api.sans.iter().cloned());
+    names
+}
+
+/// The node's name and addresses.
+fn node_names(facts: &Facts) -> Vec<String> {
+    let addresses = facts.addresses.iter().chain([&facts.address]).map(ToString::to_string);
+    std::iter::once(facts.node.hostname.clone()).chain(addresses).collect()
+}
+
+/// A file that a component needs of what belongs to root.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub original: &'static str,
+    pub to: &'static str,
+    pub mode: u32,
+    pub owner: User,
+}
+
+/// All copies for the components, each in the component's own directory.
+pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
+    let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
+    let public = |original, to, owner| Copy { original, to, mode: 0o644, owner };
+    let private = |original, to, owner| Copy { original, to, mode: 0o600, owner };
+    vec![
+        public("ca/etcd.crt", "etcd/ca.crt", users::store(store)),
+        public("ca/kubernetes.crt", "apiserver/ca.crt", api),
+        public("ca/etcd.crt", "apiserver/etcd-ca.crt", api),
+        public("ca/front-proxy.crt", "apiserver/front-proxy-ca.crt", api),
+        public("ca/service-account.pub", "apiserver/service-account.pub", api),
+        private("ca/service-account.key", "apiserver/service-account.key", api),
+        public("ca/kubernetes.crt", "controller-manager/ca.crt", manager),
+        private("ca/kubernetes.key", "controller-manager/ca.key", manager),
+        public("ca/front-proxy.crt", "controller-manager/front-proxy-ca.crt", manager),
+        private("ca/service-account.key", "controller-manager/service-account.key", manager),
+        public("ca/kubernetes.crt", "scheduler/ca.crt", users::SCHEDULER),
+        public("ca/front-proxy.crt", "scheduler/front-proxy-ca.crt", users::SCHEDULER),
+        public("ca/kubernetes.crt", "kubelet/ca.crt", User::ROOT),
+        public("ca/kubernetes.crt", "kube-proxy/ca.crt", User::ROOT),
+        public("ca/kubernetes.crt", "noded/ca.crt", User::ROOT),
+    ]
+}
+
+/// All directories: one for the authorities and one per component, each closed to all but its owner.
+pub(crate) fn directories(store: StorageKind) -> Vec<Directory> {
+    let closed = |name, owner| Directory::private(path(name), owner);
+    vec![
+        Directory::public(PKI_DIRECTORY),
+        closed("ca", User::ROOT),
+        closed("etcd", users::store(store)),
+        closed("apiserver", users::APISERVER),
+        closed("controller-manager", users::CONTROLLER_MANAGER),
+        closed("scheduler", users::SCHEDULER),
+        closed("kubelet", User::ROOT),
+        closed("kube-proxy", User::ROOT),
+        closed("noded", User::ROOT),
+    ]
+}

@@ -1,0 +1,215 @@
+//! What the certificates say, and when they are made anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use config::{ClusterConfig, NodeConfig, StorageKind};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::table::path;
+use super::{Pki, Reason, State, plan};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::facts::fixture::{NOW, facts, node};
+
+const DAY: u64 = 86_400;
+
+/// A node to plan for.
+struct Lab {
+    node: NodeConfig,
+    cluster: ClusterConfig,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Lab { node: node(), cluster: ClusterConfig::default() }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        facts(&self.node, &self.cluster)
+    }
+
+    fn plan(&self, state: &State) -> Pki {
+        plan(&self.facts(), state).unwrap()
+    }
+}
+
+/// The reasons by which certificates were made anew.
+fn issued(pki: &Pki) -> BTreeMap<&str, Reason> {
+    pki.certificates.iter().filter_map(|c| Some((c.name.as_str(), c.issued?))).collect()
+}
+
+fn text<'a>(pki: &'a Pki, name: &str) -> &'a str {
+    let file = pki.files.iter().find(|f| f.path == path(name)).unwrap();
+    std::str::from_utf8(&file.contents).unwrap()
+}
+
+/// Common name, organization, names, and usages of a certificate as text.
+fn describe(pem: &str) -> String {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
+    let (_, found) = X509Certificate::from_der(&pem.contents).unwrap();
+    let usage = found.extended_key_usage().unwrap().map(|u| u.value).unwrap();
+    let mut out = found.subject().to_string();
+    if usage.server_auth {
+        out.push_str(" server");
+    }
+    if usage.client_auth {
+        out.push_str(" client");
+    }
+    if let Some(names) = found.subject_alternative_name().unwrap() {
+        let names: Vec<String> = names.value.general_names.iter().map(ToString::to_string).collect();
+        out.push_str(&format!(" [{}]", names.join(" ")));
+    }
+    let key = found.key_usage().unwrap().unwrap().value;
+    assert!(key.digital_signature() && !key.key_cert_sign() && !found.is_ca());
+    out
+}
+
+#[test]
+fn every_certificate_says_what_it_is_for_and_no_more() {
+    let pki = Lab::new().plan(&State::empty());
+    let api = "[DNSName(kubernetes) DNSName(kubernetes.default)";
+    let cases = [
+        ("etcd/server", "CN=etcd-server server [IPAddress(7f:00:00:01) DNSName(localhost)]"),
+        ("etcd/peer", "CN=etcd-peer server client [IPAddress(7f:00:00:01) DNSName(localhost)]"),
+        ("apiserver/etcd-client", "CN=apiserver-etcd-client client"),
+        ("apiserver/kubelet-client", "CN=apiserver-kubelet-client, O=ironhull:kubelet-clients client"),
+        ("apiserver/front-proxy-client", "CN=front-proxy-client client"),
+        ("apiserver/probe", "CN=ironhull:probe client"),
+        ("controller-manager/client", "CN=system:kube-controller-manager client"),
+        ("scheduler/client", "CN=system:kube-scheduler client"),
+        ("kubelet/client", "CN=system:node:node1, O=system:nodes client"),
+        (
+            "kubelet/server",
+            "CN=system:node:node1, O=system:nodes server [IPAddress(0a:00:02:0f) DNSName(node1)]",
+        ),
+        ("kube-proxy/client", "CN=system:kube-proxy client"),
+        ("noded/client", "CN=ironhull:noded, O=system:masters client"),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(describe(text(&pki, &format!("{name}.crt"))), expected, "{name}");
+    }
+    let server = describe(text(&pki, "apiserver/server.crt"));
+    assert!(server.starts_with("CN=kube-apiserver server [IPAddress("), "{server}");
+    for name in ["0a:60:00:01", "7f:00:00:01", "0a:00:02:0f", "kubernetes.default.svc.cluster.local", "node1"]
+    {
+        assert!(server.contains(name), "{name} is missing in {server}, beside {api}");
+    }
+}
+
+#[test]
+fn names_of_the_config_are_in_the_api_servers_certificate() {
+    let mut lab = Lab::new();
+    lab.cluster.spec.api.sans = vec!["*.example.org".into(), "192.0.2.7".into()];
+    lab.cluster.spec.api.external_address = Some("api.example.org".into());
+    let server = describe(text(&lab.plan(&State::empty()), "apiserver/server.crt"));
+    for name in ["DNSName(*.example.org)", "IPAddress(c0:00:02:07)", "DNSName(api.example.org)"] {
+        assert!(server.contains(name), "{name} is missing in {server}");
+    }
+}
+
+#[test]
+fn a_second_boot_changes_nothing() {
+    let lab = Lab::new();
+    let first = lab.plan(&State::empty());
+    let second = lab.plan(&State::with(&first.files));
+    assert_eq!(first.files, second.files);
+    assert_eq!(issued(&second), BTreeMap::new());
+}
+
+#[test]
+fn only_what_changed_is_made_anew() {
+    let mut lab = Lab::new();
+    let first = lab.plan(&State::empty());
+    let state = State::with(&first.files);
+    lab.cluster.spec.api.sans = vec!["new.example.org".into()];
+    assert_eq!(issued(&lab.plan(&state)), [("apiserver/server", Reason::Contents)].into());
+    lab.cluster.spec.api.sans.clear();
+
+    let mut broken = state.clone();
+    broken.set(&path("kubelet/client.crt"), Some("junk"));
+    broken.set(&path("scheduler/client.key"), None);
+    broken.set(&path("etcd/server.key"), Some(text(&first, "etcd/peer.key")));
+    broken.set(&path("kube-proxy/client.key"), Some("junk"));
+    let expected = [
+        ("kubelet/client", Reason::Missing),
+        ("scheduler/client", Reason::Missing),
+        ("etcd/server", Reason::Key),
+        ("kube-proxy/client", Reason::Key),
+    ];
+    assert_eq!(issued(&lab.plan(&broken)), expected.into());
+
+    lab.node.hostname = "node2".into();
+    let changed = lab.plan(&state);
+    let names: Vec<&str> = issued(&changed).into_keys().collect();
+    assert_eq!(names, ["apiserver/server", "kubelet/client", "kubelet/server"]);
+}
+
+#[test]
+fn certificates_are_renewed_at_two_thirds_of_their_life() {
+    let lab = Lab::new();
+    let first = lab.plan(&State::empty());
+    let state = State::with(&first.files);
+    let at = |now_secs| plan(&Facts { now_secs, ..lab.facts() }, &state).unwrap();
+    assert_eq!(issued(&at(NOW + 240 * DAY)), BTreeMap::new());
+    let renewed = at(NOW + 244 * DAY);
+    assert_eq!(issued(&renewed).get("apiserver/server"), Some(&Reason::Age));
+    assert!(!issued(&renewed).contains_key("ca/kubernetes"));
+    assert!((NOW + 242 * DAY..NOW + 245 * DAY).contains(&first.next_renewal_secs()));
+}
+
+#[test]
+fn a_clock_behind_the_image_is_not_believed() {
+    let lab = Lab::new();
+    let pki = plan(&Facts { now_secs: 5, ..lab.facts() }, &State::empty()).unwrap();
+    let ends = pki.certificates.iter().map(|c| c.not_after_secs).min().unwrap();
+    assert_eq!(ends, NOW - 1000 + 365 * DAY);
+    let far = plan(&Facts { now_secs: u64::MAX, ..lab.facts() }, &State::empty());
+    assert!(far.is_ok());
+}
+
+#[test]
+fn an_authority_is_never_replaced() {
+    let lab = Lab::new();
+    let first = lab.plan(&State::empty());
+    let mut state = State::with(&first.files);
+    state.set(&path("ca/etcd.crt"), None);
+    let second = lab.plan(&state);
+    assert_eq!(issued(&second), [("ca/etcd", Reason::Missing)].into());
+    assert_eq!(text(&first, "ca/etcd.key"), text(&second, "ca/etcd.key"));
+
+    let mut state = State::with(&first.files);
+    state.set(&path("ca/kubernetes.key"), None);
+    assert!(matches!(plan(&lab.facts(), &state), Err(Error::LostKey { name: "kubernetes" })));
+    state.set(&path("ca/kubernetes.key"), Some("junk"));
+    assert!(matches!(plan(&lab.facts(), &state), Err(Error::Key { .. })));
+}
+
+#[test]
+fn components_own_what_they_read_and_nobody_else_reads_keys() {
+    for kind in [StorageKind::Etcd, StorageKind::Kine] {
+        let mut lab = Lab::new();
+        lab.cluster.spec.storage.kind = kind;
+        let pki = lab.plan(&State::empty());
+        for file in &pki.files {
+            let directory = pki.directories.iter().find(|d| Some(d.path.as_path()) == file.path.parent());
+            let directory = directory.unwrap();
+            assert_eq!(directory.mode, 0o700, "{file:?}");
+            let is_ca = directory.path == Path::new("/state/pki/ca");
+            assert!(is_ca || file.owner == directory.owner, "{file:?}");
+            let is_key = file.path.extension().is_some_and(|e| e == "key");
+            assert_eq!(file.mode, if is_key { 0o600 } else { 0o644 }, "{file:?}");
+            assert!(!format!("{file:?}").contains("BEGIN"));
+        }
+    }
+}
+
+#[test]
+fn an_operators_kubeconfig_is_short_lived_and_of_the_operators_group() {
+    let pki = Lab::new().plan(&State::empty());
+    let kubeconfig = pki.operator_kubeconfig("alice", "https://127.0.0.1:16443", DAY).unwrap();
+    let parsed: serde_json::Value = serde_json::from_str(&kubeconfig).unwrap();
+    assert_eq!(parsed["clusters"][0]["cluster"]["server"], "https://127.0.0.1:16443");
+    assert_eq!(parsed["clusters"][0]["name"], "ironhull");
+    assert!(parsed["users"][0]["user"]["client-key-data"].is_string());
+}

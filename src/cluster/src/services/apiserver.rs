@@ -1,0 +1,81 @@
+//! kube-apiserver, and the task that tells the others when its port answers.
+
+use control::{Limits, Probe, Stop, User};
+
+use super::builder::{Flags, after, daemon, exec, health, task};
+use super::{NODED, Parts, store};
+use crate::facts::Facts;
+use crate::users;
+
+/// Name of the service.
+pub(crate) const NAME: &str = "kube-apiserver";
+/// Name of the task that ends when the port answers.
+pub(crate) const PORT: &str = "kube-apiserver-port";
+const PKI: &str = "/state/pki/apiserver";
+/// Who issues service account tokens.
+const ISSUER: &str = "https://kubernetes.default.svc";
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    let port = facts.cluster.spec.api.port;
+    let mut service = daemon(NAME, users::APISERVER, flags(facts).command("/usr/bin/kube-apiserver"));
+    service.after = after([store::NAME]);
+    service.readiness = exec(&[NODED, "wait-apiserver", &facts.local_server()]);
+    service.health = health(Probe::Tcp { port });
+    service.limits = Limits {
+        memory_min_bytes: Some(128 << 20),
+        cpu_weight: Some(1000),
+        oom_score_adj: Some(-980),
+        open_files: Some(65_536),
+        ..Limits::default()
+    };
+    if port < 1024 {
+        service.limits.capabilities.insert("net-bind-service".to_owned());
+    }
+    service.stop = Stop { grace_secs: 20, ..Stop::default() };
+    parts.services.push(service);
+    let address = format!("127.0.0.1:{port}");
+    parts.services.push(task(PORT, User::ROOT, &[NODED, "wait-tcp", &address]));
+}
+
+fn flags(facts: &Facts) -> Flags {
+    let spec = &facts.cluster.spec;
+    let pki = |file: &str| format!("{PKI}/{file}");
+    let mut flags = Flags::new([
+        ("advertise-address", spec.api.address.unwrap_or(facts.address).to_string().as_str()),
+        ("secure-port", &spec.api.port.to_string()),
+        ("tls-cert-file", &pki("server.crt")),
+        ("tls-private-key-file", &pki("server.key")),
+        ("tls-min-version", "VersionTLS12"),
+        ("anonymous-auth", "false"),
+        ("client-ca-file", &pki("ca.crt")),
+        ("authorization-mode", "Node,RBAC"),
+        ("enable-admission-plugins", "NodeRestriction"),
+        ("allow-privileged", "true"),
+        ("etcd-servers", store::URL),
+        ("etcd-cafile", &pki("etcd-ca.crt")),
+        ("etcd-certfile", &pki("etcd-client.crt")),
+        ("etcd-keyfile", &pki("etcd-client.key")),
+        ("kubelet-certificate-authority", &pki("ca.crt")),
+        ("kubelet-client-certificate", &pki("kubelet-client.crt")),
+        ("kubelet-client-key", &pki("kubelet-client.key")),
+        ("kubelet-preferred-address-types", "InternalIP,Hostname"),
+        ("proxy-client-cert-file", &pki("front-proxy-client.crt")),
+        ("proxy-client-key-file", &pki("front-proxy-client.key")),
+        ("requestheader-client-ca-file", &pki("front-proxy-ca.crt")),
+        ("requestheader-allowed-names", "front-proxy-client"),
+        ("requestheader-extra-headers-prefix", "X-Remote-Extra-"),
+        ("requestheader-group-headers", "X-Remote-Group"),
+        ("requestheader-username-headers", "X-Remote-User"),
+        ("service-account-issuer", ISSUER),
+        ("service-account-jwks-uri", &format!("{ISSUER}/openid/v1/jwks")),
+        ("service-account-key-file", &pki("service-account.pub")),
+        ("service-account-signing-key-file", &pki("service-account.key")),
+        ("service-cluster-ip-range", &spec.network.service_cidr.to_string()),
+        ("profiling", "false"),
+        // Without it every stop waits for watches until it is killed.
+        ("shutdown-watch-termination-grace-period", "5s"),
+    ]);
+    flags.feature_gates(&spec.feature_gates);
+    flags.extend(&spec.api.extra_args);
+    flags
+}

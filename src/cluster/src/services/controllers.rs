@@ -1,0 +1,95 @@
+//! kube-controller-manager and kube-scheduler.
+//!
+//! There is one of each, so no leader is elected. Both are told the authorities instead of asking the API
+//! server for them at start, and given serving certificates: what they make themselves is RSA, and slow.
+
+use control::{Limits, Probe};
+
+use super::builder::{Flags, after, daemon, health};
+use super::{Parts, apiserver};
+use crate::facts::Facts;
+use crate::file::File;
+use crate::{kubeconfig, users};
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    controller_manager(facts, parts);
+    scheduler(facts, parts);
+}
+
+/// Flags that both have, for the component whose directory is `name`.
+fn common(name: &str) -> Flags {
+    let pki = |file: &str| format!("/state/pki/{name}/{file}");
+    let kubeconfig = format!("/etc/kubernetes/{name}.kubeconfig");
+    Flags::new([
+        ("kubeconfig", kubeconfig.as_str()),
+        ("authentication-kubeconfig", &kubeconfig),
+        ("authorization-kubeconfig", &kubeconfig),
+        ("authentication-skip-lookup", "true"),
+        ("client-ca-file", &pki("ca.crt")),
+        ("requestheader-client-ca-file", &pki("front-proxy-ca.crt")),
+        ("bind-address", "127.0.0.1"),
+        ("tls-cert-file", &pki("server.crt")),
+        ("tls-private-key-file", &pki("server.key")),
+        ("tls-min-version", "VersionTLS13"),
+        ("leader-elect", "false"),
+        ("profiling", "false"),
+    ])
+}
+
+fn controller_manager(facts: &Facts, parts: &mut Parts) {
+    const NAME: &str = "controller-manager";
+    let spec = &facts.cluster.spec;
+    let pki = |file: &str| format!("/state/pki/{NAME}/{file}");
+    let mut flags = common(NAME);
+    flags.set("cluster-name", spec_name(facts));
+    flags.set("cluster-cidr", spec.network.pod_cidr.to_string());
+    flags.set("service-cluster-ip-range", spec.network.service_cidr.to_string());
+    flags.set("allocate-node-cidrs", "true");
+    flags.set("node-cidr-mask-size", "24");
+    flags.set("cluster-signing-cert-file", pki("ca.crt"));
+    flags.set("cluster-signing-key-file", pki("ca.key"));
+    flags.set("root-ca-file", pki("ca.crt"));
+    flags.set("service-account-private-key-file", pki("service-account.key"));
+    flags.set("use-service-account-credentials", "true");
+    flags.feature_gates(&spec.feature_gates);
+    flags.extend(&spec.controller_manager.extra_args);
+    let user = users::CONTROLLER_MANAGER;
+    let mut service =
+        daemon("kube-controller-manager", user, flags.command("/usr/bin/kube-controller-manager"));
+    service.after = after([apiserver::PORT]);
+    service.readiness = Some(Probe::Tcp { port: 10_257 });
+    service.health = health(Probe::Tcp { port: 10_257 });
+    service.limits = limits();
+    parts.files.push(component_kubeconfig(facts, NAME, user));
+    parts.services.push(service);
+}
+
+fn scheduler(facts: &Facts, parts: &mut Parts) {
+    const NAME: &str = "scheduler";
+    let spec = &facts.cluster.spec;
+    let mut flags = common(NAME);
+    flags.feature_gates(&spec.feature_gates);
+    flags.extend(&spec.scheduler.extra_args);
+    let mut service = daemon("kube-scheduler", users::SCHEDULER, flags.command("/usr/bin/kube-scheduler"));
+    service.after = after([apiserver::PORT]);
+    service.readiness = Some(Probe::Tcp { port: 10_259 });
+    service.health = health(Probe::Tcp { port: 10_259 });
+    service.limits = limits();
+    parts.files.push(component_kubeconfig(facts, NAME, users::SCHEDULER));
+    parts.services.push(service);
+}
+
+/// The kubeconfig of the component whose directory is `name`, for its user alone.
+pub(crate) fn component_kubeconfig(facts: &Facts, name: &str, user: control::User) -> File {
+    let directory = format!("/state/pki/{name}");
+    let text = kubeconfig::by_files(&spec_name(facts), &facts.local_server(), name, &directory);
+    File::private(format!("/etc/kubernetes/{name}.kubeconfig"), user, text)
+}
+
+fn spec_name(facts: &Facts) -> String {
+    facts.cluster.metadata.name.clone()
+}
+
+fn limits() -> Limits {
+    Limits { cpu_weight: Some(300), oom_score_adj: Some(-970), open_files: Some(65_536), ..Limits::default() }
+}

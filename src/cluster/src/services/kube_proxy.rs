@@ -1,0 +1,46 @@
+//! kube-proxy, a process like the others.
+
+use config::KubeProxyMode;
+use control::{Limits, Probe, User};
+use serde_json::{Value, json};
+
+use super::builder::{after, daemon};
+use super::controllers::component_kubeconfig;
+use super::{Parts, apiserver};
+use crate::facts::Facts;
+use crate::file::File;
+
+const CONFIG: &str = "/etc/kubernetes/kube-proxy.yaml";
+/// Port of its health, on the loopback alone.
+const HEALTH_PORT: u16 = 10_256;
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    let command = vec!["/usr/bin/kube-proxy".to_owned(), format!("--config={CONFIG}")];
+    let mut service = daemon("kube-proxy", User::ROOT, command);
+    service.after = after([apiserver::PORT]);
+    service.readiness = Some(Probe::Http { port: HEALTH_PORT, path: "/livez".to_owned() });
+    service.limits = Limits { oom_score_adj: Some(-970), open_files: Some(65_536), ..Limits::default() };
+    parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
+    parts.files.push(component_kubeconfig(facts, "kube-proxy", User::ROOT));
+    parts.services.push(service);
+}
+
+fn config(facts: &Facts) -> Value {
+    let network = &facts.cluster.spec.network;
+    json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "clientConnection": { "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig" },
+        "clusterCIDR": network.pod_cidr.to_string(),
+        // The kernel's own limit stays.
+        "conntrack": { "maxPerCore": 0, "min": 0 },
+        "featureGates": facts.cluster.spec.feature_gates,
+        "healthzBindAddress": format!("127.0.0.1:{HEALTH_PORT}"),
+        "hostnameOverride": facts.node.hostname,
+        "metricsBindAddress": "127.0.0.1:10249",
+        "mode": match network.kube_proxy.mode {
+            KubeProxyMode::Iptables => "iptables",
+            KubeProxyMode::Nftables => "nftables",
+        },
+    })
+}

@@ -1,0 +1,89 @@
+//! kubelet.
+
+use control::{Limits, Probe, User};
+use serde_json::{Value, json};
+
+use super::builder::{Flags, after, daemon, health};
+use super::controllers::component_kubeconfig;
+use super::{Parts, apiserver, runtime};
+use crate::facts::Facts;
+use crate::file::{Directory, File};
+
+const CONFIG: &str = "/etc/kubernetes/kubelet.yaml";
+/// Port of its health, on the loopback alone.
+const HEALTH_PORT: u16 = 10_248;
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    let mut flags = Flags::new([
+        ("config", CONFIG),
+        ("kubeconfig", "/etc/kubernetes/kubelet.kubeconfig"),
+        ("root-dir", "/var/lib/kubelet"),
+        ("hostname-override", facts.node.hostname.as_str()),
+        ("node-ip", &facts.address.to_string()),
+    ]);
+    let labels: Vec<String> = facts.node.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    if !labels.is_empty() {
+        flags.set("node-labels", labels.join(","));
+    }
+    let mut service = daemon("kubelet", User::ROOT, flags.command("/usr/bin/kubelet"));
+    service.after = after([apiserver::PORT, runtime::IMPORT]);
+    let probe = Probe::Http { port: HEALTH_PORT, path: "/healthz".to_owned() };
+    service.readiness = Some(probe.clone());
+    service.health = health(probe);
+    service.limits = Limits {
+        cpu_weight: Some(500),
+        oom_score_adj: Some(-999),
+        open_files: Some(1 << 20),
+        ..Limits::default()
+    };
+    parts.directories.push(Directory::public("/etc/kubernetes"));
+    parts.directories.push(Directory::private("/var/lib/kubelet", User::ROOT));
+    parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
+    parts.files.push(component_kubeconfig(facts, "kubelet", User::ROOT));
+    parts.services.push(service);
+}
+
+/// The `KubeletConfiguration`: ours, with the node's `kubelet.extraConfig` laid over it.
+fn config(facts: &Facts) -> Value {
+    let network = &facts.cluster.spec.network;
+    let taints: Vec<Value> = facts
+        .node
+        .taints
+        .iter()
+        .map(|t| json!({ "key": t.key, "value": t.value, "effect": format!("{:?}", t.effect) }))
+        .collect();
+    let mut config = json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": { "enabled": false },
+            "webhook": { "enabled": true },
+            "x509": { "clientCAFile": "/state/pki/kubelet/ca.crt" },
+        },
+        "authorization": { "mode": "Webhook" },
+        "cgroupDriver": "cgroupfs",
+        "clusterDNS": [network.dns_service_address().to_string()],
+        "clusterDomain": network.cluster_domain,
+        "containerRuntimeEndpoint": format!("unix://{}", runtime::SOCKET),
+        "enableDebuggingHandlers": true,
+        "failSwapOn": false,
+        "featureGates": facts.cluster.spec.feature_gates,
+        "healthzBindAddress": "127.0.0.1",
+        "healthzPort": HEALTH_PORT,
+        "registerWithTaints": taints,
+        "resolvConf": "/etc/resolv.conf",
+        // The node issues both certificates itself and the kubelet reads them again when they change.
+        "rotateCertificates": false,
+        "serverTLSBootstrap": false,
+        "shutdownGracePeriod": "0s",
+        "shutdownGracePeriodCriticalPods": "0s",
+        "tlsCertFile": "/state/pki/kubelet/server.crt",
+        "tlsPrivateKeyFile": "/state/pki/kubelet/server.key",
+        "tlsMinVersion": "VersionTLS12",
+        "volumePluginDir": "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
+    });
+    for (key, value) in &facts.node.kubelet.extra_config {
+        config[key] = value.clone();
+    }
+    config
+}

@@ -1,0 +1,50 @@
+//! The services of a node: what runs, as whom, after what, with which flags.
+//!
+//! Order. The store and containerd start at once, the API server when the store answers. What talks to
+//! the API server waits until its port answers, not until it is ready: started earlier, clients only
+//! back off for up to 30 s (the controller manager ends after 10 s), and compete for the processor with
+//! the one thing that all wait for; started when it is ready, their own start comes on top.
+//!
+//! Memory. A node has few objects and many Go programs; `GOGC=50` gives back about a third of their heap
+//! for some processor time. Controllers, admission plugins and watch caches are left as they are: what
+//! is missing there is missed.
+
+mod apiserver;
+mod builder;
+mod controllers;
+mod kube_proxy;
+mod kubelet;
+mod runtime;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use control::ServiceSpec;
+
+use crate::facts::Facts;
+use crate::file::{Directory, File};
+
+/// noded, whose subcommands are probes and tasks.
+pub(crate) const NODED: &str = "/usr/lib/ironhull/noded";
+
+/// Services with the files and directories that they need.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub directories: Vec<Directory>,
+    pub files: Vec<File>,
+    pub services: Vec<ServiceSpec>,
+}
+
+/// All services of role `single`.
+pub(crate) fn single(facts: &Facts) -> Parts {
+    let mut parts = Parts::default();
+    store::add(facts, &mut parts);
+    runtime::add(facts, &mut parts);
+    apiserver::add(facts, &mut parts);
+    controllers::add(facts, &mut parts);
+    kubelet::add(facts, &mut parts);
+    if !facts.cluster.spec.network.kube_proxy.disabled {
+        kube_proxy::add(facts, &mut parts);
+    }
+    parts
+}

@@ -1,0 +1,113 @@
+//! containerd, the import of the image store, and the pod network.
+
+use control::{Limits, Probe, User};
+use serde_json::json;
+
+use super::builder::{after, daemon, exec, health, task};
+use super::{NODED, Parts};
+use crate::facts::Facts;
+use crate::file::{Directory, File};
+
+/// Name of the service.
+pub(crate) const NAME: &str = "containerd";
+/// Name of the task that imports the images of the root.
+pub(crate) const IMPORT: &str = "image-import";
+/// Where containerd listens.
+pub const SOCKET: &str = "/run/containerd/containerd.sock";
+const CONFIG: &str = "/etc/containerd/config.toml";
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    parts.directories.push(Directory::public("/etc/containerd"));
+    parts.directories.push(Directory::public("/etc/cni/net.d"));
+    parts.directories.push(Directory::public("/run/containerd"));
+    parts.files.push(File::public(CONFIG, config()));
+    parts.files.push(File::public("/etc/cni/net.d/10-ironhull.conflist", cni(facts)));
+    let command = ["/usr/bin/containerd", "--config", CONFIG].map(str::to_owned).to_vec();
+    let mut service = daemon(NAME, User::ROOT, command);
+    service.readiness = exec(&[NODED, "wait-unix", SOCKET]);
+    service.health = health(Probe::Exec([NODED, "wait-unix", SOCKET].map(str::to_owned).to_vec()));
+    service.limits =
+        Limits { oom_score_adj: Some(-999), open_files: Some(1 << 20), delegate: true, ..Limits::default() };
+    parts.services.push(service);
+    let mut import = task(IMPORT, User::ROOT, &[NODED, "import-images"]);
+    import.after = after([NAME]);
+    parts.services.push(import);
+}
+
+/// containerd's configuration, version 3. Only what differs from its own defaults.
+fn config() -> String {
+    format!(
+        r#"version = 3
+root = "/var/lib/containerd"
+state = "/run/containerd"
+oom_score = -999
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.blockfile",
+  "io.containerd.snapshotter.v1.erofs",
+  "io.containerd.differ.v1.erofs",
+  "io.containerd.internal.v1.opt",
+  "io.containerd.nri.v1.nri",
+]
+
+[grpc]
+  address = "{SOCKET}"
+  uid = 0
+  gid = 0
+
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "overlayfs"
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "{PAUSE}"
+
+[plugins."io.containerd.cri.v1.runtime"]
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
+
+[plugins."io.containerd.cri.v1.runtime".cni]
+  bin_dirs = ["/opt/cni/bin"]
+  conf_dir = "/etc/cni/net.d"
+  max_conf_num = 1
+  use_internal_loopback = true
+
+[plugins."io.containerd.cri.v1.runtime".containerd]
+  default_runtime_name = "runc"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+  BinaryName = "/usr/bin/runc"
+  SystemdCgroup = false
+"#,
+        PAUSE = crate::PAUSE_IMAGE
+    )
+}
+
+/// The pod network: a bridge with the node's pod addresses behind it, and host ports.
+///
+/// Leases lie on `/run`: no container outlives a boot, so none of their addresses shall either.
+fn cni(facts: &Facts) -> String {
+    let pods = facts.cluster.spec.network.first_node_cidr().to_string();
+    let conflist = json!({
+        "cniVersion": "1.0.0",
+        "name": "ironhull",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": "cni0",
+                "isGateway": true,
+                "ipMasq": true,
+                "hairpinMode": true,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{ "subnet": pods }]],
+                    "routes": [{ "dst": "0.0.0.0/0" }],
+                    "dataDir": "/run/cni",
+                },
+            },
+            { "type": "portmap", "capabilities": { "portMappings": true } },
+        ],
+    });
+    format!("{conflist:#}\n")
+}

@@ -1,0 +1,99 @@
+//! etcd, or kine over SQLite: where the API server keeps its objects.
+//!
+//! Both answer on 127.0.0.1:2379 with the same certificate and ask for one of the etcd authority, so the
+//! API server does not know the difference. kine's own way, a unix socket, is closed to all but its user.
+
+use config::StorageKind;
+use control::{Limits, Probe};
+
+use super::Parts;
+use super::builder::{Flags, daemon, health};
+use crate::facts::Facts;
+use crate::file::Directory;
+use crate::users;
+
+/// Name of the service, whichever store it is.
+pub(crate) const NAME: &str = "etcd";
+/// Where it answers.
+pub(crate) const URL: &str = "https://127.0.0.1:2379";
+/// Port of etcd's health and metrics, on the loopback alone.
+const METRICS_PORT: u16 = 2381;
+const PKI: &str = "/state/pki/etcd";
+
+pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
+    match facts.cluster.spec.storage.kind {
+        StorageKind::Etcd => etcd(facts, parts),
+        StorageKind::Kine => kine(parts),
+    }
+}
+
+fn etcd(facts: &Facts, parts: &mut Parts) {
+    const PEERS: &str = "https://127.0.0.1:2380";
+    let pki = |file: &str| format!("{PKI}/{file}");
+    let mut flags = Flags::new([
+        ("name", facts.node.hostname.as_str()),
+        ("data-dir", "/state/etcd"),
+        ("listen-client-urls", URL),
+        ("advertise-client-urls", URL),
+        ("client-cert-auth", "true"),
+        ("trusted-ca-file", &pki("ca.crt")),
+        ("cert-file", &pki("server.crt")),
+        ("key-file", &pki("server.key")),
+        ("listen-peer-urls", PEERS),
+        ("initial-advertise-peer-urls", PEERS),
+        ("initial-cluster", &format!("{}={PEERS}", facts.node.hostname)),
+        ("initial-cluster-token", &facts.cluster.metadata.name),
+        ("peer-client-cert-auth", "true"),
+        ("peer-trusted-ca-file", &pki("ca.crt")),
+        ("peer-cert-file", &pki("peer.crt")),
+        ("peer-key-file", &pki("peer.key")),
+        ("tls-min-version", "TLS1.3"),
+        ("listen-metrics-urls", &format!("http://127.0.0.1:{METRICS_PORT}")),
+        // Nobody uses it, and it would dial the server with its server certificate.
+        ("enable-grpc-gateway", "false"),
+        ("enable-pprof", "false"),
+        ("log-level", "warn"),
+    ]);
+    flags.extend(&facts.cluster.spec.storage.etcd.extra_args);
+    let mut service = daemon(NAME, users::ETCD, flags.command("/usr/bin/etcd"));
+    let probe = Probe::Http { port: METRICS_PORT, path: "/health".to_owned() };
+    service.readiness = Some(probe.clone());
+    service.health = health(probe);
+    service.limits = limits();
+    parts.directories.push(Directory::private("/state/etcd", users::ETCD));
+    parts.services.push(service);
+}
+
+fn kine(parts: &mut Parts) {
+    // FULL, so that a write that was acknowledged survives a power cut; kine's own choice is NORMAL.
+    const DATABASE: &str = "sqlite:///state/kine/state.db?_journal_mode=WAL&_busy_timeout=30000\
+                            &_synchronous=FULL&_txlock=immediate";
+    let pki = |file: &str| format!("{PKI}/{file}");
+    let flags = Flags::new([
+        ("endpoint", DATABASE),
+        ("listen-address", "127.0.0.1:2379"),
+        ("trusted-ca-file", &pki("ca.crt")),
+        ("server-cert-file", &pki("server.crt")),
+        ("server-key-file", &pki("server.key")),
+        ("metrics-bind-address", "0"),
+        // The API server compacts.
+        ("compact-interval", "0"),
+    ]);
+    let mut service = daemon(NAME, users::KINE, flags.command("/usr/bin/kine"));
+    service.readiness = Some(Probe::Tcp { port: 2379 });
+    service.health = health(Probe::Tcp { port: 2379 });
+    service.limits = limits();
+    parts.directories.push(Directory::private("/state/kine", users::KINE));
+    parts.services.push(service);
+}
+
+/// The store is what everything waits for, and what must be the last to die of hunger.
+fn limits() -> Limits {
+    Limits {
+        memory_min_bytes: Some(32 << 20),
+        cpu_weight: Some(1000),
+        oom_score_adj: Some(-990),
+        open_files: Some(65_536),
+        ..Limits::default()
+    }
+}
