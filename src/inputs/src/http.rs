@@ -24,6 +24,16 @@ pub(crate) struct Expected {
     pub(crate) sha256: Digest,
 }
 
+/// One download.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Download<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) expected: Expected,
+    /// Where the bytes go; what an earlier try left there is carried on.
+    pub(crate) part: &'a Path,
+    pub(crate) step: &'a Step<'a>,
+}
+
 /// An HTTP client.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -43,12 +53,13 @@ enum Failed {
 impl Client {
     /// Returns a client that tries four times, with pauses of 1, 2 and 4 seconds.
     pub(crate) fn new() -> Client {
-        Client::with_tries(4, Duration::from_secs(1))
+        Client::with(4, Duration::from_secs(1), ureq::Proxy::try_from_env())
     }
 
-    fn with_tries(tries: u32, pause: Duration) -> Client {
+    fn with(tries: u32, pause: Duration, proxy: Option<ureq::Proxy>) -> Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .proxy(proxy)
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_recv_response(Some(Duration::from_secs(60)))
             .user_agent(concat!("ironhull/", env!("CARGO_PKG_VERSION")))
@@ -72,60 +83,47 @@ impl Client {
         })
     }
 
-    /// Fetches a pinned file into `part`, from where an earlier try left off. On success `part` is the
-    /// whole file with the right size and hash; a file with a wrong hash is removed.
-    pub(crate) fn download(&self, url: &str, expected: Expected, part: &Path, step: &Step<'_>) -> Result<()> {
+    /// Fetches a pinned file. On success the part file is the whole one with the right size and hash; one
+    /// with a wrong hash is removed.
+    pub(crate) fn download(&self, download: &Download<'_>) -> Result<()> {
         let mut fresh = false;
-        self.try_often(url, || match self.stream(url, expected, part, step) {
+        self.try_often(download.url, || match self.stream(download) {
             // A damaged part from an earlier run must not condemn the mirror: once more, from the start.
             Err(Failed::Final(Error::Checksum { .. })) if !fresh => {
                 fresh = true;
-                self.stream(url, expected, part, step)
+                self.stream(download)
             }
             other => other,
         })
     }
 
     /// One try of a download.
-    fn stream(
-        &self,
-        url: &str,
-        expected: Expected,
-        part: &Path,
-        step: &Step<'_>,
-    ) -> std::result::Result<(), Failed> {
+    fn stream(&self, download: &Download<'_>) -> std::result::Result<(), Failed> {
+        let Download { url, expected, part, .. } = *download;
         let there = fs::metadata(part).map_or(0, |m| m.len());
         let there = if there > expected.size { 0 } else { there };
         let mut file = File::options().create(true).truncate(false).read(true).write(true).open(part);
         let file = file.as_mut().map_err(|e| failed_write(part, e))?;
         let mut hash = Hashing::new(&mut *file);
-        io::copy(&mut Read::by_ref(&mut hash).take(there), &mut io::sink())
-            .map_err(|e| failed_write(part, &e))?;
+        let mut old = Read::by_ref(&mut hash).take(there);
+        io::copy(&mut old, &mut io::sink()).map_err(|e| failed_write(part, &e))?;
         if there < expected.size {
             let mut response = self.request(url, there)?;
             if there > 0 && response.status() != 206 {
                 // The server does not resume: from the start.
-                drop(hash);
                 fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
-                return self.stream(url, expected, part, step);
+                return self.stream(download);
             }
-            copy(&mut response.body_mut().as_reader(), &mut hash, expected.size, part, step)?;
+            copy(&mut response.body_mut().as_reader(), &mut hash, download)?;
         }
-        let (bytes, sha256) = (hash.passed(), hash.finish());
-        if bytes < expected.size {
+        let passed = hash.passed();
+        if passed < expected.size {
+            let wanted = expected.size;
             return Err(Failed::Again(format!(
-                "expected {} bytes, the connection ended after {bytes}",
-                expected.size
+                "expected {wanted} bytes, the connection ended after {passed}"
             )));
         }
-        let wrong = if bytes > expected.size {
-            Some((format!("{} bytes", expected.size), "more".to_owned()))
-        } else if sha256 != expected.sha256 {
-            Some((format!("sha256 {}", expected.sha256), format!("sha256 {sha256}")))
-        } else {
-            None
-        };
-        let Some((expected, found)) = wrong else { return Ok(()) };
+        let Err((expected, found)) = judge(expected, passed, hash.finish()) else { return Ok(()) };
         fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
         Err(Failed::Final(Error::Checksum { url: url.to_owned(), expected, found }))
     }
@@ -161,23 +159,32 @@ impl Client {
     }
 }
 
-/// Copies a body to the part file, no more than one byte over `size`, and tells how far it is.
+/// Compares what came with what was pinned; tells both where they differ.
+fn judge(expected: Expected, bytes: u64, sha256: Digest) -> std::result::Result<(), (String, String)> {
+    if bytes > expected.size {
+        return Err((format!("{} bytes", expected.size), "more".to_owned()));
+    }
+    if sha256 != expected.sha256 {
+        return Err((format!("sha256 {}", expected.sha256), format!("sha256 {sha256}")));
+    }
+    Ok(())
+}
+
+/// Copies a body to the part file, little more than is expected, and tells how far it is.
 fn copy(
     body: &mut impl Read,
     to: &mut Hashing<&mut File>,
-    size: u64,
-    part: &Path,
-    step: &Step<'_>,
+    download: &Download<'_>,
 ) -> std::result::Result<(), Failed> {
     let mut buffer = vec![0; 1 << 16];
-    while to.passed() <= size {
+    while to.passed() <= download.expected.size {
         let n = match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => n,
             Err(e) => return Err(Failed::Again(e.to_string())),
         };
-        to.write_all(&buffer[..n]).map_err(|e| failed_write(part, &e))?;
-        step.at(to.passed());
+        to.write_all(&buffer[..n]).map_err(|e| failed_write(download.part, &e))?;
+        download.step.at(to.passed());
     }
     Ok(())
 }

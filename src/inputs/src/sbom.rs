@@ -223,8 +223,10 @@ fn add_program(all: &mut Collector, image: &str, program: &BuiltProgram) {
 /// Puts the document together. Its namespace holds a hash of its contents: another document, another name.
 fn render(contents: &Contents<'_>, all: Collector) -> String {
     let Collector { packages, relationships } = all;
-    let ids: Vec<_> = packages.keys().map(String::as_str).collect();
-    let hash = Digest::of(format!("{}\n{}", contents.created, ids.join("\n")).as_bytes()).to_string();
+    let packages: Vec<_> = packages.into_values().collect();
+    let relationships: Vec<_> = relationships.into_iter().collect();
+    let bytes = serde_json::to_vec(&(contents.created, &packages, &relationships));
+    let hash = Digest::of(&bytes.expect("the document is plain data")).to_string();
     let name = format!("{}-{}", contents.name, contents.version);
     let document = Document {
         spdx_version: "SPDX-2.3",
@@ -236,8 +238,8 @@ fn render(contents: &Contents<'_>, all: Collector) -> String {
             created: iso(contents.created),
             creators: vec![format!("Tool: ironhull-{}", env!("CARGO_PKG_VERSION"))],
         },
-        packages: packages.into_values().collect(),
-        relationships: relationships.into_iter().collect(),
+        packages,
+        relationships,
     };
     let mut text = serde_json::to_string_pretty(&document).expect("the document is plain data");
     text.push('\n');
@@ -247,7 +249,7 @@ fn render(contents: &Contents<'_>, all: Collector) -> String {
 /// Joins words to an SPDX identifier: letters, digits, `.` and `-` only. Where something had to be
 /// replaced, a hash of the words keeps the identifier unique.
 fn identifier(words: &[&str]) -> String {
-    let joined = words.join("-");
+    let joined = words.join("--");
     let sound = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     let clean: String = joined.chars().map(|c| if sound(c) { c } else { '-' }).collect();
     if clean == joined {

@@ -7,7 +7,7 @@ use super::deb::{self, Entry, EntryKind, Keep};
 use super::lock::Locked;
 use super::mirror::Mirror;
 use crate::error::{Error, Result};
-use crate::http::{Client, Expected};
+use crate::http::{Client, Download, Expected};
 use crate::progress::{Progress, Step, Unit};
 use crate::store::{KeyBuilder, Store};
 
@@ -49,7 +49,7 @@ pub(crate) fn fetch(
         let part = store.root().join("downloads").join(format!("{}.part", package.sha256));
         let step = Step::start(progress, &format!("fetch {}", package.name), Unit::Bytes, Some(package.size));
         let expected = Expected { size: package.size, sha256: package.sha256 };
-        Client::new().download(&url, expected, &part, &step)?;
+        Client::new().download(&Download { url: &url, expected, part: &part, step: &step })?;
         let deb = dir.join("package.deb");
         fs::rename(&part, &deb).map_err(Error::io("moving", &part))
     })?;

@@ -69,7 +69,7 @@ fn one(text: &str) -> Option<Option<Relation<'_>>> {
     // `name:any` asks for any architecture's package.
     let name = name.trim().split(':').next()?;
     let sound = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    (name.len() > 1 && name.chars().all(sound)).then_some(here.then_some(Relation { name, bound }))
+    (!name.is_empty() && name.chars().all(sound)).then_some(here.then_some(Relation { name, bound }))
 }
 
 /// Splits `>= 1.0` into operator and version.

@@ -43,14 +43,14 @@ fn cut(text: &str, belong: impl Fn(u8) -> bool) -> (&str, &str) {
 
 /// Compares starts without digits: `~` before the end, letters before all others.
 fn text(a: &str, b: &str) -> Ordering {
-    let weight = |c: Option<u8>| match c {
+    let weight = |c: Option<&u8>| match c {
         Some(b'~') => -1,
         None => 0,
-        Some(c) if c.is_ascii_alphabetic() => i32::from(c),
-        Some(c) => i32::from(c) + 256,
+        Some(c) if c.is_ascii_alphabetic() => i32::from(*c),
+        Some(c) => i32::from(*c) + 256,
     };
     (0..a.len().max(b.len()))
-        .map(|i| weight(a.bytes().nth(i)).cmp(&weight(b.bytes().nth(i))))
+        .map(|i| weight(a.as_bytes().get(i)).cmp(&weight(b.as_bytes().get(i))))
         .find(|o| o.is_ne())
         .unwrap_or(Ordering::Equal)
 }
@@ -84,7 +84,7 @@ mod tests {
             &["2.41-12", "2.41-12+deb13u2", "2.41-12+deb13u4", "2.41-12+deb13u10"],
             &["6.12.94-1", "6.12.107-1", "1:0"],
             &["0:1", "1:0.4", "1:1.4.8-2", "2:0"],
-            &["1.2-3-1", "1.2-3-2", "1.2-4"],
+            &["1.2-4", "1.2-3-1", "1.2-3-2"],
             &["99999999999999999999998", "99999999999999999999999"],
         ];
         for chain in chains {
