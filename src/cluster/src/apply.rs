@@ -1,8 +1,9 @@
 //! The one place that writes: makes planned directories and files real.
 //!
 //! A file is replaced in one step (written beside, synced, renamed), so that a power cut leaves the old
-//! one or the new one. What is already as planned is not touched.
+//! one or the new one, whole. What is already as planned is not touched.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
@@ -25,8 +26,11 @@ pub enum Ownership {
 /// Makes `directories` in order and writes `files` in order, below `root` (`/` on a node). Returns the
 /// paths of the files that changed, without `root`.
 ///
+/// All new files are written before the first is put in its place, so that the disk is waited for a few
+/// times, not for each file.
+///
 /// # Errors
-/// [`Error::Io`] at the first path that fails; what came before is done, no file is half-written.
+/// [`Error::Io`] at the first path that fails. No file is half-written; some may be new and some old.
 pub fn apply(
     root: &Path,
     directories: &[Directory],
@@ -36,13 +40,23 @@ pub fn apply(
     for directory in directories {
         make_directory(&below(root, &directory.path), directory, ownership)?;
     }
-    let mut changed = Vec::new();
+    let (mut changed, mut written) = (Vec::new(), Vec::new());
     for file in files {
         let path = below(root, &file.path);
         if !is_as_planned(&path, file, ownership)? {
-            write(&path, file, ownership)?;
+            written.push((write_beside(&path, file, ownership)?, path));
             changed.push(file.path.clone());
         }
+    }
+    for (beside, file) in &written {
+        beside.sync_all().map_err(io("syncing", file))?;
+    }
+    for (_, path) in &written {
+        fs::rename(beside(path), path).map_err(io("replacing", path))?;
+    }
+    let parents: BTreeSet<&Path> = written.iter().filter_map(|(_, path)| path.parent()).collect();
+    for parent in parents {
+        fs::File::open(parent).and_then(|d| d.sync_all()).map_err(io("syncing", parent))?;
     }
     Ok(changed)
 }
@@ -78,12 +92,16 @@ fn is_as_planned(path: &Path, wanted: &File, ownership: Ownership) -> Result<boo
     Ok(fs::read(path).map_err(io("reading", path))? == wanted.contents)
 }
 
-/// Writes the file beside its place and renames it there.
-fn write(path: &Path, wanted: &File, ownership: Ownership) -> Result<(), Error> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+/// The name under which a file is written before it takes its place.
+fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
-    let beside = directory.join(name);
+    path.with_file_name(name)
+}
+
+/// Writes the file beside its place, open to nobody else until it has its owner.
+fn write_beside(path: &Path, wanted: &File, ownership: Ownership) -> Result<fs::File, Error> {
+    let beside = beside(path);
     match fs::remove_file(&beside) {
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(io("removing", &beside)(e)),
         _ => {}
@@ -96,9 +114,7 @@ fn write(path: &Path, wanted: &File, ownership: Ownership) -> Result<(), Error> 
         fchown(&file, Some(wanted.owner.uid), Some(wanted.owner.gid)).map_err(io("giving away", &beside))?;
     }
     file.set_permissions(Permissions::from_mode(wanted.mode)).map_err(io("setting the mode of", &beside))?;
-    file.sync_all().map_err(io("syncing", &beside))?;
-    fs::rename(&beside, path).map_err(io("replacing", path))?;
-    fs::File::open(directory).and_then(|d| d.sync_all()).map_err(io("syncing", directory))
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -51,6 +51,9 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     flags.set("root-ca-file", pki("ca.crt"));
     flags.set("service-account-private-key-file", pki("service-account.key"));
     flags.set("use-service-account-credentials", "true");
+    // Each controller begins with requests of its own; by default they wait for each other for seconds.
+    flags.set("kube-api-qps", "200");
+    flags.set("kube-api-burst", "400");
     flags.feature_gates(&spec.feature_gates);
     flags.extend(&spec.controller_manager.extra_args);
     let user = users::CONTROLLER_MANAGER;
