@@ -39,6 +39,9 @@ pub enum FatError {
     /// The label does not fit.
     #[error("label {0:?}: expected 1 to 11 ASCII characters that FAT allows")]
     Label(String),
+    /// The path is no relative one.
+    #[error("path {0:?}: expected a relative path without '.' and '..' and without empty parts")]
+    Path(String),
     /// A file can't be put in, or the partition is too small for all.
     #[error("writing FAT32 of {bytes} bytes: {reason}")]
     Write {
@@ -59,6 +62,10 @@ pub enum FatError {
 pub fn write(files: BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Memory, FatError> {
     let told = |e: &PathError| FatError::Write { bytes: options.bytes, reason: e.to_string() };
     let label = VolumeLabel::new(&options.label).map_err(|_| FatError::Label(options.label.clone()))?;
+    let sound = |path: &&String| path.split('/').all(|part| !["", ".", ".."].contains(&part));
+    if let Some(path) = files.keys().find(|path| !sound(path)) {
+        return Err(FatError::Path(path.clone()));
+    }
     let tree = tree(files).map_err(|e| told(&e))?;
     let mut disk = Device { disk: Memory::new(options.bytes), offset: options.offset };
     let wanted = FatOptions::new().with_kind(FatKind::Fat32).with_label(label).with_serial(options.serial);

@@ -37,7 +37,10 @@ fn no_sync<D>(_: &mut D) -> io::Result<()> {
 fn reads_back_what_was_written() {
     let mut disk = disk(&table(BLOCKS));
     assert_eq!(read(&mut disk, BLOCKS).unwrap(), table(BLOCKS));
-    assert_eq!(judge::sha256(disk.get_ref()), "13b2fa0a031f853ae1527185a58222e3d90aea1abc5d25a971ef2eddfb6b81b4");
+    assert_eq!(
+        judge::sha256(disk.get_ref()),
+        "13b2fa0a031f853ae1527185a58222e3d90aea1abc5d25a971ef2eddfb6b81b4"
+    );
 }
 
 #[test]

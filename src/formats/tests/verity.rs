@@ -62,7 +62,10 @@ fn veritysetup_verifies_a_root_slot() {
 #[test]
 fn the_root_hash_is_pinned() {
     let data = judge::noise(300 * 4096, 7);
-    assert_eq!(hex(&tree(&data).root_hash), "d552d6e2cc69729d72702f942328b66fe51cd1a20e03b9ab003351f0d2f6f967");
+    assert_eq!(
+        hex(&tree(&data).root_hash),
+        "d552d6e2cc69729d72702f942328b66fe51cd1a20e03b9ab003351f0d2f6f967"
+    );
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { level: 6 }
+        Options { level: 7 }
     }
 }
 

@@ -1,0 +1,135 @@
+//! qcow2: `qemu-img` finds no errors and the same disk, our reader too, and nothing hostile panics.
+
+mod judge;
+
+use std::io::Cursor;
+
+use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
+use formats::qcow2::{Options, Qcow2Error, Reader, dump, write};
+use proptest::prelude::*;
+
+fn image(disk: &impl ReadAt) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    let length = write(disk, Options::default(), &mut out).unwrap();
+    assert_eq!(length, out.get_ref().len() as u64);
+    out.into_inner()
+}
+
+/// A sparse disk with text, noise, holes, and an end within a cluster.
+fn sample() -> Memory {
+    let mut disk = Memory::new((700 << 20) + 5 * 512);
+    let text: Vec<u8> = (0..3_000_000u32).flat_map(|i| format!("{i} ").into_bytes()).take(3 << 20).collect();
+    disk.write_all_at(&text, 0).unwrap();
+    disk.write_all_at(&judge::noise(1 << 20, 1), (5 << 20) + 512).unwrap();
+    disk.write_all_at(&text[..200_000], 600 << 20).unwrap();
+    disk.write_all_at(b"the end", disk.len() - 7).unwrap();
+    disk
+}
+
+#[test]
+fn qemu_finds_no_errors_and_the_same_disk() {
+    let Some(qemu) = judge::find("qemu-img") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let (ours, raw) = (directory.path().join("disk.qcow2"), directory.path().join("disk.raw"));
+    let small = Memory::new(1 << 20);
+    let mut filled = Memory::new(200 << 10);
+    filled.write_all_at(&judge::noise(200 << 10, 2), 0).unwrap();
+    for disk in [sample(), small, filled] {
+        std::fs::write(&ours, image(&disk)).unwrap();
+        let said = qemu.agrees(&["check", "-f", "qcow2", judge::text(&ours)]);
+        assert!(said.contains("No errors were found"), "{said}");
+        let file = std::fs::File::create(&raw).unwrap();
+        file.set_len(disk.len()).unwrap();
+        let mut at = 0;
+        while let Some(range) = disk.next_data(at).unwrap() {
+            let bytes = read_vec(&disk, range.start, range.end - range.start).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, &bytes, range.start).unwrap();
+            at = range.end;
+        }
+        let (ours, raw) = (judge::text(&ours), judge::text(&raw));
+        qemu.agrees(&["compare", "-f", "raw", "-F", "qcow2", raw, ours]);
+        let theirs = directory.path().join("theirs.qcow2");
+        qemu.agrees(&["convert", "-c", "-O", "qcow2", raw, judge::text(&theirs)]);
+        let length = |path: &str| std::fs::metadata(path).unwrap().len();
+        let (ours, theirs) = (length(ours), length(judge::text(&theirs)));
+        // Ours ends with a whole cluster, theirs with the last byte used.
+        assert!(ours <= theirs + 65_536, "{ours} bytes, theirs {theirs}");
+    }
+}
+
+#[test]
+fn reads_back_what_was_written() {
+    let disk = sample();
+    let bytes = image(&disk);
+    let reader = Reader::open(bytes.as_slice()).unwrap();
+    assert_eq!(reader.len(), disk.len());
+    for (at, length) in [(0, 3 << 20), ((5 << 20) - 100, (1 << 20) + 70_000), (600 << 20, 300_000)] {
+        assert!(read_vec(&reader, at, length).unwrap() == read_vec(&disk, at, length).unwrap(), "{at}");
+    }
+    let expected = "\
+disk of 734005760 bytes
+data 0x000000000000 to 0x000000300000
+data 0x000000500000 to 0x000000610000
+data 0x000025800000 to 0x000025840000
+data 0x00002bc00000 to 0x00002bc00a00
+";
+    assert_eq!(dump(&reader).unwrap(), expected);
+}
+
+#[test]
+fn threads_and_runs_do_not_change_the_bytes() {
+    let disk = sample();
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let bytes = one.install(|| image(&disk));
+    assert!(three.install(|| image(&disk)) == bytes);
+    assert_eq!(judge::sha256(&bytes), "8168fb07dcf5fc539de47c5e05331e25222ea19e8a4cd08d17adfb175464bd73");
+}
+
+#[test]
+fn an_endless_disk_is_refused() {
+    let disk = Memory::new((64 << 40) + 512);
+    let found = write(&disk, Options::default(), Cursor::new(Vec::new()));
+    assert!(matches!(found, Err(Qcow2Error::TooLong(_))));
+}
+
+#[test]
+fn damaged_images_are_errors_at_worst() {
+    let mut disk = Memory::new(1 << 20);
+    disk.write_all_at(&[7; 100_000], 70_000).unwrap();
+    disk.write_all_at(&judge::noise(65_536, 3), 512 << 10).unwrap();
+    let good = image(&disk);
+    let read_all = |bytes: &[u8]| {
+        let Ok(reader) = Reader::open(bytes) else { return };
+        let _ = dump(&reader);
+        let mut buf = vec![0; 65_536];
+        for at in (0..reader.len().min(2 << 20)).step_by(65_536) {
+            let _ = reader.read_exact_at(&mut buf, at);
+        }
+    };
+    judge::damaged(&good[..4096], |bad| read_all(&[bad, &good[bad.len()..]].concat()));
+    for length in (0..good.len()).step_by(4001) {
+        read_all(&good[..length]);
+    }
+    for at in (65_536..good.len()).filter(|at| good[*at] != 0).step_by(61) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x41;
+        read_all(&bad);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn any_disk_reads_back(parts in prop::collection::vec((0u64..1 << 21, 1usize..200_000, 0u8..3), 0..6)) {
+        let mut disk = Memory::new((1 << 21) + 300_000);
+        for (at, length, what) in parts {
+            let bytes = if what == 0 { judge::noise(length, at) } else { vec![what - 1; length] };
+            disk.write_all_at(&bytes, at).unwrap();
+        }
+        let bytes = image(&disk);
+        let reader = Reader::open(bytes.as_slice()).unwrap();
+        let all = |d: &dyn ReadAt| read_vec(d, 0, d.len()).unwrap();
+        prop_assert!(all(&reader) == all(&disk));
+    }
+}
