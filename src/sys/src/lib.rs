@@ -37,5 +37,5 @@ pub use process::{Exit, kill, kill_everything, reap, run_in_child};
 pub use signal::{Signal, Signals};
 pub use socket::{connect_loopback, notify_socket, pipe, receive_notice};
 pub use spawn::{Child, Launch, spawn};
-pub use verity::{VerityDevice, open_verity};
+pub use verity::open_verity;
 pub use watchdog::Watchdog;

@@ -1,8 +1,7 @@
 //! A dm-verity device, made by device-mapper ioctls.
 //!
 //! Layout of the requests: `include/uapi/linux/dm-ioctl.h`, version 4. The library that usually does
-//! this brings udev and a C build; three ioctls on one buffer are less. Corruption panics the kernel
-//! (`panic_on_corruption`): a node never goes on with a root that is not the one that was signed.
+//! this brings udev and a C build; three ioctls on one buffer are less.
 
 use std::ffi::c_ulong;
 use std::fs::File;
@@ -34,60 +33,28 @@ const DEV_CREATE: c_ulong = request(3);
 const DEV_SUSPEND: c_ulong = request(6);
 const TABLE_LOAD: c_ulong = request(9);
 
-/// What the kernel needs to verify a partition that holds data, verity superblock and tree.
-#[derive(Clone, Copy, Debug)]
-pub struct VerityDevice<'a> {
-    /// Name of the mapping.
-    pub name: &'a str,
-    /// `major:minor` of the partition.
-    pub device: &'a str,
-    /// Blocks of 4096 bytes that hold data, from the start.
-    pub data_blocks: u64,
-    /// First block of the tree.
-    pub tree_block: u64,
-    /// Root hash, SHA-256.
-    pub root_hash: &'a [u8],
-    /// Salt; may be empty.
-    pub salt: &'a [u8],
-}
-
-/// Makes the verity device and returns its path, `/dev/dm-N`.
+/// Makes the read-only verity device `name` and returns its path, `/dev/dm-N`.
 ///
-/// Nothing is read yet: a wrong root hash shows at the first read, as a kernel panic.
+/// `table` is the target's parameters as the kernel's `admin-guide/device-mapper/verity` has them,
+/// `sectors` the length of the data in units of 512 bytes. Nothing is read yet: a wrong root hash shows
+/// at the first read.
 ///
 /// # Errors
 /// [`SysError`] naming the mapping and the step.
-pub fn open_verity(wanted: &VerityDevice<'_>) -> Result<PathBuf, SysError> {
+pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, SysError> {
     let control = Path::new("/dev/mapper/control");
-    let control =
-        File::options().read(true).write(true).open(control).during("opening", control.display())?;
-    let table = table_text(wanted);
-    let mut create = header(wanted.name, READ_ONLY);
-    submit(&control, DEV_CREATE, &mut create).during("creating mapping", wanted.name)?;
-    let mut load = header(wanted.name, READ_ONLY);
-    put_target(&mut load, wanted.data_blocks * 8, &table)
-        .ok_or_else(|| SysError::value("loading verity table", &table))?;
-    submit(&control, TABLE_LOAD, &mut load).during("loading verity table", &table)?;
-    let mut resume = header(wanted.name, 0);
-    submit(&control, DEV_SUSPEND, &mut resume).during("activating mapping", wanted.name)?;
+    let control = File::options().read(true).write(true).open(control).during("opening", control.display())?;
+    let mut create = header(name, READ_ONLY);
+    submit(&control, DEV_CREATE, &mut create).during("creating mapping", name)?;
+    let mut load = header(name, READ_ONLY);
+    put_target(&mut load, sectors, table).ok_or_else(|| SysError::value("loading verity table", table))?;
+    submit(&control, TABLE_LOAD, &mut load).during("loading verity table", table)?;
+    let mut resume = header(name, 0);
+    submit(&control, DEV_SUSPEND, &mut resume).during("activating mapping", name)?;
     // `huge_decode_dev`: the low 20 bits of the minor number are split around the major number.
-    let device = u64::from(get_u32(&resume, AT_DEVICE));
+    let device = get_u32(&resume, AT_DEVICE);
     let minor = (device & 0xff) | ((device >> 12) & 0xf_ff00);
     Ok(PathBuf::from(format!("/dev/dm-{minor}")))
-}
-
-/// Returns the target's parameters as `Documentation/admin-guide/device-mapper/verity.rst` has them.
-fn table_text(v: &VerityDevice<'_>) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let salt = if v.salt.is_empty() { "-".to_owned() } else { hex(v.salt) };
-    format!(
-        "1 {0} {0} 4096 4096 {1} {2} sha256 {3} {4} 1 panic_on_corruption",
-        v.device,
-        v.data_blocks,
-        v.tree_block,
-        hex(v.root_hash),
-        salt
-    )
 }
 
 /// Returns the number of an ioctl of the device-mapper.
@@ -141,24 +108,6 @@ fn submit(control: &File, request: c_ulong, buffer: &mut [u8; BUFFER_BYTES]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wanted() -> VerityDevice<'static> {
-        VerityDevice {
-            name: "root",
-            device: "254:5",
-            data_blocks: 700,
-            tree_block: 701,
-            root_hash: &[0xab; 32],
-            salt: &[],
-        }
-    }
-
-    #[test]
-    fn table_names_the_partition_twice_and_panics_on_corruption() {
-        let expected =
-            format!("1 254:5 254:5 4096 4096 700 701 sha256 {} - 1 panic_on_corruption", "ab".repeat(32));
-        assert_eq!(table_text(&wanted()), expected);
-    }
 
     #[test]
     fn requests_have_the_kernels_numbers() {

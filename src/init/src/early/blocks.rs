@@ -1,0 +1,62 @@
+//! The partitions that the kernel knows, as sysfs shows them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Kernel's name, such as `vda5`.
+    pub(super) name: String,
+    /// Kernel's name of the disk that it is on.
+    pub(super) disk: String,
+    /// Name in the partition table.
+    pub(super) label: String,
+    /// `major:minor`.
+    pub(super) device: String,
+}
+
+impl Block {
+    /// Returns the path of the device.
+    pub(super) fn path(&self) -> PathBuf {
+        Path::new("/dev").join(&self.name)
+    }
+}
+
+/// Returns all partitions by name. One that vanishes while it is read is left out.
+pub(super) fn list() -> Vec<Block> {
+    let entries = fs::read_dir("/sys/class/block").into_iter().flatten().flatten();
+    let mut found: Vec<Block> = entries.filter_map(|e| load(&e.path())).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// Reads one entry of sysfs; `None` if it is no partition.
+fn load(entry: &Path) -> Option<Block> {
+    let real = fs::canonicalize(entry).ok()?;
+    real.join("partition").exists().then_some(())?;
+    let name_of = |p: &Path| Some(p.file_name()?.to_str()?.to_owned());
+    let uevent = fs::read_to_string(real.join("uevent")).ok()?;
+    Some(Block {
+        name: name_of(&real)?,
+        disk: name_of(real.parent()?)?,
+        label: parse_label(&uevent).to_owned(),
+        device: fs::read_to_string(real.join("dev")).ok()?.trim().to_owned(),
+    })
+}
+
+/// Returns the name in the partition table out of a uevent; empty if it has none.
+fn parse_label(uevent: &str) -> &str {
+    uevent.lines().find_map(|l| l.strip_prefix("PARTNAME=")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_is_taken_from_the_uevent() {
+        assert_eq!(parse_label("MAJOR=254\nDEVTYPE=partition\nPARTN=7\nPARTNAME=state\n"), "state");
+        assert_eq!(parse_label("MAJOR=254\nPARTN=7\n"), "");
+    }
+}

@@ -1,0 +1,76 @@
+//! The initrd: from nothing to a verified root with state and data mounted.
+//!
+//! Only two things are believed: the kernel command line, which is part of the signed UKI, and what
+//! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
+//! with it the try); damage on state or data does not, it is maintenance: said, never formatted away.
+
+mod blocks;
+mod format;
+mod root;
+mod storage;
+
+use std::path::Path;
+
+use anyhow::Context;
+use slots::RootParams;
+use sys::MountFlags;
+
+use crate::base::Base;
+
+/// Where the root is put together before it becomes `/`.
+const NEW_ROOT: &str = "/sysroot";
+
+/// How whole the machine is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// Why the state partition cannot be used.
+    pub(crate) state: Option<String>,
+    /// Why the data partition cannot be used.
+    pub(crate) data: Option<String>,
+}
+
+/// Brings the machine up to its root. Everything later happens on it.
+pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Condition> {
+    let started = sys::boot_ms();
+    mount_kernel_trees()?;
+    base.voice.open();
+    base.reach_at("init", started);
+    base.arm_watchdog();
+    let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
+    let params = RootParams::parse(&cmdline)?;
+    let root = root::find(base, &params)?;
+    root::mount(&params, &root, Path::new(NEW_ROOT))?;
+    base.reach("root");
+    let condition = storage::mount_all(base, &root.disk, Path::new(NEW_ROOT));
+    base.reach("state");
+    change_root()?;
+    Ok(condition)
+}
+
+/// Mounts what the kernel shows of itself, and a place for sockets.
+fn mount_kernel_trees() -> anyhow::Result<()> {
+    let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let trees = [
+        ("proc", "/proc", safe, ""),
+        ("sysfs", "/sys", safe, ""),
+        ("devtmpfs", "/dev", MountFlags::NOSUID | MountFlags::NOEXEC, "mode=0755"),
+        ("tmpfs", "/run", MountFlags::NOSUID | MountFlags::NODEV, "mode=0755,size=20%"),
+    ];
+    for (fstype, target, flags, data) in trees {
+        // An initrd without the directory gets it.
+        drop(std::fs::create_dir(target));
+        sys::mount((fstype, fstype), Path::new(target), flags, data)?;
+    }
+    Ok(())
+}
+
+/// Takes the kernel's trees along and makes the new root `/`.
+fn change_root() -> anyhow::Result<()> {
+    // The initrd is memory: what is deleted is given back.
+    drop(std::fs::remove_file("/init"));
+    for tree in ["proc", "sys", "dev", "run"] {
+        sys::move_mount(&Path::new("/").join(tree), &Path::new(NEW_ROOT).join(tree))?;
+    }
+    sys::change_root(Path::new(NEW_ROOT))?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The root: found by its verity superblock, mounted through dm-verity.
+//!
+//! A wrong or damaged superblock only means that the partition is not taken: what vouches for the data is
+//! the root hash on the command line, at each read.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use formats::verity::{self, Superblock};
+use slots::RootParams;
+use sys::MountFlags;
+
+use super::blocks::{self, Block};
+use crate::base::Base;
+
+/// How long to wait for disks, and between two looks, in milliseconds.
+const WAIT_MS: u64 = 30_000;
+const LOOK_MS: u64 = 20;
+/// After this time of waiting the console is told.
+const SILENT_MS: u64 = 3_000;
+/// Length of a verity superblock.
+const SUPERBLOCK_BYTES: usize = 512;
+
+/// Finds the partition that holds the root of the command line; waits for disks to appear.
+pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block> {
+    let start = sys::boot_ms();
+    let mut told = false;
+    loop {
+        let all = blocks::list();
+        let mut matching = all.iter().filter(|b| holds(b, params));
+        if let Some(first) = matching.next() {
+            if let Some(other) = matching.find(|b| b.disk != first.disk) {
+                let (a, b) = (&first.disk, &other.disk);
+                base.voice.error(&format!("disks {a} and {b} both hold this root, taking {a}"));
+            }
+            return Ok(first.clone());
+        }
+        let waited = sys::boot_ms().saturating_sub(start);
+        if waited >= WAIT_MS {
+            bail!("{}", not_found(&all));
+        }
+        if waited >= SILENT_MS && !told {
+            told = true;
+            base.voice.info("waiting for the disk with the root");
+        }
+        base.pause(LOOK_MS);
+    }
+}
+
+/// Makes the verity device and mounts it at `target`.
+pub(super) fn mount(params: &RootParams, root: &Block, target: &Path) -> anyhow::Result<()> {
+    let table = verity::table(&root.device, params);
+    let device = sys::open_verity("root", verity::data_sectors(params), &table)?;
+    // There is nothing to fail over to if this fails: the mount says it better.
+    drop(std::fs::create_dir(target));
+    let source = device.to_str().context("the device-mapper gave no path")?;
+    sys::mount(("erofs", source), target, MountFlags::RDONLY | MountFlags::NODEV, "")
+        .with_context(|| format!("mounting the root on {}", root.name))
+}
+
+/// Returns whether the partition has the superblock that goes with the command line.
+fn holds(block: &Block, params: &RootParams) -> bool {
+    let mut bytes = [0; SUPERBLOCK_BYTES];
+    let at = params.hash_block.saturating_mul(verity::BLOCK_BYTES as u64);
+    let read = File::open(block.path()).and_then(|f| f.read_exact_at(&mut bytes, at));
+    read.is_ok() && matches_params(&bytes, params)
+}
+
+/// Returns whether a superblock is the one that goes with the command line.
+fn matches_params(bytes: &[u8], params: &RootParams) -> bool {
+    Superblock::parse(bytes).is_ok_and(|s| {
+        s.uuid == params.uuid() && s.salt == params.salt && s.data_blocks == params.data_blocks
+    })
+}
+
+/// Returns what to say when no partition has the root.
+fn not_found(all: &[Block]) -> String {
+    let names: Vec<&str> = all.iter().map(|b| b.name.as_str()).collect();
+    let seen = if names.is_empty() { "no partitions at all".to_owned() } else { names.join(", ") };
+    format!("no partition holds the root of the kernel command line; looked at {seen}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params() -> RootParams {
+        RootParams { root_hash: [0xab; 32], salt: [1; 32], data_blocks: 700, hash_block: 700 }
+    }
+
+    #[test]
+    fn superblock_must_agree_in_everything() {
+        let good = Superblock { uuid: [0xab; 16], data_blocks: 700, salt: [1; 32] };
+        assert!(matches_params(&good.to_block(), &params()));
+        assert!(!matches_params(&Superblock { uuid: [0; 16], ..good }.to_block(), &params()));
+        assert!(!matches_params(&Superblock { data_blocks: 701, ..good }.to_block(), &params()));
+        assert!(!matches_params(&Superblock { salt: [2; 32], ..good }.to_block(), &params()));
+        assert!(!matches_params(&[0; 512], &params()));
+    }
+
+    #[test]
+    fn message_names_what_was_looked_at() {
+        let block =
+            Block { name: "vda5".into(), disk: "vda".into(), label: "root-a".into(), device: "254:5".into() };
+        assert!(not_found(&[block]).ends_with("looked at vda5"));
+        assert!(not_found(&[]).ends_with("looked at no partitions at all"));
+    }
+}

@@ -1,0 +1,142 @@
+//! The two writable partitions: found on the root's disk, made where the builder's marker stands, mounted
+//! (which replays ext4's journal), grown to their partition.
+//!
+//! What looks like neither a marker nor a sound file system is damage: it stays as it is, and the reason
+//! goes into the [`Condition`].
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use formats::gpt;
+use slots::{MARKER_BYTES, Marker, Partition};
+use sys::MountFlags;
+
+use super::blocks::{self, Block};
+use super::{Condition, format};
+use crate::base::Base;
+
+/// Mounts state and data of `disk` below `root`. Never fails: what cannot be mounted is said.
+pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {
+    if let Err(error) = grow_last_partition(base, disk) {
+        base.voice.error(&format!("growing the last partition of {disk}: {error:#}"));
+    }
+    let state = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
+    // Pods find their volumes here, set-uid programs and devices among them.
+    let data = MountFlags::NOATIME;
+    let mut mount = |partition, target: PathBuf, flags| {
+        let result = mount_one(base, (disk, partition), &target, flags);
+        result.err().map(|error| {
+            let reason = format!("{error:#}");
+            base.voice.error(&format!("{} cannot be used: {reason}", Partition::label(partition)));
+            reason
+        })
+    };
+    Condition {
+        state: mount(Partition::State, root.join("state"), state),
+        data: mount(Partition::Data, root.join("var"), data),
+    }
+}
+
+/// Gives a disk that is larger than its table to its last partition.
+fn grow_last_partition(base: &mut Base, disk: &str) -> anyhow::Result<()> {
+    let path = Path::new("/dev").join(disk);
+    let mut device = File::options().read(true).write(true).open(&path)?;
+    let blocks = sys::device_bytes(&device, &path)? / gpt::BLOCK_BYTES;
+    let grown = gpt::grow_last(&mut device, blocks, |d| d.sync_all())?;
+    if grown.changed {
+        let (number, first, last) = (grown.last.number, grown.last.first_lba, grown.last.last_lba);
+        let range = first * gpt::BLOCK_BYTES..(last + 1) * gpt::BLOCK_BYTES;
+        sys::resize_partition(&device, &path, number, range)?;
+        base.voice.info(&format!("partition {} of {disk} grown", grown.last.name));
+    }
+    Ok(())
+}
+
+/// Mounts one partition, making its file system first where the marker stands.
+fn mount_one(
+    base: &mut Base,
+    (disk, partition): (&str, Partition),
+    target: &Path,
+    flags: MountFlags,
+) -> anyhow::Result<()> {
+    let label = partition.label();
+    let all = blocks::list();
+    let Some(block) = all.iter().find(|b| b.disk == disk && b.label == label) else {
+        bail!("disk {disk} has no partition {label}");
+    };
+    let mut first = [0; MARKER_BYTES];
+    let device = File::open(block.path()).with_context(|| format!("opening {}", block.name))?;
+    device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
+    if let Some(marker) = Marker::parse(&first) {
+        base.voice.info(&format!("making the file system of {label}"));
+        format::make_ext4(&block.path(), label, marker.uuid)?;
+        device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
+    }
+    let source = block.path();
+    let source = source.to_str().context("the kernel gave no path")?;
+    sys::mount(("ext4", source), target, flags, "errors=remount-ro")?;
+    grow(base, block, target, &first)
+}
+
+/// Grows the mounted file system to the end of its partition; the first block says how large it is.
+fn grow(base: &mut Base, block: &Block, target: &Path, first: &[u8; MARKER_BYTES]) -> anyhow::Result<()> {
+    let Some(size) = parse_size(first) else { bail!("{} has no ext4 superblock", block.name) };
+    let device = File::open(block.path())?;
+    let room = sys::device_bytes(&device, &block.path())? / size.block_bytes;
+    if room <= size.blocks {
+        return Ok(());
+    }
+    // A file system that stays small is one that works.
+    match sys::grow_ext4(target, room) {
+        Ok(()) => base.voice.info(&format!("file system {} grown", block.label)),
+        Err(error) => base.voice.error(&error.to_string()),
+    }
+    Ok(())
+}
+
+/// How large an ext4 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    blocks: u64,
+    block_bytes: u64,
+}
+
+/// Returns the size out of the first block of an ext4; `None` if there is none.
+fn parse_size(first: &[u8; MARKER_BYTES]) -> Option<Size> {
+    let word = |at: usize| first.get(1024 + at..1024 + at + 4)?.try_into().ok().map(u32::from_le_bytes);
+    (first.get(1024 + 56..1024 + 58)? == [0x53, 0xef]).then_some(())?;
+    let shift = word(24).filter(|s| *s <= 6)?;
+    let has_64_bits = word(96)? & 0x80 != 0;
+    let high = if has_64_bits { word(336)? } else { 0 };
+    Some(Size { blocks: u64::from(high) << 32 | u64::from(word(4)?), block_bytes: 1024 << shift })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn superblock(shift: u32, features: u32) -> [u8; MARKER_BYTES] {
+        let mut block = [0; MARKER_BYTES];
+        for (at, value) in [(4, 1000u32), (24, shift), (56, 0xef53), (96, features), (336, 2)] {
+            block[1024 + at..1024 + at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        block
+    }
+
+    #[test]
+    fn size_has_a_high_half_only_with_the_feature() {
+        assert_eq!(parse_size(&superblock(2, 0)), Some(Size { blocks: 1000, block_bytes: 4096 }));
+        assert_eq!(
+            parse_size(&superblock(0, 0x80)),
+            Some(Size { blocks: (2 << 32) + 1000, block_bytes: 1024 })
+        );
+    }
+
+    #[test]
+    fn what_is_no_superblock_has_no_size() {
+        assert_eq!(parse_size(&[0; MARKER_BYTES]), None);
+        assert_eq!(parse_size(&superblock(60, 0)), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! What each request of `noded` does.
+
+use std::io::Write;
+use std::path::Path;
+
+use control::{NODED, Reply, Request, ServiceSpec, Status, validate_all};
+use supervise::Event;
+
+use super::Runner;
+
+/// Where the submitted set is kept for people to read.
+const SERVICES_PATH: &str = "/run/ironhull/services.json";
+/// Most lines of one reply.
+const MAX_LINES: u32 = 10_000;
+/// Name of the kernel's log.
+pub(super) const KERNEL: &str = "kernel";
+
+impl Runner<'_> {
+    /// Does what a request asks and returns the reply.
+    pub(super) fn answer(&mut self, client: u32, request: Request) -> Reply {
+        let result = match request {
+            Request::Status => return Reply::Status(self.status()),
+            Request::Logs { service, lines, follow } => {
+                return self.answer_logs(client, (service, lines), follow);
+            }
+            Request::Submit { services } => self.submit(services),
+            Request::Restart { service } => self.restart(service),
+            Request::Stage { name } => {
+                self.base.reach(&name);
+                Ok(())
+            }
+            Request::Shutdown { kind } => {
+                self.begin_shutdown(kind, "as asked");
+                Ok(())
+            }
+        };
+        result.map_or_else(|message| Reply::Error { message }, |()| Reply::Ok)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            services: self.supervisor.status(),
+            stages: self.base.stages.clone(),
+            uptime_ms: sys::boot_ms(),
+            shutting_down: self.supervisor.is_shutting_down(),
+        }
+    }
+
+    /// Makes a set of services the wanted one.
+    fn submit(&mut self, services: Vec<ServiceSpec>) -> Result<(), String> {
+        if self.supervisor.is_shutting_down() {
+            return Err("a shutdown is under way".to_owned());
+        }
+        check_set(&services)?;
+        let kept = keep_set(&services);
+        self.said(kept);
+        self.feed(Event::Submit(services));
+        Ok(())
+    }
+
+    fn restart(&mut self, service: String) -> Result<(), String> {
+        if self.supervisor.spec(&service).is_none() {
+            return Err(format!("there is no service {service:?}"));
+        }
+        self.feed(Event::Restart(service));
+        Ok(())
+    }
+
+    /// Returns the last lines of a log, and makes the client follow it if it wants to.
+    fn answer_logs(&mut self, client: u32, (service, lines): (String, u32), follow: bool) -> Reply {
+        let count = usize::try_from(lines.min(MAX_LINES)).unwrap_or(usize::MAX);
+        let lines = if service == KERNEL {
+            Some(self.kernel_lines(count, follow))
+        } else {
+            let known = self.supervisor.spec(&service).map(|_| Vec::new());
+            self.logs.last(&service, count).or(known)
+        };
+        let Some(lines) = lines else {
+            return Reply::Error { message: format!("there is no log {service:?}") };
+        };
+        if follow {
+            self.follow(client, service);
+        }
+        Reply::Logs { lines }
+    }
+}
+
+/// Checks a set as a whole; names that have a meaning here are refused.
+fn check_set(services: &[ServiceSpec]) -> Result<(), String> {
+    let taken = [NODED, super::logs::INIT, KERNEL];
+    if let Some(s) = services.iter().find(|s| taken.contains(&s.name.as_str())) {
+        return Err(format!("service name {:?} is taken", s.name));
+    }
+    validate_all(services).map_err(|e| e.to_string())
+}
+
+/// Writes the set to its file, whole or not at all.
+fn keep_set(services: &[ServiceSpec]) -> anyhow::Result<()> {
+    let path = Path::new(SERVICES_PATH);
+    let new = path.with_extension("new");
+    let mut file = std::fs::File::create(&new)?;
+    file.write_all(&serde_json::to_vec_pretty(services)?)?;
+    Ok(std::fs::rename(&new, path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_a_meaning_are_refused() {
+        let mut spec = super::super::noded::spec();
+        assert_eq!(check_set(std::slice::from_ref(&spec)), Err("service name \"noded\" is taken".into()));
+        spec.name = "etcd".into();
+        assert_eq!(check_set(&[spec]), Ok(()));
+    }
+}

@@ -1,0 +1,64 @@
+//! The cgroup of a service: `ironhull/NAME`, and its bounds.
+
+use control::{Limits, ServiceSpec};
+use sys::{Cgroup, SysError};
+
+/// Where the hierarchy is mounted.
+pub(crate) const HIERARCHY: &str = "/sys/fs/cgroup";
+/// The group of all services.
+pub(super) const SERVICES: &str = "ironhull";
+
+/// Returns the group of a service.
+pub(super) fn of(service: &str) -> Cgroup {
+    Cgroup::at(format!("{HIERARCHY}/{SERVICES}/{service}"))
+}
+
+/// Makes the group and sets its bounds.
+pub(super) fn prepare(spec: &ServiceSpec) -> Result<Cgroup, SysError> {
+    let group = of(&spec.name);
+    group.create()?;
+    for (file, value) in settings(&spec.limits) {
+        group.set(file, &value)?;
+    }
+    Ok(group)
+}
+
+/// Returns the control files and what goes into them; a bound that was taken back becomes the default.
+fn settings(limits: &Limits) -> [(&'static str, String); 4] {
+    let or_max = |n: Option<u64>| n.map_or("max".to_owned(), |n| n.to_string());
+    [
+        ("memory.min", limits.memory_min_bytes.unwrap_or(0).to_string()),
+        ("memory.max", or_max(limits.memory_max_bytes)),
+        ("cpu.weight", limits.cpu_weight.unwrap_or(100).to_string()),
+        ("pids.max", or_max(limits.pids_max)),
+    ]
+}
+
+/// Returns the service out of the contents of `/proc/PID/cgroup`, if the process is one's.
+pub(super) fn parse_service(cgroup: &str) -> Option<&str> {
+    let path = cgroup.lines().find_map(|l| l.strip_prefix("0::/"))?;
+    let mut parts = path.split('/');
+    (parts.next() == Some(SERVICES)).then_some(())?;
+    parts.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_bounds_are_the_kernels_defaults() {
+        let texts = settings(&Limits::default()).map(|(_, v)| v);
+        assert_eq!(texts, ["0", "max", "100", "max"]);
+        let limits = Limits { memory_max_bytes: Some(1 << 20), cpu_weight: Some(7), ..Limits::default() };
+        assert_eq!(settings(&limits).map(|(_, v)| v), ["0", "1048576", "7", "max"]);
+    }
+
+    #[test]
+    fn only_processes_of_our_groups_have_a_service() {
+        assert_eq!(parse_service("0::/ironhull/etcd\n"), Some("etcd"));
+        assert_eq!(parse_service("0::/ironhull/containerd/deeper\n"), Some("containerd"));
+        assert_eq!(parse_service("0::/kubepods/ironhull/etcd\n"), None);
+        assert_eq!(parse_service("0::/\n"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! Making the root a place where services can live: mounts, groups, settings, identity.
+//!
+//! All of it is said and survived when it fails: a node with one odd mount missing is better than none.
+
+mod files;
+mod identity;
+mod mounts;
+mod settings;
+
+use sys::Cgroup;
+
+use super::group;
+use crate::base::Base;
+use crate::early::Condition;
+
+/// Directory of our sockets.
+const RUN_DIRECTORY: &str = "/run/ironhull";
+/// Where a damaged partition is told of, one line each.
+const MAINTENANCE_PATH: &str = "/run/ironhull/maintenance";
+/// Name of the host until it is told another.
+const HOST_NAME: &str = "localhost";
+
+/// Prepares the root.
+pub(super) fn prepare(base: &mut Base, condition: &Condition) {
+    say(base, std::fs::create_dir_all(RUN_DIRECTORY));
+    mounts::mount_all(base);
+    say(base, files::link_devices());
+    say(base, prepare_groups());
+    settings::apply_all(base);
+    say(base, sys::set_link_up("lo"));
+    say(base, sys::set_hostname(HOST_NAME));
+    say(base, sys::catch_ctrl_alt_del());
+    if condition.state.is_none() {
+        say(base, identity::prepare());
+    }
+    tell_damage(base, condition);
+}
+
+/// Says an error, if it is one.
+fn say<E: Into<anyhow::Error>>(base: &mut Base, result: Result<(), E>) {
+    if let Err(error) = result {
+        base.voice.error(&format!("{:#}", error.into()));
+    }
+}
+
+/// Makes the group of all services and hands the controllers down to its children.
+fn prepare_groups() -> anyhow::Result<()> {
+    Cgroup::at(group::HIERARCHY).enable_controllers()?;
+    let services = Cgroup::at(group::HIERARCHY).path().join(group::SERVICES);
+    let services = Cgroup::at(services);
+    services.create()?;
+    Ok(services.enable_controllers()?)
+}
+
+/// Says what is damaged, and leaves it in a file for `noded`.
+fn tell_damage(base: &mut Base, condition: &Condition) {
+    let parts = [("state", &condition.state), ("data", &condition.data)];
+    let lines: String =
+        parts.iter().filter_map(|(name, reason)| reason.as_ref().map(|r| format!("{name}: {r}\n"))).collect();
+    if lines.is_empty() {
+        return;
+    }
+    say(base, std::fs::write(MAINTENANCE_PATH, &lines));
+    base.voice.error("MAINTENANCE: a partition is damaged and was left as it is");
+    if condition.state.is_some() {
+        base.voice.error("nothing is started without the state partition; the power button works");
+    }
+}

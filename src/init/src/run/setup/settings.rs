@@ -1,0 +1,59 @@
+//! Kernel settings that Kubernetes wants, and those that make a dead kernel reset.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::base::Base;
+
+/// Settings and values, in the order in which they are written (forwarding for all links switches
+/// `ip_forward` too). The kubelet refuses to start when one of its own differs.
+const SETTINGS: [(&str, &str); 20] = [
+    ("net.ipv4.ip_forward", "1"),
+    ("net.ipv4.conf.all.forwarding", "1"),
+    ("net.ipv6.conf.all.forwarding", "1"),
+    ("net.bridge.bridge-nf-call-iptables", "1"),
+    ("net.bridge.bridge-nf-call-ip6tables", "1"),
+    ("fs.inotify.max_user_instances", "8192"),
+    ("fs.inotify.max_user_watches", "524288"),
+    ("fs.protected_fifos", "1"),
+    ("fs.protected_hardlinks", "1"),
+    ("fs.protected_regular", "2"),
+    ("fs.protected_symlinks", "1"),
+    ("kernel.keys.root_maxkeys", "1000000"),
+    ("kernel.keys.root_maxbytes", "25000000"),
+    ("kernel.panic", "10"),
+    ("kernel.panic_on_oops", "1"),
+    ("kernel.pid_max", "4194304"),
+    ("vm.overcommit_memory", "1"),
+    ("vm.panic_on_oom", "0"),
+    ("vm.max_map_count", "262144"),
+    ("kernel.dmesg_restrict", "1"),
+];
+
+/// Writes all settings. One that this kernel does not have is left out.
+pub(super) fn apply_all(base: &mut Base) {
+    for (name, value) in SETTINGS {
+        match std::fs::write(path(name), value) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                base.voice.error(&format!("setting {name} to {value}: {e}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns the file of a setting.
+fn path(name: &str) -> PathBuf {
+    Path::new("/proc/sys").join(name.replace('.', "/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_directories() {
+        let expected = Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables");
+        assert_eq!(path("net.bridge.bridge-nf-call-iptables"), expected);
+    }
+}

@@ -1,0 +1,96 @@
+//! What PID 1 says: to the kernel log, to the console, and into its own log.
+//!
+//! Errors go to the kernel log at a level that it prints on every console, serial ones too; all else is
+//! printed on `/dev/console` by ourselves, as `quiet` keeps the kernel from it. Never waits: a console
+//! that does not take a line loses it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use control::LogLine;
+
+/// `O_NONBLOCK | O_NOCTTY`.
+const OPEN_FLAGS: i32 = 0o4000 | 0o400;
+/// Kernel log level of errors and of all else.
+const ERROR: u8 = 3;
+const INFO: u8 = 6;
+/// Lines kept until the log takes them.
+const KEPT_LINES: usize = 256;
+
+/// The ways to be heard.
+#[derive(Debug, Default)]
+pub(crate) struct Voice {
+    kernel_log: Option<File>,
+    console: Option<File>,
+    /// The kernel prints messages of a level below this by itself.
+    printed_below: u8,
+    kept: VecDeque<LogLine>,
+}
+
+impl Voice {
+    /// Opens kernel log and console; `/dev` and `/proc` must be there. What cannot be opened stays mute.
+    pub(crate) fn open(&mut self) {
+        let open = |path| File::options().write(true).custom_flags(OPEN_FLAGS).open(path).ok();
+        // The default limits user space to a few lines each second.
+        drop(std::fs::write("/proc/sys/kernel/printk_devkmsg", "on\n"));
+        self.kernel_log = open("/dev/kmsg");
+        self.console = open("/dev/console");
+        let levels = std::fs::read_to_string("/proc/sys/kernel/printk").unwrap_or_default();
+        self.printed_below = parse_console_level(&levels);
+    }
+
+    /// Says something that is in order.
+    pub(crate) fn info(&mut self, text: &str) {
+        self.say(INFO, text);
+    }
+
+    /// Says something that is not.
+    pub(crate) fn error(&mut self, text: &str) {
+        self.say(ERROR, text);
+    }
+
+    /// Takes what was said since the last time, for the log.
+    pub(crate) fn take_kept(&mut self) -> Vec<LogLine> {
+        self.kept.drain(..).collect()
+    }
+
+    fn say(&mut self, level: u8, text: &str) {
+        let logged = self.kernel_log.as_mut().map(|log| write!(log, "<{level}>ironhull: {text}"));
+        let printed = matches!(logged, Some(Ok(()))) && level < self.printed_below;
+        if let Some(console) = self.console.as_mut().filter(|_| !printed) {
+            // Nobody to tell that the console is gone.
+            drop(console.write_all(format!("ironhull: {text}\r\n").as_bytes()));
+        }
+        if self.kept.len() >= KEPT_LINES {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(LogLine { at_ms: sys::boot_ms(), text: text.to_owned() });
+    }
+}
+
+/// Returns the level below which the kernel prints messages; 0 if that is not to be read.
+fn parse_console_level(text: &str) -> u8 {
+    text.split_whitespace().next().and_then(|w| w.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn console_level_is_the_first_number() {
+        assert_eq!(parse_console_level("4\t4\t1\t7\n"), 4);
+        assert_eq!(parse_console_level(""), 0);
+    }
+
+    #[test]
+    fn what_was_said_is_kept_once_and_bounded() {
+        let mut voice = Voice::default();
+        (0..300).for_each(|n| voice.info(&n.to_string()));
+        let kept = voice.take_kept();
+        assert_eq!((kept.len(), kept[255].text.as_str()), (KEPT_LINES, "299"));
+        assert!(voice.take_kept().is_empty());
+    }
+}
