@@ -1,3 +1,44 @@
-//! Not yet filled.
+//! `ironhull`: builds, boots and looks after immutable Kubernetes appliances.
+//!
+//! Results go to standard output, talk and progress to standard error. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod access;
+mod cmdline;
+mod commands;
+mod credentials;
+mod hint;
+mod output;
+mod progress;
+mod source_tree;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cmdline::{Cli, Command};
+
+fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let outcome = match command {
+        Command::Build(options) => commands::build::run(&global, &options),
+        Command::Run(options) => commands::run::run(&global, &options),
+        Command::Stop(options) => commands::stop::run(&global, &options),
+        Command::Inspect(options) => commands::inspect::run(&global, &options),
+        Command::Config(options) => commands::config::run(&global, &options),
+        Command::Cache(options) => commands::cache::run(&global, &options),
+        Command::Lock(options) => commands::lock::run(&global, &options),
+        Command::Node(options) => commands::node::run(&global, &options),
+        Command::Kubeconfig(options) => commands::kubeconfig::run(&global, &options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{}", hint::report(&error));
+            ExitCode::from(hint::exit_code(&error))
+        }
+    }
+}

@@ -44,6 +44,8 @@ pub enum Content {
 /// A text that the builder writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Text {
+    /// Certificate authorities, all in one file.
+    Certificates,
     /// `os-release(5)`.
     OsRelease,
     /// What the node says of its image.
@@ -69,6 +71,7 @@ const PROGRAMS: &[(&str, &str)] = &[("usr/lib/ironhull/init", "init"), ("usr/lib
 pub const ARCHIVES: &[&str] = &["hello", "pause"];
 /// Texts of the builder, by path.
 const TEXTS: &[(&str, Text)] = &[
+    ("etc/ssl/certs/ca-certificates.crt", Text::Certificates),
     ("usr/lib/os-release", Text::OsRelease),
     ("usr/share/ironhull/image.json", Text::Facts),
     ("usr/share/ironhull/sbom.spdx.json", Text::Sbom),

@@ -43,7 +43,7 @@ pub const KUBE_NAMES: &[&str] =
     &["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
 
 /// Paths of Debian packages that a node has no use for: documentation, translations, completion, and
-/// what only a package manager or another init reads.
+/// what only a package manager or another init reads. Certificates are in the image as one file; licences stay.
 pub const UNWANTED: &[&str] = &[
     "etc/alternatives",
     "etc/cron.daily",
@@ -55,7 +55,7 @@ pub const UNWANTED: &[&str] = &[
     "usr/share/apport",
     "usr/share/bash-completion",
     "usr/share/bug",
-    "usr/share/doc",
+    "usr/share/ca-certificates",
     "usr/share/doc-base",
     "usr/share/info",
     "usr/share/initramfs-tools",

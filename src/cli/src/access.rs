@@ -1,0 +1,54 @@
+//! How a node is reached: an address, or the name of a machine on this host.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use api::Client;
+use vm::MachineDir;
+
+use crate::cmdline::Access;
+use crate::credentials;
+use crate::hint::hinted;
+
+/// Port of the Kubernetes API on a node.
+pub const KUBERNETES_PORT: u16 = 6443;
+
+/// A node, ready to be talked to.
+#[derive(Debug)]
+pub struct Reached {
+    /// The client.
+    pub client: Client,
+    /// URL of the Kubernetes API as it is reached from here, where that is known.
+    pub kubernetes: Option<String>,
+}
+
+/// Prepares a client; nothing is sent yet.
+pub fn reach(access: &Access) -> Result<Reached> {
+    match local_machine(&access.address) {
+        Some(dir) => reach_machine(&dir, access.credentials.as_deref()),
+        None => {
+            let dir = access.credentials.clone().unwrap_or_else(|| PathBuf::from("."));
+            let client = Client::new(&access.address, &credentials::load(&dir)?)?;
+            Ok(Reached { client, kubernetes: None })
+        }
+    }
+}
+
+/// Prepares a client for a machine on this host.
+pub fn reach_machine(dir: &MachineDir, given: Option<&Path>) -> Result<Reached> {
+    let state = dir.load()?;
+    let port = |guest: u16| state.ports.iter().find(|p| p.guest == guest).map(|p| p.host);
+    let api = port(api::PORT).ok_or_else(|| {
+        hinted(format!("machine {:?} forwards no node API", dir.name()), "start it with `ironhull run`")
+    })?;
+    let credentials = credentials::load(given.unwrap_or(dir.path()))?;
+    let client = Client::new(&format!("127.0.0.1:{api}"), &credentials)?;
+    let kubernetes = port(KUBERNETES_PORT).map(|p| format!("https://127.0.0.1:{p}"));
+    Ok(Reached { client, kubernetes })
+}
+
+/// Returns the directory of the machine of this name, if there is one.
+fn local_machine(name: &str) -> Option<MachineDir> {
+    // What can't be a machine's name is an address.
+    MachineDir::named(name).ok().filter(MachineDir::exists)
+}

@@ -1,0 +1,45 @@
+//! `ironhull build`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Build the images of a profile.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull build single --format qcow2 --output images")]
+pub struct Build {
+    /// Profile: a file, or a name in image-profiles/
+    pub profile: String,
+    /// Files to write [default: those of the profile]
+    #[arg(long, value_delimiter = ',', value_name = "FORMAT,…")]
+    pub format: Vec<Format>,
+    /// Where the inputs come from.
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
+/// Where the inputs of a build come from, and where its files go.
+#[derive(Clone, Debug, Args)]
+pub struct Inputs {
+    /// Directory for the files
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    pub output: PathBuf,
+    /// Fetch nothing: all inputs must be in the cache
+    #[arg(long)]
+    pub offline: bool,
+    /// Parallel jobs [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Debian mirror [default: the one this host uses]
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+}
+
+/// A kind of file that a build writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The disk byte for byte, sparse
+    Raw,
+    /// QEMU's format, compressed
+    Qcow2,
+}

@@ -1,0 +1,33 @@
+//! `ironhull lock`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Refresh the pinned Debian packages.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull lock update")]
+pub struct Lock {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LockCommand,
+}
+
+/// What to do with the lock.
+#[derive(Clone, Debug, Subcommand)]
+pub enum LockCommand {
+    /// Write rootfs/packages.lock anew from the mirror's signed index
+    Update(LockUpdate),
+}
+
+/// Write rootfs/packages.lock anew from the mirror's signed index.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull lock update")]
+pub struct LockUpdate {
+    /// Debian mirror [default: the one this host uses]
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Keyring that the index must be signed with
+    #[arg(long, value_name = "FILE")]
+    pub keyring: Option<PathBuf>,
+}

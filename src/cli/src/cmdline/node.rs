@@ -1,0 +1,68 @@
+//! `ironhull node`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Talk to a node.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node single logs kubelet --follow")]
+pub struct Node {
+    /// How the node is reached.
+    #[command(flatten)]
+    pub access: Access,
+    /// What to ask it.
+    #[command(subcommand)]
+    pub command: NodeCommand,
+}
+
+/// How a node is reached.
+#[derive(Clone, Debug, Args)]
+pub struct Access {
+    /// Address with or without port, or the name of a local machine
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+    /// Directory with operator-ca.crt, operator.crt and operator.key
+    /// [default: the local machine's, or .]
+    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    pub credentials: Option<PathBuf>,
+}
+
+/// What to ask a node.
+#[derive(Clone, Debug, Subcommand)]
+pub enum NodeCommand {
+    /// Show image, conditions, boot stages and addresses
+    #[command(after_help = "Example: ironhull node single status")]
+    Status,
+    /// Show the services
+    #[command(after_help = "Example: ironhull node single services")]
+    Services,
+    /// Show the log of a service, of init or of the kernel
+    Logs(LogsOf),
+    /// Restart a service
+    #[command(after_help = "Example: ironhull node single restart kubelet")]
+    Restart {
+        /// Name of the service
+        service: String,
+    },
+    /// Restart the machine, in order
+    #[command(after_help = "Example: ironhull node single reboot")]
+    Reboot,
+    /// Switch the machine off, in order
+    #[command(after_help = "Example: ironhull node single shutdown")]
+    Shutdown,
+}
+
+/// Show the log of a service, of init or of the kernel.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node single logs kubelet --follow")]
+pub struct LogsOf {
+    /// Name of the service; `init` and `kernel` have logs too
+    pub service: String,
+    /// How many of the last lines
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub lines: u32,
+    /// Go on with new lines
+    #[arg(long, short)]
+    pub follow: bool,
+}

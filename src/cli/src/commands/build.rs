@@ -1,0 +1,64 @@
+//! `ironhull build`: a profile to images.
+
+use std::path::Path;
+
+use anyhow::Result;
+use config::{ImageProfile, Output};
+use image::{Built, Outcome};
+use serde_json::json;
+
+use crate::cmdline::{Build, Format, Global, Inputs};
+use crate::output::{self, bytes, table};
+use crate::{source_tree, workspace};
+
+/// Runs the command.
+pub fn run(global: &Global, options: &Build) -> Result<()> {
+    let source = source_tree::find(global)?;
+    let file = source_tree::profile_file(&options.profile, &source)?;
+    let mut profile = source_tree::load_profile(&file)?;
+    if !options.format.is_empty() {
+        profile.outputs = options.format.iter().map(|f| output_of(*f)).collect();
+    }
+    let outcome = build(&source, &profile, &options.inputs)?;
+    if matches!(outcome, Outcome::Unchanged(_)) {
+        eprintln!("nothing has changed");
+    }
+    let built = outcome.built();
+    let directory = &options.inputs.output;
+    let json = json!({ "directory": directory, "image": built });
+    output::result(global.json, &json, |_| text(built, directory))
+}
+
+/// Builds `profile` from the source tree.
+pub fn build(source: &Path, profile: &ImageProfile, inputs: &Inputs) -> Result<Outcome> {
+    if let Some(jobs) = inputs.jobs {
+        image::limit_jobs(jobs.get());
+    }
+    let workspace = workspace::open(source, inputs)?;
+    Ok(image::build(&workspace, profile, &inputs.output)?)
+}
+
+/// Returns the profile's word for a format.
+fn output_of(format: Format) -> Output {
+    match format {
+        Format::Raw => Output::Raw,
+        Format::Qcow2 => Output::Qcow2,
+    }
+}
+
+/// Lays out what was built.
+fn text(built: &Built, directory: &Path) -> String {
+    let row = |f: &image::BuiltFile| {
+        vec![directory.join(&f.name).display().to_string(), bytes(f.bytes), format!("sha256 {}", f.sha256)]
+    };
+    let rows: Vec<Vec<String>> = built.files.iter().map(row).collect();
+    let kernel = &built.kernel;
+    format!(
+        "{}root hash {}\nkernel {}, {}, sha256 {}\n",
+        table(&rows),
+        built.root_hash,
+        kernel.release,
+        bytes(kernel.bytes),
+        kernel.sha256
+    )
+}

@@ -1,0 +1,124 @@
+//! `ironhull config`: documents begun, checked and described.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use config::templates::{NodeTemplate, node_documents};
+use config::{Diagnostics, Documents};
+use serde_json::{Value, json};
+
+use crate::cmdline::{Config, ConfigCommand, ConfigInit, Global};
+use crate::hint::{Usage, hinted};
+use crate::{credentials, output};
+
+/// Runs the command.
+pub fn run(global: &Global, options: &Config) -> Result<()> {
+    match &options.command {
+        ConfigCommand::Init(options) => init(global, options),
+        ConfigCommand::Validate { files } => {
+            validate(global, &files.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        }
+        ConfigCommand::Schema { kind } => schema(kind.as_deref()),
+    }
+}
+
+/// Makes credentials and a node config.
+fn init(global: &Global, options: &ConfigInit) -> Result<()> {
+    let dir = &options.directory;
+    let file = dir.join("node.yaml");
+    if file.exists() {
+        return Err(hinted(
+            format!("{} is there already", file.display()),
+            "nothing is overwritten: choose another directory, or move the file away",
+        ));
+    }
+    let text = make(dir, &options.hostname, &options.cluster)?;
+    credentials::write_new(&file, &text, 0o600)?;
+    let json = json!({ "directory": dir, "node": file, "hostname": options.hostname });
+    output::result(global.json, &json, |_| {
+        let dir = dir.display();
+        format!(
+            "{dir}/operator-ca.crt  the CA that nodes trust; its key signs operators: keep it safe\n\
+             {dir}/operator.crt     your certificate for the node API\n\
+             {dir}/node.yaml        the config of node {}; it holds a private key\n",
+            options.hostname
+        )
+    })
+}
+
+/// Makes credentials in `dir` and returns the text of a node config under them.
+pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
+    fs::create_dir_all(dir).with_context(|| format!("making directory {}", dir.display()))?;
+    let ca = credentials::ensure(dir)?;
+    let node = credentials::issue_node(&ca)?;
+    let text = node_documents(&NodeTemplate {
+        hostname,
+        cluster,
+        certificate_authority: &ca.certificate,
+        certificate: &node.certificate,
+        key: &node.key,
+    });
+    // A host name that no node takes is an error here, not at the first boot.
+    config::parse_node_documents("node.yaml", &text)?;
+    Ok(text)
+}
+
+/// Checks files; all are checked, however many are wrong.
+fn validate(global: &Global, files: &[&Path]) -> Result<()> {
+    let checked = files.iter().map(|f| Ok((*f, check(f)?))).collect::<Result<Vec<_>>>()?;
+    let failed = checked.iter().filter(|(_, c)| c.is_err()).count();
+    let json: Vec<Value> = checked.iter().map(|(f, c)| verdict(f, c)).collect();
+    let text = |_: &Vec<Value>| {
+        let good = checked.iter().filter_map(|(f, c)| Some((f, c.as_ref().ok()?)));
+        good.map(|(f, kinds)| format!("{}: {kinds}\n", f.display())).collect()
+    };
+    output::result(global.json, &json, text)?;
+    if failed == 0 {
+        return Ok(());
+    }
+    checked.iter().filter_map(|(_, c)| c.as_ref().err()).for_each(|d| eprintln!("{d}"));
+    Err(anyhow::anyhow!("{failed} of {} files are wrong", checked.len()))
+}
+
+/// Checks one file; returns what it holds.
+fn check(file: &Path) -> Result<Result<&'static str, Diagnostics>> {
+    let (label, text) = match file.to_str() {
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
+            ("<stdin>".to_owned(), text)
+        }
+        _ => {
+            let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+            (file.display().to_string(), text)
+        }
+    };
+    Ok(config::validate(&label, &text).map(|documents| match documents {
+        Documents::Profile(_) => "a valid image profile",
+        Documents::Node(_) => "a valid node and cluster config",
+    }))
+}
+
+/// Returns the verdict on one file as JSON.
+fn verdict(file: &Path, checked: &Result<&'static str, Diagnostics>) -> Value {
+    match checked {
+        Ok(_) => json!({ "file": file, "valid": true, "errors": [] }),
+        Err(diagnostics) => json!({ "file": file, "valid": false, "errors": diagnostics.errors }),
+    }
+}
+
+/// Prints the schemas.
+fn schema(kind: Option<&str>) -> Result<()> {
+    let schemas = config::schemas();
+    let Some(kind) = kind else {
+        let all: Value = schemas.into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect();
+        return output::result(true, &all, |_| String::new());
+    };
+    let kinds: Vec<&str> = schemas.iter().map(|(k, _)| *k).collect();
+    let found = schemas.iter().find(|(k, _)| *k == kind);
+    let (_, schema) =
+        found.ok_or_else(|| Usage(format!("kind {kind:?}: expected one of {}", kinds.join(", "))))?;
+    output::result(true, schema, |_| String::new())
+}

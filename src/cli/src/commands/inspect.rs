@@ -1,0 +1,103 @@
+//! `ironhull inspect`: what is in an image.
+
+use anyhow::Result;
+use image::inspect::{Image, KernelImage, Root};
+use serde_json::{Value, json};
+
+use crate::cmdline::{Global, Inspect};
+use crate::hint::hinted;
+use crate::output::{self, bytes, table};
+
+/// Bytes of a logical block of the partition table.
+const BLOCK_BYTES: u64 = 512;
+
+/// Runs the command.
+pub fn run(global: &Global, options: &Inspect) -> Result<()> {
+    let image = Image::open(&options.image)?;
+    if options.sbom {
+        return output::print(&sbom(&image)?);
+    }
+    let kernel = image.kernel()?;
+    if options.boot {
+        return output::result(global.json, &kernel_json(&kernel), |_| kernel_text(&kernel));
+    }
+    let root = image.root()?;
+    if options.files {
+        let files: Vec<String> = root.listing().lines().map(str::to_owned).collect();
+        return output::result(global.json, &files, |_| root.listing());
+    }
+    output::result(global.json, &whole_json(&image, &kernel, &root), |_| whole_text(&image, &kernel, &root))
+}
+
+/// Returns the image's own list of what it is made of.
+fn sbom(image: &Image) -> Result<String> {
+    let missing = || hinted("the image has no SBOM", "it stands beside the image too, as NAME.spdx.json");
+    image.root()?.sbom().ok_or_else(missing)
+}
+
+/// Returns everything as JSON.
+fn whole_json(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> Value {
+    let partitions = image.table().partitions.iter().map(|p| {
+        json!({
+            "number": p.number,
+            "name": p.name,
+            "type": p.type_guid.to_string(),
+            "guid": p.unique_guid.to_string(),
+            "start": p.first_lba * BLOCK_BYTES,
+            "bytes": (p.last_lba - p.first_lba + 1) * BLOCK_BYTES,
+            "attributes": p.attributes,
+        })
+    });
+    json!({
+        "format": image.format(),
+        "bytes": image.disk_bytes(),
+        "id": image.id(),
+        "partitions": partitions.collect::<Vec<_>>(),
+        "kernel": kernel_json(kernel),
+        "root": { "bytes": root.bytes(), "files": root.count(), "facts": root.facts() },
+    })
+}
+
+/// Lays everything out.
+fn whole_text(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> String {
+    let head = format!("{} disk of {}, id {}\n", image.format(), bytes(image.disk_bytes()), image.id());
+    let facts = root.facts().map_or_else(String::new, |f| {
+        format!(
+            "image {} {}: {} for {}, Kubernetes {}, inputs of {} s since 1970\n",
+            f.name, f.version, f.role, f.architecture, f.kubernetes, f.build_time
+        )
+    });
+    let row = |p: &_| partition_row(p);
+    let partitions = table(&image.table().partitions.iter().map(row).collect::<Vec<_>>());
+    let kernel = kernel_text(kernel);
+    let root = format!("root: {} paths, {}\n", root.count(), bytes(root.bytes()));
+    format!("{head}{facts}\n{partitions}\n{kernel}\n{root}")
+}
+
+/// Returns the cells of a partition.
+fn partition_row(p: &image::inspect::TablePartition) -> Vec<String> {
+    let length = (p.last_lba - p.first_lba + 1) * BLOCK_BYTES;
+    vec![p.number.to_string(), p.name.clone(), bytes(length), p.unique_guid.to_string()]
+}
+
+/// Returns the kernel image as JSON.
+fn kernel_json(kernel: &KernelImage) -> Value {
+    let root = kernel.root.as_ref().map(|r| {
+        json!({ "rootHash": hex(&r.root_hash), "salt": hex(&r.salt), "dataBlocks": r.data_blocks, "hashBlock": r.hash_block })
+    });
+    json!({ "release": kernel.release, "cmdline": kernel.cmdline, "verity": root })
+}
+
+/// Lays the kernel image out.
+fn kernel_text(kernel: &KernelImage) -> String {
+    let hash = kernel.root.as_ref().map_or_else(|| "none".to_owned(), |r| hex(&r.root_hash));
+    format!(
+        "kernel {}\nroot hash {hash}\ncommand line {}\n{}",
+        kernel.release, kernel.cmdline, kernel.sections
+    )
+}
+
+/// Returns bytes as hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,11 @@
+//! What the commands do, one file each.
+
+pub mod build;
+pub mod cache;
+pub mod config;
+pub mod inspect;
+pub mod kubeconfig;
+pub mod lock;
+pub mod node;
+pub mod run;
+pub mod stop;

@@ -1,0 +1,45 @@
+//! The demo, asked as a user would: HTTP through the forwarded port.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// Longest wait for each step.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Longest answer that is read.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// Fetches `/` from a port of this host; returns the first line of the answer's body.
+pub fn fetch(port: u16) -> Result<String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT).context("connecting")?;
+    stream.set_read_timeout(Some(LIMIT)).context("connecting")?;
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").context("asking")?;
+    let mut answer = Vec::new();
+    stream.take(MAX_BYTES).read_to_end(&mut answer).context("reading the answer")?;
+    body(&String::from_utf8_lossy(&answer))
+}
+
+/// Returns the first line of the body of a successful answer.
+fn body(answer: &str) -> Result<String> {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("the answer is cut off") };
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    if status != "200" {
+        bail!("the answer is {:?}, expected 200", head.lines().next().unwrap_or_default());
+    }
+    Ok(body.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_200_is_an_answer() {
+        assert_eq!(body("HTTP/1.0 200 OK\r\nA: b\r\n\r\nhello from x\n").unwrap(), "hello from x");
+        assert!(body("HTTP/1.0 503 No\r\n\r\n").is_err());
+        assert!(body("HTTP/1.0 200 OK\r\n").is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! `ironhull run`: an image in QEMU, followed until its cluster answers.
+
+mod demo;
+mod target;
+mod user_data;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use api::{KubeconfigRequest, Stage};
+use serde_json::json;
+use vm::{Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
+
+use crate::access::{KUBERNETES_PORT, Reached, reach_machine};
+use crate::cmdline::{Global, Run};
+use crate::commands::kubeconfig;
+use crate::output;
+use crate::progress::seconds;
+use target::Target;
+use user_data::UserData;
+use watch::{Boot, Seen};
+
+/// Life of the kubeconfig that is written next to the disk: a machine is tried out for days.
+const KUBECONFIG_SECS: u64 = 30 * 24 * 3600;
+/// How long a machine may take to shut down when the command is interrupted.
+const GRACE: Duration = Duration::from_secs(60);
+/// Pause between two tries to reach the demo.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Runs the command.
+pub fn run(global: &Global, options: &Run) -> Result<()> {
+    // The probe may take two seconds: it runs while the image is built.
+    let probe = std::thread::spawn(|| vm::choose(&Definition::q35().program));
+    let target = target::find(global, options)?;
+    let machine = Machine::new(MachineDir::named(options.name.as_deref().unwrap_or(&target.name))?);
+    if let Some(pid) = machine.pid() {
+        return Err(vm::VmError::Running(machine.dir().name().to_owned(), pid).into());
+    }
+    let request = request(options, &target, probe)?;
+    machine.needs_disk(&request)?;
+    let user_data = user_data::prepare(options, machine.dir())?;
+    let request = Request { user_data: Some(user_data.file.clone()), ..request };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("taking over Ctrl-C")?;
+    }
+    let began = Instant::now();
+    let state = machine.start(&request)?;
+    let followed = follow(
+        global,
+        options,
+        &Started { machine: &machine, state, user_data, began, interrupted: &interrupted },
+    );
+    if followed.is_err() && interrupted.load(Ordering::Relaxed) {
+        eprintln!("stopping the machine");
+        machine.stop(GRACE)?;
+    }
+    followed
+}
+
+/// Returns what the machine is to be, and says what runs it.
+fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<Request> {
+    let choice = probe.join().map_err(|_| anyhow::anyhow!("probing KVM failed"))?;
+    eprintln!("running under {}: {}", choice.accelerator, choice.reason);
+    let disk = match (options.fresh, options.keep) {
+        (true, _) => DiskChoice::Fresh,
+        (_, true) => DiskChoice::Keep,
+        _ => DiskChoice::Same,
+    };
+    Ok(Request {
+        image: target.image.clone(),
+        image_id: target.id.clone(),
+        disk,
+        disk_bytes: options.disk,
+        memory_mib: u32::try_from(options.memory >> 20).context("memory is out of range")?,
+        cpus: options.cpus,
+        firmware: target.firmware.clone(),
+        accelerator: choice.accelerator,
+        guest_ports: vec![KUBERNETES_PORT, api::PORT, cluster::HELLO_NODE_PORT],
+        user_data: None,
+    })
+}
+
+/// A machine that was started.
+struct Started<'a> {
+    machine: &'a Machine,
+    state: State,
+    user_data: UserData,
+    began: Instant,
+    interrupted: &'a Arc<AtomicBool>,
+}
+
+/// Follows the boot to its end, then shows what answers.
+fn follow(global: &Global, options: &Run, started: &Started<'_>) -> Result<()> {
+    let machine = started.machine;
+    let reached = reach_machine(machine.dir(), Some(&started.user_data.credentials))?;
+    let boot = Boot {
+        machine,
+        client: &reached.client,
+        began: started.began,
+        deadline: started.began + options.time_limit,
+        interrupted: started.interrupted,
+    };
+    let last = if started.user_data.has_manifests { "pod" } else { "node-ready" };
+    let seen = boot.wait_for(last, tell)?;
+    let answer = match started.user_data.has_demo {
+        true => Some(ask_demo(&boot, &started.state)?),
+        false => None,
+    };
+    let kubeconfig = write_kubeconfig(machine, &reached)?;
+    let result = Answers { machine, state: &started.state, seen: &seen, answer, kubeconfig };
+    let json = result.json();
+    output::result(global.json, &json, |_| result.text(started.began.elapsed()))?;
+    match options.detach {
+        true => Ok(()),
+        false => stay(machine, started.interrupted),
+    }
+}
+
+/// Tells a stage as it is reached.
+fn tell(seen: &Seen, stage: &Stage) {
+    if seen.stages.len() == 1
+        && let Some(firmware) = seen.firmware
+    {
+        eprintln!("{:12} {:>7.1} s", "firmware", firmware.as_secs_f64());
+    }
+    eprintln!("{:12} {:>5}.{} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000 / 100);
+}
+
+/// Asks the demo until it answers.
+fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
+    let port = host_port(state, cluster::HELLO_NODE_PORT).context("the demo's port is not forwarded")?;
+    loop {
+        match demo::fetch(port) {
+            Ok(line) => return Ok((port, line)),
+            Err(_) => boot.check("the demo's answer", false)?,
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Fetches a kubeconfig and writes it next to the disk.
+fn write_kubeconfig(machine: &Machine, reached: &Reached) -> Result<std::path::PathBuf> {
+    let request = KubeconfigRequest { server: reached.kubernetes.clone(), ttl_secs: Some(KUBECONFIG_SECS) };
+    let path = machine.dir().file("kubeconfig");
+    kubeconfig::write(&path, &reached.client.kubeconfig(&request)?.kubeconfig)?;
+    Ok(path)
+}
+
+/// Returns the host's port that leads to a port of the guest.
+fn host_port(state: &State, guest: u16) -> Option<u16> {
+    state.ports.iter().find(|p| p.guest == guest).map(|p| p.host)
+}
+
+/// What a boot came to.
+struct Answers<'a> {
+    machine: &'a Machine,
+    state: &'a State,
+    seen: &'a Seen,
+    answer: Option<(u16, String)>,
+    kubeconfig: std::path::PathBuf,
+}
+
+impl Answers<'_> {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "name": self.machine.dir().name(),
+            "directory": self.machine.dir().path(),
+            "accelerator": self.state.accelerator,
+            "ports": self.state.ports,
+            "firmwareMs": self.seen.firmware.map(|f| f.as_millis()),
+            "stages": self.seen.stages,
+            "kubeconfig": self.kubeconfig,
+            "demo": self.answer.as_ref().map(|(_, line)| line),
+        })
+    }
+
+    fn text(&self, took: Duration) -> String {
+        let name = self.machine.dir().name();
+        let mut text = format!("\nmachine {name} is up after {}\n", seconds(took));
+        if let Some((port, line)) = &self.answer {
+            text.push_str(&format!("http://127.0.0.1:{port}/ answers: {line}\n"));
+        }
+        let kubeconfig = self.kubeconfig.display();
+        text.push_str(&format!("\n  KUBECONFIG={kubeconfig} kubectl get nodes\n\n"));
+        text.push_str(&format!("`ironhull node {name} status` shows more, `ironhull stop {name}` ends it\n"));
+        text
+    }
+}
+
+/// Stays until the machine ends or the user wants no more.
+fn stay(machine: &Machine, interrupted: &AtomicBool) -> Result<()> {
+    eprintln!("Ctrl-C shuts the machine down");
+    while !machine.ended_within(PAUSE) {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(anyhow::anyhow!("interrupted"));
+        }
+    }
+    eprintln!("the machine has ended");
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The config that a machine boots with: the one that was given, or a new one with the demo.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use vm::MachineDir;
+
+use crate::cmdline::Run;
+use crate::commands::config::make;
+use crate::credentials;
+
+/// A config and what follows from it.
+#[derive(Debug)]
+pub struct UserData {
+    /// The file that the guest gets.
+    pub file: PathBuf,
+    /// Directory of the operator credentials that go with it.
+    pub credentials: PathBuf,
+    /// It names manifests, so there are pods to wait for.
+    pub has_manifests: bool,
+    /// It holds our demo.
+    pub has_demo: bool,
+}
+
+/// Checks the config that was given, or makes one in the machine's directory.
+pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
+    match &options.user_data {
+        Some(file) => given(file, options.credentials.as_deref()),
+        None => own(dir, options.fresh),
+    }
+}
+
+/// Checks a config as the node will.
+fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let documents = config::parse_node_documents(&file.display().to_string(), &text)?;
+    let file = file.canonicalize().with_context(|| format!("finding {}", file.display()))?;
+    let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
+    Ok(UserData {
+        credentials: credentials.map_or(beside, Path::to_owned),
+        has_manifests: !documents.cluster.spec.extensions.manifests.is_empty(),
+        has_demo: false,
+        file,
+    })
+}
+
+/// Returns the machine's own config, made at its first start.
+fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
+    let file = dir.file("node.yaml");
+    if fresh && file.exists() {
+        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
+    }
+    if !file.exists() {
+        dir.create()?;
+        let text = make(dir.path(), dir.name(), dir.name())? + &demo()?;
+        config::parse_node_documents(&file.display().to_string(), &text)?;
+        credentials::write_new(&file, &text, 0o600)?;
+    }
+    Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: true, has_demo: true })
+}
+
+/// Returns the demo as the last part of a cluster config's `spec`. JSON is YAML too.
+fn demo() -> Result<String> {
+    let mut text = "  extensions:\n    manifests:\n      - name: hello\n        manifest: |\n".to_owned();
+    for object in cluster::hello() {
+        writeln!(text, "          ---")?;
+        for line in serde_json::to_string_pretty(&object)?.lines() {
+            writeln!(text, "          {line}")?;
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_machine_gets_a_valid_config_with_the_demo_and_keeps_it() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = MachineDir::below(root.path(), "m").unwrap();
+        let first = own(&dir, false).unwrap();
+        let text = fs::read_to_string(&first.file).unwrap();
+        let documents = config::parse_node_documents("node.yaml", &text).unwrap();
+        assert_eq!(documents.node.hostname, "m");
+        assert_eq!(documents.cluster.spec.extensions.manifests[0].name, "hello");
+        own(&dir, false).unwrap();
+        assert_eq!(fs::read_to_string(&first.file).unwrap(), text);
+        own(&dir, true).unwrap();
+        assert_ne!(fs::read_to_string(&first.file).unwrap(), text);
+    }
+}

@@ -1,0 +1,196 @@
+//! The operator's CA, certificates and keys as files in one directory.
+//!
+//! The CA signs two kinds of certificates, for ten years each: the operator's, which nodes let in, and
+//! the node API's, which all carry one name. ECDSA P-256, because making an RSA key takes seconds.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use api::Credentials;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
+};
+use time::{Duration, OffsetDateTime};
+
+use crate::hint::hinted;
+
+/// Files of the CA.
+const CA: [&str; 2] = ["operator-ca.crt", "operator-ca.key"];
+/// Files of the operator.
+const OPERATOR: [&str; 2] = ["operator.crt", "operator.key"];
+/// Life of every certificate.
+const YEARS: i64 = 10;
+/// How far clocks of nodes may be behind.
+const BACKDATED: Duration = Duration::hours(1);
+
+/// Certificate and key as PEM.
+#[derive(Clone)]
+pub struct Pair {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key, PKCS #8.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pair").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// Reads what a client of the node API needs from `dir`.
+pub fn load(dir: &Path) -> Result<Credentials> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        fs::read_to_string(&path).map_err(|e| {
+            hinted(
+                format!("reading operator credentials {}: {e}", path.display()),
+                "--credentials takes the directory that `ironhull config init` made",
+            )
+        })
+    };
+    Ok(Credentials { ca: read(CA[0])?, certificate: read(OPERATOR[0])?, key: read(OPERATOR[1])? })
+}
+
+/// Makes a CA and an operator certificate in `dir`, unless the CA is there; returns the CA.
+///
+/// An operator certificate that is missing beside a CA is made.
+pub fn ensure(dir: &Path) -> Result<Pair> {
+    let exists = CA.map(|name| dir.join(name).exists());
+    let ca = match exists {
+        [true, true] => Pair { certificate: read(&dir.join(CA[0]))?, key: read(&dir.join(CA[1]))? },
+        [false, false] => make_ca(dir)?,
+        [true, false] => return Err(half(CA[1], CA[0])),
+        [false, true] => return Err(half(CA[0], CA[1])),
+    };
+    if !dir.join(OPERATOR[0]).exists() {
+        let pair = issue(&ca, "operator", ExtendedKeyUsagePurpose::ClientAuth, vec![])?;
+        write_new(&dir.join(OPERATOR[1]), &pair.key, 0o600)?;
+        write_new(&dir.join(OPERATOR[0]), &pair.certificate, 0o644)?;
+    }
+    Ok(ca)
+}
+
+/// Issues a serving pair for the node API.
+pub fn issue_node(ca: &Pair) -> Result<Pair> {
+    let names = vec![api::SERVER_NAME.to_owned()];
+    issue(ca, "node", ExtendedKeyUsagePurpose::ServerAuth, names)
+}
+
+/// Writes a file that must not exist yet.
+pub fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let doing = || format!("writing {}", path.display());
+    let mut file = File::options().write(true).create_new(true).mode(mode).open(path).with_context(doing)?;
+    file.write_all(text.as_bytes()).with_context(doing)
+}
+
+/// Makes a CA and writes it.
+fn make_ca(dir: &Path) -> Result<Pair> {
+    let issuer = CertifiedIssuer::self_signed(ca_params()?, KeyPair::generate().context("making a key")?)
+        .context("making the operator CA")?;
+    let pair = Pair { certificate: issuer.pem(), key: issuer.key().serialize_pem() };
+    write_new(&dir.join(CA[1]), &pair.key, 0o600)?;
+    write_new(&dir.join(CA[0]), &pair.certificate, 0o644)?;
+    Ok(pair)
+}
+
+/// Returns what every operator CA is.
+fn ca_params() -> Result<CertificateParams> {
+    let mut params = params("ironhull operator CA", vec![])?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+/// Issues a certificate under `ca`.
+fn issue(ca: &Pair, name: &str, usage: ExtendedKeyUsagePurpose, names: Vec<String>) -> Result<Pair> {
+    let ca_key = KeyPair::from_pem(&ca.key).with_context(|| format!("reading {}", CA[1]))?;
+    // A certificate names its issuer by subject and key: no need to parse the CA's own.
+    let issuer = Issuer::new(ca_params()?, ca_key);
+    let mut params = params(name, names)?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![usage];
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate().context("making a key")?;
+    let certificate =
+        params.signed_by(&key, &issuer).with_context(|| format!("signing certificate {name:?}"))?;
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// Returns what all certificates have in common.
+fn params(name: &str, names: Vec<String>) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(names).context("naming a certificate")?;
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - BACKDATED;
+    params.not_after = now + Duration::days(YEARS * 365);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name.push(DnType::OrganizationName, "ironhull");
+    Ok(params)
+}
+
+/// Reads a file.
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Says that one file of a pair is missing.
+fn half(missing: &str, there: &str) -> anyhow::Error {
+    hinted(
+        format!("the directory has {there} but no {missing}"),
+        "bring the missing file back, or begin in another directory",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    #[test]
+    fn keys_are_private_and_nothing_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = ensure(dir.path()).unwrap();
+        for name in [CA[1], OPERATOR[1]] {
+            let mode = fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        let before = load(dir.path()).unwrap();
+        let again = ensure(dir.path()).unwrap();
+        assert_eq!(again.certificate, ca.certificate);
+        assert_eq!(load(dir.path()).unwrap().key, before.key);
+        fs::remove_file(dir.path().join(CA[1])).unwrap();
+        assert!(ensure(dir.path()).unwrap_err().to_string().contains(CA[1]));
+    }
+
+    #[test]
+    fn openssl_finds_each_certificate_fit_for_its_purpose() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = issue_node(&ensure(dir.path()).unwrap()).unwrap();
+        write_new(&dir.path().join("node.crt"), &node.certificate, 0o644).unwrap();
+        let verify = |purpose: &str, extra: &[&str], name: &str| {
+            let mut line = Command::new("openssl");
+            line.current_dir(dir.path()).args([
+                "verify",
+                "-x509_strict",
+                "-CAfile",
+                CA[0],
+                "-purpose",
+                purpose,
+            ]);
+            line.args(extra).arg(name).output()
+        };
+        let Ok(server) = verify("sslserver", &["-verify_hostname", api::SERVER_NAME], "node.crt") else {
+            assert!(std::env::var_os("CI").is_none(), "openssl is missing");
+            eprintln!("SKIPPED: openssl is missing");
+            return;
+        };
+        assert!(server.status.success(), "{server:?}");
+        assert!(verify("sslclient", &[], OPERATOR[0]).unwrap().status.success());
+        assert!(!verify("sslclient", &[], "node.crt").unwrap().status.success());
+    }
+}

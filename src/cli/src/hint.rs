@@ -1,0 +1,130 @@
+//! How a failure is told: `error:` and the chain of causes in one line, then `hint:` lines.
+
+use anyhow::Error;
+
+/// A cause with a remedy.
+#[derive(Debug)]
+pub struct Hinted {
+    message: String,
+    hint: String,
+}
+
+/// A command line that can't be carried out as it was typed.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Hinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Returns an error with a remedy.
+pub fn hinted(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::new(Hinted { message: message.into(), hint: hint.into() })
+}
+
+/// Returns the exit code for `error`.
+pub fn exit_code(error: &Error) -> u8 {
+    match error.is::<Usage>() {
+        true => 2,
+        false => 1,
+    }
+}
+
+/// Returns the text for standard error.
+pub fn report(error: &Error) -> String {
+    // Errors in documents are laid out with their lines and carets already.
+    if let Some(diagnostics) = error.downcast_ref::<config::Diagnostics>() {
+        return diagnostics.to_string();
+    }
+    let mut hints = Vec::new();
+    let mut line = String::new();
+    for cause in error.chain() {
+        hints.extend(hint_of(cause));
+        let text = cause.to_string();
+        let text = split_hints(&text, &mut hints);
+        // Many errors show their cause themselves.
+        if line.is_empty() {
+            line.push_str(text);
+        } else if !line.ends_with(text) {
+            line.push_str(": ");
+            line.push_str(text);
+        }
+    }
+    let mut seen = Vec::new();
+    for hint in hints {
+        if !seen.contains(&hint) {
+            seen.push(hint);
+        }
+    }
+    let hints: String = seen.iter().map(|h| format!("hint: {h}\n")).collect();
+    format!("error: {line}\n{hints}")
+}
+
+/// Takes the `hint: …` lines off the end of a text.
+fn split_hints<'a>(text: &'a str, hints: &mut Vec<String>) -> &'a str {
+    match text.split_once("\nhint: ") {
+        Some((text, hint)) => {
+            hints.push(hint.trim_end().to_owned());
+            text
+        }
+        None => text,
+    }
+}
+
+/// Returns the remedy that a known error carries.
+fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(hinted) = cause.downcast_ref::<Hinted>() {
+        return Some(hinted.hint.clone());
+    }
+    if let Some(error) = cause.downcast_ref::<vm::VmError>() {
+        return error.hint();
+    }
+    if let Some(error) = cause.downcast_ref::<image::Error>() {
+        return error.hint();
+    }
+    cause.downcast_ref::<api::ClientError>().and_then(api::ClientError::hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_chain_is_one_line_and_the_hint_another() {
+        let error = Err::<(), _>(hinted("disk is full", "free some space")).context("writing out/a.raw");
+        let text = report(&error.unwrap_err());
+        assert_eq!(text, "error: writing out/a.raw: disk is full\nhint: free some space\n");
+    }
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_twice() {
+        let io = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let told = anyhow::Error::new(io).context("reading a: entity not found");
+        assert_eq!(report(&told), "error: reading a: entity not found\n");
+    }
+
+    #[test]
+    fn hints_inside_a_text_get_their_own_line() {
+        let text = report(&anyhow::anyhow!("fetching x: 404\nhint: run y").context("building z"));
+        assert_eq!(text, "error: building z: fetching x: 404\nhint: run y\n");
+    }
+
+    #[test]
+    fn wrong_usage_is_two() {
+        assert_eq!(exit_code(&Error::new(Usage("no".into()))), 2);
+        assert_eq!(exit_code(&anyhow::anyhow!("no")), 1);
+    }
+}

@@ -1,0 +1,70 @@
+//! Results on standard output: JSON or text. A reader that went away is no error.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// Prints a result: as JSON if asked for, else as the text that `text` gives.
+pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
+    match json {
+        true => print(&(serde_json::to_string_pretty(value)? + "\n")),
+        false => print(&text(value)),
+    }
+}
+
+/// Prints a text.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Returns whether `error` only says that nobody reads any more.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |e: &io::Error| e.kind() == ErrorKind::BrokenPipe;
+    // Only our own output counts: a lost network connection has causes of other types around it.
+    error.downcast_ref::<io::Error>().is_some_and(broken)
+}
+
+/// Lays out rows as columns, two spaces between them.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(t, w)| format!("{t:w$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns a length in bytes as people read it.
+pub fn bytes(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.iter().find(|(_, shift)| bytes >> shift > 0);
+    let Some((unit, shift)) = unit else { return format!("{bytes} B") };
+    let tenths = (u128::from(bytes) * 10) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        assert_eq!(table(&[row("a", "1"), row("bbb", "2"), row("c", "")]), "a    1\nbbb  2\nc\n");
+    }
+
+    #[test]
+    fn lengths_have_one_decimal() {
+        let cases = [(5, "5 B"), (1536, "1.5 KiB"), (1 << 20, "1.0 MiB"), (u64::MAX, "17179869183.9 GiB")];
+        for (n, text) in cases {
+            assert_eq!(bytes(n), text);
+        }
+    }
+}

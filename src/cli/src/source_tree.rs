@@ -1,0 +1,73 @@
+//! The source tree that an image is built from, and the profiles in it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::cmdline::Global;
+use crate::hint::hinted;
+
+/// Files that only the root of a source tree has.
+const MARKS: [&str; 2] = ["rootfs/packages.list", "kernel-config"];
+
+/// Finds the root of the source tree: what was given, or the first directory upwards from here.
+pub fn find(global: &Global) -> Result<PathBuf> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    if let Some(given) = &global.source {
+        let root = here.join(given);
+        return match is_root(&root) {
+            true => Ok(root),
+            false => Err(hinted(
+                format!("{} is no source tree of Ironhull: it has no {}", root.display(), MARKS[0]),
+                "--source takes the directory that holds rootfs/ and kernel-config/",
+            )),
+        };
+    }
+    here.ancestors().find(|d| is_root(d)).map(Path::to_owned).ok_or_else(|| {
+        hinted(
+            format!("no source tree of Ironhull at or above {}", here.display()),
+            "change to one, or give it with --source",
+        )
+    })
+}
+
+/// Returns whether `dir` is the root of a source tree.
+fn is_root(dir: &Path) -> bool {
+    MARKS.iter().all(|mark| dir.join(mark).exists())
+}
+
+/// Returns the file of a profile: a path to it, or a name in `image-profiles/` of the source tree.
+pub fn profile_file(profile: &str, root: &Path) -> Result<PathBuf> {
+    let path = Path::new(profile);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let named = root.join("image-profiles").join(format!("{profile}.yaml"));
+    if !profile.contains('/') && named.is_file() {
+        return Ok(named);
+    }
+    let names = profile_names(root);
+    Err(hinted(
+        format!("profile {profile:?} is neither a file nor a name in image-profiles/"),
+        format!("there are: {}", names.join(", ")),
+    ))
+}
+
+/// Lists the names of the profiles in the source tree.
+fn profile_names(root: &Path) -> Vec<String> {
+    // A directory that can't be read has no names to offer.
+    let entries = std::fs::read_dir(root.join("image-profiles")).into_iter().flatten();
+    let paths = entries.flatten().map(|e| e.path());
+    let stem = |p: PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let mut names: Vec<String> =
+        paths.filter(|p| p.extension().is_some_and(|e| e == "yaml")).filter_map(stem).collect();
+    names.sort();
+    names
+}
+
+/// Reads and checks a profile.
+pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading profile {}", file.display()))?;
+    Ok(config::parse_profile(&file.display().to_string(), &text)?)
+}

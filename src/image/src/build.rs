@@ -1,0 +1,254 @@
+//! A profile to files in the output directory.
+//!
+//! Files are made in a hidden directory and appear by rename, so a build that was killed leaves the last
+//! ones as they were; what it left behind is removed by the next build. A build that finds everything as
+//! the last one left it makes nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use config::{ImageProfile, Output};
+use formats::qcow2;
+use inputs::Workspace;
+use inputs::store::KeyBuilder;
+
+use crate::disk::{self, Parts, Written};
+use crate::facts::{Facts, VERSION};
+use crate::hash::{hash_file, hash_sparse};
+use crate::hostdisk::HostDisk;
+use crate::identity::hex;
+use crate::layout::{disk_bytes, places};
+use crate::materials::{Materials, gather};
+use crate::plan::{ARCHIVES, Content, Text, plan};
+use crate::record::{self, Built, BuiltFile, BuiltKernel};
+use crate::root::{Bytes, assemble};
+use crate::slot::KernelParts;
+use crate::step::Step;
+use crate::{Error, error::Result, facts, oci, overlay};
+
+/// What came of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was there already.
+    Unchanged(Built),
+    /// The files are new.
+    Made(Built),
+}
+
+impl Outcome {
+    /// Returns what is there now.
+    #[must_use]
+    pub fn built(&self) -> &Built {
+        match self {
+            Outcome::Unchanged(built) | Outcome::Made(built) => built,
+        }
+    }
+}
+
+/// Builds the images of `profile` into `output`.
+///
+/// # Errors
+/// [`Error::Input`] if an input can't be had, [`Error::TooLarge`] if a part of the slot fills more than
+/// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
+/// they were.
+pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Result<Outcome> {
+    let materials = gather(workspace, profile)?;
+    let key = key(workspace, profile, &materials)?;
+    if let Some(built) = record::load(output, &profile.name, &key) {
+        return Ok(Outcome::Unchanged(built));
+    }
+    fs::create_dir_all(output).map_err(Error::file("making directory", output))?;
+    let work = WorkDir::create(output, &profile.name)?;
+    let step = Step::start(workspace, "put together the root");
+    let facts = Facts::of(profile, materials.build_time);
+    let overlay = overlay::load(&overlay_path(workspace))?;
+    let plan = plan(profile, &materials.binaries());
+    let root = assemble(materials.packages.clone(), &plan, &bytes(&materials, profile, &facts)?, &overlay)?;
+    drop(step);
+    let raw = work.file("raw");
+    let written = write_disk(workspace, (profile, &facts), (&root, &materials), &raw)?;
+    let files = write_outputs(workspace, profile, &materials, &work)?;
+    let root_hash = hex(&written.root.root_hash);
+    let kernel = BuiltKernel {
+        release: materials.kernel.release.clone(),
+        bytes: written.kernel_bytes,
+        sha256: hex(&written.kernel_sha256),
+    };
+    let built = Built { facts, root_hash, kernel, files };
+    publish(&work, output, &built, &key)?;
+    Ok(Outcome::Made(built))
+}
+
+/// Returns the hash of all that goes into the files.
+fn key(workspace: &Workspace, profile: &ImageProfile, materials: &Materials) -> Result<String> {
+    let overlay = workspace.with_memo(|memo| memo.tree(&overlay_path(workspace)))?;
+    let exe = std::env::current_exe().map_err(Error::file("finding", "this program"))?;
+    let builder = workspace.with_memo(|memo| memo.file(&exe))?;
+    let profile = serde_json::to_string(profile).expect("a profile is plain data");
+    let key = KeyBuilder::new("image", 1, VERSION)
+        .with("profile", profile)
+        .with("overlay", overlay.to_string())
+        .with("builder", builder.to_string());
+    Ok(materials.add_to(key).finish().digest().to_string())
+}
+
+fn overlay_path(workspace: &Workspace) -> PathBuf {
+    workspace.source().join("rootfs/overlay")
+}
+
+/// Returns the bytes of everything that the plan puts into the root.
+fn bytes(materials: &Materials, profile: &ImageProfile, facts: &Facts) -> Result<BTreeMap<Content, Bytes>> {
+    let mut bytes = BTreeMap::new();
+    for (component, built) in &materials.components {
+        for (name, path) in &built.binaries {
+            bytes.insert(Content::Component(*component, name.clone()), Bytes::File(path.clone()));
+        }
+    }
+    for name in ["init", "noded"] {
+        bytes.insert(Content::Program(name), Bytes::File(materials.program(name).path.clone()));
+    }
+    for name in ARCHIVES {
+        let path = &materials.program(name).path;
+        let binary = fs::read(path).map_err(Error::file("reading", path))?;
+        let architecture = facts::architecture(profile.architecture);
+        let archive = oci::archive(&oci::Program { name, architecture, binary: &binary });
+        let archive = archive.map_err(Error::format("writing a container image"))?;
+        bytes.insert(Content::Archive(name), Bytes::Memory(archive));
+    }
+    let texts = [
+        (Text::Certificates, materials.certificates.clone()),
+        (Text::Facts, facts.to_json().into_bytes()),
+        (Text::OsRelease, facts.to_os_release().into_bytes()),
+        (Text::Sbom, materials.sbom.clone().into_bytes()),
+    ];
+    bytes.extend(texts.map(|(text, bytes)| (Content::Text(text), Bytes::Memory(bytes))));
+    Ok(bytes)
+}
+
+/// Writes the disk.
+fn write_disk(
+    workspace: &Workspace,
+    (profile, facts): (&ImageProfile, &Facts),
+    (root, materials): (&formats::tree::Tree, &Materials),
+    raw: &Path,
+) -> Result<Written> {
+    let _step = Step::start(workspace, "write the disk");
+    let read = |path: &Path| fs::read(path).map_err(Error::file("reading", path));
+    let init = read(&materials.program("init").path)?;
+    let places = places(&profile.slots);
+    let mut file = HostDisk::create(raw, disk_bytes(&places))?;
+    let kernel = KernelParts {
+        stub: &read(&materials.stub)?,
+        kernel: &read(&materials.kernel.image)?,
+        release: &materials.kernel.release,
+        init: &init,
+    };
+    disk::write(&mut file, &Parts { places: &places, root, kernel, facts })
+}
+
+/// Writes all files but the manifest into the work directory. The raw disk is hashed while others are
+/// made from it.
+fn write_outputs(
+    workspace: &Workspace,
+    profile: &ImageProfile,
+    materials: &Materials,
+    work: &WorkDir,
+) -> Result<Vec<BuiltFile>> {
+    let raw = HostDisk::open(&work.file("raw"))?;
+    let wants = |output| profile.outputs.contains(&output);
+    let hash_raw = || wants(Output::Raw).then(|| hash_sparse(&raw)).transpose();
+    let make_qcow2 = || {
+        let _step = wants(Output::Qcow2).then(|| Step::start(workspace, "write the qcow2 image"));
+        wants(Output::Qcow2).then(|| write_qcow2(&raw, &work.file("qcow2"))).transpose()
+    };
+    let (hash, qcow2) = std::thread::scope(|scope| {
+        let hash = scope.spawn(hash_raw);
+        let qcow2 = make_qcow2();
+        (hash.join().expect("hashing does not panic"), qcow2)
+    });
+    qcow2?;
+    let sbom = work.file("spdx.json");
+    fs::write(&sbom, &materials.sbom).map_err(Error::file("writing", &sbom))?;
+    let mut files = Vec::new();
+    if let Some(sha256) = hash? {
+        let bytes = formats::disk::ReadAt::len(&raw);
+        files.push(BuiltFile { format: "raw".into(), name: work.name("raw"), bytes, sha256 });
+    }
+    let hashed = [("qcow2", "qcow2"), ("sbom", "spdx.json")];
+    for (format, ending) in hashed.into_iter().filter(|(f, _)| *f != "qcow2" || wants(Output::Qcow2)) {
+        let (bytes, sha256) = hash_file(&work.file(ending))?;
+        files.push(BuiltFile { format: format.into(), name: work.name(ending), bytes, sha256 });
+    }
+    Ok(files)
+}
+
+/// Writes the compressed qcow2.
+fn write_qcow2(raw: &HostDisk, path: &Path) -> Result<u64> {
+    let file = File::create(path).map_err(Error::file("creating", path))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let bytes = qcow2::write(raw, qcow2::Options::default(), &mut out)
+        .map_err(Error::format("writing the qcow2 image"))?;
+    out.flush().map_err(Error::file("writing", path))?;
+    Ok(bytes)
+}
+
+/// Moves the files to where they are looked for, the manifest last.
+fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()> {
+    let name = &built.facts.name;
+    let manifest = work.file("json");
+    let text = serde_json::to_string_pretty(built).expect("a manifest is plain data") + "\n";
+    fs::write(&manifest, text).map_err(Error::file("writing", &manifest))?;
+    record::forget(output, name)?;
+    for file in &built.files {
+        let from = work.dir.join(&file.name);
+        fs::rename(&from, output.join(&file.name)).map_err(Error::file("moving", from))?;
+    }
+    fs::rename(&manifest, record::manifest_path(output, name)).map_err(Error::file("moving", manifest))?;
+    record::save(output, built, key)
+}
+
+/// A hidden directory for files in the making, for one build at a time.
+#[derive(Debug)]
+struct WorkDir {
+    dir: PathBuf,
+    name: String,
+    /// Held as long as the directory is in use.
+    _lock: File,
+}
+
+impl WorkDir {
+    /// Makes the directory; waits for another build of the same image, and removes what a killed one left.
+    fn create(output: &Path, name: &str) -> Result<WorkDir> {
+        let lock_path = output.join(format!(".{name}.lock"));
+        let lock = File::create(&lock_path).map_err(Error::file("opening", &lock_path))?;
+        lock.lock().map_err(Error::file("locking", &lock_path))?;
+        let dir = output.join(format!(".{name}.building"));
+        match fs::remove_dir_all(&dir) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("removing", dir)(e));
+            }
+            _ => {}
+        }
+        fs::create_dir(&dir).map_err(Error::file("making directory", &dir))?;
+        Ok(WorkDir { dir, name: name.to_owned(), _lock: lock })
+    }
+
+    /// Returns the name of the image's file with this ending.
+    fn name(&self, ending: &str) -> String {
+        format!("{}.{ending}", self.name)
+    }
+
+    /// Returns the path of a file in the making.
+    fn file(&self, ending: &str) -> PathBuf {
+        self.dir.join(self.name(ending))
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        // What can't be removed now is removed by the next build.
+        drop(fs::remove_dir_all(&self.dir));
+    }
+}

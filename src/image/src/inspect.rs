@@ -1,0 +1,199 @@
+//! Reads an image back: partitions, kernel images, command line, the root and its files.
+//!
+//! From a raw disk or a qcow2, whichever it is by its first bytes. Nothing is trusted: every reader
+//! refuses what is malformed. Whether the root is what its hash says is no question here.
+
+use std::path::{Path, PathBuf};
+
+use formats::disk::{Cursor, ReadAt, Window, read_vec};
+use formats::erofs::{self, Entry};
+use formats::gpt::{self, Table};
+use formats::{qcow2, uki};
+use slots::{Partition, RootParams};
+
+pub use formats::gpt::Partition as TablePartition;
+
+use crate::disk::KERNEL_OFFSET;
+use crate::facts::Facts;
+use crate::hostdisk::HostDisk;
+use crate::{Error, error::Result};
+
+/// Where the image keeps what it says of itself.
+const FACTS: &[u8] = b"usr/share/ironhull/image.json";
+/// Where the image keeps the list of what it is made of.
+const SBOM: &[u8] = b"usr/share/ironhull/sbom.spdx.json";
+
+/// An image whose partition table was read.
+pub struct Image {
+    path: PathBuf,
+    disk: Box<dyn ReadAt + Send>,
+    format: &'static str,
+    table: Table,
+}
+
+/// The kernel image of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelImage {
+    /// Listing of its sections.
+    pub sections: String,
+    /// The kernel command line.
+    pub cmdline: String,
+    /// Release of the kernel.
+    pub release: String,
+    /// What the command line says of the root; `None` if it says nothing sound.
+    pub root: Option<RootParams>,
+}
+
+/// The root of a slot: its files.
+pub struct Root<'a> {
+    reader: erofs::Reader<Window<&'a dyn ReadAt>>,
+    entries: Vec<Entry>,
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image")
+            .field("path", &self.path)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Root<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Root").field("entries", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Image {
+    /// Opens an image and reads its partition table.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] if it is not one of ours, [`Error::File`] if it can't be read.
+    pub fn open(path: &Path) -> Result<Image> {
+        let not = |reason: String| Error::NotAnImage { path: path.to_owned(), reason };
+        let file = HostDisk::open(path)?;
+        let magic = read_vec(&file, 0, 4).map_err(|_| not("shorter than 4 bytes".to_owned()))?;
+        let (format, disk): (_, Box<dyn ReadAt + Send>) = match &magic[..] {
+            b"QFI\xfb" => ("qcow2", Box::new(qcow2::Reader::open(file).map_err(|e| not(e.to_string()))?)),
+            _ => ("raw", Box::new(file)),
+        };
+        let blocks = disk.len() / gpt::BLOCK_BYTES;
+        let table = gpt::read(&mut Cursor::new(&*disk), blocks).map_err(|e| not(e.to_string()))?;
+        Ok(Image { path: path.to_owned(), disk, format, table })
+    }
+
+    /// Returns `raw` or `qcow2`.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        self.format
+    }
+
+    /// Returns the length of the disk in bytes.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        self.disk.len()
+    }
+
+    /// Returns the partition table.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Returns the disk's GUID: it is derived from the content, so it tells one image from another.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.table.disk_guid.to_string()
+    }
+
+    /// Reads the kernel image of slot A.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] if there is none, or it is malformed.
+    pub fn kernel(&self) -> Result<KernelImage> {
+        let window = self.partition(Partition::KernelA)?;
+        let length = window.len().saturating_sub(KERNEL_OFFSET);
+        let bytes = read_vec(&window, KERNEL_OFFSET, length).map_err(|e| self.not(&e))?;
+        let sections = uki::sections(&bytes).map_err(|e| self.not(&e))?;
+        let text = |name: &str| {
+            let found = sections.iter().find(|s| s.name == name);
+            found.map(|s| String::from_utf8_lossy(s.bytes).trim_end_matches(['\0', '\n']).to_owned())
+        };
+        let cmdline = text(".cmdline").unwrap_or_default();
+        Ok(KernelImage {
+            sections: uki::dump(&sections),
+            release: text(".uname").unwrap_or_default(),
+            root: RootParams::parse(&cmdline).ok(),
+            cmdline,
+        })
+    }
+
+    /// Reads the file list of slot A's root.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] if there is none, or it is malformed.
+    pub fn root(&self) -> Result<Root<'_>> {
+        let reader = erofs::Reader::open(self.partition(Partition::RootA)?).map_err(|e| self.not(&e))?;
+        let entries = reader.entries().map_err(|e| self.not(&e))?;
+        Ok(Root { reader, entries })
+    }
+
+    /// Returns a partition as a disk.
+    fn partition(&self, partition: Partition) -> Result<Window<&dyn ReadAt>> {
+        let found = self.table.partitions.iter().find(|p| p.number == partition.number());
+        let found = found.filter(|p| p.type_guid.to_string() == partition.type_guid());
+        let window = found.and_then(|p| {
+            let blocks = p.last_lba.checked_sub(p.first_lba)?.checked_add(1)?;
+            let start = p.first_lba.checked_mul(gpt::BLOCK_BYTES)?;
+            Window::new(&*self.disk as &dyn ReadAt, start, blocks.checked_mul(gpt::BLOCK_BYTES)?)
+        });
+        window.ok_or_else(|| Error::NotAnImage {
+            path: self.path.clone(),
+            reason: format!("partition {} is not the {}", partition.number(), partition.label()),
+        })
+    }
+
+    /// Wraps why the image is none.
+    fn not(&self, reason: &dyn std::fmt::Display) -> Error {
+        Error::NotAnImage { path: self.path.clone(), reason: reason.to_string() }
+    }
+}
+
+impl Root<'_> {
+    /// Returns the files as text, one a line.
+    #[must_use]
+    pub fn listing(&self) -> String {
+        erofs::dump(&self.entries)
+    }
+
+    /// Returns how many paths there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns the length of the file system in bytes, without its verity tree.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.reader.image_bytes()
+    }
+
+    /// Returns what the image says of itself; `None` if it says nothing sound.
+    #[must_use]
+    pub fn facts(&self) -> Option<Facts> {
+        serde_json::from_slice(&self.read(FACTS)?).ok()
+    }
+
+    /// Returns the list of what the image is made of; `None` if it has none.
+    #[must_use]
+    pub fn sbom(&self) -> Option<String> {
+        String::from_utf8(self.read(SBOM)?).ok()
+    }
+
+    /// Reads one file; `None` if it is not there or can't be read.
+    fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let entry = self.entries.iter().find(|e| e.path == path)?;
+        self.reader.read(entry).ok()
+    }
+}

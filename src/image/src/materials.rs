@@ -1,0 +1,183 @@
+//! Everything that an image is made of, got from the inputs: fetched and built where it is missing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use config::{Component, ImageProfile};
+use formats::tree::{Kind, Node, Tree};
+use inputs::Workspace;
+use inputs::components::BuiltComponent;
+use inputs::debian::{self, EntryKind, Keep, Lock, Locked, Unpacked, Use};
+use inputs::kernel::Kernel;
+use inputs::programs::{BuiltProgram, PROGRAMS};
+use inputs::sbom;
+use inputs::store::KeyBuilder;
+
+use crate::date::parse_release_date;
+use crate::facts::VERSION;
+use crate::source::HostFile;
+use crate::{Error, error::Result};
+
+/// Package that has the first part of the kernel image, and where.
+const STUB: (&str, &str) = ("systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
+/// Package whose certificates become one file.
+const CERTIFICATES: &str = "ca-certificates";
+/// Raised when the same inputs give another image.
+const REVISION: u32 = 1;
+
+/// What an image is made of.
+#[derive(Debug)]
+pub(crate) struct Materials {
+    /// Files of the Debian packages.
+    pub packages: Tree,
+    /// Components, in the order of the profile.
+    pub components: Vec<(Component, BuiltComponent)>,
+    /// Programs of this workspace.
+    pub programs: Vec<BuiltProgram>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The systemd stub.
+    pub stub: PathBuf,
+    /// The bundle of certificate authorities.
+    pub certificates: Vec<u8>,
+    /// The list of everything.
+    pub sbom: String,
+    /// Date of the newest input.
+    pub build_time: u64,
+    /// The packages' pins, for the key.
+    pins: String,
+}
+
+/// Gets everything for `profile`.
+///
+/// # Errors
+/// [`Error::Input`] if something can't be had; [`Error::Kubernetes`] if the profile asks for another
+/// version than is pinned.
+pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Materials> {
+    let lock = workspace.lock()?;
+    let build_time = parse_release_date(&lock.release.date).unwrap_or(0);
+    let locked: Vec<&Locked> = lock.with_use(Use::Root).collect();
+    let (packages, certificates) = root_packages(workspace, &locked)?;
+    let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
+    let programs = PROGRAMS.iter().map(|(_, binary)| workspace.program(binary));
+    let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
+    let kernel = workspace.kernel(&lock)?;
+    let mut components = Vec::new();
+    for component in &profile.components {
+        components.push((*component, workspace.component(component.name())?));
+    }
+    check_kubernetes(profile, &components)?;
+    let built: Vec<BuiltComponent> = components.iter().map(|(_, c)| c.clone()).collect();
+    let sbom = sbom::spdx(&sbom::Contents {
+        name: &profile.name,
+        version: VERSION,
+        created: build_time,
+        packages: &locked,
+        components: &built,
+        programs: &programs,
+        kernel: Some(&kernel),
+    });
+    let pins = pins(&lock);
+    Ok(Materials { packages, components, programs, kernel, stub, certificates, sbom, build_time, pins })
+}
+
+impl Materials {
+    /// Returns the names of all binaries by component.
+    pub(crate) fn binaries(&self) -> BTreeMap<Component, Vec<String>> {
+        self.components.iter().map(|(c, built)| (*c, built.binaries.keys().cloned().collect())).collect()
+    }
+
+    /// Returns a program of this workspace.
+    pub(crate) fn program(&self, name: &str) -> &BuiltProgram {
+        self.programs.iter().find(|p| p.name == name).expect("all programs were built")
+    }
+
+    /// Adds all that the image is made of to a key. What was built is known by its place in the cache,
+    /// whose name is the hash of all that went into it.
+    pub(crate) fn add_to(&self, key: KeyBuilder) -> KeyBuilder {
+        let mut paths = vec![self.kernel.image.clone(), self.stub.clone()];
+        paths.extend(self.components.iter().flat_map(|(_, c)| c.binaries.values().cloned()));
+        paths.extend(self.programs.iter().map(|p| p.path.clone()));
+        let key =
+            key.with("revision", REVISION.to_string()).with("pins", &self.pins).with("sbom", &self.sbom);
+        paths.iter().fold(key, |key, path| key.with("path", path.as_os_str().as_encoded_bytes()))
+    }
+}
+
+/// Unpacks the root's packages into one tree; returns it and the certificates.
+fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec<u8>)> {
+    let mut tree = Tree::new();
+    let mut certificates = Vec::new();
+    for package in locked {
+        let unpacked = workspace.package(package, Keep::Root)?;
+        if package.name == CERTIFICATES {
+            certificates = debian::ca_bundle(&unpacked)?;
+        }
+        add_package(&mut tree, &unpacked)?;
+    }
+    Ok((tree, certificates))
+}
+
+/// Adds the files of a package. Owners and modes are the package's own.
+fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
+    for entry in &package.entries {
+        let kind = match &entry.kind {
+            EntryKind::Directory => Kind::Directory(BTreeMap::new()),
+            EntryKind::File(path) => Kind::File(std::sync::Arc::new(HostFile::new(path)?)),
+            EntryKind::Symlink(target) => Kind::Symlink(target.clone().into_bytes()),
+            EntryKind::Hardlink(target) => Kind::Hardlink(merged(target)),
+        };
+        let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, entry.mode) };
+        tree.insert(&merged(&entry.path), node)?;
+    }
+    Ok(())
+}
+
+/// Returns where a package's path lies in one tree below `/usr`, as Debian has it since 2023.
+fn merged(path: &str) -> String {
+    let top = path.split('/').next().unwrap_or(path);
+    match top {
+        "bin" | "sbin" | "lib" | "lib64" => format!("usr/{path}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// Checks that the pinned Kubernetes is the one that the profile asks for.
+fn check_kubernetes(profile: &ImageProfile, components: &[(Component, BuiltComponent)]) -> Result<()> {
+    let pinned =
+        components.iter().find(|(c, _)| *c == Component::Kubernetes).map(|(_, b)| b.version.as_str());
+    let found = pinned.map(|v| v.trim_start_matches('v'));
+    match found {
+        Some(found) if found != profile.kubernetes.version => Err(Error::Kubernetes {
+            profile: profile.name.clone(),
+            expected: profile.kubernetes.version.clone(),
+            found: found.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the digests of the root's packages, one a line.
+fn pins(lock: &Lock) -> String {
+    let line = |p: &Locked| format!("{} {}\n", p.name, p.sha256);
+    lock.with_use(Use::Root).map(line).collect::<String>() + &lock.release.date
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_places_lie_below_usr() {
+        let cases = [
+            ("lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libc.so.6"),
+            ("sbin", "usr/sbin"),
+            ("usr/lib64/ld.so", "usr/lib64/ld.so"),
+            ("etc/bin", "etc/bin"),
+            ("library", "library"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(merged(path), expected);
+        }
+    }
+}

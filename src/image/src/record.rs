@@ -1,0 +1,111 @@
+//! What stands beside the files of a build: for people and programs `NAME.json`, for the next build a
+//! hidden record by which it knows that there is nothing to do.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Facts;
+use crate::{Error, error::Result};
+
+/// A finished build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Built {
+    /// What the image says of itself.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// Root hash of the verity tree, in hex.
+    pub root_hash: String,
+    /// The kernel image.
+    pub kernel: BuiltKernel,
+    /// The files of the image.
+    pub files: Vec<BuiltFile>,
+}
+
+/// The kernel image of a build, as it stands in its slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltKernel {
+    /// Release of the kernel in it.
+    pub release: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// One file of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuiltFile {
+    /// `raw`, `qcow2` or `sbom`.
+    pub format: String,
+    /// Name in the output directory.
+    pub name: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// What the next build looks at.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    /// Hash of everything that went in.
+    key: String,
+    /// Name, length and time of change of each file.
+    files: Vec<(String, u64, i64, i64)>,
+}
+
+impl Built {
+    /// Returns the file of a format.
+    #[must_use]
+    pub fn file(&self, format: &str) -> Option<&BuiltFile> {
+        self.files.iter().find(|f| f.format == format)
+    }
+}
+
+/// Returns the path of the file that describes a build.
+pub(crate) fn manifest_path(output: &Path, name: &str) -> PathBuf {
+    output.join(format!("{name}.json"))
+}
+
+/// Returns the path of the hidden record.
+fn record_path(output: &Path, name: &str) -> PathBuf {
+    output.join(format!(".{name}.built"))
+}
+
+/// Returns the last build in `output` if it was made from `key` and nobody touched its files since.
+pub(crate) fn load(output: &Path, name: &str, key: &str) -> Option<Built> {
+    let record: Record = serde_json::from_slice(&fs::read(record_path(output, name)).ok()?).ok()?;
+    let unchanged = record.files.iter().all(|f| stamp(output, &f.0).as_ref() == Some(f));
+    let built = fs::read(manifest_path(output, name)).ok()?;
+    (record.key == key && unchanged).then(|| serde_json::from_slice(&built).ok())?
+}
+
+/// Forgets the last build: from now on its files may be half replaced.
+pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
+    let path = record_path(output, name);
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file("removing", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Remembers that the files of `built` were made from `key`.
+pub(crate) fn save(output: &Path, built: &Built, key: &str) -> Result<()> {
+    let name = &built.facts.name;
+    let manifest = format!("{name}.json");
+    let names = built.files.iter().map(|f| f.name.as_str()).chain([manifest.as_str()]);
+    let files = names.filter_map(|n| stamp(output, n)).collect();
+    let text = serde_json::to_vec(&Record { key: key.to_owned(), files }).expect("a record is plain data");
+    let path = record_path(output, name);
+    fs::write(&path, text).map_err(Error::file("writing", path))
+}
+
+/// Returns name, length and time of change of a file.
+fn stamp(output: &Path, name: &str) -> Option<(String, u64, i64, i64)> {
+    let meta = fs::metadata(output.join(name)).ok()?;
+    Some((name.to_owned(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}
