@@ -1,3 +1,109 @@
-//! Not yet filled.
+//! `noded`, the first service of a node: accepts the config, brings up network and cluster, serves the
+//! node API.
+//!
+//! `init` runs it and all that it submits. It may end at any moment and be started again: every step
+//! repeats itself without disturbing what runs. The API is served by an async runtime on the main
+//! thread; everything else blocks, on a few threads with small stacks, which costs less memory and reads
+//! as what it is. The same program holds the small commands that services use as probes and tasks.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod back_off;
+mod bring_up;
+mod command;
+mod condition;
+mod config_source;
+mod console;
+mod convert;
+mod init;
+mod issue;
+mod kube;
+mod memory;
+mod node;
+mod serve;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::ImageFacts;
+
+use crate::command::Command;
+use crate::condition::{CONFIG_ACCEPTED, Claim};
+use crate::init::Init;
+use crate::node::Node;
+
+/// Stacks of our threads: nothing here recurses deeply.
+const STACK_BYTES: usize = 256 << 10;
+/// What the builder wrote into the image about itself.
+const IMAGE_FACTS: &str = "/usr/share/ironhull/image.json";
+/// Threads for questions of the API that block.
+const MAX_BLOCKING_THREADS: usize = 4;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let command = match command::parse(&arguments) {
+        Ok(command) => command,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            return ExitCode::from(2);
+        }
+    };
+    let result = match command {
+        Command::Serve => serve_node(),
+        small => command::run(&small),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Is the node's first service, for ever.
+fn serve_node() -> Result<()> {
+    let init = Init::at(Path::new(control::SOCKET_PATH));
+    init.stage("noded");
+    let image = image_facts()?;
+    let role = bring_up::role(&image.role)?;
+    let accepted = config_source::wait();
+    let tls = serve::server_config(&accepted.documents.node.api)?;
+    init.stage("config");
+    let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
+    node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
+    bring_up::start(Arc::clone(&node), role)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_stack_size(STACK_BYTES)
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()
+        .context("starting the API's runtime")?;
+    runtime.block_on(async {
+        let listener = serve::listen(node.documents.node.api.port).await;
+        serve::serve(listener, tls, serve::router(node)).await;
+    });
+    Ok(())
+}
+
+/// Reads what the image says of itself.
+fn image_facts() -> Result<ImageFacts> {
+    let text = fs::read(IMAGE_FACTS).with_context(|| format!("reading {IMAGE_FACTS}"))?;
+    serde_json::from_slice(&text).with_context(|| format!("reading {IMAGE_FACTS}"))
+}
+
+/// What the accepted config means.
+fn config_claim(facts: &api::ConfigFacts) -> Claim {
+    let source = facts.source.clone().unwrap_or_default();
+    match facts.errors.is_empty() {
+        true => Claim { message: format!("from {source}"), ..Claim::yes("Accepted") },
+        false => {
+            Claim::no("Refused", format!("running on {source}; {} errors in a newer one", facts.errors.len()))
+        }
+    }
+}

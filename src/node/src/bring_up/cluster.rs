@@ -1,0 +1,122 @@
+//! The cluster's step: certificates and files, then the services for `init`.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use api::CertificateExpiry;
+use cluster::{Facts, Manifest, Ownership, Plan, State};
+use config::Role;
+use control::ServiceSpec;
+use net::{Network, clock};
+
+use super::spawn_or_tell;
+use crate::back_off::BackOff;
+use crate::condition::{Claim, SERVICES_READY};
+use crate::node::Node;
+
+/// Longest sleep until certificates are looked at again: a clock may be set meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);
+
+/// Reads the role out of the image's facts.
+///
+/// # Errors
+/// If the image names none that this program knows.
+pub fn role(name: &str) -> Result<Role> {
+    match name {
+        "single" => Ok(Role::Single),
+        other => bail!("image.json: role: expected \"single\", found {other:?}"),
+    }
+}
+
+/// Writes what the cluster needs and hands the services to `init`; returns the objects to apply.
+pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
+    let mut pauses = BackOff::new(Duration::from_millis(500), Duration::from_secs(30));
+    loop {
+        let submitted = prepare(node, network, role).and_then(|plan| {
+            node.init.submit(plan.services).context("handing the services to init")?;
+            Ok((plan.manifests, plan.due_secs))
+        });
+        match submitted {
+            Ok((manifests, due_secs)) => {
+                renew_from(node, network, role, due_secs);
+                return manifests;
+            }
+            Err(e) => node.claim(SERVICES_READY, Claim::no("Failed", format!("{e:#}"))),
+        }
+        pauses.sleep();
+    }
+}
+
+/// What is left to do once the files are written.
+struct Prepared {
+    services: Vec<ServiceSpec>,
+    manifests: Vec<Manifest>,
+    /// When to prepare again.
+    due_secs: u64,
+}
+
+/// Plans and writes.
+fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
+    let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
+    let address = *addresses.first().context("the node has no address")?;
+    let facts = Facts {
+        node: &node.documents.node,
+        cluster: &node.documents.cluster,
+        address,
+        addresses: &addresses,
+        now_secs: clock::now().as_secs(),
+        build_time_secs: node.image.build_epoch_secs,
+    };
+    let root = Path::new("/");
+    let state = State::load(root).context("reading certificates")?;
+    let plan = cluster::plan(role, &facts, &state).context("planning the cluster")?;
+    let changed = cluster::apply(root, &plan.directories, &plan.files, Ownership::Set)
+        .context("writing the cluster's files")?;
+    eprintln!("noded: {} of {} files of the cluster written", changed.len(), plan.files.len());
+    node.set_certificates(expiries(&plan.pki.certificates));
+    let Plan { services, manifests, pki, .. } = plan;
+    let due_secs = pki.next_renewal_secs();
+    *node.pki.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pki));
+    Ok(Prepared { services, manifests, due_secs })
+}
+
+fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {
+    let expiry = |c: &cluster::Certificate| CertificateExpiry {
+        name: c.name.clone(),
+        not_after_epoch_secs: c.not_after_secs,
+    };
+    certificates.iter().map(expiry).collect()
+}
+
+/// Prepares again whenever the first certificate reaches two thirds of its life. The components read
+/// their certificates again by themselves; the services are not touched.
+fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first_due_secs: u64) {
+    let (node, network) = (Arc::clone(node), network.clone());
+    spawn_or_tell("renewal", move || {
+        let mut pauses = BackOff::new(Duration::from_secs(1), Duration::from_secs(600));
+        let mut due_secs = first_due_secs;
+        loop {
+            sleep_until(due_secs);
+            match prepare(&node, &network, role) {
+                Ok(prepared) => {
+                    pauses.reset();
+                    due_secs = prepared.due_secs;
+                }
+                Err(e) => {
+                    eprintln!("noded: renewing certificates: {e:#}");
+                    pauses.sleep();
+                }
+            }
+        }
+    });
+}
+
+/// Sleeps until a time of the wall clock, or some hours at most.
+fn sleep_until(due_secs: u64) {
+    let left = Duration::from_secs(due_secs.saturating_sub(clock::now().as_secs()));
+    thread::sleep(left.clamp(Duration::from_secs(60), LONGEST_SLEEP));
+}

@@ -1,0 +1,49 @@
+//! From an accepted config to a running cluster, on threads beside the API.
+//!
+//! Every step can be repeated: after a restart of `noded` they all run again and change nothing that is
+//! already so. What fails is tried again with growing pauses; nothing here ends the program.
+
+mod cluster;
+mod network;
+mod services;
+mod time;
+mod workloads;
+
+use std::sync::Arc;
+use std::thread;
+
+use crate::node::Node;
+
+pub use cluster::role;
+
+/// Starts everything; returns at once.
+///
+/// # Errors
+/// If the first thread can't be started.
+pub fn start(node: Arc<Node>, role: config::Role) -> anyhow::Result<()> {
+    spawn("bring-up", move || run(&node, role))
+}
+
+/// The steps that must come one after the other.
+fn run(node: &Arc<Node>, role: config::Role) {
+    let clock_was_behind = time::apply_floor(node);
+    let network = network::bring_up(node);
+    time::follow(node, &network, clock_was_behind);
+    let manifests = cluster::bring_up(node, &network, role);
+    services::follow(node);
+    workloads::follow(node, &manifests);
+}
+
+/// Starts a thread with a small stack.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let thread = thread::Builder::new().name(name.to_owned()).stack_size(crate::STACK_BYTES);
+    thread.spawn(run).map(drop).with_context(|| format!("starting thread {name}"))
+}
+
+/// Starts a thread; without it the node lacks one thing, which is told, but runs.
+fn spawn_or_tell(name: &str, run: impl FnOnce() + Send + 'static) {
+    if let Err(e) = spawn(name, run) {
+        eprintln!("noded: {e:#}");
+    }
+}

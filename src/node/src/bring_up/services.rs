@@ -1,0 +1,118 @@
+//! Follows the services: their boot stages, and whether all are ready.
+//!
+//! `init` is asked, since it sends nothing by itself: a small message over a unix socket, often while
+//! the node boots, seldom afterwards.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use control::{ServiceState, Status};
+
+use super::spawn_or_tell;
+use crate::condition::{Claim, SERVICES_READY};
+use crate::node::Node;
+
+/// Between two looks while the node boots, and afterwards.
+const WHILE_BOOTING: Duration = Duration::from_millis(250);
+const LATER: Duration = Duration::from_secs(10);
+
+/// Stages and the service whose readiness each one is.
+const STAGES: [(&str, &str); 4] =
+    [("etcd", "etcd"), ("etcd", "kine"), ("apiserver", "kube-apiserver"), ("kubelet", "kubelet")];
+
+/// Starts to follow; returns at once.
+pub fn follow(node: &Arc<Node>) {
+    let node = Arc::clone(node);
+    spawn_or_tell("services", move || {
+        let mut told = BTreeSet::new();
+        loop {
+            let mut all_ready = false;
+            match node.init.status() {
+                Ok(status) => {
+                    for stage in reached(&status) {
+                        if told.insert(stage) {
+                            node.init.stage(stage);
+                        }
+                    }
+                    let claim = claim(&status);
+                    all_ready = claim.status == api::ConditionStatus::True;
+                    node.claim(SERVICES_READY, claim);
+                }
+                Err(e) => node.claim(SERVICES_READY, Claim::unknown("NoInit", format!("{e:#}"))),
+            }
+            thread::sleep(if all_ready { LATER } else { WHILE_BOOTING });
+        }
+    });
+}
+
+/// Waits until a service is ready.
+pub fn wait_for(node: &Node, service: &str) {
+    // An error is the other thread's to tell.
+    while !node.init.status().is_ok_and(|s| state_of(&s, service) == Some(ServiceState::Ready)) {
+        thread::sleep(WHILE_BOOTING);
+    }
+}
+
+/// Stages whose service is ready.
+fn reached(status: &Status) -> impl Iterator<Item = &'static str> {
+    STAGES
+        .into_iter()
+        .filter(|(_, service)| state_of(status, service) == Some(ServiceState::Ready))
+        .map(|s| s.0)
+}
+
+fn state_of(status: &Status, name: &str) -> Option<ServiceState> {
+    status.services.iter().find(|s| s.name == name).map(|s| s.state)
+}
+
+/// Whether all services are ready, or tasks that have ended well.
+fn claim(status: &Status) -> Claim {
+    let settled = |s: ServiceState| matches!(s, ServiceState::Ready | ServiceState::Done);
+    let open: Vec<&str> = status
+        .services
+        .iter()
+        .filter(|s| s.name != control::NODED && !settled(s.state))
+        .map(|s| s.name.as_str())
+        .collect();
+    match open.is_empty() {
+        true => Claim::yes("AllReady"),
+        false => Claim::no("Waiting", format!("not ready: {}", open.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::ServiceStatus;
+
+    fn status(states: &[(&str, ServiceState)]) -> Status {
+        let service = |(name, state): &(&str, ServiceState)| ServiceStatus {
+            name: (*name).to_owned(),
+            state: *state,
+            pid: None,
+            restarts: 0,
+            last_exit: None,
+            since_ms: 0,
+        };
+        Status { services: states.iter().map(service).collect(), ..Status::default() }
+    }
+
+    #[test]
+    fn stages_follow_readiness() {
+        let status = status(&[("kine", ServiceState::Ready), ("kube-apiserver", ServiceState::Starting)]);
+        assert_eq!(reached(&status).collect::<Vec<_>>(), ["etcd"]);
+    }
+
+    #[test]
+    fn names_what_is_not_ready() {
+        let waiting = claim(&status(&[
+            ("noded", ServiceState::Starting),
+            ("image-import", ServiceState::Done),
+            ("kubelet", ServiceState::BackOff),
+        ]));
+        assert_eq!(waiting.message, "not ready: kubelet");
+        assert_eq!(claim(&status(&[("etcd", ServiceState::Ready)])).reason, "AllReady");
+    }
+}

@@ -1,0 +1,148 @@
+//! The cluster from inside: applies the manifests, then follows the node and the manifests' pods.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use cluster::Manifest;
+
+use super::{services, spawn_or_tell};
+use crate::back_off::BackOff;
+use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
+use crate::kube::{Access, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, watch_one};
+use crate::node::Node;
+
+/// The apiserver ends a watch after this long; then the next one begins.
+const WATCH: Duration = Duration::from_secs(600);
+/// Between two looks at the pods once they are ready.
+const LATER: Duration = Duration::from_secs(60);
+
+/// Applies the manifests and follows; returns when the threads that do it have been started.
+pub fn follow(node: &Arc<Node>, manifests: &[Manifest]) {
+    services::wait_for(node, "kube-apiserver");
+    let follower = Arc::clone(node);
+    spawn_or_tell("node", move || follow_node(&follower));
+    let resources = apply(node, manifests);
+    let follower = Arc::clone(node);
+    let workloads: Vec<Resource> = resources.into_iter().filter(|r| has_pods(&r.kind)).collect();
+    if !workloads.is_empty() {
+        spawn_or_tell("pods", move || follow_pods(&follower, &workloads));
+    }
+}
+
+/// A client with the certificate that is there now: they are renewed.
+fn connect(node: &Node) -> Result<Kube> {
+    let server = format!("https://127.0.0.1:{}", node.documents.cluster.spec.api.port);
+    let directory = Path::new(cluster::PKI_DIRECTORY).join("noded");
+    Kube::new(&Access::in_directory(&server, &directory, "client"))
+}
+
+fn pauses() -> BackOff {
+    BackOff::new(Duration::from_millis(250), Duration::from_secs(4))
+}
+
+/// Applies all manifests, until every one was.
+fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
+    let mut pauses = pauses();
+    loop {
+        match connect(node).and_then(|kube| apply_all(&kube, manifests)) {
+            Ok(resources) => {
+                node.claim(MANIFESTS_APPLIED, Claim::yes("Applied"));
+                return resources;
+            }
+            Err(e) => node.claim(MANIFESTS_APPLIED, Claim::no("Failed", format!("{e:#}"))),
+        }
+        pauses.sleep();
+    }
+}
+
+/// Follows the Kubernetes node that this machine is, for ever.
+fn follow_node(node: &Node) {
+    let itself = Resource {
+        kind: "Node".into(),
+        collection: "/api/v1/nodes".into(),
+        name: node.documents.node.hostname.clone(),
+    };
+    let mut told = false;
+    let mut pauses = pauses();
+    loop {
+        let watched = connect(node).and_then(|kube| {
+            watch_one(&kube, &itself, WATCH, |state| {
+                let claim = claim(&itself.kind, state.as_ref());
+                if !told && claim.status == api::ConditionStatus::True {
+                    told = true;
+                    node.init.stage("node-ready");
+                }
+                node.claim(NODE_READY, claim);
+                true
+            })
+        });
+        match watched {
+            Ok(()) => pauses.reset(),
+            Err(e) => node.claim(NODE_READY, Claim::unknown("NoAnswer", format!("{e:#}"))),
+        }
+        pauses.sleep();
+    }
+}
+
+/// Waits until all workloads are ready, then looks at them now and then, for ever.
+fn follow_pods(node: &Node, workloads: &[Resource]) {
+    let mut pauses = pauses();
+    loop {
+        let waited = connect(node).and_then(|kube| {
+            // All must be ready, so it does not matter which one is waited for first.
+            workloads.iter().try_for_each(|workload| wait_for(node, &kube, workload))
+        });
+        match waited {
+            Ok(()) => {
+                node.init.stage("pod");
+                node.claim(PODS_READY, Claim::yes("AllReady"));
+                watch_over(node, workloads);
+            }
+            Err(e) => node.claim(PODS_READY, Claim::unknown("NoAnswer", format!("{e:#}"))),
+        }
+        pauses.sleep();
+    }
+}
+
+/// Waits until one workload is ready.
+fn wait_for(node: &Node, kube: &Kube, workload: &Resource) -> Result<()> {
+    let mut ready = false;
+    while !ready {
+        watch_one(kube, workload, WATCH, |state| {
+            let claim = claim(&workload.kind, state.as_ref());
+            ready = claim.status == api::ConditionStatus::True;
+            if !ready {
+                let message = format!("{} {}: {}", workload.kind, workload.name, claim.message);
+                node.claim(PODS_READY, Claim { message, ..claim });
+            }
+            !ready
+        })?;
+    }
+    Ok(())
+}
+
+/// Looks at ready workloads until one is not ready any more or can't be read.
+fn watch_over(node: &Node, workloads: &[Resource]) {
+    loop {
+        thread::sleep(LATER);
+        let Ok(kube) = connect(node) else { return };
+        let all_ready = workloads.iter().all(|w| {
+            kube.get::<Observed>(&w.path()).is_ok_and(|o| readiness(&w.kind, &o) == Readiness::Ready)
+        });
+        if !all_ready {
+            return;
+        }
+    }
+}
+
+/// What an object's state means.
+fn claim(kind: &str, state: Option<&Observed>) -> Claim {
+    match state.map(|s| readiness(kind, s)) {
+        Some(Readiness::Ready) => Claim::yes("Ready"),
+        Some(Readiness::NotReady(why)) => Claim::no("NotReady", why),
+        None => Claim::no("Gone", "it was deleted"),
+    }
+}

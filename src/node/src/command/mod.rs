@@ -1,0 +1,79 @@
+//! Small commands that services use as probes and tasks. They start fast: no runtime, no threads.
+
+mod images;
+mod wait;
+
+use anyhow::{Result, bail};
+
+pub use images::import_images;
+
+/// Usage, for errors.
+const USAGE: &str =
+    "noded [wait-apiserver URL | wait-tcp ADDRESS | wait-unix PATH | import-images | --version]";
+
+/// What the program shall do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Be the node's first service.
+    Serve,
+    /// End when the apiserver at a URL is ready.
+    WaitApiserver(String),
+    /// End when a TCP address accepts a connection.
+    WaitTcp(String),
+    /// End when a unix socket accepts a connection.
+    WaitUnix(String),
+    /// Bring the images of the root into containerd.
+    ImportImages,
+    /// Print the version.
+    Version,
+}
+
+/// Parses the arguments after the program's name.
+///
+/// # Errors
+/// If they are none of ours.
+pub fn parse(arguments: &[String]) -> Result<Command> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => Ok(Command::Serve),
+        ["wait-apiserver", url] => Ok(Command::WaitApiserver(url.to_owned())),
+        ["wait-tcp", address] => Ok(Command::WaitTcp(address.to_owned())),
+        ["wait-unix", path] => Ok(Command::WaitUnix(path.to_owned())),
+        ["import-images"] => Ok(Command::ImportImages),
+        ["--version"] => Ok(Command::Version),
+        _ => bail!("expected {USAGE}, found {:?}", words.join(" ")),
+    }
+}
+
+/// Runs a command that is not [`Command::Serve`].
+///
+/// # Errors
+/// What the command says.
+pub fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Serve => Ok(()),
+        Command::WaitApiserver(url) => wait::for_apiserver(url),
+        Command::WaitTcp(address) => wait::for_tcp(address),
+        Command::WaitUnix(path) => wait::for_unix(path),
+        Command::ImportImages => import_images(),
+        Command::Version => {
+            println!("noded {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_only_its_own_words() {
+        let parse = |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(parse("").unwrap(), Command::Serve);
+        assert_eq!(parse("wait-unix /x").unwrap(), Command::WaitUnix("/x".into()));
+        for bad in ["wait-unix", "wait-tcp a b", "serve", "--help"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

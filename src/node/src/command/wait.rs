@@ -1,0 +1,83 @@
+//! Waiting for something to answer. Each wait has an end: who asked will ask again.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::kube::{Access, Kube};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Longest wait for an apiserver or another service on this machine.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Longest wait for a unix socket: this one is a health check too.
+const LONGEST_UNIX: Duration = Duration::from_secs(10);
+/// Longest wait for one connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What may be shown by who probes the apiserver as its own user.
+const PROBE_DIRECTORY: &str = "/state/pki/apiserver";
+
+/// Waits until the apiserver says that it is ready. The connection is kept between two questions: a new
+/// one for each costs an emulated machine more than the answer.
+pub fn for_apiserver(url: &str) -> Result<()> {
+    let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
+    until(LONGEST, || match kube.is_ready() {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!("the apiserver at {url} is not ready"),
+        Err(e) => Err(e),
+    })
+}
+
+/// Waits until `address`, an IP address with port, accepts a connection.
+pub fn for_tcp(address: &str) -> Result<()> {
+    let to: SocketAddr = address.parse().with_context(|| format!("address {address:?}: expected IP:PORT"))?;
+    until(LONGEST, || {
+        let connected = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT);
+        connected.map(drop).with_context(|| format!("connecting to {address}"))
+    })
+}
+
+/// Waits until a unix socket accepts a connection.
+pub fn for_unix(path: &str) -> Result<()> {
+    until(LONGEST_UNIX, || {
+        UnixStream::connect(path).map(drop).with_context(|| format!("connecting to {path}"))
+    })
+}
+
+/// Tries until `attempt` succeeds or the time is over; then its last error counts.
+fn until(longest: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let end = Instant::now() + longest;
+    loop {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(e) if Instant::now() >= end => return Err(e),
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_a_socket_that_comes_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let later = path.clone();
+        let server = thread::spawn(move || std::os::unix::net::UnixListener::bind(later).unwrap());
+        for_unix(path.to_str().unwrap()).unwrap();
+        drop(server.join());
+    }
+
+    #[test]
+    fn gives_up_with_the_last_error() {
+        let error = until(Duration::ZERO, || bail!("no")).unwrap_err();
+        assert_eq!(error.to_string(), "no");
+        assert!(for_tcp("localhost:1").unwrap_err().to_string().contains("expected IP:PORT"));
+    }
+}

@@ -1,0 +1,14 @@
+//! Messages that a person at the machine must see, whatever the log level of the kernel.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// Writes a text to the log and to the console.
+pub fn announce(text: &str) {
+    eprintln!("{text}");
+    let console = OpenOptions::new().write(true).open("/dev/console");
+    // No console is no reason to stop: the log has the text.
+    if let Ok(mut console) = console {
+        let _ = console.write_all(format!("{}\r\n", text.replace('\n', "\r\n")).as_bytes());
+    }
+}

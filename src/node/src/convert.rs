@@ -1,0 +1,28 @@
+//! From the words of `init` to those of the node API: the two may change apart from each other.
+
+/// A boot stage.
+pub fn stage(from: control::Stage) -> api::Stage {
+    api::Stage { name: from.name, at_ms: from.at_ms }
+}
+
+/// A service.
+pub fn service(from: control::ServiceStatus) -> api::Service {
+    use control::ServiceState as From;
+    let state = match from.state {
+        From::Waiting => api::ServiceState::Waiting,
+        From::Starting => api::ServiceState::Starting,
+        From::Ready => api::ServiceState::Ready,
+        From::Stopping => api::ServiceState::Stopping,
+        From::BackOff => api::ServiceState::BackOff,
+        From::Done => api::ServiceState::Done,
+        From::Failed => api::ServiceState::Failed,
+    };
+    api::Service {
+        name: from.name,
+        state,
+        pid: from.pid,
+        restarts: from.restarts,
+        last_exit: from.last_exit,
+        since_ms: from.since_ms,
+    }
+}

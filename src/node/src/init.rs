@@ -1,0 +1,129 @@
+//! What `noded` asks of `init`, over its socket: one short connection a question.
+//!
+//! Blocking: called from threads, never from the async side directly.
+
+use std::io::BufReader;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use control::{LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message, write_message};
+
+/// Longest wait for an answer: `init` never blocks, but an emulated machine is slow.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The way to `init`.
+#[derive(Clone, Debug)]
+pub struct Init {
+    socket: PathBuf,
+}
+
+impl Init {
+    /// `init` at `socket`; nothing is sent yet.
+    pub fn at(socket: &Path) -> Init {
+        Init { socket: socket.to_owned() }
+    }
+
+    /// Asks for the state of everything.
+    pub fn status(&self) -> Result<Status> {
+        match self.ask(&Request::Status)? {
+            Reply::Status(status) => Ok(status),
+            other => unexpected(other),
+        }
+    }
+
+    /// Records that a boot stage was reached; a failure is told and does no harm.
+    pub fn stage(&self, name: &str) {
+        if let Err(e) = self.order(&Request::Stage { name: name.to_owned() }) {
+            eprintln!("noded: recording stage {name}: {e:#}");
+        }
+    }
+
+    /// Declares the complete set of services.
+    pub fn submit(&self, services: Vec<ServiceSpec>) -> Result<()> {
+        self.order(&Request::Submit { services })
+    }
+
+    /// Restarts a service.
+    pub fn restart(&self, service: &str) -> Result<()> {
+        self.order(&Request::Restart { service: service.to_owned() })
+    }
+
+    /// Stops everything, then leaves.
+    pub fn shutdown(&self, kind: ShutdownKind) -> Result<()> {
+        self.order(&Request::Shutdown { kind })
+    }
+
+    /// Reads log lines and hands them on in portions until `take` says false, or, without `follow`, until
+    /// there are no more. While following, `take` gets an empty portion after each `quiet` without lines.
+    pub fn logs(
+        &self,
+        (service, lines, follow): (&str, u32, bool),
+        quiet: Duration,
+        mut take: impl FnMut(Vec<LogLine>) -> bool,
+    ) -> Result<()> {
+        let stream = self.connect()?;
+        write_message(&stream, &Request::Logs { service: service.to_owned(), lines, follow })?;
+        let mut from = BufReader::new(&stream);
+        let mut portion = expect_logs(read_message(&mut from)?)?;
+        while take(portion) && follow {
+            portion = match wait_readable(&stream, &from, quiet)? {
+                true => expect_logs(read_message(&mut from)?)?,
+                false => Vec::new(),
+            };
+        }
+        Ok(())
+    }
+
+    /// Sends a request that is answered with yes or no.
+    fn order(&self, request: &Request) -> Result<()> {
+        match self.ask(request)? {
+            Reply::Ok => Ok(()),
+            other => unexpected(other),
+        }
+    }
+
+    fn ask(&self, request: &Request) -> Result<Reply> {
+        let stream = self.connect()?;
+        write_message(&stream, request)?;
+        read_message(&mut BufReader::new(&stream))?.context("init closed the connection")
+    }
+
+    fn connect(&self) -> Result<UnixStream> {
+        let stream = UnixStream::connect(&self.socket)
+            .with_context(|| format!("connecting to init at {}", self.socket.display()))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        Ok(stream)
+    }
+}
+
+/// Waits at most `longest` until something can be read; a peek, so that no message is cut in two.
+fn wait_readable(stream: &UnixStream, from: &BufReader<&UnixStream>, longest: Duration) -> Result<bool> {
+    if !from.buffer().is_empty() {
+        return Ok(true);
+    }
+    let mut watched = [rustix::event::PollFd::new(stream, rustix::event::PollFlags::IN)];
+    let longest = rustix::time::Timespec::try_from(longest).context("waiting for log lines")?;
+    match rustix::event::poll(&mut watched, Some(&longest)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(e) => Err(e).context("waiting for log lines"),
+    }
+}
+
+fn expect_logs(reply: Option<Reply>) -> Result<Vec<LogLine>> {
+    match reply.context("init closed the connection")? {
+        Reply::Logs { lines } => Ok(lines),
+        other => unexpected(other),
+    }
+}
+
+/// Turns an answer that is not the wanted one into an error.
+fn unexpected<T>(reply: Reply) -> Result<T> {
+    match reply {
+        Reply::Error { message } => bail!("{message}"),
+        _ => bail!("init gave an answer to another question"),
+    }
+}

@@ -1,0 +1,59 @@
+//! Kubeconfigs for operators.
+
+use std::sync::{Arc, PoisonError};
+
+use anyhow::{Context, Result};
+use api::Kubeconfig;
+
+use crate::node::Node;
+
+/// Name of the operator in the cluster's audit log.
+const USER: &str = "operator";
+
+/// Makes a kubeconfig whose certificate ends after `ttl_secs`; `None` while the cluster has no
+/// authority yet. `server` must have passed [`is_server_url`].
+pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<Option<Kubeconfig>> {
+    let Some(pki) = node.pki.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Arc::clone) else {
+        return Ok(None);
+    };
+    let server = server.unwrap_or_else(|| own_server(node));
+    let not_after_epoch_secs = net::clock::now().as_secs() + ttl_secs;
+    let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
+    eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
+    Ok(Some(Kubeconfig { kubeconfig, not_after_epoch_secs }))
+}
+
+/// The URL that the cluster gives itself.
+fn own_server(node: &Node) -> String {
+    let api = &node.documents.cluster.spec.api;
+    let first = || node.network.get().and_then(|n| n.state().addresses.first().map(|a| a.address()));
+    let host = match (&api.external_address, api.address.or_else(first)) {
+        (Some(name), _) => name.clone(),
+        (None, Some(address)) => address.to_string(),
+        (None, None) => "127.0.0.1".to_owned(),
+    };
+    format!("https://{host}:{}", api.port)
+}
+
+/// Whether a text is `https://HOST[:PORT]` and so can stand in a kubeconfig.
+pub fn is_server_url(text: &str) -> bool {
+    let Some(authority) = text.strip_prefix("https://") else { return false };
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    !authority.is_empty() && authority.len() <= 300 && authority.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_only_plain_urls() {
+        for good in ["https://127.0.0.1:6443", "https://[::1]:6443/", "https://api.example.org"] {
+            assert!(is_server_url(good), "{good}");
+        }
+        for bad in ["http://a", "https://", "https://a/b", "https://a\nb: c", "https://a\"", "a:6443"] {
+            assert!(!is_server_url(bad), "{bad}");
+        }
+    }
+}

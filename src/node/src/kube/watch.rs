@@ -1,0 +1,73 @@
+//! Watching one object: the apiserver says at once when it changes, nobody polls.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client::Kube;
+use super::ready::Observed;
+use super::resource::Resource;
+
+/// Longest event that is read.
+const MAX_EVENT_BYTES: u64 = 4 << 20;
+
+/// Watches one object for at most `longest`, from its state now; `seen` gets each state, `None` when the
+/// object is gone, and ends the watch by false. Returns when the watch ends, for whatever reason that is
+/// no error.
+///
+/// # Errors
+/// If the apiserver refuses, or the connection fails.
+pub fn watch_one(
+    kube: &Kube,
+    resource: &Resource,
+    longest: Duration,
+    mut seen: impl FnMut(Option<Observed>) -> bool,
+) -> Result<()> {
+    let Resource { collection, name, .. } = resource;
+    let query = format!("{collection}?watch=1&fieldSelector=metadata.name%3D{name}");
+    let mut from = BufReader::new(kube.stream(&query, longest)?);
+    loop {
+        let mut line = Vec::new();
+        let read = (&mut from).take(MAX_EVENT_BYTES).read_until(b'\n', &mut line);
+        if read.with_context(|| format!("watching {}", resource.path()))? == 0 {
+            return Ok(());
+        }
+        let state = parse(&line).with_context(|| format!("watching {}", resource.path()))?;
+        if !seen(state) {
+            return Ok(());
+        }
+    }
+}
+
+/// Parses one event.
+fn parse(line: &[u8]) -> Result<Option<Observed>> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        r#type: &'a str,
+        #[serde(borrow)]
+        object: &'a RawValue,
+    }
+    let event: Event = serde_json::from_slice(line)?;
+    match event.r#type {
+        "ADDED" | "MODIFIED" => Ok(Some(serde_json::from_str(event.object.get())?)),
+        "DELETED" => Ok(None),
+        other => bail!("the apiserver ends the watch: {other} {:.300}", event.object.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_events() {
+        assert!(parse(br#"{"type":"ADDED","object":{"kind":"Node"}}"#).unwrap().is_some());
+        assert!(parse(br#"{"type":"DELETED","object":{}}"#).unwrap().is_none());
+        let gone = parse(br#"{"type":"ERROR","object":{"code":410}}"#).unwrap_err().to_string();
+        assert!(gone.contains("410"), "{gone}");
+        assert!(parse(b"").is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! What the parts of `noded` share: the way to `init` and what is known of the node.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use api::{CertificateExpiry, ConfigFacts, ImageFacts};
+use config::NodeDocuments;
+use net::Network;
+
+use crate::condition::{Claim, Conditions};
+use crate::init::Init;
+
+/// The node. Shared by all threads.
+#[derive(Debug)]
+pub struct Node {
+    /// The way to `init`.
+    pub init: Init,
+    /// What the image says of itself.
+    pub image: ImageFacts,
+    /// The accepted config.
+    pub documents: NodeDocuments,
+    /// The network, once it was started.
+    pub network: OnceLock<Network>,
+    /// The cluster's certificates, once they are there; only whoever issues one looks into it.
+    pub pki: Mutex<Option<Arc<cluster::Pki>>>,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    config: ConfigFacts,
+    conditions: Conditions,
+    certificates: Vec<CertificateExpiry>,
+}
+
+impl Node {
+    /// A node that has just accepted `documents`.
+    pub fn new(init: Init, image: ImageFacts, documents: NodeDocuments, config: ConfigFacts) -> Node {
+        let facts = Facts { config, ..Facts::default() };
+        Node {
+            init,
+            image,
+            documents,
+            network: OnceLock::new(),
+            pki: Mutex::new(None),
+            facts: Mutex::new(facts),
+        }
+    }
+
+    /// Records a claim, and logs it when it is news.
+    pub fn claim(&self, kind: &'static str, claim: Claim) {
+        let text = format!("{kind} is {:?} ({}) {}", claim.status, claim.reason, claim.message);
+        if self.lock().conditions.set(kind, claim, sys::boot_ms()) {
+            eprintln!("noded: {}", text.trim_end());
+        }
+    }
+
+    /// Replaces the list of certificates that the status shows.
+    pub fn set_certificates(&self, mut certificates: Vec<CertificateExpiry>) {
+        certificates
+            .sort_by(|a, b| (a.not_after_epoch_secs, &a.name).cmp(&(b.not_after_epoch_secs, &b.name)));
+        self.lock().certificates = certificates;
+    }
+
+    /// Fills in what the node knows of itself; services and stages are `init`'s to tell.
+    pub fn describe(&self, status: &mut api::Status) {
+        let facts = self.lock();
+        status.node_name.clone_from(&self.documents.node.hostname);
+        status.image = self.image.clone();
+        status.config = facts.config.clone();
+        status.conditions = facts.conditions.list();
+        status.certificates.clone_from(&facts.certificates);
+        let addresses = self.network.get().map(|n| n.state().addresses).unwrap_or_default();
+        status.addresses = addresses.iter().map(ToString::to_string).collect();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,195 @@
+//! The routes. Each needs the operator's certificate, which the handshake has already asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{
+    DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
+    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, Status,
+};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use control::ShutdownKind;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::body::Pieces;
+use super::error::Failure;
+use crate::node::Node;
+use crate::{convert, issue, memory};
+
+/// Longest time until an answer begins, reading the request's body included.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A followed log without new lines gets an empty one this often, so that either side notices when the
+/// other is gone.
+const QUIET: Duration = Duration::from_secs(15);
+/// Portions of a log on their way to a slow client.
+const LOG_PORTIONS: usize = 4;
+
+type Shared = State<Arc<Node>>;
+type Answer<T> = Result<Json<T>, Failure>;
+
+/// All routes.
+pub fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/services", get(services))
+        .route("/v1/services/{name}/restart", post(restart))
+        .route("/v1/logs", get(logs))
+        .route("/v1/kubeconfig", post(kubeconfig))
+        .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
+        .route("/v1/shutdown", post(|node: Shared| leave(node, ShutdownKind::PowerOff)))
+        .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
+        .method_not_allowed_fallback(|| async {
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this route has another method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(from_fn(in_time))
+        .with_state(node)
+}
+
+/// Bounds the time until an answer begins.
+async fn in_time(request: Request, next: Next) -> Result<Response, Failure> {
+    timeout(ANSWER_TIMEOUT, next.run(request))
+        .await
+        .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node found no answer in time"))
+}
+
+/// Runs what blocks on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    match spawn_blocking(run).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the request's thread ended")),
+    }
+}
+
+async fn status(State(node): Shared) -> Answer<Status> {
+    let of_init = {
+        let node = Arc::clone(&node);
+        blocking(move || node.init.status()).await?
+    };
+    let mut status = Status {
+        stages: of_init.stages.into_iter().map(convert::stage).collect(),
+        uptime_ms: of_init.uptime_ms,
+        memory: memory::load(),
+        ..Status::default()
+    };
+    node.describe(&mut status);
+    Ok(Json(status))
+}
+
+async fn services(State(node): Shared) -> Answer<ServiceList> {
+    let status = blocking(move || node.init.status()).await?;
+    let services: Vec<Service> = status.services.into_iter().map(convert::service).collect();
+    Ok(Json(ServiceList { services }))
+}
+
+async fn restart(State(node): Shared, Path(name): Path<String>) -> Answer<Done> {
+    blocking(move || match known(&node, &name)? {
+        true => node.init.restart(&name).map(|()| Ok(Json(Done {}))),
+        false => Ok(Err(unknown(&name))),
+    })
+    .await?
+}
+
+/// Whether `init` has a service of that name.
+fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
+    Ok(node.init.status()?.services.iter().any(|s| s.name == name))
+}
+
+fn unknown(name: &str) -> Failure {
+    let shown: String = name.chars().take(64).collect();
+    Failure::new(StatusCode::NOT_FOUND, format!("service {shown:?} does not exist"))
+        .hint("GET /v1/services lists them")
+}
+
+async fn logs(
+    State(node): Shared,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
+    if query.lines > MAX_LOG_LINES {
+        let error = format!("lines: expected at most {MAX_LOG_LINES}, found {}", query.lines);
+        return Err(Failure::bad_request(error));
+    }
+    let query = {
+        let node = Arc::clone(&node);
+        blocking(move || {
+            let has_log =
+                matches!(query.service.as_str(), "init" | "kernel") || known(&node, &query.service)?;
+            Ok(if has_log { Ok(query) } else { Err(unknown(&query.service)) })
+        })
+        .await??
+    };
+    let (sender, receiver) = mpsc::channel(LOG_PORTIONS);
+    // Not a thread of the pool: a follower may stay for days.
+    let reader = std::thread::Builder::new().name("logs".into()).stack_size(crate::STACK_BYTES);
+    reader
+        .spawn(move || send_logs(&node, &query, &sender))
+        .map_err(|e| Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("starting a thread: {e}")))?;
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/x-ndjson")
+        .body(Body::new(Pieces(receiver)))
+        .map_err(|e| anyhow::Error::from(e).into())
+}
+
+/// Reads a log and sends it on until the client leaves or there is no more.
+fn send_logs(node: &Node, query: &LogQuery, to: &mpsc::Sender<Bytes>) {
+    let wanted = (query.service.as_str(), query.lines, query.follow);
+    let sent = node.init.logs(wanted, QUIET, |lines| to.blocking_send(json_lines(lines).into()).is_ok());
+    if let Err(e) = sent {
+        // The head of the answer is gone; a cut-off body is all the client can be told.
+        eprintln!("noded: reading log of {}: {e:#}", query.service);
+    }
+}
+
+/// Writes lines as JSON, one a line; none at all as an empty line.
+fn json_lines(lines: Vec<control::LogLine>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in lines {
+        let line = LogLine { at_ms: line.at_ms, text: line.text };
+        serde_json::to_writer(&mut text, &line).expect("numbers and text are JSON");
+        text.push(b'\n');
+    }
+    if text.is_empty() {
+        text.push(b'\n');
+    }
+    text
+}
+
+async fn kubeconfig(
+    State(node): Shared,
+    request: Result<Json<KubeconfigRequest>, JsonRejection>,
+) -> Answer<Kubeconfig> {
+    let Json(request) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
+    let ttl_secs = request.ttl_secs.unwrap_or(DEFAULT_TTL_SECS);
+    if !(MIN_TTL_SECS..=MAX_TTL_SECS).contains(&ttl_secs) {
+        let error = format!("ttlSecs: expected {MIN_TTL_SECS} to {MAX_TTL_SECS}, found {ttl_secs}");
+        return Err(Failure::bad_request(error));
+    }
+    if let Some(server) = &request.server
+        && !issue::is_server_url(server)
+    {
+        return Err(Failure::bad_request("server: expected https://HOST:PORT without a path"));
+    }
+    match blocking(move || issue::kubeconfig(&node, request.server, ttl_secs)).await? {
+        Some(kubeconfig) => Ok(Json(kubeconfig)),
+        None => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the cluster has no certificates yet")
+            .hint("the node is still starting: try again")),
+    }
+}
+
+async fn leave(State(node): Shared, kind: ShutdownKind) -> Answer<Done> {
+    eprintln!("noded: an operator asks for {kind:?}");
+    blocking(move || node.init.shutdown(kind)).await?;
+    Ok(Json(Done {}))
+}
