@@ -46,6 +46,8 @@ pub(crate) struct Client {
 enum Failed {
     /// Another try may work.
     Again(String),
+    /// As `Again`, but it got further than the try before it.
+    Further(String),
     /// It will not.
     Final(Error),
 }
@@ -62,6 +64,8 @@ impl Client {
             .proxy(proxy)
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_recv_response(Some(Duration::from_secs(60)))
+            // A connection that stands still ends; what it brought is kept and carried on.
+            .timeout_recv_body(Some(Duration::from_secs(120)))
             .user_agent(concat!("ironhull/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots()).build())
             .build();
@@ -114,14 +118,13 @@ impl Client {
                 fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
                 return self.stream(download);
             }
-            copy(&mut response.body_mut().as_reader(), &mut hash, download)?;
+            let copied = copy(&mut response.body_mut().as_reader(), &mut hash, download);
+            copied.map_err(|e| further(e, hash.passed() > there))?;
         }
         let passed = hash.passed();
         if passed < expected.size {
-            let wanted = expected.size;
-            return Err(Failed::Again(format!(
-                "expected {wanted} bytes, the connection ended after {passed}"
-            )));
+            let reason = format!("expected {} bytes, the connection ended after {passed}", expected.size);
+            return Err(further(Failed::Again(reason), passed > there));
         }
         let Err((expected, found)) = judge(expected, passed, hash.finish()) else { return Ok(()) };
         fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
@@ -143,19 +146,31 @@ impl Client {
     }
 
     fn try_often<T>(&self, url: &str, mut once: impl FnMut() -> std::result::Result<T, Failed>) -> Result<T> {
-        let mut pause = self.pause;
-        for tried in 1.. {
-            match once() {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let reason = match once() {
                 Ok(done) => return Ok(done),
                 Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Again(reason)) if tried >= self.tries => {
-                    return Err(Error::Fetch { url: url.to_owned(), reason, tries: tried });
+                Err(Failed::Further(_)) => {
+                    tried = 0;
+                    continue;
                 }
-                Err(Failed::Again(_)) => std::thread::sleep(pause),
+                Err(Failed::Again(reason)) => reason,
+            };
+            if tried >= self.tries {
+                return Err(Error::Fetch { url: url.to_owned(), reason, tries: tried });
             }
-            pause *= 2;
+            std::thread::sleep(self.pause * 2_u32.pow(tried - 1));
         }
-        unreachable!("the last try returns")
+    }
+}
+
+/// Notes that a try that is to be made again has got somewhere.
+fn further(failed: Failed, got_somewhere: bool) -> Failed {
+    match failed {
+        Failed::Again(reason) if got_somewhere => Failed::Further(reason),
+        other => other,
     }
 }
 

@@ -135,8 +135,9 @@ impl Tool {
             .map_err(|e| Error::Output { command: self.line(), message: e.to_string() })
     }
 
-    /// Runs it with all output going to `log`; each line advances `step`.
-    pub(crate) fn logged(mut self, log: &Path, step: &Step<'_>) -> Result<()> {
+    /// Runs it with all output going to `log`; each line advances the step, which is at `lines` already.
+    /// Returns where it is then.
+    pub(crate) fn logged(mut self, log: &Path, (step, mut lines): (&Step<'_>, u64)) -> Result<u64> {
         let mut file =
             File::options().create(true).append(true).open(log).map_err(Error::io("opening", log))?;
         writeln!(file, "$ {}", self.line()).map_err(Error::io("writing", log))?;
@@ -149,7 +150,6 @@ impl Tool {
         };
         // The command holds the pipe's write ends: let go of them, or reading never ends.
         self.command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut lines = 0;
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(Error::io("reading the output for", log))? > 0 {
@@ -160,7 +160,7 @@ impl Tool {
         }
         let status = child.wait().map_err(Error::io("waiting for the tool of", log))?;
         if status.success() {
-            return Ok(());
+            return Ok(lines);
         }
         let text = fs::read(log).map_err(Error::io("reading", log))?;
         Err(self.failed(Some(status), tail(&String::from_utf8_lossy(&text)), Some(log)))
@@ -198,7 +198,7 @@ mod tests {
         let log = dir.path().join("log");
         let step = Step::start(&Silent, "x", Unit::Items, None);
         let tool = Tool::new("sh").args(["-c", "seq 100; echo bad thing >&2; exit 3"]);
-        let text = tool.logged(&log, &step).unwrap_err().to_string();
+        let text = tool.logged(&log, (&step, 0)).unwrap_err().to_string();
         assert!(text.starts_with("running `sh -c 'seq 100; echo bad thing >&2; exit 3'`: exit status: 3\n"));
         assert!(text.contains("\n  100\n  bad thing\nfull log: "), "{text}");
         assert!(!text.contains("\n  50\n"));

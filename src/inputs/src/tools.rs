@@ -24,9 +24,7 @@ const fn kernel(what: &'static str, package: &'static str) -> Need {
 const NEEDS: &[Need] = &[
     program("gcc", "build-essential"),
     program("go", "golang-go"),
-    program("cargo", "cargo"),
-    program("gpgv", "gpgv"),
-    program("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+    program("cargo", "rustup"),
     program("libseccomp.a", "libseccomp-dev"),
     kernel("gcc", "build-essential"),
     kernel("make", "build-essential"),
@@ -40,6 +38,9 @@ const NEEDS: &[Need] = &[
     kernel("/usr/include/openssl/bio.h", "libssl-dev"),
 ];
 
+/// What refreshing the package lock needs; the keyring is checked where it is used.
+const LOCK_NEEDS: &[Need] = &[program("gpgv", "gpgv")];
+
 /// Checks that everything a build needs is there. Cheap: files are looked for, nothing is run.
 ///
 /// # Errors
@@ -51,6 +52,11 @@ pub fn check() -> Result<()> {
 /// Checks what building the kernel needs.
 pub(crate) fn check_kernel() -> Result<()> {
     missing(NEEDS.iter().filter(|n| n.kernel), is_there)
+}
+
+/// Checks what refreshing the package lock needs.
+pub(crate) fn check_lock() -> Result<()> {
+    missing(LOCK_NEEDS.iter(), is_there)
 }
 
 /// Returns the error for a static library that the compiler does not find.

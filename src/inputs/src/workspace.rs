@@ -106,12 +106,13 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave;
-    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]. The lock is then as before.
+    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]; [`Error::MissingTools`]. The lock is then as before.
     pub fn update_lock(&self) -> Result<Update> {
         if self.store.mode() == crate::store::Mode::Offline {
             let what = "the index of Debian packages".to_owned();
             return Err(Error::Offline { what, command: crate::LOCK_COMMAND });
         }
+        crate::tools::check_lock()?;
         let list = self.source.join("rootfs/packages.list");
         let text = fs::read_to_string(&list).map_err(Error::io("reading", &list))?;
         let lock = debian::update(&debian::Request {

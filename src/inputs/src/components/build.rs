@@ -109,7 +109,9 @@ fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<
     let Component { name, recipe, version, .. } = component;
     let log = builder.store.root().join("logs").join(format!("component-{name}.log"));
     fs::write(&log, "").map_err(Error::io("writing", &log))?;
-    let step = Step::start(builder.progress, &format!("build {name} {version}"), Unit::Items, None);
+    let total = count_packages(builder, component)?;
+    let step = Step::start(builder.progress, &format!("build {name} {version}"), Unit::Items, Some(total));
+    let mut done = 0;
     let mut modules: BTreeSet<Module> = BTreeSet::new();
     for (binary, package) in &recipe.binaries {
         let out = dir.join("bin").join(binary);
@@ -122,12 +124,25 @@ fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<
             .arg(&out)
             .arg(package)
             .dir(&component.dir);
-        tool.logged(&log, &step).map_err(|e| not_cached(builder.store.mode(), component, e))?;
+        done = tool.logged(&log, (&step, done))?;
         modules.extend(gomod::modules(&go().args(["version", "-m"]).arg(&out).output()?));
     }
     let list = dir.join("modules.json");
     let text = serde_json::to_vec_pretty(&modules).expect("modules are plain data");
     fs::write(&list, text).map_err(Error::io("writing", &list))
+}
+
+/// Fetches the modules that are needed, and counts the packages to build: Go tells each as it is built.
+fn count_packages(builder: &Builder<'_>, component: &Component<'_>) -> Result<u64> {
+    let step = format!("fetch modules of {} {}", component.name, component.version);
+    let _step = Step::start(builder.progress, &step, Unit::Items, None);
+    let tool = environment(builder, &component.recipe)?
+        .args(["list", "-deps"])
+        .arg(format!("-tags={}", component.recipe.tags.join(",")))
+        .args(component.recipe.binaries.values())
+        .dir(&component.dir);
+    let packages = tool.output().map_err(|e| not_cached(builder.store.mode(), component, e))?;
+    Ok(packages.lines().count() as u64)
 }
 
 /// Says that modules are missing where that is why an offline build failed.
@@ -175,4 +190,55 @@ fn go() -> Tool {
         .env("GOOS", "linux")
         .env("GOARCH", "amd64")
         .env("GOAMD64", "v1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rootfs/components")
+    }
+
+    #[test]
+    fn the_shipped_recipes_have_the_versions_they_stand_for() {
+        for (name, version, binaries) in [
+            ("kubernetes", "1.36.3", 1),
+            ("etcd", "3.7.3", 1),
+            ("kine", "0.16.4", 1),
+            ("containerd", "2.4.2", 3),
+            ("runc", "1.4.3", 1),
+            ("cni", "1.9.1", 4),
+        ] {
+            let component = load(&folder(), name).unwrap();
+            assert_eq!(
+                (component.version.as_str(), component.recipe.binaries.len()),
+                (version, binaries),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_which_recipe_is_missing() {
+        let error = load(&folder(), "nonesuch").unwrap_err().to_string();
+        assert!(error.starts_with("component \"nonesuch\": no recipe "), "{error}");
+        assert!(error.ends_with("rootfs/components/nonesuch/component.yaml"), "{error}");
+    }
+
+    #[test]
+    fn the_version_must_be_pinned() {
+        let dir = tempfile::tempdir().unwrap();
+        let component = dir.path().join("x");
+        fs::create_dir(&component).unwrap();
+        fs::write(component.join("go.mod"), "module x\n").unwrap();
+        fs::write(component.join("component.yaml"), "module: a.b/c\nlicence: MIT\nbinaries: {x: a.b/c}\n")
+            .unwrap();
+        let error = load(dir.path(), "x").unwrap_err().to_string();
+        assert!(
+            error
+                .ends_with("component.yaml: module: expected a module that go.mod requires, found \"a.b/c\""),
+            "{error}"
+        );
+    }
 }

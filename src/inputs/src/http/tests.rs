@@ -16,6 +16,8 @@ enum Answer {
     Plain(&'static str, Vec<u8>, usize),
     /// The rest from the byte that the client asks for.
     Rest,
+    /// The same, broken off after some bytes.
+    RestUpTo(usize),
 }
 
 fn whole() -> Answer {
@@ -45,9 +47,11 @@ fn serve(answers: Vec<Answer>) -> (String, mpsc::Receiver<Option<String>>) {
             tell.send(range.clone()).unwrap();
             let (line, body, length) = match answer {
                 Answer::Plain(line, body, length) => (line, body, length),
-                Answer::Rest => {
+                Answer::Rest | Answer::RestUpTo(_) => {
                     let from: usize = range.unwrap().trim_end_matches('-').parse().unwrap();
-                    ("206 Partial Content", BODY[from..].to_vec(), BODY.len() - from)
+                    let rest = &BODY[from..];
+                    let sent = if let Answer::RestUpTo(bytes) = answer { bytes } else { rest.len() };
+                    ("206 Partial Content", rest[..sent].to_vec(), rest.len())
                 }
             };
             // The client may hang up first: that is its right.
@@ -97,6 +101,13 @@ fn fetches_what_was_pinned() {
 fn carries_on_where_the_connection_broke() {
     succeeds(vec![broken_off(10), Answer::Rest], None, &[None, Some("10-")]);
     succeeds(vec![Answer::Rest], Some(&BODY[..7]), &[Some("7-")]);
+}
+
+#[test]
+fn a_connection_that_gets_further_is_not_given_up() {
+    let pieces = |n: usize| Answer::RestUpTo(n);
+    let answers = vec![broken_off(5), pieces(5), pieces(5), pieces(5), pieces(5), Answer::Rest];
+    succeeds(answers, None, &[None, Some("5-"), Some("10-"), Some("15-"), Some("20-"), Some("25-")]);
 }
 
 #[test]

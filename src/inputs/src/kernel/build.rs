@@ -18,6 +18,11 @@ use crate::store::{KeyBuilder, Store};
 /// The configuration that the fragments are laid over.
 const DEFAULTS: &str = "x86_64_defconfig";
 
+/// Files in the sources and lines that a build prints, counted once with the shipped fragments. Only the
+/// progress shown depends on them.
+const SOURCE_FILES: u64 = 93_000;
+const BUILD_LINES: u64 = 3_480;
+
 /// A built kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
@@ -79,18 +84,18 @@ fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Res
     fs::write(&log, "").map_err(Error::io("writing", &log))?;
     let work = dir.with_file_name("work");
     let time = {
-        let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, None);
+        let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, Some(SOURCE_FILES));
         source::unpack(deb, &work, &step)?
     };
-    let step = Step::start(
-        builder.progress,
-        &format!("build kernel {}", builder.package.version),
-        Unit::Items,
-        None,
-    );
+    let name = format!("build kernel {}", builder.package.version);
+    let step = Step::start(builder.progress, &name, Unit::Items, Some(BUILD_LINES));
     let make = |target: &str| tool(&work, builder.jobs, time).arg(target);
-    configure(&work, wanted, |target| make(target).logged(&log, &step))?;
-    make("bzImage").logged(&log, &step)?;
+    let mut lines = 0;
+    configure(&work, wanted, |target| {
+        lines = make(target).logged(&log, (&step, lines))?;
+        Ok(())
+    })?;
+    make("bzImage").logged(&log, (&step, lines))?;
     let release = make("kernelrelease").arg("--silent").output()?;
     let write = |name: &str, text: &str| {
         fs::write(dir.join(name), text).map_err(Error::io("writing", dir.join(name)))

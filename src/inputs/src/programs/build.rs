@@ -93,7 +93,7 @@ fn make(builder: &Builder<'_>, (package, binary): (&str, &str), dir: &Path) -> R
         .arg(format!("--jobs={}", builder.jobs.max(1)))
         .arg("--target-dir")
         .arg(&target)
-        .logged(&log, &step)
+        .logged(&log, (&step, 0))
         .map_err(|e| not_cached(builder.store.mode(), binary, e))?;
     let built = target.join(TARGET).join(PROFILE).join(binary);
     fs::copy(&built, dir.join(binary)).map_err(Error::io("copying", &built))?;

@@ -105,6 +105,7 @@ impl Memo {
         if !self.changed {
             return Ok(());
         }
+        self.known.retain(|path, _| path.exists());
         let mut text = String::new();
         for (path, (stamp, digest)) in &self.known {
             let Some(path) = path.to_str().filter(|p| !p.contains('\n')) else { continue };
