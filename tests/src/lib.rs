@@ -1,1 +1,10 @@
-//! End-to-end tests: real images in QEMU, one behaviour a file.
+//! End-to-end tests: real images in QEMU, one behaviour a file in `e2e/`.
+//!
+//! This library is their harness. It drives the `ironhull` command as a user does and judges by what
+//! foreign tools say: `kubectl`, `e2fsck`, `fsck.erofs`.
+
+pub mod image;
+pub mod lab;
+pub mod listing;
+pub mod node;
+pub mod tool;

@@ -1,0 +1,68 @@
+//! One behaviour a file, in the order of [`BEHAVIOURS`]: they share one machine, since a boot under
+//! emulation takes most of a minute. Run with `make e2e`, which builds the image first; words on the
+//! command line choose the behaviours whose names contain one of them.
+
+mod acpi_button;
+mod bad_config;
+mod flipped_byte;
+mod kernel_mount;
+mod node_ready;
+mod power_cut;
+mod reboot;
+mod service_healing;
+mod shutdown;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use e2e::lab::Lab;
+use e2e::tool;
+
+/// What all behaviours need.
+const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "e2fsck", "mcopy"];
+
+/// A behaviour: its name and what shows it.
+type Behaviour = (&'static str, fn(&mut Lab));
+
+/// Those that leave the shared machine running come first.
+const BEHAVIOURS: &[Behaviour] = &[
+    ("the_kernel_and_fsck_erofs_read_the_same_root", kernel_mount::show),
+    ("the_node_is_ready_and_the_pod_answers", node_ready::show),
+    ("a_killed_service_is_healed", service_healing::show),
+    ("state_survives_a_reboot", reboot::show),
+    ("state_survives_a_power_cut", power_cut::show),
+    ("the_power_button_leaves_clean_file_systems", acpi_button::show),
+    ("shutdown_leaves_clean_file_systems", shutdown::show),
+    ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
+    ("a_bad_config_is_told_on_the_console", bad_config::show),
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with('-')).collect();
+    let chosen = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
+    if !tool::present(TOOLS) {
+        println!("0 passed, 0 failed, {} skipped", BEHAVIOURS.len());
+        return ExitCode::SUCCESS;
+    }
+    let mut lab = Lab::new();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, show) in BEHAVIOURS.iter().filter(|(name, _)| chosen(name)) {
+        let start = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| show(&mut lab)));
+        println!(
+            "{} {name} ({:.0} s)",
+            if outcome.is_ok() { "ok  " } else { "FAIL" },
+            start.elapsed().as_secs_f32()
+        );
+        match outcome {
+            Ok(()) => passed += 1,
+            Err(_) => {
+                failed += 1;
+                lab.discard_node();
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

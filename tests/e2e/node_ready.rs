@@ -1,0 +1,39 @@
+//! A booted single node is a cluster: Ready, and a pod from the image's own store answers.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use e2e::lab::Lab;
+use e2e::tool;
+
+/// Shows it.
+pub fn show(lab: &mut Lab) {
+    let node = lab.node();
+    let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
+    assert!(nodes.contains(" Ready ") && nodes.contains("v1.36.3"), "{nodes}");
+    let answer = get(node.port(30080));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello from hello"), "{answer}");
+
+    let status = node.ask(&["status"]);
+    let stages: Vec<&str> =
+        status["stages"].as_array().unwrap().iter().filter_map(|s| s["name"].as_str()).collect();
+    for stage in ["init", "root", "state", "noded", "network", "node-api", "apiserver", "node-ready", "pod"] {
+        assert!(stages.contains(&stage), "{stage} is not among {stages:?}");
+    }
+
+    // The negative: without the operator's certificate nothing is said.
+    let mut stranger = std::process::Command::new("curl");
+    let address = format!("https://127.0.0.1:{}/v1/status", node.port(9443));
+    stranger.args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", &address]);
+    let refused = tool::output(&mut stranger);
+    assert_eq!(String::from_utf8_lossy(&refused.stdout), "000", "a stranger got an answer");
+}
+
+/// Fetches `/` by plain HTTP.
+pub fn get(port: u16) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: hello\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

@@ -1,0 +1,32 @@
+//! Each service killed with SIGKILL is back and ready without a hand.
+
+use e2e::lab::Lab;
+use e2e::node::{Node, wait};
+use serde_json::Value;
+
+/// Shows it.
+pub fn show(lab: &mut Lab) {
+    let node = lab.node();
+    let services = node.ask(&["services"]);
+    let running: Vec<&Value> = list(&services).iter().filter(|s| s["state"] == "ready").collect();
+    assert!(running.len() >= 7, "{services:#}");
+    for service in running.into_iter().filter(|s| s["pid"].is_u64()) {
+        let name = service["name"].as_str().unwrap();
+        let _ = node.ask(&["signal", name, "KILL"]);
+        wait(&format!("{name} is ready again"), || {
+            state_of(node, name).is_some_and(|now| now["state"] == "ready" && now["pid"] != service["pid"])
+        });
+    }
+    let _ = node.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=240s"]);
+}
+
+/// Returns the services of an answer.
+fn list(answer: &Value) -> &Vec<Value> {
+    answer["services"].as_array().or(answer.as_array()).unwrap()
+}
+
+/// Returns one service as it is now; `None` while the node does not answer.
+fn state_of(node: &Node, name: &str) -> Option<Value> {
+    let answer = std::panic::catch_unwind(|| node.ask(&["services"])).ok()?;
+    list(&answer).iter().find(|s| s["name"] == name).cloned()
+}

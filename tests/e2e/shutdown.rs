@@ -1,0 +1,12 @@
+//! `ironhull node … shutdown` switches a node off in order.
+
+use e2e::lab::Lab;
+use e2e::node::{After, wait};
+
+/// Shows it.
+pub fn show(lab: &mut Lab) {
+    let node = lab.node();
+    let _ = node.ask(&["shutdown"]);
+    wait("the machine is off", || !node.is_running());
+    node.check_file_systems(After::Shutdown);
+}

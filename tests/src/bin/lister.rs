@@ -1,0 +1,32 @@
+//! PID 1 of the guest in which the real kernel mounts our EROFS: lists it on the console, powers off.
+//!
+//! The file system is the first virtio disk as a whole. What goes wrong is printed as `LIST-FAILED`.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use sys::MountFlags;
+
+fn main() {
+    let outcome = run();
+    let text = match &outcome {
+        Ok(()) => "LIST-DONE".to_owned(),
+        Err(e) => format!("LIST-FAILED {e:#}"),
+    };
+    println!("{text}");
+    // The guest has nothing to lose: leave at once.
+    if let Err(e) = sys::leave(sys::Leave::PowerOff) {
+        println!("LIST-FAILED {e}");
+    }
+}
+
+/// Mounts what is needed, then lists.
+fn run() -> Result<()> {
+    let none = MountFlags::empty();
+    sys::mount(("devtmpfs", "dev"), Path::new("/dev"), none, "")?;
+    sys::mount(("erofs", "/dev/vda"), Path::new("/mnt"), MountFlags::RDONLY, "")?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    e2e::listing::list(Path::new("/mnt"), &mut |line| writeln!(out, "{line}")).context("listing")?;
+    Ok(out.flush()?)
+}

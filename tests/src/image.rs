@@ -1,0 +1,113 @@
+//! Parts of the built image, cut out by the layout that all crates share.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use formats::gpt::{self, Partition};
+use slots::RootParams;
+
+use crate::tool;
+
+/// Returns the raw image that `make image` built.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn raw() -> PathBuf {
+    built("single.raw")
+}
+
+/// Returns the qcow2 image that `make image` built.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn qcow2() -> PathBuf {
+    built("single.qcow2")
+}
+
+/// Returns a file of `out/`.
+fn built(name: &str) -> PathBuf {
+    let path = tool::source_root().join("out").join(name);
+    assert!(path.exists(), "{} is missing: run `make image` first", path.display());
+    path
+}
+
+/// Returns a partition of a raw image as byte range: start and length.
+///
+/// # Panics
+/// When the table can't be read or has no such partition.
+#[must_use]
+pub fn partition(disk: &Path, which: slots::Partition) -> (u64, u64) {
+    let mut file = File::open(disk).expect("opening the image");
+    let blocks = file.seek(SeekFrom::End(0)).expect("measuring the image") / 512;
+    let table = gpt::read(&mut file, blocks).expect("reading the partition table");
+    let found: Option<&Partition> = table.partitions.iter().find(|p| p.number == which.number());
+    let p = found.expect("the partition is in the table");
+    (p.first_lba * 512, (p.last_lba + 1 - p.first_lba) * 512)
+}
+
+/// Returns the UKI's bytes, from the ESP's copy of it.
+///
+/// # Panics
+/// When `mcopy` can't read it.
+#[must_use]
+pub fn uki() -> Vec<u8> {
+    let (start, _) = partition(&raw(), slots::Partition::Esp);
+    let dir = tempfile::tempdir().expect("making a directory");
+    let to = dir.path().join("uki");
+    let disk = format!("{}@@{start}", raw().display());
+    tool::run("mcopy", &["-i", &disk, "::EFI/BOOT/BOOTX64.EFI", &to.display().to_string()]);
+    std::fs::read(to).expect("reading the UKI")
+}
+
+/// Returns one section of the UKI.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn uki_section(name: &str) -> Vec<u8> {
+    let uki = uki();
+    let sections = formats::uki::sections(&uki).expect("reading the UKI");
+    let section = sections.iter().find(|s| s.name == name).expect("the UKI has the section");
+    section.bytes.to_vec()
+}
+
+/// Writes the kernel to `to`.
+///
+/// # Panics
+/// When it can't.
+pub fn extract_kernel(to: &Path) {
+    std::fs::write(to, uki_section(".linux")).expect("writing the kernel");
+}
+
+/// Returns the root parameters on the UKI's command line.
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn root_params() -> RootParams {
+    let cmdline = uki_section(".cmdline");
+    RootParams::parse(&String::from_utf8_lossy(&cmdline)).expect("the command line has the root")
+}
+
+/// Writes the file system of root slot A to `to`.
+///
+/// # Panics
+/// When it can't.
+pub fn extract_root(to: &Path) {
+    let (start, _) = partition(&raw(), slots::Partition::RootA);
+    cut(&raw(), (start, root_params().data_blocks * 4096), to);
+}
+
+/// Copies `bytes` bytes from `start` of a file into a new one.
+///
+/// # Panics
+/// When it can't.
+pub fn cut(from: &Path, (start, bytes): (u64, u64), to: &Path) {
+    let mut disk = File::open(from).expect("opening the disk");
+    disk.seek(SeekFrom::Start(start)).expect("seeking on the disk");
+    let mut out = File::create(to).expect("making the part's file");
+    io::copy(&mut disk.take(bytes), &mut out).expect("copying the part");
+}

@@ -1,0 +1,195 @@
+//! One machine as its user has it: started, asked and stopped by the `ironhull` command.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{image, tool};
+
+/// How long anything in an emulated machine may take: a limit against hanging, no figure.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A machine of `ironhull run`. Killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    state: PathBuf,
+    kube: PathBuf,
+}
+
+impl Node {
+    /// Returns the machine `name` with its state below `dir`; `kube` is the image's Kubernetes binary.
+    #[must_use]
+    pub fn new(dir: &Path, name: &str, kube: &Path) -> Node {
+        Node { name: name.to_owned(), state: dir.join("state"), kube: kube.to_owned() }
+    }
+
+    /// Returns a file of the machine's directory.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.state.join("ironhull/machines").join(&self.name).join(name)
+    }
+
+    /// Runs an image until its cluster answers; `more` are further options.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn run(&self, image: &Path, more: &[&str]) {
+        let output = self.try_run(image, more);
+        assert!(
+            output.status.success(),
+            "ironhull run: {}\n{}\nserial log:\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr),
+            self.serial()
+        );
+    }
+
+    /// Runs an image, whatever comes of it.
+    #[must_use]
+    pub fn try_run(&self, image: &Path, more: &[&str]) -> Output {
+        let mut command = self.ironhull();
+        command.arg("run").arg(image).args(["--name", &self.name, "--detach"]).args(more);
+        tool::output(&mut command)
+    }
+
+    /// Returns the `ironhull` command with this machine's state.
+    #[must_use]
+    pub fn ironhull(&self) -> Command {
+        let mut command = Command::new(tool::ironhull());
+        command.env("XDG_STATE_HOME", &self.state).current_dir(tool::source_root());
+        command
+    }
+
+    /// Runs `ironhull --json node NAME …` and returns what it prints.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn ask(&self, words: &[&str]) -> Value {
+        let mut command = self.ironhull();
+        command.args(["--json", "node", &self.name]).args(words);
+        let output = tool::output(&mut command);
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("ironhull --json prints JSON")
+    }
+
+    /// Runs kubectl, the one in the image, and returns what it prints.
+    ///
+    /// # Errors
+    /// What it prints when it fails.
+    ///
+    /// # Panics
+    /// When it can't be run at all.
+    pub fn try_kubectl(&self, words: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(&self.kube);
+        command.arg0("kubectl").env("KUBECONFIG", self.file("kubeconfig")).args(words);
+        let output = tool::output(&mut command);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// As [`Node::try_kubectl`].
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn kubectl(&self, words: &[&str]) -> String {
+        self.try_kubectl(words).unwrap_or_else(|e| panic!("kubectl {words:?}: {e}"))
+    }
+
+    /// Returns the host port that leads to a port of the guest.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn port(&self, guest: u64) -> u16 {
+        let text = fs::read(self.file("state.json")).expect("reading the machine's state");
+        let state: Value = serde_json::from_slice(&text).expect("the machine's state is JSON");
+        let ports = state["ports"].as_array().expect("the state has ports");
+        let port = ports.iter().find(|p| p["guest"] == guest).and_then(|p| p["host"].as_u64());
+        u16::try_from(port.expect("the port is forwarded")).expect("ports have 16 bits")
+    }
+
+    /// Returns what the machine wrote to its serial port.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.file("serial.log")).unwrap_or_default()).into_owned()
+    }
+
+    /// Returns whether QEMU runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.pid().is_some()
+    }
+
+    /// Returns QEMU's process while it runs.
+    fn pid(&self) -> Option<String> {
+        let pid = fs::read_to_string(self.file("pid")).ok()?.trim().to_owned();
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        line.contains(&*self.file("qmp.sock").to_string_lossy()).then_some(pid)
+    }
+
+    /// Takes the power away: QEMU is killed as it is.
+    ///
+    /// # Panics
+    /// When it goes on all the same.
+    pub fn cut_power(&self) {
+        let Some(pid) = self.pid() else { return };
+        tool::run("kill", &["-9", &pid]);
+        wait("QEMU is gone", || !self.is_running());
+    }
+
+    /// Checks state and data with `e2fsck`. After a power cut the journal is played back first, in a
+    /// copy, as the next boot would do.
+    ///
+    /// # Panics
+    /// When one of them is not clean.
+    pub fn check_file_systems(&self, after: After) {
+        assert!(!self.is_running(), "a mounted file system can't be checked");
+        let dir = tempfile::tempdir().expect("making a directory");
+        let raw = dir.path().join("disk.raw");
+        let (from, to) = (self.file("disk.qcow2"), raw.display().to_string());
+        tool::run("qemu-img", &["convert", "-O", "raw", &from.display().to_string(), &to]);
+        for which in [slots::Partition::State, slots::Partition::Data] {
+            let part = dir.path().join(which.label());
+            image::cut(&raw, image::partition(&raw, which), &part);
+            let part = part.display().to_string();
+            if after == After::PowerCut {
+                tool::run("e2fsck", &["-E", "journal_only", "-y", &part]);
+            }
+            tool::run("e2fsck", &["-fn", &part]);
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.cut_power();
+    }
+}
+
+/// How the machine came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// In order: nothing may be left to do.
+    Shutdown,
+    /// Without warning: the journal may have to be played back.
+    PowerCut,
+}
+
+/// Waits until `done`; `what` is named when it never is.
+///
+/// # Panics
+/// After five minutes.
+pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < end, "still not so after {} s: {what}", LIMIT.as_secs());
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,71 @@
+//! Programs that judge: run, output kept, failures told in full.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Returns the root of the source tree.
+#[must_use]
+pub fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Returns the `ironhull` program: `$IRONHULL_PROGRAM`, else the release build.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn ironhull() -> PathBuf {
+    let built = source_root().join("target/x86_64-unknown-linux-gnu/release/ironhull");
+    let path = std::env::var_os("IRONHULL_PROGRAM").map_or(built, PathBuf::from);
+    assert!(path.exists(), "{} is missing: run `make image` first", path.display());
+    path
+}
+
+/// Runs a program and returns its standard output.
+///
+/// # Panics
+/// When it can't be run or fails; says its line, status and output.
+pub fn run<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[S]) -> String {
+    let mut command = Command::new(program);
+    command.args(args);
+    let output = output(&mut command);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command, whatever its exit status.
+///
+/// # Panics
+/// When it can't be run at all.
+pub fn output(command: &mut Command) -> Output {
+    command.stdin(std::process::Stdio::null());
+    match command.output() {
+        Ok(output) => output,
+        Err(e) => panic!("running {command:?}: {e}"),
+    }
+}
+
+/// Returns whether the tools are there; says loudly which are not, and fails where they must be.
+///
+/// # Panics
+/// When one is missing and `CI` is set.
+#[must_use]
+pub fn present(tools: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let missing: Vec<_> = tools.iter().filter(|t| !dirs.iter().any(|d| d.join(t).exists())).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert!(std::env::var_os("CI").is_none(), "{missing:?} missing, and CI is set");
+    println!("SKIPPED: {missing:?} missing (make deps-test)");
+    false
+}
