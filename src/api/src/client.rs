@@ -244,6 +244,7 @@ fn tls_config(credentials: &Credentials) -> Result<TlsConfig, ClientError> {
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&authorities))
         .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build())
 }
 

@@ -7,6 +7,8 @@
 mod body;
 mod error;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -51,12 +51,17 @@ pub fn router(node: Arc<Node>) -> Router {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this route has another method")
         })
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .layer(from_fn(in_time))
+        .layer(from_fn(in_bounds))
         .with_state(node)
 }
 
-/// Bounds the time until an answer begins.
-async fn in_time(request: Request, next: Next) -> Result<Response, Failure> {
+/// Bounds the time until an answer begins, and refuses a body that is too long before it is read.
+async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    if length.and_then(|l| l.parse::<u64>().ok()).is_some_and(|l| l > MAX_REQUEST_BYTES as u64) {
+        let error = format!("body is longer than {MAX_REQUEST_BYTES} bytes");
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+    }
     timeout(ANSWER_TIMEOUT, next.run(request))
         .await
         .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node found no answer in time"))

@@ -1,0 +1,261 @@
+//! The API over real TLS on the loopback, with the real client, against a stand-in for `init`.
+
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::thread;
+
+use api::{Client, ClientError, Credentials, KubeconfigRequest, LogQuery, SERVER_NAME};
+use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Secret, Time};
+use control::{LogLine, Reply, Request, ServiceState, ServiceStatus, read_message, write_message};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+
+use crate::condition::{CONFIG_ACCEPTED, Claim};
+use crate::init::Init;
+use crate::node::Node;
+
+/// An authority and what it issues.
+struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+impl Ca {
+    fn new() -> Ca {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A certificate for `name` and its key, both PEM.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+
+    /// What an operator holds who trusts `trusted` and shows a certificate of this authority.
+    fn operator(&self, trusted: &Ca) -> Credentials {
+        let (certificate, key) = self.issue("operator");
+        Credentials { ca: trusted.0.pem(), certificate, key }
+    }
+}
+
+/// A node whose server certificate carries `name`; returns where it listens.
+fn serve(ca: &Ca, name: &str) -> SocketAddr {
+    let (certificate, key) = ca.issue(name);
+    let api =
+        NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
+    let tls = super::server_config(&api).unwrap();
+    let node = NodeConfig {
+        hostname: "node1".into(),
+        network: NodeNetwork::default(),
+        time: Time::default(),
+        labels: [].into(),
+        taints: Vec::new(),
+        kubelet: Kubelet::default(),
+        api,
+    };
+    let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
+    let node = Node::new(init(), api::ImageFacts::default(), documents, api::ConfigFacts::default());
+    node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            super::serve(listener, tls, super::router(Arc::new(node))).await;
+        });
+    });
+    address
+}
+
+/// A stand-in for `init` with one service, `etcd`.
+fn init() -> Init {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let socket = folder.join("init.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            thread::spawn(move || answer(&stream));
+        }
+    });
+    Init::at(&socket)
+}
+
+fn answer(stream: &UnixStream) {
+    let mut from = BufReader::new(stream);
+    while let Ok(Some(request)) = read_message::<Request>(&mut from) {
+        let reply = match request {
+            Request::Status => Reply::Status(status()),
+            Request::Logs { follow, .. } => {
+                for text in ["one", "two"] {
+                    let lines = vec![LogLine { at_ms: 1, text: text.into() }];
+                    if write_message(stream, &Reply::Logs { lines }).is_err() || !follow {
+                        return;
+                    }
+                }
+                continue;
+            }
+            Request::Restart { .. } | Request::Shutdown { .. } => Reply::Ok,
+            _ => Reply::Error { message: "not here".into() },
+        };
+        write_message(stream, &reply).unwrap();
+    }
+}
+
+fn status() -> control::Status {
+    let etcd = ServiceStatus {
+        name: "etcd".into(),
+        state: ServiceState::Ready,
+        pid: Some(7),
+        restarts: 0,
+        last_exit: None,
+        since_ms: 5,
+    };
+    let stages = vec![control::Stage { name: "init".into(), at_ms: 900 }];
+    control::Status { services: vec![etcd], stages, uptime_ms: 1000, shutting_down: false }
+}
+
+#[test]
+fn operator_sees_the_node() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let status = client.status().unwrap();
+    assert_eq!((status.node_name.as_str(), status.uptime_ms), ("node1", 1000));
+    assert_eq!(status.stages[0].name, "init");
+    assert_eq!(status.conditions[0].kind, CONFIG_ACCEPTED);
+    assert_eq!(client.services().unwrap().services[0].name, "etcd");
+    client.restart("etcd").unwrap();
+    client.reboot().unwrap();
+    client.shutdown().unwrap();
+}
+
+#[test]
+fn operator_reads_and_follows_logs() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let query = |follow| LogQuery { service: "etcd".into(), lines: 10, follow };
+    let texts = |follow, count| {
+        let lines = client.logs(&query(follow)).unwrap().take(count);
+        lines.map(|l| l.unwrap().text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(false, 9), ["one"]);
+    assert_eq!(texts(true, 2), ["one", "two"]);
+}
+
+#[test]
+fn refusals_say_why() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let code = |result: Result<(), ClientError>| match result {
+        Err(ClientError::Node { status, error, .. }) => (status, error),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(client.restart("nope")), (404, "service \"nope\" does not exist".into()));
+    let request = |server: Option<&str>, ttl_secs| {
+        let request = KubeconfigRequest { server: server.map(Into::into), ttl_secs };
+        code(client.kubeconfig(&request).map(drop))
+    };
+    assert_eq!(request(None, Some(1)).0, 400);
+    assert_eq!(request(Some("http://x"), None).0, 400);
+    assert_eq!(request(None, None), (503, "the cluster has no certificates yet".into()));
+    let query = LogQuery { service: "etcd".into(), lines: 10_001, follow: false };
+    assert_eq!(code(client.logs(&query).map(drop)).0, 400);
+}
+
+#[test]
+fn stranger_with_a_certificate_of_another_authority_is_refused() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &other.operator(&ca)).unwrap();
+    let error = client.status().unwrap_err();
+    assert!(matches!(error, ClientError::Denied { .. }), "{error}");
+}
+
+#[test]
+fn client_refuses_a_node_of_another_authority_or_name() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    for (address, trusted) in [(serve(&ca, SERVER_NAME), &other), (serve(&ca, "node.example.org"), &ca)] {
+        let client = Client::new(&address.to_string(), &ca.operator(trusted)).unwrap();
+        let error = client.status().unwrap_err();
+        assert!(matches!(error, ClientError::Untrusted { .. }), "{error}");
+    }
+}
+
+#[test]
+fn nobody_gets_in_without_a_certificate() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.0.pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(SERVER_NAME).unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    // Whether the write still succeeds depends on who is faster; the answer never comes.
+    let _ = stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut answer = Vec::new();
+    let error = stream.read_to_end(&mut answer).unwrap_err().to_string();
+    assert!(error.contains("CertificateRequired"), "{error}");
+    assert!(answer.is_empty());
+}
+
+/// Sends one raw request as the operator and returns the status line.
+fn raw(ca: &Ca, address: SocketAddr, request: &[u8]) -> String {
+    let operator = ca.operator(ca);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(operator.ca.as_bytes()).unwrap()).unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(operator.certificate.as_bytes()).unwrap()];
+    let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(operator.key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    let name = ServerName::try_from(SERVER_NAME).unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    stream.write_all(request).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn odd_requests_are_refused() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let long = "x".repeat(20_000);
+    let cases = [
+        ("GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404"),
+        ("DELETE /v1/status HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "405"),
+        ("GET /v1/logs?service=etcd&tail=1 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "400"),
+        ("POST /v1/kubeconfig HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".to_owned(), "400"),
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+        (format!("GET /v1/status HTTP/1.1\r\nHost: {long}\r\n\r\n"), "431"),
+        (
+            "POST /v1/kubeconfig HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Content-Length: 99999999\r\n\r\n{"
+                .to_owned(),
+            "413",
+        ),
+    ];
+    for (request, status) in cases {
+        let answer = raw(&ca, address, request.as_bytes());
+        assert_eq!(answer, format!("HTTP/1.1 {status}"), "{:.60}", request);
+    }
+}
