@@ -47,7 +47,7 @@ enum Failed {
     /// Another try may work.
     Again(String),
     /// As `Again`, but it got further than the try before it.
-    Further(String),
+    Further,
     /// It will not.
     Final(Error),
 }
@@ -152,7 +152,7 @@ impl Client {
             let reason = match once() {
                 Ok(done) => return Ok(done),
                 Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Further(_)) => {
+                Err(Failed::Further) => {
                     tried = 0;
                     continue;
                 }
@@ -169,7 +169,7 @@ impl Client {
 /// Notes that a try that is to be made again has got somewhere.
 fn further(failed: Failed, got_somewhere: bool) -> Failed {
     match failed {
-        Failed::Again(reason) if got_somewhere => Failed::Further(reason),
+        Failed::Again(_) if got_somewhere => Failed::Further,
         other => other,
     }
 }

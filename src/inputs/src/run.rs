@@ -11,6 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
 use crate::progress::Step;
+use crate::tools;
 
 /// How many of the log's last lines an error shows.
 const TAIL_LINES: usize = 15;
@@ -57,7 +58,10 @@ impl fmt::Display for Failure {
         if let Some(log) = &self.log {
             write!(f, "\nfull log: {}", log.display())?;
         }
-        if self.tail.iter().any(|l| l.contains("No space left on device")) {
+        if let (None, Some(package)) = (self.status, tools::package_of(&self.command)) {
+            write!(f, "\nhint: run `apt-get install {package}`")?;
+        }
+        if self.tail.iter().any(|l| l.to_lowercase().contains("no space left on device")) {
             write!(
                 f,
                 "\nhint: free some space, run `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk"

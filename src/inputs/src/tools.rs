@@ -49,6 +49,12 @@ pub fn check() -> Result<()> {
     missing(NEEDS.iter(), is_there)
 }
 
+/// Returns the package that has the program of a command line.
+pub(crate) fn package_of(command: &str) -> Option<&'static str> {
+    let program = command.split(' ').next()?;
+    NEEDS.iter().chain(LOCK_NEEDS).find(|n| n.what == program).map(|n| n.package)
+}
+
 /// Checks what building the kernel needs.
 pub(crate) fn check_kernel() -> Result<()> {
     missing(NEEDS.iter().filter(|n| n.kernel), is_there)

@@ -15,8 +15,10 @@ mod key;
 mod memo;
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 pub use entries::{Entry, Pruned};
 pub use key::{Key, KeyBuilder};
@@ -178,12 +180,18 @@ fn open_lock(path: &Path) -> Result<File> {
     File::options().create(true).truncate(false).write(true).open(path).map_err(Error::io("opening", path))
 }
 
-/// Removes a directory with all in it; none there is as good.
+/// Removes a directory with all in it; none there is as good. A tool that outlived its killed build may
+/// still write into it for a moment, until it misses its files: that is waited for.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing", path)(e)),
-        _ => Ok(()),
+    for _ in 0..50 {
+        match fs::remove_dir_all(path) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => thread::sleep(Duration::from_millis(100)),
+            Err(e) => return Err(Error::io("removing", path)(e)),
+        }
     }
+    fs::remove_dir_all(path).map_err(Error::io("removing", path))
 }
 
 /// Writes a file's or directory's data through to the disk.

@@ -1,7 +1,6 @@
 //! Tests of the cache as a whole: builds at once, killed builds, full disks.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use super::*;
 
