@@ -1,9 +1,9 @@
 //! Two views of a disk: a part of it, and a cursor for code that reads and seeks.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use super::ReadAt;
+use super::{ReadAt, WriteAt};
 
 /// A part of a disk, as a disk: a partition.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ impl<D: ReadAt> ReadAt for Window<D> {
     }
 }
 
-/// A position on a disk, for code that wants [`Read`] and [`Seek`].
+/// A position on a disk, for code that wants [`Read`], [`Write`] and [`Seek`].
 #[derive(Clone, Debug)]
 pub struct Cursor<D> {
     disk: D,
@@ -54,6 +54,24 @@ impl<D: ReadAt> Cursor<D> {
     #[must_use]
     pub fn new(disk: D) -> Cursor<D> {
         Cursor { disk, at: 0 }
+    }
+
+    /// Gives the disk back.
+    #[must_use]
+    pub fn into_inner(self) -> D {
+        self.disk
+    }
+}
+
+impl<D: WriteAt> Write for Cursor<D> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.disk.write_all_at(buf, self.at)?;
+        self.at += buf.len() as u64;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -83,7 +101,7 @@ impl<D: ReadAt> Seek for Cursor<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{Memory, WriteAt};
+    use crate::disk::Memory;
 
     #[test]
     fn a_window_shows_only_its_part() {
@@ -104,6 +122,17 @@ mod tests {
         let window = Window::new(&disk, 64 << 10, 96 << 10).unwrap();
         assert_eq!(window.next_data(0).unwrap(), Some(64 << 10..96 << 10));
         assert_eq!(window.next_data(96 << 10).unwrap(), None);
+    }
+
+    #[test]
+    fn a_cursor_writes_where_it_stands() {
+        let mut cursor = Cursor::new(Memory::new(10));
+        cursor.seek(SeekFrom::Start(8)).unwrap();
+        cursor.write_all(b"ab").unwrap();
+        assert!(cursor.write_all(b"c").is_err());
+        let mut buf = [0; 3];
+        cursor.into_inner().read_exact_at(&mut buf, 7).unwrap();
+        assert_eq!(&buf, b"\0ab");
     }
 
     #[test]

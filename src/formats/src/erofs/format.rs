@@ -4,6 +4,8 @@ use crate::le;
 
 /// Size of a block.
 pub(super) const BLOCK: u64 = 4096;
+/// Bits of [`BLOCK`].
+pub(super) const BLOCK_BITS: u8 = 12;
 /// [`BLOCK`] for lengths in memory.
 pub(super) const BLOCK_BYTES: usize = 4096;
 /// Where the superblock stands in block 0.
@@ -84,7 +86,7 @@ impl Superblock {
         let mut put = |at: usize, field: &[u8]| le::put(&mut block, SUPERBLOCK_AT + at, field);
         put(0, &MAGIC.to_le_bytes());
         put(8, &(COMPAT_CHECKSUM | COMPAT_MTIME).to_le_bytes());
-        put(12, &[BLOCK.trailing_zeros() as u8]);
+        put(12, &[BLOCK_BITS]);
         put(14, &self.root_nid.to_le_bytes());
         put(16, &self.inodes.to_le_bytes());
         put(24, &self.epoch_secs.to_le_bytes());

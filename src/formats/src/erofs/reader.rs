@@ -8,9 +8,9 @@ use std::fmt::Display;
 
 use super::ErofsError;
 use super::format::{
-    BLOCK, BLOCK_BYTES, COMPAT_CHECKSUM, DIRENT_BYTES, EXTENDED_BYTES, Inode, LAYOUT_INLINE, LAYOUT_PLAIN,
-    MAGIC, S_IFMT, SLOT, SUPERBLOCK_AT, SUPERBLOCK_BYTES, Superblock, TYPES, XATTR_HEADER_BYTES, checksum,
-    decode_device, xattr_entry_bytes, xattr_prefix,
+    BLOCK, BLOCK_BITS, BLOCK_BYTES, COMPAT_CHECKSUM, DIRENT_BYTES, EXTENDED_BYTES, Inode, LAYOUT_INLINE,
+    LAYOUT_PLAIN, MAGIC, S_IFMT, SLOT, SUPERBLOCK_AT, SUPERBLOCK_BYTES, Superblock, TYPES,
+    XATTR_HEADER_BYTES, checksum, decode_device, xattr_entry_bytes, xattr_prefix,
 };
 use crate::disk::{ReadAt, read_vec};
 use crate::le;
@@ -259,7 +259,7 @@ fn parse_superblock(block: &[u8]) -> Result<Superblock, ErofsError> {
     if wide(0) != MAGIC {
         return Err(corrupt(at, "magic", format!("{:#x}", wide(0)), "0xe0f5e1e2"));
     }
-    if u64::from(b[12]) != u64::from(BLOCK.trailing_zeros()) {
+    if b[12] != BLOCK_BITS {
         return Err(corrupt(at + 12, "block size", b[12], "12 bits"));
     }
     if wide(80) != 0 {

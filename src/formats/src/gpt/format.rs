@@ -4,7 +4,7 @@ use super::{BLOCK_BYTES, FIRST_USABLE, Guid, Partition, TAIL_BLOCKS, Table};
 use crate::le;
 
 /// Size of a block.
-pub(super) const BLOCK: usize = BLOCK_BYTES as usize;
+pub(super) const BLOCK: usize = 512;
 /// Number of entries.
 pub(super) const ENTRIES: u32 = 128;
 /// Size of one entry.

@@ -4,6 +4,10 @@ use super::UkiError;
 use super::format::{CODE, DATA, Header, Headers, SECTION_BYTES};
 use crate::le;
 
+/// Size of a page. Sections of data and of code never share one, whatever the stub's alignment is:
+/// firmware may set permissions by page.
+const PAGE_BYTES: u64 = 4096;
+
 /// What goes into an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
@@ -35,26 +39,36 @@ pub fn build(parts: &Parts<'_>) -> Result<Vec<u8>, UkiError> {
     if headers.signed {
         return Err(UkiError::Signed);
     }
+    let data = |name, bytes| New { name, bytes, memory: 0, characteristics: DATA };
     let added = [
-        (".osrel", parts.os_release.as_bytes(), 0, DATA),
-        (".cmdline", parts.cmdline.as_bytes(), 0, DATA),
-        (".uname", parts.uname.as_bytes(), 0, DATA),
-        (".initrd", parts.initrd, 0, DATA),
-        (".linux", parts.kernel, kernel.size_of_image, CODE),
+        data(".osrel", parts.os_release.as_bytes()),
+        data(".cmdline", parts.cmdline.as_bytes()),
+        data(".uname", parts.uname.as_bytes()),
+        data(".initrd", parts.initrd),
+        New { name: ".linux", bytes: parts.kernel, memory: kernel.size_of_image, characteristics: CODE },
     ];
-    let twice = added.iter().find(|(name, ..)| headers.sections.iter().any(|s| s.name == *name));
-    if let Some((name, ..)) = twice {
-        return Err(UkiError::Twice((*name).to_owned()));
+    let twice = added.iter().find(|new| headers.sections.iter().any(|s| s.name == new.name));
+    if let Some(new) = twice {
+        return Err(UkiError::Twice(new.name.to_owned()));
     }
     let room = header_room(&headers);
     if added.len() > room {
         return Err(UkiError::NoRoom { wanted: added.len(), room });
     }
     let mut image = Image::new(parts.stub, headers)?;
-    for (name, bytes, memory, characteristics) in added {
-        image.add(name, bytes, memory, characteristics)?;
+    for new in added {
+        image.add(&new)?;
     }
     Ok(image.finish())
+}
+
+/// A section to be added.
+struct New<'a> {
+    name: &'static str,
+    bytes: &'a [u8],
+    /// Least length in memory.
+    memory: u32,
+    characteristics: u32,
 }
 
 /// Returns how many more section headers fit in front of the first section.
@@ -69,6 +83,8 @@ fn header_room(headers: &Headers) -> usize {
 struct Image {
     bytes: Vec<u8>,
     headers: Headers,
+    /// Alignment of what is added, in memory.
+    alignment: u64,
     /// Where the next section stands in memory.
     address: u64,
     /// Bytes of data and of code that were added.
@@ -85,14 +101,16 @@ impl Image {
         let end = usize::try_from(end).map_err(|_| bad("its sections are cut off"))?;
         let bytes = stub.get(..end).ok_or_else(|| bad("its sections are cut off"))?.to_vec();
         let tops = headers.sections.iter().map(|s| u64::from(s.address) + u64::from(s.virtual_size));
-        let address = tops.max().unwrap_or_default().next_multiple_of(headers.section_alignment);
-        let mut image = Image { bytes, headers, address, data_bytes: 0, code_bytes: 0 };
+        let alignment = headers.section_alignment.max(PAGE_BYTES);
+        let address = tops.max().unwrap_or_default().next_multiple_of(alignment);
+        let mut image = Image { bytes, headers, alignment, address, data_bytes: 0, code_bytes: 0 };
         image.pad();
         Ok(image)
     }
 
-    /// Appends a section that is at least `memory` bytes long when loaded.
-    fn add(&mut self, name: &str, bytes: &[u8], memory: u32, characteristics: u32) -> Result<(), UkiError> {
+    /// Appends a section.
+    fn add(&mut self, new: &New<'_>) -> Result<(), UkiError> {
+        let New { name, bytes, memory, characteristics } = *new;
         let too_long = || UkiError::TooLong(name.to_owned());
         let small = |n: u64| u32::try_from(n).map_err(|_| too_long());
         let raw_size = small((bytes.len() as u64).next_multiple_of(self.headers.file_alignment))?;
@@ -105,7 +123,7 @@ impl Image {
             characteristics,
         };
         let top = self.address + u64::from(header.virtual_size);
-        self.address = u64::from(small(top.next_multiple_of(self.headers.section_alignment))?);
+        self.address = u64::from(small(top.next_multiple_of(self.alignment))?);
         let counted = if characteristics == CODE { &mut self.code_bytes } else { &mut self.data_bytes };
         *counted = counted.checked_add(raw_size).ok_or_else(too_long)?;
         let at = self.headers.table + self.headers.sections.len() * SECTION_BYTES;

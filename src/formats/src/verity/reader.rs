@@ -76,7 +76,7 @@ mod tests {
 
     /// A root of `blocks` blocks with its tree, and its parameters.
     fn root(blocks: u64) -> (Vec<u8>, RootParams) {
-        let mut disk: Vec<u8> = (0..blocks * 4096).map(|i| (i / 4096 * 31 + i) as u8).collect();
+        let mut disk: Vec<u8> = (0..blocks * 4096).map(|i| (i / 4096 * 31 + i).to_le_bytes()[0]).collect();
         let mut hasher = Hasher::new([5; 32]);
         hasher.write_all(&disk).unwrap();
         let tree = hasher.finish().unwrap();
