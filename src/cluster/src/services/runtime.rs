@@ -34,13 +34,12 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.services.push(import);
 }
 
-/// containerd's configuration, version 3. Only what differs from its own defaults.
+/// containerd's configuration, version 4 (2.4 and later). Only what differs from its own defaults.
 fn config() -> String {
     format!(
-        r#"version = 3
+        r#"version = 4
 root = "/var/lib/containerd"
 state = "/run/containerd"
-oom_score = -999
 disabled_plugins = [
   "io.containerd.snapshotter.v1.blockfile",
   "io.containerd.snapshotter.v1.erofs",
@@ -49,10 +48,8 @@ disabled_plugins = [
   "io.containerd.nri.v1.nri",
 ]
 
-[grpc]
+[plugins."io.containerd.server.v1.grpc"]
   address = "{SOCKET}"
-  uid = 0
-  gid = 0
 
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"
