@@ -133,7 +133,7 @@ fn a_power_loss_at_any_byte_leaves_a_table_that_grows_later() {
     let mut whole = start.clone();
     grow_last(&mut whole, 14_000, no_sync).unwrap();
     // Entries and header of the backup, the MBR, entries and header of the primary.
-    for left in (0..34_304).step_by(431).chain(16_384..16_400).chain(34_250..34_304) {
+    for left in (0..34_304).step_by(997).chain(16_384..16_400).chain(34_290..34_304) {
         let mut failing = Failing { disk: start.clone(), left };
         assert!(grow_last(&mut failing, 14_000, no_sync).is_err(), "{left}");
         let mut disk = failing.disk;
@@ -187,7 +187,7 @@ fn tables_that_can_not_stand_are_refused_before_writing() {
 #[test]
 fn damaged_tables_are_errors_at_worst() {
     let good = disk(&table(4096 * 3)).into_inner();
-    judge::damaged(&good[..2 * 512 + 600], |bad| {
+    judge::damaged(&good[..2 * 512 + 300], |bad| {
         let bad = [bad, &good[bad.len()..]].concat();
         let mut disk = Cursor::new(bad[..40 * 512].to_vec());
         let blocks = 40;

@@ -38,11 +38,35 @@ pub(super) struct Header {
     pub array_crc: u32,
 }
 
+/// CRC-32 of each byte alone.
+const CRC_OF_BYTE: [u32; 256] = crc_of_bytes();
+
+/// Computes [`CRC_OF_BYTE`], at compile time.
+const fn crc_of_bytes() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut crc: u32 = 0;
+    let mut i = 0;
+    while i < 256 {
+        table[i] = crc_steps(crc);
+        (i, crc) = (i + 1, crc + 1);
+    }
+    table
+}
+
+/// Moves eight bits through the polynomial.
+const fn crc_steps(mut crc: u32) -> u32 {
+    let mut bit = 0;
+    while bit < 8 {
+        crc = (crc >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(crc & 1));
+        bit += 1;
+    }
+    crc
+}
+
 /// Returns the CRC-32 of UEFI (that of zlib).
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & 0u32.wrapping_sub(crc & 1));
-    let byte = |crc: u32, b: &u8| (0..8).fold(crc ^ u32::from(*b), |crc, _| step(crc));
-    !bytes.iter().fold(!0, byte)
+    // A byte never leaves a table of 256.
+    !bytes.iter().fold(!0, |crc: u32, b| (crc >> 8) ^ CRC_OF_BYTE[usize::from(crc.to_le_bytes()[0] ^ b)])
 }
 
 /// Returns the header block of one of the two tables.
