@@ -57,7 +57,9 @@ impl Voice {
     }
 
     fn say(&mut self, level: u8, text: &str) {
-        let logged = self.kernel_log.as_mut().map(|log| write!(log, "<{level}>ironhull: {text}"));
+        // One write is one record.
+        let record = format!("<{level}>ironhull: {text}");
+        let logged = self.kernel_log.as_mut().map(|log| log.write_all(record.as_bytes()));
         let printed = matches!(logged, Some(Ok(()))) && level < self.printed_below;
         if let Some(console) = self.console.as_mut().filter(|_| !printed) {
             // Nobody to tell that the console is gone.

@@ -43,7 +43,8 @@ const TABLE_LOAD: c_ulong = request(9);
 /// [`SysError`] naming the mapping and the step.
 pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, SysError> {
     let control = Path::new("/dev/mapper/control");
-    let control = File::options().read(true).write(true).open(control).during("opening", control.display())?;
+    let control =
+        File::options().read(true).write(true).open(control).during("opening", control.display())?;
     let mut create = header(name, READ_ONLY);
     submit(&control, DEV_CREATE, &mut create).during("creating mapping", name)?;
     let mut load = header(name, READ_ONLY);

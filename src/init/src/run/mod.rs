@@ -122,7 +122,7 @@ impl<'a> Runner<'a> {
         self.notify = self.said(notify);
         self.buttons = button::open_all(&self.poll);
         self.feed(Event::Tick);
-        if self.supervisor.spec(control::NODED).is_some() {
+        if self.supervisor.status().iter().any(|s| s.name == control::NODED && s.pid.is_some()) {
             self.base.reach("noded");
         }
     }
