@@ -70,8 +70,8 @@ fn serve_node() -> Result<()> {
     init.stage("noded");
     let image = image_facts()?;
     let role = bring_up::role(&image.role)?;
-    let accepted = config_source::wait();
-    let tls = serve::server_config(&accepted.documents.node.api)?;
+    let accepted = config_source::wait(|documents| serve::server_config(&documents.node.api));
+    let tls = accepted.checked;
     init.stage("config");
     let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
