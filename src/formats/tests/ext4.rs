@@ -5,6 +5,7 @@ mod judge;
 
 use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
 use formats::ext4::{Ext4Error, Options, format};
+use proptest::prelude::*;
 
 fn options(bytes: u64) -> Options {
     Options { bytes, uuid: [0x42; 16], label: "state".into(), epoch_secs: 1_700_000_000 }
@@ -55,6 +56,35 @@ fn what_was_there_before_is_gone_where_the_file_system_looks() {
     let clean = made(20 << 20);
     let all = |disk: &Memory| read_vec(disk, 0, disk.len()).unwrap();
     assert!(all(&dirty) == all(&clean));
+}
+
+/// A disk that forgets, and counts what it was given.
+#[derive(Default)]
+struct Counted {
+    bytes: u64,
+}
+
+impl WriteAt for Counted {
+    fn write_all_at(&mut self, bytes: &[u8], _: u64) -> std::io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn zero_at(&mut self, _: u64, length: u64) -> std::io::Result<()> {
+        self.bytes += length;
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_size_is_covered_once(shift in 24u32..38, more: u64) {
+        let bytes = (1 << shift) + more % (1 << shift);
+        let mut disk = Counted::default();
+        format(&mut disk, &options(bytes)).unwrap();
+        prop_assert_eq!(disk.bytes, bytes - bytes % 4096);
+    }
 }
 
 #[test]

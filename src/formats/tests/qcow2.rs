@@ -95,6 +95,24 @@ fn an_endless_disk_is_refused() {
 }
 
 #[test]
+fn tables_that_are_shared_or_outside_are_refused() {
+    let mut disk = Memory::new(3 << 29);
+    disk.write_all_at(b"one", 0).unwrap();
+    disk.write_all_at(b"two", 1 << 29).unwrap();
+    let good = image(&disk);
+    let l1 = usize::try_from(u64::from_be_bytes(good[40..48].try_into().unwrap())).unwrap();
+    let mut shared = good.clone();
+    shared.copy_within(l1..l1 + 8, l1 + 8);
+    let mut outside = good.clone();
+    outside[l1 + 1] = 0x7f;
+    for bad in [shared, outside] {
+        let found = Reader::open(bad.as_slice());
+        let refused = matches!(&found, Err(Qcow2Error::Unsupported { what: "place of an L2 table", .. }));
+        assert!(refused, "{found:?}");
+    }
+}
+
+#[test]
 fn damaged_images_are_errors_at_worst() {
     let mut disk = Memory::new(1 << 20);
     disk.write_all_at(&[7; 100_000], 70_000).unwrap();

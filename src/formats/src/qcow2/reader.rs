@@ -2,13 +2,13 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress};
 
 use super::Qcow2Error;
 use super::format::{
-    CLUSTER, CLUSTER_BYTES, COMPRESSED, Header, L2_ENTRIES, OFFSET_MASK, ZERO, compressed_range,
+    CLUSTER, CLUSTER_BYTES, COMPRESSED, Header, L2_ENTRIES, OFFSET_MASK, ZERO, compressed_range, off,
 };
 use crate::disk::{ReadAt, read_vec};
 
@@ -17,13 +17,15 @@ const WINDOW_BITS: u8 = 12;
 
 /// The disk in a qcow2 file.
 ///
-/// Memory: the L1 table (at most 1 MiB) and the cluster read last.
+/// Memory: the L1 table (at most 1 MiB), and the L2 table and the cluster read last.
 #[derive(Debug)]
 pub struct Reader<D> {
     file: D,
     disk_bytes: u64,
     /// Where the L2 tables stand; 0 where there is none.
     l1: Vec<u64>,
+    /// The L2 table read last: where it stands, and its entries.
+    table: Mutex<(u64, Arc<[u64]>)>,
     /// The compressed cluster read last: entry and bytes.
     last: Mutex<(u64, Vec<u8>)>,
 }
@@ -37,17 +39,30 @@ impl<D: ReadAt> Reader<D> {
         let header = Header::parse(&read_vec(&file, 0, file.len().min(112))?)?;
         let tables = header.disk_bytes.div_ceil(CLUSTER * L2_ENTRIES);
         let bytes = read_vec(&file, header.l1_at, tables * 8)?;
-        let l1 = bytes.chunks_exact(8).map(|e| entry(e) & OFFSET_MASK).collect();
-        Ok(Reader { file, disk_bytes: header.disk_bytes, l1, last: Mutex::default() })
+        let l1: Vec<u64> = bytes.chunks_exact(8).map(|e| entry(e) & OFFSET_MASK).collect();
+        check_tables(&l1, file.len())?;
+        let (table, last) = (Mutex::new((0, Arc::default())), Mutex::default());
+        Ok(Reader { file, disk_bytes: header.disk_bytes, l1, table, last })
+    }
+
+    /// Returns the L2 table with the entry of a cluster; empty if there is none.
+    fn table(&self, cluster: u64) -> io::Result<Arc<[u64]>> {
+        let index = usize::try_from(cluster / L2_ENTRIES).unwrap_or(usize::MAX);
+        let at = self.l1.get(index).copied().unwrap_or_default();
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if at == 0 {
+            return Ok(Arc::default());
+        }
+        if table.0 != at {
+            *table = (at, read_vec(&self.file, at, CLUSTER)?.chunks_exact(8).map(entry).collect());
+        }
+        Ok(Arc::clone(&table.1))
     }
 
     /// Returns the L2 entry of a cluster, 0 if there is none.
     fn entry(&self, cluster: u64) -> io::Result<u64> {
-        let table = usize::try_from(cluster / L2_ENTRIES).ok().and_then(|i| self.l1.get(i)).copied();
-        match table {
-            None | Some(0) => Ok(0),
-            Some(at) => Ok(entry(&read_vec(&self.file, at.saturating_add(cluster % L2_ENTRIES * 8), 8)?)),
-        }
+        let index = usize::try_from(cluster % L2_ENTRIES).unwrap_or(usize::MAX);
+        Ok(self.table(cluster)?.get(index).copied().unwrap_or_default())
     }
 
     /// Fills `buf` from one cluster.
@@ -111,8 +126,7 @@ impl<D: ReadAt> ReadAt for Reader<D> {
         let clusters = self.disk_bytes.div_ceil(CLUSTER);
         let mut cluster = from / CLUSTER;
         while cluster < clusters && self.entry(cluster)? == 0 {
-            let table = usize::try_from(cluster / L2_ENTRIES).map_err(io::Error::other)?;
-            let empty = self.l1.get(table).is_none_or(|at| *at == 0);
+            let empty = self.table(cluster)?.is_empty();
             cluster = if empty { (cluster / L2_ENTRIES + 1) * L2_ENTRIES } else { cluster + 1 };
         }
         let start = from.max(cluster * CLUSTER);
@@ -121,6 +135,20 @@ impl<D: ReadAt> ReadAt for Reader<D> {
         }
         let end = self.disk_bytes.min(cluster * CLUSTER);
         Ok((start < end).then_some(start..end))
+    }
+}
+
+/// Checks that no two L2 tables are one and that all are in the file: then walking over the disk is
+/// bounded by the length of the file.
+fn check_tables(l1: &[u64], file_bytes: u64) -> Result<(), Qcow2Error> {
+    let mut tables: Vec<u64> = l1.iter().copied().filter(|at| *at != 0).collect();
+    tables.sort_unstable();
+    if let Some(at) = tables.iter().find(|at| *at + CLUSTER > file_bytes) {
+        return Err(off("place of an L2 table", at, "within the file"));
+    }
+    match tables.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(off("place of an L2 table", pair[0], "used once")),
+        None => Ok(()),
     }
 }
 

@@ -69,9 +69,5 @@ pub enum VerityError {
 
 /// Returns `bytes` as lower-case hex digits.
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, b| {
-        write!(text, "{b:02x}").expect("writing to a string does not fail");
-        text
-    })
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -54,7 +54,7 @@ fn check_superblock(found: &Superblock, params: &RootParams) -> Result<(), Verit
 
 /// Compares the stored tree, from byte `start` on, with the tree of the data.
 fn compare(disk: &impl ReadAt, start: u64, tree: &Verity) -> Result<(), VerityError> {
-    let wanted = tree.levels.iter().rev().flatten().copied().collect::<Vec<u8>>();
+    let wanted = tree.levels.iter().rev().map(Vec::as_slice).collect::<Vec<_>>().concat();
     let stored = read_vec(disk, start, wanted.len() as u64)?;
     // A changed data block changes every level above it: the leaves tell which one it was.
     let leaves = wanted.len() - tree.levels.first().map_or(0, Vec::len);
