@@ -96,3 +96,30 @@ pub fn hello() -> Vec<Value> {
         }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ours_come_before_those_of_the_config() {
+        let mut cluster = ClusterConfig::default();
+        let manifest = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n".to_owned();
+        cluster.spec.extensions.manifests = vec![config::Manifest { name: "mine".into(), manifest }];
+        let found = all(&cluster);
+        let names: Vec<&str> = found.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["ironhull-access", "mine"]);
+        assert_eq!(found[1].objects[0]["metadata"]["name"], "a");
+        let bound: Vec<&Value> = found[0].objects.iter().map(|o| &o["roleRef"]["name"]).collect();
+        assert_eq!(bound, ["system:kubelet-api-admin", "cluster-admin"]);
+    }
+
+    #[test]
+    fn the_demonstration_uses_the_images_own_store() {
+        let objects = hello();
+        let container = &objects[0]["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["image"], HELLO_IMAGE);
+        assert_eq!(container["imagePullPolicy"], "Never");
+        assert_eq!(objects[1]["spec"]["selector"], objects[0]["spec"]["template"]["metadata"]["labels"]);
+    }
+}

@@ -153,6 +153,11 @@ pub struct NodeApi {
     /// Private key of that certificate, PEM (PKCS #8).
     pub key: Secret,
     /// TCP port. Default 9443.
-    #[cfg_attr(feature = "schema", schemars(default))]
+    #[cfg_attr(feature = "schema", schemars(default = "default_port"))]
     pub port: u16,
+}
+
+/// Default TCP port of the node API.
+pub(crate) const fn default_port() -> u16 {
+    9443
 }

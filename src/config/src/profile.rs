@@ -22,11 +22,21 @@ pub struct ImageProfile {
     #[cfg_attr(feature = "schema", schemars(default))]
     pub slots: Slots,
     /// Components in the image. Default all.
-    #[cfg_attr(feature = "schema", schemars(default))]
+    #[cfg_attr(feature = "schema", schemars(default = "default_components"))]
     pub components: Vec<Component>,
     /// Files to write, at least one. Default `[raw]`.
-    #[cfg_attr(feature = "schema", schemars(default))]
+    #[cfg_attr(feature = "schema", schemars(default = "default_outputs"))]
     pub outputs: Vec<Output>,
+}
+
+/// All components.
+pub(crate) fn default_components() -> Vec<Component> {
+    Component::ALL.to_vec()
+}
+
+/// The disk alone.
+pub(crate) fn default_outputs() -> Vec<Output> {
+    vec![Output::Raw]
 }
 
 /// What a node does.

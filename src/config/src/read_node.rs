@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use crate::checks;
 use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
 use crate::json;
+use crate::node::default_port;
 use crate::yaml::{Node, Value};
 use crate::{
     Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret, Taint,
     TaintEffect, Time,
 };
 
-/// Default TCP port of the node API.
-const API_PORT: u16 = 9443;
 const EFFECTS: &[(&str, TaintEffect)] = &[
     ("NoSchedule", TaintEffect::NoSchedule),
     ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
@@ -193,7 +192,7 @@ fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {
     let authority = f.required(cx, "certificateAuthority", certificate());
     let certificate = f.required(cx, "certificate", certificate());
     let key = f.required(cx, "key", private_key);
-    let port = f.optional(cx, "port", number(1, 65_535)).unwrap_or(API_PORT);
+    let port = f.optional(cx, "port", number(1, 65_535)).unwrap_or(default_port());
     f.finish(cx);
     Some(NodeApi { certificate_authority: authority?, certificate: certificate?, key: key?, port })
 }

@@ -2,6 +2,7 @@
 
 use crate::checks;
 use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text};
+use crate::profile::{default_components, default_outputs};
 use crate::yaml::Node;
 use crate::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
 
@@ -39,8 +40,8 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         kubernetes: kubernetes?,
         kernel: kernel?,
         slots: slots.unwrap_or_default(),
-        components: components.unwrap_or_else(|| Component::ALL.to_vec()),
-        outputs: outputs.unwrap_or_else(|| vec![Output::Raw]),
+        components: components.unwrap_or_else(default_components),
+        outputs: outputs.unwrap_or_else(default_outputs),
     })
 }
 

@@ -43,6 +43,16 @@ mod tests {
     }
 
     #[test]
+    fn tells_the_defaults_that_the_parser_uses() {
+        let all = schemas();
+        assert_eq!(all[0].1["properties"]["outputs"]["default"], json!(["raw"]));
+        assert_eq!(all[0].1["properties"]["slots"]["default"]["rootMiB"], 512);
+        assert_eq!(all[1].1["definitions"]["NodeApi"]["properties"]["port"]["default"], 9443);
+        let network = &all[2].1["definitions"]["ClusterNetwork"]["properties"];
+        assert_eq!(network["podCIDR"]["default"], "10.244.0.0/16");
+    }
+
+    #[test]
     fn uses_the_keys_of_the_documents() {
         let text = serde_json::to_string(&schemas()).unwrap();
         for key in ["podCIDR", "rootMiB", "certificateAuthority", "match", "extraConfig", "type"] {

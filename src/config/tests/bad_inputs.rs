@@ -66,6 +66,7 @@ fn good_ones_are_accepted() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn all_errors_of_a_document_are_listed_in_order() {
     let text = "\
 apiVersion: ironhull.dev/v2
@@ -202,6 +203,7 @@ fn a_broken_document_does_not_hide_errors_of_the_next() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn node_config_values_are_checked() {
     let cases: [(&str, &[&str]); 14] = [
         ("hostname: Node_1\n", &["key \"hostname\" is repeated", "hint: the first one is on line 3"]),
@@ -351,6 +353,17 @@ fn hostile_texts_end_in_errors() {
     assert!(profile_errors(&"{".repeat(1 << 20)).contains("error"));
     assert!(profile_errors(&"- ".repeat(1 << 19)).contains("error"));
     assert!(profile_errors(&"---\n".repeat(1 << 18)).contains("error"));
+}
+
+#[test]
+fn the_profiles_that_are_shipped_are_good() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image-profiles");
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("the folder can be listed").path();
+        let text = std::fs::read_to_string(&path).expect("it is text");
+        parse_profile(&path.display().to_string(), &text).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(text.lines().count() <= 40, "{} is too long", path.display());
+    }
 }
 
 proptest::proptest! {

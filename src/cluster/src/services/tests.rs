@@ -1,8 +1,9 @@
 //! The services of a node as text, for review.
 
 use std::fmt::Write;
+use std::path::Path;
 
-use config::{ClusterConfig, StorageKind};
+use config::{ClusterConfig, KubeProxyMode, StorageKind, Taint, TaintEffect};
 
 use super::single;
 use crate::facts::fixture::{facts, node};
@@ -42,6 +43,57 @@ fn kine_takes_the_place_of_etcd() {
   --trusted-ca-file=/state/pki/etcd/ca.crt
 ";
     assert!(show(&cluster).starts_with(expected), "{}", show(&cluster));
+}
+
+/// A file of the plan as JSON.
+fn json_file(cluster: &ClusterConfig, path: &str) -> serde_json::Value {
+    let node = node();
+    let parts = single(&facts(&node, cluster));
+    let file = parts.files.iter().find(|f| f.path == Path::new(path)).unwrap();
+    serde_json::from_slice(&file.contents).unwrap()
+}
+
+#[test]
+fn the_kubelets_settings_are_laid_over_ours() {
+    let mut node = node();
+    node.kubelet.extra_config.insert("maxPods".into(), 30.into());
+    node.kubelet.extra_config.insert("failSwapOn".into(), true.into());
+    node.taints = vec![Taint { key: "a".into(), value: String::new(), effect: TaintEffect::NoExecute }];
+    let cluster = ClusterConfig::default();
+    let parts = single(&facts(&node, &cluster));
+    let file = parts.files.iter().find(|f| f.path.ends_with("kubelet.yaml")).unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&file.contents).unwrap();
+    assert_eq!((&found["maxPods"], &found["failSwapOn"]), (&30.into(), &true.into()));
+    assert_eq!(found["registerWithTaints"][0]["effect"], "NoExecute");
+    assert_eq!(found["clusterDNS"][0], "10.96.0.10");
+    assert_eq!(found["authentication"]["anonymous"]["enabled"], false);
+}
+
+#[test]
+fn the_pod_network_reaches_every_file() {
+    let mut cluster = ClusterConfig::default();
+    cluster.spec.network.pod_cidr = "10.32.0.0/12".parse().unwrap();
+    cluster.spec.network.kube_proxy.mode = KubeProxyMode::Nftables;
+    let cni = json_file(&cluster, "/etc/cni/net.d/10-ironhull.conflist");
+    assert_eq!(cni["plugins"][0]["ipam"]["ranges"][0][0]["subnet"], "10.32.0.0/24");
+    let proxy = json_file(&cluster, "/etc/kubernetes/kube-proxy.yaml");
+    assert_eq!((&proxy["clusterCIDR"], &proxy["mode"]), (&"10.32.0.0/12".into(), &"nftables".into()));
+    assert!(show(&cluster).contains("--cluster-cidr=10.32.0.0/12"));
+}
+
+#[test]
+fn every_file_has_its_directory_and_kubeconfigs_their_owner() {
+    let node = node();
+    let parts = single(&facts(&node, &ClusterConfig::default()));
+    for file in &parts.files {
+        assert!(parts.directories.iter().any(|d| Some(d.path.as_path()) == file.path.parent()), "{file:?}");
+    }
+    let owner = |name: &str| {
+        let file = parts.files.iter().find(|f| f.path.ends_with(format!("{name}.kubeconfig"))).unwrap();
+        (file.owner.uid, file.mode)
+    };
+    let found = ["controller-manager", "scheduler", "kubelet", "kube-proxy"].map(owner);
+    assert_eq!(found, [(202, 0o600), (203, 0o600), (0, 0o600), (0, 0o600)]);
 }
 
 #[test]
