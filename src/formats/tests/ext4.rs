@@ -49,13 +49,16 @@ fn the_bytes_are_pinned() {
 }
 
 #[test]
-fn what_was_there_before_is_gone_where_the_file_system_looks() {
-    let mut dirty = Memory::new(20 << 20);
-    dirty.write_all_at(&judge::noise(20 << 20, 1), 0).unwrap();
-    format(&mut dirty, &options(20 << 20)).unwrap();
-    let clean = made(20 << 20);
-    let all = |disk: &Memory| read_vec(disk, 0, disk.len()).unwrap();
-    assert!(all(&dirty) == all(&clean));
+fn what_was_there_before_does_no_harm() {
+    let Some(e2fsck) = judge::find("e2fsck") else { return };
+    let mut dirty = Memory::new(40 << 20);
+    dirty.write_all_at(&judge::noise(40 << 20, 1), 0).unwrap();
+    format(&mut dirty, &options(40 << 20)).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), read_vec(&dirty, 0, dirty.len()).unwrap()).unwrap();
+    e2fsck.agrees(&["-fn", judge::text(file.path())]);
+    // Free space keeps what it had: it is not worth the time.
+    assert!(read_vec(&dirty, 39 << 20, 4096).unwrap() == judge::noise(40 << 20, 1)[39 << 20..][..4096]);
 }
 
 /// A disk that forgets, and counts what it was given.
@@ -79,11 +82,13 @@ impl WriteAt for Counted {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn any_size_is_covered_once(shift in 24u32..38, more: u64) {
+    fn of_any_size_little_is_written(shift in 24u32..38, more: u64) {
         let bytes = (1 << shift) + more % (1 << shift);
         let mut disk = Counted::default();
         format(&mut disk, &options(bytes)).unwrap();
-        prop_assert_eq!(disk.bytes, bytes - bytes % 4096);
+        // Inode tables are a sixty-fourth, the journal at most a sixteenth or 1 GiB.
+        let most = bytes / 50 + (bytes / 8).min(1 << 30) + (4 << 20);
+        prop_assert!(disk.bytes < most, "{} of {bytes}", disk.bytes);
     }
 }
 
@@ -95,7 +100,8 @@ fn bad_options_and_failing_disks_are_errors() {
     }
     let long = Options { label: "x".repeat(17), ..options(32 << 20) };
     assert!(matches!(format(&mut disk, &long), Err(Ext4Error::Options { .. })));
-    assert!(matches!(format(&mut disk, &options(65 << 20)), Err(Ext4Error::Io(_))));
+    let mut short = Memory::new(1 << 20);
+    assert!(matches!(format(&mut short, &options(32 << 20)), Err(Ext4Error::Io(_))));
     assert!(format(&mut disk, &options(u64::MAX)).is_err());
     // Every size from the smallest on works.
     for bytes in (16 << 20..18 << 20).step_by(40_961) {
