@@ -148,3 +148,67 @@ impl fmt::Display for Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> ImageProfile {
+        let text = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: x\nrole: single\n\
+                    kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
+        let profile = config::parse_profile("x.yaml", text).unwrap();
+        ImageProfile { components: vec![Component::Kubernetes, Component::Cni], ..profile }
+    }
+
+    #[test]
+    fn the_whole_plan() {
+        let binaries = BTreeMap::from([
+            (Component::Cni, vec!["bridge".to_owned()]),
+            (Component::Etcd, vec!["etcd".to_owned()]),
+            (Component::Kubernetes, vec!["kube".to_owned()]),
+        ]);
+        let expected = "\
+link bin -> usr/bin
+0755 dev/
+0755 etc/
+link etc/mtab -> ../proc/self/mounts
+link etc/os-release -> ../usr/lib/os-release
+0644 etc/ssl/certs/ca-certificates.crt = Certificates
+link lib -> usr/lib
+link lib64 -> usr/lib64
+0755 mnt/
+0755 opt/cni/bin/
+0555 proc/
+0700 root/
+0755 run/
+link sbin -> usr/sbin
+0755 state/
+0555 sys/
+1777 tmp/
+0755 usr/bin/kube = kubernetes kube
+link usr/bin/kube-apiserver -> kube
+link usr/bin/kube-controller-manager -> kube
+link usr/bin/kube-proxy -> kube
+link usr/bin/kube-scheduler -> kube
+link usr/bin/kubectl -> kube
+link usr/bin/kubelet -> kube
+0755 usr/lib/ironhull/init = program init
+0755 usr/lib/ironhull/noded = program noded
+0644 usr/lib/os-release = OsRelease
+0755 usr/libexec/cni/bridge = cni bridge
+0755 usr/libexec/kubernetes/kubelet-plugins/
+link usr/sbin/ip6tables -> ip6tables-nft
+link usr/sbin/ip6tables-restore -> ip6tables-nft-restore
+link usr/sbin/ip6tables-save -> ip6tables-nft-save
+link usr/sbin/iptables -> iptables-nft
+link usr/sbin/iptables-restore -> iptables-nft-restore
+link usr/sbin/iptables-save -> iptables-nft-save
+0644 usr/share/ironhull/image.json = Facts
+0644 usr/share/ironhull/images/hello.tar = container image of hello
+0644 usr/share/ironhull/images/pause.tar = container image of pause
+0644 usr/share/ironhull/sbom.spdx.json = Sbom
+0755 var/
+";
+        assert_eq!(plan(&profile(), &binaries).to_string(), expected);
+    }
+}

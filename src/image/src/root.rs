@@ -75,3 +75,45 @@ fn lay_over(root: &mut Tree, over: &Tree) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assembled(packages: Tree, overlay: &Tree) -> Result<Tree> {
+        let mut plan = Plan::default();
+        plan.entries.insert("etc".to_owned(), Entry::Directory(0o755));
+        plan.entries.insert("lib".to_owned(), Entry::Link("usr/lib".to_owned()));
+        plan.entries.insert("usr/lib/x".to_owned(), Entry::File(Content::Program("init")));
+        let bytes = BTreeMap::from([(Content::Program("init"), Bytes::Memory(b"init".to_vec()))]);
+        assemble(packages, &plan, &bytes, overlay)
+    }
+
+    fn file(text: &str) -> Node {
+        Node::file(text.as_bytes().to_vec(), 0o644)
+    }
+
+    #[test]
+    fn the_overlay_wins_and_unwanted_paths_go() {
+        let mut packages = Tree::new();
+        packages.insert("etc/hosts", file("theirs")).unwrap();
+        packages.insert("usr/share/man/man1/x", file("x")).unwrap();
+        packages.insert("usr/lib", Node::new(Kind::Directory(BTreeMap::new()), 0o700)).unwrap();
+        let mut overlay = Tree::new();
+        overlay.insert("etc/hosts", file("ours, longer")).unwrap();
+        overlay.insert("usr/lib/y", file("y")).unwrap();
+        let root = assembled(packages, &overlay).unwrap();
+        let Kind::File(hosts) = &root.get("etc/hosts").unwrap().kind else { panic!("no file") };
+        assert_eq!(hosts.len(), 12);
+        assert!(root.get("usr/share/man").is_none());
+        assert_eq!(root.get("usr/lib").unwrap().mode, 0o700);
+        assert_eq!(root.get("usr/lib/x").unwrap().mode, 0o755);
+    }
+
+    #[test]
+    fn a_package_that_is_not_merged_into_usr_is_refused() {
+        let mut packages = Tree::new();
+        packages.insert("lib/x", file("x")).unwrap();
+        assert!(matches!(assembled(packages, &Tree::new()), Err(Error::Tree(_))));
+    }
+}

@@ -24,7 +24,7 @@ pub struct Access {
     pub address: String,
     /// Directory with operator-ca.crt, operator.crt and operator.key
     /// [default: the local machine's, or .]
-    #[arg(long, value_name = "DIR", verbatim_doc_comment)]
+    #[arg(long, value_name = "DIR", global = true, verbatim_doc_comment)]
     pub credentials: Option<PathBuf>,
 }
 

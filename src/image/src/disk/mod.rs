@@ -168,3 +168,6 @@ impl Seek for Seekable<'_> {
         Ok(self.at)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! A whole disk from a small tree: read back by us, judged by `sgdisk` and `fsck.fat`, twice the same.
+
+use std::path::Path;
+use std::process::Command;
+
+use config::Slots;
+use formats::tree::Node;
+
+use super::*;
+use crate::inspect::Image;
+use crate::layout::places;
+
+const SLOTS: Slots = Slots { root_mib: 64, kernel_mib: 16, state_mib: 256, data_mib: 1024 };
+
+fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
+    bytes[at..at + field.len()].copy_from_slice(field);
+}
+
+/// The smallest EFI program: headers and one section of 512 bytes.
+fn efi_program() -> Vec<u8> {
+    let mut pe = vec![0; 1536];
+    put(&mut pe, 0, b"MZ");
+    put(&mut pe, 0x3c, &0x80u32.to_le_bytes());
+    put(&mut pe, 0x80, b"PE\0\0");
+    put(&mut pe, 0x84, &0x8664u16.to_le_bytes());
+    put(&mut pe, 0x86, &1u16.to_le_bytes());
+    put(&mut pe, 0x94, &240u16.to_le_bytes());
+    put(&mut pe, 0x96, &0x22eu16.to_le_bytes());
+    let optional = 0x98;
+    put(&mut pe, optional, &0x20bu16.to_le_bytes());
+    put(&mut pe, optional + 32, &4096u32.to_le_bytes());
+    put(&mut pe, optional + 36, &512u32.to_le_bytes());
+    put(&mut pe, optional + 56, &8192u32.to_le_bytes());
+    put(&mut pe, optional + 60, &1024u32.to_le_bytes());
+    put(&mut pe, optional + 68, &10u16.to_le_bytes());
+    put(&mut pe, optional + 108, &16u32.to_le_bytes());
+    let section = optional + 240;
+    put(&mut pe, section, b".text");
+    put(&mut pe, section + 8, &500u32.to_le_bytes());
+    put(&mut pe, section + 12, &4096u32.to_le_bytes());
+    put(&mut pe, section + 16, &512u32.to_le_bytes());
+    put(&mut pe, section + 20, &1024u32.to_le_bytes());
+    put(&mut pe, section + 36, &0x6000_0020u32.to_le_bytes());
+    pe
+}
+
+fn facts() -> Facts {
+    Facts {
+        name: "small".into(),
+        version: "0.1.0".into(),
+        role: "single".into(),
+        architecture: "amd64".into(),
+        kubernetes: "1.36.3".into(),
+        build_time: 1_789_199_741,
+    }
+}
+
+/// Writes a disk with a small root and a kernel image that has `init` in it.
+fn make(path: &Path, init: &[u8]) -> Result<Written> {
+    let facts = facts();
+    let mut root = Tree::new();
+    root.insert("usr/share/ironhull/image.json", Node::file(facts.to_json().into_bytes(), 0o644))?;
+    root.insert("usr/share/ironhull/sbom.spdx.json", Node::file(b"{}".to_vec(), 0o644))?;
+    let places = places(&SLOTS);
+    let mut disk = HostDisk::create(path, disk_bytes(&places))?;
+    let program = efi_program();
+    let kernel = KernelParts { stub: &program, kernel: &program, release: "6.12.0", init };
+    write(&mut disk, &Parts { places: &places, root: &root, kernel, facts: &facts })
+}
+
+/// Returns what is written on a disk: each block that is not all zeros, and where it stands.
+fn data_of(path: &Path) -> Vec<(u64, Vec<u8>)> {
+    const BLOCK: usize = 4096;
+    let disk = HostDisk::open(path).unwrap();
+    let mut data = Vec::new();
+    let mut next = 0;
+    while let Some(range) = disk.next_data(next).unwrap() {
+        let bytes = formats::disk::read_vec(&disk, range.start, range.end - range.start).unwrap();
+        let blocks = bytes.chunks(BLOCK).zip((range.start..).step_by(BLOCK));
+        data.extend(blocks.filter(|(b, _)| b.iter().any(|x| *x != 0)).map(|(b, at)| (at, b.to_vec())));
+        next = range.end;
+    }
+    data
+}
+
+/// Runs a judge; `None` where it is missing, which is loud, and fatal in CI.
+fn judge(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
+    let Ok(output) = Command::new(program).args(arguments).output() else {
+        assert!(std::env::var_os("CI").is_none(), "{program} is missing");
+        eprintln!("SKIPPED: {program} is missing");
+        return None;
+    };
+    Some((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.raw");
+    let written = make(&path, b"init").unwrap();
+    let image = Image::open(&path).unwrap();
+    let kernel = image.kernel().unwrap();
+    assert_eq!(kernel.root.as_ref(), Some(&written.root));
+    assert_eq!(kernel.release, "6.12.0");
+    assert!(kernel.cmdline.ends_with(" panic=10 quiet loglevel=4"), "{}", kernel.cmdline);
+    let root = image.root().unwrap();
+    assert_eq!((root.facts(), root.sbom().as_deref()), (Some(facts()), Some("{}")));
+    let disk = HostDisk::open(&path).unwrap();
+    for partition in [Partition::State, Partition::Data] {
+        let mut block = [0; slots::MARKER_BYTES];
+        let at = place(&places(&SLOTS), partition).start;
+        disk.read_exact_at(&mut block, at).unwrap();
+        assert!(Marker::parse(&block).is_some(), "{}", partition.label());
+    }
+}
+
+#[test]
+fn the_same_parts_give_the_same_bytes_and_other_parts_another_identity() {
+    let dir = tempfile::tempdir().unwrap();
+    let [a, b, c] = ["a", "b", "c"].map(|n| dir.path().join(n));
+    make(&a, b"init").unwrap();
+    make(&b, b"init").unwrap();
+    make(&c, b"another").unwrap();
+    assert!(data_of(&a) == data_of(&b));
+    let id = |path| Image::open(path).unwrap().id();
+    assert_eq!(id(&a), id(&b));
+    assert_ne!(id(&a), id(&c));
+}
+
+#[test]
+fn sgdisk_and_fsck_find_no_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.raw");
+    make(&path, b"init").unwrap();
+    if let Some((good, said)) = judge("sgdisk", &["-v", &path.display().to_string()]) {
+        assert!(good && said.contains("No problems found"), "{said}");
+    }
+    let esp = place(&places(&SLOTS), Partition::Esp);
+    let disk = HostDisk::open(&path).unwrap();
+    let bytes = formats::disk::read_vec(&disk, esp.start, esp.bytes).unwrap();
+    let copy = dir.path().join("esp");
+    std::fs::write(&copy, bytes).unwrap();
+    if let Some((good, said)) = judge("fsck.fat", &["-nv", &copy.display().to_string()]) {
+        assert!(good, "{said}");
+    }
+    if let Some((good, said)) = judge("mdir", &["-b", "-i", &copy.display().to_string(), "::/EFI/BOOT"]) {
+        assert!(good && said.contains("BOOTX64.EFI"), "{said}");
+    }
+}
+
+#[test]
+fn a_kernel_too_large_names_the_key_of_its_room() {
+    let dir = tempfile::tempdir().unwrap();
+    // Bytes that zstd can't make smaller.
+    let mut state = 1u64;
+    let noise: Vec<u8> = (0..14 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        })
+        .collect();
+    let error = make(&dir.path().join("a.raw"), &noise).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { part: "kernel", mib: 16, .. }), "{error}");
+    assert!(error.hint().unwrap().contains("slots.kernelMiB"));
+}
+
+#[test]
+fn a_file_that_is_no_image_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("empty", vec![]), ("zeros", vec![0; 1 << 20]), ("qcow2", b"QFI\xfb".to_vec())] {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(Image::open(&path), Err(Error::NotAnImage { .. })), "{name}");
+    }
+}
