@@ -5,9 +5,11 @@
 //! back off for up to 30 s (the controller manager ends after 10 s), and compete for the processor with
 //! the one thing that all wait for; started when it is ready, their own start comes on top.
 //!
-//! Memory. A node has few objects and many Go programs; `GOGC=50` gives back about a third of their heap
-//! for some processor time. Controllers, admission plugins and watch caches are left as they are: what
-//! is missing there is missed.
+//! Memory. A node has few objects and many Go programs, so `GOGC=50`. Measured on the API server alone, not
+//! emulated, until it is ready: 157 MB of its own memory and 1.64 s of processor time, with 100 (Go's
+//! default) 199 MB and 1.47 s, with 200 228 MB and 1.21 s. No `GOMEMLIMIT`: one that fits a small node makes
+//! a large one collect garbage without end. Controllers, admission plugins and watch caches are left as
+//! they are: what is missing there is missed.
 
 mod apiserver;
 mod builder;
