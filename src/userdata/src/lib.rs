@@ -1,6 +1,6 @@
 //! Finds the user-data of a node: the text that tells it what it is.
 //!
-//! Sources are asked in the order of [`sources`]; the first that has something wins. Nothing is parsed
+//! Sources are asked in the order of [`sources()`]; the first that has something wins. Nothing is parsed
 //! here but the encoding: what is found goes to `config`. Where the accepted text is kept, and what
 //! happens when there is none, is decided by the node.
 #![forbid(unsafe_code)]
