@@ -1,0 +1,182 @@
+//! The built command in a fresh directory: exit codes, where it prints, how it helps.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Runs the command in `dir`, with a home of its own.
+fn ironhull(dir: &Path, arguments: &[&str]) -> Output {
+    prepare(dir, arguments).output().unwrap()
+}
+
+fn prepare(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ironhull"));
+    command.current_dir(dir).args(arguments).env_clear().env("HOME", dir).env("PATH", "/usr/bin:/bin");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Makes the little that the command takes for a source tree.
+fn source_tree(dir: &Path, profile: &str) {
+    for folder in ["rootfs", "kernel-config", "image-profiles"] {
+        std::fs::create_dir(dir.join(folder)).unwrap();
+    }
+    std::fs::write(dir.join("rootfs/packages.list"), "").unwrap();
+    std::fs::write(dir.join("image-profiles/small.yaml"), profile).unwrap();
+}
+
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["build"],
+    &["run"],
+    &["stop"],
+    &["inspect"],
+    &["config"],
+    &["config", "init"],
+    &["config", "validate"],
+    &["config", "schema"],
+    &["cache"],
+    &["cache", "list"],
+    &["cache", "prune"],
+    &["lock"],
+    &["lock", "update"],
+    &["node"],
+    &["node", "n", "status"],
+    &["node", "n", "services"],
+    &["node", "n", "logs"],
+    &["node", "n", "restart"],
+    &["node", "n", "reboot"],
+    &["node", "n", "shutdown"],
+    &["kubeconfig"],
+];
+
+#[test]
+fn help_is_at_most_80_columns_wide_and_has_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in COMMANDS {
+        for flag in ["--help", "-h"] {
+            let output = ironhull(dir.path(), &[command, &[flag][..]].concat());
+            let help = stdout(&output);
+            assert!(output.status.success(), "{command:?}");
+            assert!(help.contains("\nExample: ironhull "), "{command:?}: {help}");
+            let wide = help.lines().find(|l| l.chars().count() > 80);
+            assert_eq!(wide, None, "{command:?} {flag}");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_is_2_and_failure_is_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], i32)] = &[
+        (&[], 2),
+        (&["frobnicate"], 2),
+        (&["build"], 2),
+        (&["run", "x", "--memory", "much"], 2),
+        (&["run", "x", "--fresh", "--keep"], 2),
+        (&["config", "schema", "Nonsense"], 2),
+        (&["build", "single"], 1),
+        (&["stop", "nobody"], 1),
+        (&["inspect", "nowhere.raw"], 1),
+        (&["node", "127.0.0.1:1", "status"], 1),
+        (&["--version"], 0),
+    ];
+    for (arguments, code) in cases {
+        let output = ironhull(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {}", stderr(&output));
+        if *code == 1 {
+            assert_eq!(stdout(&output), "", "{arguments:?}");
+            assert!(stderr(&output).contains("error: "), "{arguments:?}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn an_unknown_profile_key_shows_line_and_caret_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(
+        dir.path(),
+        "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\nspeed: fast\n\
+         kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n",
+    );
+    let output = ironhull(dir.path(), &["build", "small"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("unknown key \"speed\"") && text.contains("small.yaml:5:1"), "{text}");
+    assert!(text.contains("5 | speed: fast\n  | ^^^^^\n"), "{text}");
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn an_unknown_profile_is_answered_with_those_that_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(dir.path(), "");
+    let output = ironhull(dir.path(), &["build", "large"]);
+    assert!(stderr(&output).contains("hint: there are: small\n"), "{}", stderr(&output));
+}
+
+#[test]
+fn config_init_makes_a_config_that_validates_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(ironhull(dir.path(), &["config", "init", "c", "--hostname", "node-7"]).status.success());
+    let output = ironhull(dir.path(), &["--json", "config", "validate", "c/node.yaml"]);
+    let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(verdict[0]["valid"], true);
+    let before = std::fs::read(dir.path().join("c/node.yaml")).unwrap();
+    assert_eq!(ironhull(dir.path(), &["config", "init", "c"]).status.code(), Some(1));
+    assert_eq!(std::fs::read(dir.path().join("c/node.yaml")).unwrap(), before);
+}
+
+#[test]
+fn all_errors_of_all_documents_are_told_and_never_a_key() {
+    let dir = tempfile::tempdir().unwrap();
+    ironhull(dir.path(), &["config", "init", "c"]);
+    let text = std::fs::read_to_string(dir.path().join("c/node.yaml")).unwrap();
+    let wrong = text.replace("hostname:", "hostnam:").replace("10.244.0.0/16", "10.244.0.0/99");
+    std::fs::write(dir.path().join("wrong.yaml"), wrong).unwrap();
+    let output = ironhull(dir.path(), &["config", "validate", "c/node.yaml", "wrong.yaml"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("hostnam") && text.contains("10.244.0.0/99"), "{text}");
+    assert!(!text.contains("BEGIN PRIVATE KEY"), "{text}");
+    assert!(stdout(&output).starts_with("c/node.yaml: "));
+}
+
+#[test]
+fn standard_input_is_a_document_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = prepare(dir.path(), &["config", "validate", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"kind: Pod\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("<stdin>:1:"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_empty_cache_is_an_empty_list_and_json_is_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = ironhull(dir.path(), &["cache", "list", "--json"]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([]));
+    let output = ironhull(dir.path(), &["cache", "prune", "--unused", "0"]);
+    assert_eq!(stdout(&output), "removed 0 entries, 0 B\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = prepare(dir.path(), &["config", "schema"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stderr(&output), "");
+}
