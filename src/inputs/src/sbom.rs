@@ -59,6 +59,7 @@ struct Package {
     #[serde(rename = "SPDXID")]
     id: String,
     name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     version_info: String,
     download_location: &'static str,
     files_analyzed: bool,
@@ -199,6 +200,16 @@ fn add_component(all: &mut Collector, image: &str, component: &BuiltComponent) {
         let (name, version) = (module.path.as_str(), module.version.as_str());
         let purl = Some(go(if name == "std" { "stdlib" } else { name }, version));
         all.add(&id, "LIBRARY", Facts { kind: "go", name, version, purl, ..Facts::default() });
+    }
+    for (name, digest) in &component.libraries {
+        let (version, sha256) = (digest.to_string(), Some(*digest));
+        // The build host knows no version of a lone file: its hash tells two of them apart.
+        let id = all.add(
+            &id,
+            "LIBRARY",
+            Facts { kind: "library", name, version: &version, sha256, ..Facts::default() },
+        );
+        all.packages.entry(id).and_modify(|p| p.version_info.clear());
     }
 }
 

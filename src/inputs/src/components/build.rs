@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::recipe::{Cgo, Recipe};
 use super::{BuiltComponent, Module, gomod};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
 use crate::run::Tool;
@@ -32,11 +33,16 @@ pub(crate) struct Component<'a> {
     dir: PathBuf,
     recipe: Recipe,
     version: String,
+    /// C libraries that are linked in.
+    libraries: Vec<(String, Digest)>,
 }
 
 /// Reads a component of `folder` and hashes all that goes into it.
 pub(crate) fn prepare<'a>(folder: &Path, memo: &mut Memo, name: &'a str) -> Result<(Component<'a>, Key)> {
-    let component = load(folder, name)?;
+    let mut component = load(folder, name)?;
+    for library in &component.recipe.libraries {
+        component.libraries.push((library.clone(), memo.file(&find_library(library)?)?));
+    }
     let key = key(&component, memo)?;
     Ok((component, key))
 }
@@ -48,11 +54,11 @@ pub(crate) fn build(builder: &Builder<'_>, (component, key): (Component<'_>, Key
     let text = fs::read(&list).map_err(Error::io("reading", &list))?;
     let modules = serde_json::from_slice(&text)
         .map_err(|e| Error::Archive { path: list.clone(), message: e.to_string() })?;
-    let Component { name, recipe, version, .. } = component;
+    let Component { name, recipe, version, libraries, .. } = component;
     let binaries: BTreeMap<_, _> =
         recipe.binaries.into_keys().map(|b| (b.clone(), dir.join("bin").join(b))).collect();
     let (licence, module) = (recipe.licence, recipe.module);
-    Ok(BuiltComponent { name: name.to_owned(), version, licence, module, binaries, modules })
+    Ok(BuiltComponent { name: name.to_owned(), version, licence, module, binaries, modules, libraries })
 }
 
 /// Reads a component's folder.
@@ -69,12 +75,12 @@ fn load<'a>(folder: &Path, name: &'a str) -> Result<Component<'a>> {
         path,
         message: format!("module: expected a module that go.mod requires, found {:?}", recipe.module),
     })?;
-    Ok(Component { name, dir, recipe, version })
+    Ok(Component { name, dir, recipe, version, libraries: Vec::new() })
 }
 
 /// Hashes every input: pins, our own sources, recipe, compiler and the C libraries linked in.
 fn key(component: &Component<'_>, memo: &mut Memo) -> Result<Key> {
-    let Component { name, dir, recipe, version } = component;
+    let Component { name, dir, recipe, version, .. } = component;
     let mut key = KeyBuilder::new("component", 1, &format!("{name} {version}"))
         .with("go.mod", memo.file(&dir.join("go.mod"))?.to_string())
         .with("go.sum", memo.file(&dir.join("go.sum"))?.to_string())
@@ -87,8 +93,8 @@ fn key(component: &Component<'_>, memo: &mut Memo) -> Result<Key> {
     if recipe.cgo == Cgo::Static {
         key = key.with("gcc", Tool::new("gcc").arg("--version").output()?);
     }
-    for library in &recipe.libraries {
-        key = key.with(library, memo.file(&find_library(library)?)?.to_string());
+    for (library, digest) in &component.libraries {
+        key = key.with(library, digest.to_string());
     }
     Ok(key.finish())
 }

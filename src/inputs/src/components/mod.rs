@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 pub(crate) use build::{Builder, build, prepare};
 pub use recipe::{Cgo, Recipe};
 
@@ -38,4 +40,6 @@ pub struct BuiltComponent {
     pub binaries: BTreeMap<String, PathBuf>,
     /// All modules linked into them.
     pub modules: Vec<Module>,
+    /// Static C libraries of the build host linked into them: file name and hash.
+    pub libraries: Vec<(String, Digest)>,
 }
