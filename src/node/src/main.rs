@@ -73,6 +73,7 @@ fn serve_node() -> Result<()> {
     let accepted = config_source::wait(|documents| serve::server_config(&documents.node.api));
     let tls = accepted.checked;
     init.stage("config");
+    console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
     let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     bring_up::start(Arc::clone(&node), role)?;
@@ -86,6 +87,8 @@ fn serve_node() -> Result<()> {
         .context("starting the API's runtime")?;
     runtime.block_on(async {
         let listener = serve::listen(node.documents.node.api.port).await;
+        let listening = Arc::clone(&node);
+        drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
         serve::serve(listener, tls, serve::router(node)).await;
     });
     Ok(())

@@ -1,5 +1,6 @@
 //! What the parts of `noded` share: the way to `init` and what is known of the node.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use api::{CertificateExpiry, ConfigFacts, ImageFacts};
@@ -22,6 +23,7 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// The cluster's certificates, once they are there; only whoever issues one looks into it.
     pub pki: Mutex<Option<Arc<cluster::Pki>>>,
+    api_parts: AtomicU8,
     facts: Mutex<Facts>,
 }
 
@@ -42,7 +44,15 @@ impl Node {
             documents,
             network: OnceLock::new(),
             pki: Mutex::new(None),
+            api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
+        }
+    }
+
+    /// Records that the API listens, or that there is a network to reach it by: with both, it answers.
+    pub fn api_part_is_ready(&self) {
+        if self.api_parts.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.init.stage("node-api");
         }
     }
 

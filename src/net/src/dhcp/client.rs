@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -21,7 +22,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(200);
 /// Runs a client on the link `name` for ever; `changed` is told each lease, and `None` when it is lost.
 ///
 /// # Errors
-/// [`NetError`] if the socket can't be opened; later failures are waited out.
+/// [`NetError`] if the socket can't be opened, or the link has gone; other failures are waited out.
 pub(crate) fn run(
     name: &str,
     hardware_address: [u8; 6],
@@ -41,13 +42,20 @@ pub(crate) fn run(
             Some(reply) => reply,
         };
         for action in machine.handle(event, began.elapsed()) {
-            match action {
-                Action::Use(lease) => changed(Some(lease)),
-                Action::Drop => changed(None),
-                // What is lost on the way is sent again at the next deadline.
+            // What is lost on the way is sent again at the next deadline.
+            let sent = match action {
+                Action::Use(lease) => {
+                    changed(Some(lease));
+                    Ok(())
+                }
+                Action::Drop => {
+                    changed(None);
+                    Ok(())
+                }
                 Action::Broadcast(query) => send(&socket, Ipv4Addr::BROADCAST, &encode(&query)),
                 Action::Unicast(to, query) => send(&socket, to, &encode(&query)),
-            }
+            };
+            sent.during("asking for an address on link", name)?;
         }
     }
 }
@@ -62,10 +70,17 @@ fn open(name: &str) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Sends a packet; a failure is as good as a packet that was lost, and is told.
-fn send(socket: &UdpSocket, to: Ipv4Addr, packet: &[u8]) {
-    if let Err(e) = socket.send_to(packet, (to, SERVER_PORT)) {
-        eprintln!("DHCP: sending to {to}: {e}");
+/// Sends a packet. A failure is as good as a packet that was lost, and is told; but for a link that has
+/// gone it is final.
+fn send(socket: &UdpSocket, to: Ipv4Addr, packet: &[u8]) -> io::Result<()> {
+    let gone = [Errno::NODEV, Errno::NXIO].map(|e| Some(e.raw_os_error()));
+    match socket.send_to(packet, (to, SERVER_PORT)) {
+        Err(e) if gone.contains(&e.raw_os_error()) => Err(e),
+        Err(e) => {
+            eprintln!("DHCP: sending to {to}: {e}");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
 }
 

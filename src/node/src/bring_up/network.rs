@@ -27,7 +27,7 @@ pub fn bring_up(node: &std::sync::Arc<Node>) -> Network {
         }
     };
     node.init.stage("network");
-    node.init.stage("node-api");
+    node.api_part_is_ready();
     let addresses: Vec<String> = state.addresses.iter().map(ToString::to_string).collect();
     eprintln!("noded: addresses {}", addresses.join(" "));
     let (follower, watched) = (std::sync::Arc::clone(node), network.clone());

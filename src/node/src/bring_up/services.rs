@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use control::{ServiceState, Status};
 
@@ -17,6 +17,8 @@ use crate::node::Node;
 /// Between two looks while the node boots, and afterwards.
 const WHILE_BOOTING: Duration = Duration::from_millis(250);
 const LATER: Duration = Duration::from_secs(10);
+/// A node that has not come up by now will not, so there is no hurry any more.
+const LONGEST_BOOT: Duration = Duration::from_secs(600);
 
 /// Stages and the service whose readiness each one is.
 const STAGES: [(&str, &str); 4] =
@@ -26,7 +28,7 @@ const STAGES: [(&str, &str); 4] =
 pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
     spawn_or_tell("services", move || {
-        let mut told = BTreeSet::new();
+        let (mut told, began) = (BTreeSet::new(), Instant::now());
         loop {
             let mut all_ready = false;
             match node.init.status() {
@@ -42,7 +44,8 @@ pub fn follow(node: &Arc<Node>) {
                 }
                 Err(e) => node.claim(SERVICES_READY, Claim::unknown("NoInit", format!("{e:#}"))),
             }
-            thread::sleep(if all_ready { LATER } else { WHILE_BOOTING });
+            let settled = all_ready || began.elapsed() > LONGEST_BOOT;
+            thread::sleep(if settled { LATER } else { WHILE_BOOTING });
         }
     });
 }

@@ -21,6 +21,9 @@ const LATER: Duration = Duration::from_secs(60);
 
 /// Applies the manifests and follows; returns when the threads that do it have been started.
 pub fn follow(node: &Arc<Node>, manifests: &[Manifest]) {
+    for kind in [MANIFESTS_APPLIED, NODE_READY] {
+        node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
+    }
     services::wait_for(node, "kube-apiserver");
     let follower = Arc::clone(node);
     spawn_or_tell("node", move || follow_node(&follower));
@@ -65,6 +68,7 @@ fn follow_node(node: &Node) {
         collection: "/api/v1/nodes".into(),
         name: node.documents.node.hostname.clone(),
     };
+    node.claim(NODE_READY, Claim::unknown("Waiting", "the kubelet has not registered the node"));
     let mut told = false;
     let mut pauses = pauses();
     loop {
