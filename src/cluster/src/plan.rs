@@ -15,7 +15,7 @@ use crate::services;
 pub struct Plan {
     /// Directories, parents first.
     pub directories: Vec<Directory>,
-    /// Files, keys before their certificates; see [`crate::apply`].
+    /// Files, keys before their certificates; see [`crate::apply()`].
     pub files: Vec<File>,
     /// The certificates among them.
     pub pki: Pki,

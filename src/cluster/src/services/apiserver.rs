@@ -1,6 +1,6 @@
-//! kube-apiserver, and the task that tells the others when its port answers.
+//! kube-apiserver, and the task that tells the others when it answers.
 
-use control::{Limits, Probe, Stop, User};
+use control::{Limits, Probe, Stop};
 
 use super::builder::{Flags, after, daemon, exec, health, task};
 use super::{NODED, Parts, store};
@@ -9,8 +9,8 @@ use crate::users;
 
 /// Name of the service.
 pub(crate) const NAME: &str = "kube-apiserver";
-/// Name of the task that ends when the port answers.
-pub(crate) const PORT: &str = "kube-apiserver-port";
+/// Name of the task that ends when the first request is answered.
+pub(crate) const ANSWER: &str = "kube-apiserver-answer";
 const PKI: &str = "/state/pki/apiserver";
 /// Who issues service account tokens.
 const ISSUER: &str = "https://kubernetes.default.svc";
@@ -33,8 +33,8 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     }
     service.stop = Stop { grace_secs: 20, ..Stop::default() };
     parts.services.push(service);
-    let address = format!("127.0.0.1:{port}");
-    parts.services.push(task(PORT, User::ROOT, &[NODED, "wait-tcp", &address]));
+    let wait = [NODED, "wait-answer", &facts.local_server()];
+    parts.services.push(task(ANSWER, users::APISERVER, &wait));
 }
 
 fn flags(facts: &Facts) -> Flags {

@@ -1,9 +1,11 @@
 //! The services of a node: what runs, as whom, after what, with which flags.
 //!
 //! Order. The store and containerd start at once, the API server when the store answers. What talks to
-//! the API server waits until its port answers, not until it is ready: started earlier, clients only
-//! back off for up to 30 s (the controller manager ends after 10 s), and compete for the processor with
-//! the one thing that all wait for; started when it is ready, their own start comes on top.
+//! the API server waits until it answers, not until it is ready. Started earlier, clients back off for up
+//! to 30 s (the controller manager ends after 10 s), and compete for the processor with the one thing that
+//! all wait for. Started when it is ready, their own start comes on top, though the processor was idle:
+//! between first answer and ready the API server mostly waits for the disk under the store. Its open port
+//! tells nothing: it listens before anything else.
 //!
 //! Memory. A node has few objects and many Go programs, so `GOGC=50`. Measured on the API server alone, not
 //! emulated, until it is ready: 157 MB of its own memory and 1.64 s of processor time, with 100 (Go's

@@ -125,6 +125,6 @@ fn nothing_runs_as_root_but_what_must() {
     let parts = single(&facts(&node, &ClusterConfig::default()));
     let root: Vec<&str> =
         parts.services.iter().filter(|s| s.user.uid == 0).map(|s| s.name.as_str()).collect();
-    let expected = ["containerd", "image-import", "kube-apiserver-port", "kubelet", "kube-proxy"];
+    let expected = ["containerd", "image-import", "kubelet", "kube-proxy"];
     assert_eq!(root, expected);
 }

@@ -1,6 +1,5 @@
 //! Waiting for something to answer. Each wait has an end: who asked will ask again.
 
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
@@ -16,8 +15,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(600);
 /// Longest wait for a unix socket: this one is a health check too.
 const LONGEST_UNIX: Duration = Duration::from_secs(10);
-/// Longest wait for one connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What may be shown by who probes the apiserver as its own user.
 const PROBE_DIRECTORY: &str = "/state/pki/apiserver";
 
@@ -32,13 +29,11 @@ pub fn for_apiserver(url: &str) -> Result<()> {
     })
 }
 
-/// Waits until `address`, an IP address with port, accepts a connection.
-pub fn for_tcp(address: &str) -> Result<()> {
-    let to: SocketAddr = address.parse().with_context(|| format!("address {address:?}: expected IP:PORT"))?;
-    until(LONGEST, || {
-        let connected = TcpStream::connect_timeout(&to, CONNECT_TIMEOUT);
-        connected.map(drop).with_context(|| format!("connecting to {address}"))
-    })
+/// Waits until the apiserver answers, ready or not. Its port accepts connections long before: it listens
+/// first of all and serves when its store answers.
+pub fn for_answer(url: &str) -> Result<()> {
+    let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
+    until(LONGEST, || kube.is_ready().map(drop))
 }
 
 /// Waits until a unix socket accepts a connection.
@@ -78,6 +73,5 @@ mod tests {
     fn gives_up_with_the_last_error() {
         let error = until(Duration::ZERO, || bail!("no")).unwrap_err();
         assert_eq!(error.to_string(), "no");
-        assert!(for_tcp("localhost:1").unwrap_err().to_string().contains("expected IP:PORT"));
     }
 }
