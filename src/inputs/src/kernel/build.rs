@@ -63,6 +63,8 @@ pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBu
         .with("options", settings.join("\n"))
         .with("gcc", version("gcc")?)
         .with("ld", version("ld")?)
+        // The image is compressed with the host's zstd, whose bytes change with its version.
+        .with("zstd", version("zstd")?)
         .finish();
     let dir = builder.store.get_or_make(&key, |dir| {
         crate::tools::check_kernel()?;
