@@ -7,14 +7,14 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum SysError {
     /// The kernel refused.
-    #[error("{action} {object}: {source}")]
+    #[error("{action} {object}: {reason}")]
     Call {
         /// What was done, as a gerund.
         action: &'static str,
         /// To what.
         object: String,
-        /// The kernel's answer.
-        source: io::Error,
+        /// The kernel's answer; part of the text, so not a source that would repeat it.
+        reason: io::Error,
     },
     /// A value cannot be given to the kernel: a zero byte in a text, a number out of range.
     #[error("{action} {object}: the kernel cannot take this value")]
@@ -31,7 +31,7 @@ impl SysError {
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
-            SysError::Call { source, .. } => source.raw_os_error(),
+            SysError::Call { reason, .. } => reason.raw_os_error(),
             SysError::Value { .. } => None,
         }
     }
@@ -43,7 +43,7 @@ impl SysError {
 
     /// Returns the error for the call that has just set `errno`.
     pub(crate) fn last(action: &'static str, object: impl fmt::Display) -> SysError {
-        SysError::Call { action, object: object.to_string(), source: io::Error::last_os_error() }
+        SysError::Call { action, object: object.to_string(), reason: io::Error::last_os_error() }
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) trait During<T> {
 
 impl<T, E: Into<io::Error>> During<T> for Result<T, E> {
     fn during(self, action: &'static str, object: impl fmt::Display) -> Result<T, SysError> {
-        self.map_err(|e| SysError::Call { action, object: object.to_string(), source: e.into() })
+        self.map_err(|e| SysError::Call { action, object: object.to_string(), reason: e.into() })
     }
 }
 

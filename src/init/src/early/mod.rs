@@ -32,8 +32,10 @@ pub(crate) struct Condition {
 /// Brings the machine up to its root. Everything later happens on it.
 pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Condition> {
     let started = sys::boot_ms();
-    mount_kernel_trees()?;
+    let mounted = mount_kernel_trees();
+    // Whatever there is to write to: the message of a failure has to reach somebody.
     base.voice.open();
+    mounted?;
     base.reach_at("init", started);
     base.arm_watchdog();
     let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
@@ -42,7 +44,9 @@ pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Condition> {
     root::mount(&params, &root, Path::new(NEW_ROOT))?;
     base.reach("root");
     let condition = storage::mount_all(base, &root.disk, Path::new(NEW_ROOT));
-    base.reach("state");
+    if condition == Condition::default() {
+        base.reach("state");
+    }
     change_root()?;
     Ok(condition)
 }

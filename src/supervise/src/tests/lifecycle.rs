@@ -3,7 +3,7 @@
 use control::{Health, Probe, RestartPolicy, ServiceState};
 
 use super::world::{World, daemon};
-use crate::Event;
+use crate::{Event, ProbeKind};
 
 #[test]
 fn starts_as_parallel_as_dependencies_allow() {
@@ -207,4 +207,22 @@ fn dependents_run_on_when_a_dependency_ends() {
     assert_eq!((world.starts("a"), world.starts("b")), (1, 1));
     world.pass(1);
     assert_eq!((world.starts("a"), world.starts("b")), (2, 2));
+}
+
+#[test]
+fn events_that_come_at_the_wrong_time_change_nothing() {
+    let service = || "a".to_owned();
+    let mut world = World::with(&[daemon("a", &[])]);
+    let before = world.supervisor.status();
+    world.feed(Event::Cleared { service: service() });
+    world.feed(Event::Started { service: service(), pid: 1 });
+    world.feed(Event::Probed { service: service(), run: 1, kind: ProbeKind::Health, yes: false });
+    world.feed(Event::Notified { service: service() });
+    world.feed(Event::Exited { service: "nobody".into(), success: true, how: String::new() });
+    assert_eq!(world.supervisor.status(), before);
+    world.exit("a", true);
+    let before = world.supervisor.status();
+    world.feed(Event::Exited { service: service(), success: false, how: String::new() });
+    world.feed(Event::StartFailed { service: service(), reason: String::new() });
+    assert_eq!(world.supervisor.status(), before);
 }

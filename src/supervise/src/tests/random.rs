@@ -47,7 +47,8 @@ fn service(index: usize) -> impl Strategy<Value = ServiceSpec> {
         spec.limits.delegate = delegate;
         spec.stop.grace_secs = grace;
         spec.command.push(variant.to_string());
-        spec.health = health.then(|| Health { probe: Probe::Tcp { port: 2 }, interval_secs: 1, failures: 2 });
+        spec.health =
+            health.then_some(Health { probe: Probe::Tcp { port: 2 }, interval_secs: 1, failures: 2 });
         spec
     })
 }

@@ -59,6 +59,19 @@ pub(super) fn link_devices() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes what every program expects below `/var` and a new data partition does not have. `/var/run` is
+/// memory: names of network namespaces must not outlive them.
+pub(super) fn prepare_data() -> anyhow::Result<()> {
+    for (name, mode) in [("/var/lib", 0o755), ("/var/log", 0o755), ("/var/tmp", 0o1777)] {
+        fs::create_dir_all(name).with_context(|| format!("making {name}"))?;
+        fs::set_permissions(name, fs::Permissions::from_mode(mode))?;
+    }
+    match symlink("/run", "/var/run") {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e).context("linking /var/run"),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,9 @@ pub(super) fn prepare(base: &mut Base, condition: &Condition) {
     if condition.state.is_none() {
         say(base, identity::prepare());
     }
+    if condition.data.is_none() {
+        say(base, files::prepare_data());
+    }
     tell_damage(base, condition);
 }
 
