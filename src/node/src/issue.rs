@@ -1,10 +1,11 @@
 //! Kubeconfigs for operators.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
 use api::Kubeconfig;
 
+use crate::bring_up::{plan_now, role};
 use crate::node::Node;
 
 /// Name of the operator in the cluster's audit log.
@@ -13,11 +14,13 @@ const USER: &str = "operator";
 /// Makes a kubeconfig whose certificate ends after `ttl_secs`; `None` while the cluster has no
 /// authority yet. `server` must have passed [`is_server_url`].
 pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<Option<Kubeconfig>> {
-    let Some(pki) = node.pki.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Arc::clone) else {
+    let (true, Some(network)) = (node.has_authority.load(Ordering::Acquire), node.network.get()) else {
         return Ok(None);
     };
     let server = server.unwrap_or_else(|| own_server(node));
     let not_after_epoch_secs = net::clock::now().as_secs() + ttl_secs;
+    // Planned anew: a plan issues by the time at which it was made, and the node may run for months.
+    let pki = plan_now(node, network, role(&node.image.role)?)?.pki;
     let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
     eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
     Ok(Some(Kubeconfig { kubeconfig, not_after_epoch_secs }))

@@ -1,7 +1,7 @@
 //! What the parts of `noded` share: the way to `init` and what is known of the node.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use api::{CertificateExpiry, ConfigFacts, ImageFacts};
 use config::NodeDocuments;
@@ -21,8 +21,8 @@ pub struct Node {
     pub documents: NodeDocuments,
     /// The network, once it was started.
     pub network: OnceLock<Network>,
-    /// The cluster's certificates, once they are there; only whoever issues one looks into it.
-    pub pki: Mutex<Option<Arc<cluster::Pki>>>,
+    /// The cluster's certificate authorities are on disk.
+    pub has_authority: AtomicBool,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
 }
@@ -43,7 +43,7 @@ impl Node {
             image,
             documents,
             network: OnceLock::new(),
-            pki: Mutex::new(None),
+            has_authority: AtomicBool::new(false),
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
         }

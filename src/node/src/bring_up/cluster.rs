@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -59,8 +60,8 @@ struct Prepared {
     due_secs: u64,
 }
 
-/// Plans and writes.
-fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
+/// Plans by what is known and true now; writes nothing.
+pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
     let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
     let address = *addresses.first().context("the node has no address")?;
     let facts = Facts {
@@ -71,17 +72,20 @@ fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
         now_secs: clock::now().as_secs(),
         build_time_secs: node.image.build_epoch_secs,
     };
-    let root = Path::new("/");
-    let state = State::load(root).context("reading certificates")?;
-    let plan = cluster::plan(role, &facts, &state).context("planning the cluster")?;
-    let changed = cluster::apply(root, &plan.directories, &plan.files, Ownership::Set)
+    let state = State::load(Path::new("/")).context("reading certificates")?;
+    cluster::plan(role, &facts, &state).context("planning the cluster")
+}
+
+/// Plans and writes.
+fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
+    let plan = plan_now(node, network, role)?;
+    let changed = cluster::apply(Path::new("/"), &plan.directories, &plan.files, Ownership::Set)
         .context("writing the cluster's files")?;
     eprintln!("noded: {} of {} files of the cluster written", changed.len(), plan.files.len());
     node.set_certificates(expiries(&plan.pki.certificates));
-    let Plan { services, manifests, pki, .. } = plan;
-    let due_secs = pki.next_renewal_secs();
-    *node.pki.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(pki));
-    Ok(Prepared { services, manifests, due_secs })
+    let due_secs = plan.pki.next_renewal_secs();
+    node.has_authority.store(true, Ordering::Release);
+    Ok(Prepared { services: plan.services, manifests: plan.manifests, due_secs })
 }
 
 fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {

@@ -14,7 +14,7 @@ use std::thread;
 
 use crate::node::Node;
 
-pub use cluster::role;
+pub use cluster::{plan_now, role};
 
 /// Starts everything; returns at once.
 ///
