@@ -91,7 +91,18 @@ impl Runner<'_> {
             self.clearing.insert(service);
             return None;
         }
-        Some(Event::Cleared { service })
+        Some(self.cleared(service))
+    }
+
+    /// Removes a group that is empty, and tells so.
+    ///
+    /// The next start makes it anew, and must: Linux 6.12 kills whatever is cloned into a group that
+    /// `cgroup.kill` was ever used on, because it compares that group's count of kills with the count
+    /// of the cloning process's own group.
+    fn cleared(&mut self, service: String) -> Event {
+        let removed = group::of(&service).remove();
+        self.say_error(removed);
+        Event::Cleared { service }
     }
 
     /// Takes all children that have ended: services, probes, and orphans, whom nobody misses.
@@ -114,7 +125,8 @@ impl Runner<'_> {
             self.clearing.iter().filter(|s| !group::of(s).is_populated()).cloned().collect();
         for service in empty {
             self.clearing.remove(&service);
-            self.feed(Event::Cleared { service });
+            let cleared = self.cleared(service);
+            self.feed(cleared);
         }
     }
 }
