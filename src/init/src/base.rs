@@ -1,6 +1,6 @@
 //! What all phases need: a voice, the boot stages, the watchdog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use control::Stage;
 use sys::Watchdog;
@@ -53,6 +53,7 @@ impl Base {
             Ok((watchdog, _)) => self.watchdog = Some(watchdog),
             Err(e) => self.voice.error(&e.to_string()),
         }
+        self.fed_ms = sys::boot_ms();
     }
 
     /// Feeds the watchdog if it is time; returns in how many milliseconds it will be.
@@ -95,22 +96,36 @@ fn stage_line(stage: &Stage) -> String {
     format!("stage {} at {}.{:03} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000)
 }
 
-/// Returns the watchdog devices and what they call themselves, by name.
-fn list_watchdogs() -> Vec<(String, String)> {
+/// A watchdog by what is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    /// A device, which outlives the kernel.
+    Hardware,
+    /// A timer of the kernel, which does not.
+    Kernel,
+}
+
+/// Returns the watchdog devices, by name.
+fn list_watchdogs() -> Vec<(String, Behind)> {
     let entries = std::fs::read_dir("/sys/class/watchdog").into_iter().flatten().flatten();
-    let mut found: Vec<(String, String)> = entries
+    let mut found: Vec<(String, Behind)> = entries
         .map(|e| {
-            let identity = std::fs::read_to_string(e.path().join("identity")).unwrap_or_default();
-            (e.file_name().to_string_lossy().into_owned(), identity)
+            let place = std::fs::canonicalize(e.path()).unwrap_or_default();
+            (e.file_name().to_string_lossy().into_owned(), behind(&place))
         })
         .collect();
-    found.sort();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
     found
 }
 
-/// Returns the first hardware watchdog, or else the kernel's own, which a dead kernel takes with it.
-fn best_watchdog(found: &[(String, String)]) -> Option<PathBuf> {
-    let hardware = found.iter().find(|(_, identity)| !identity.starts_with("Software Watchdog"));
+/// Returns what is behind the watchdog at this place in sysfs: one without a device is virtual.
+fn behind(place: &Path) -> Behind {
+    if place.starts_with("/sys/devices/virtual") { Behind::Kernel } else { Behind::Hardware }
+}
+
+/// Returns the first hardware watchdog, or else the kernel's own.
+fn best_watchdog(found: &[(String, Behind)]) -> Option<PathBuf> {
+    let hardware = found.iter().find(|(_, behind)| *behind == Behind::Hardware);
     hardware.or(found.first()).map(|(name, _)| PathBuf::from("/dev").join(name))
 }
 
@@ -137,8 +152,9 @@ mod tests {
 
     #[test]
     fn hardware_watchdog_comes_first() {
-        let soft = ("watchdog0".to_owned(), "Software Watchdog\n".to_owned());
-        let hard = ("watchdog1".to_owned(), "i6300ESB timer\n".to_owned());
+        let at = |place: &str| behind(Path::new(place));
+        let soft = ("watchdog0".to_owned(), at("/sys/devices/virtual/watchdog/watchdog0"));
+        let hard = ("watchdog1".to_owned(), at("/sys/devices/pci0000:00/0000:00:04.0/watchdog/watchdog1"));
         assert_eq!(best_watchdog(&[]), None);
         assert_eq!(best_watchdog(std::slice::from_ref(&soft)), Some("/dev/watchdog0".into()));
         assert_eq!(best_watchdog(&[soft, hard]), Some("/dev/watchdog1".into()));

@@ -10,6 +10,17 @@
 //! It goes on in the same process after the change of root. An exec of the copy on the root would give
 //! back the initrd's megabyte, but lose the watchdog's descriptor, the stages and the log so far, or
 //! need a way to hand them on. What uses much memory (making a file system) is done in a child.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
 
 mod base;
 mod early;

@@ -44,6 +44,17 @@
 //! [`Action::StopProbes`], and each [`Action::Clear`] with [`Event::Cleared`]; and must send
 //! [`Event::Tick`] when [`Supervisor::next_ms`] has come.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::panic,
+        clippy::unreachable
+    )
+)]
 
 mod message;
 mod pause;
