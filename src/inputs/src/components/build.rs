@@ -113,8 +113,7 @@ fn find_library(name: &str) -> Result<PathBuf> {
 /// Builds all binaries of a component into `dir/bin` and writes the list of their modules.
 fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<()> {
     let Component { name, recipe, version, .. } = component;
-    let log = builder.store.root().join("logs").join(format!("component-{name}.log"));
-    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let log = builder.store.new_log(&format!("component-{name}"))?;
     let total = count_packages(builder, component)?;
     let step = Step::start(builder.progress, &format!("build {name} {version}"), Unit::Items, Some(total));
     let mut done = 0;

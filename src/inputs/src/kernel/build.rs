@@ -82,8 +82,7 @@ pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBu
 
 /// Unpacks, configures and builds beside `dir`, and leaves the results in it.
 fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Result<()> {
-    let log = builder.store.root().join("logs/kernel.log");
-    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let log = builder.store.new_log("kernel")?;
     let work = dir.with_file_name("work");
     let time = {
         let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, Some(SOURCE_FILES));

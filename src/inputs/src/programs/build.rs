@@ -81,8 +81,7 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, (package, binary): (&s
 
 /// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
 fn make(builder: &Builder<'_>, (package, binary): (&str, &str), dir: &Path) -> Result<()> {
-    let log = builder.store.root().join("logs").join(format!("program-{binary}.log"));
-    fs::write(&log, "").map_err(Error::io("writing", &log))?;
+    let log = builder.store.new_log(&format!("program-{binary}"))?;
     let step = Step::start(builder.progress, &format!("build {binary}"), Unit::Items, None);
     let target = target_dir(builder);
     cargo(builder)

@@ -126,6 +126,18 @@ impl Store {
         }
     }
 
+    /// Returns the path of a new, empty log, in place of the one of that name before it. A file of its own
+    /// rather than the old one emptied: who reads or writes that still has it.
+    pub(crate) fn new_log(&self, name: &str) -> Result<PathBuf> {
+        let path = self.root.join("logs").join(format!("{name}.log"));
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io("removing", &path)(e)),
+            _ => {}
+        }
+        File::create(&path).map_err(Error::io("writing", &path))?;
+        Ok(path)
+    }
+
     /// Makes one entry under its lock.
     fn fill(&self, key: &Key, tmp: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         remove(tmp)?;
