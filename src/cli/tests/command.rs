@@ -1,4 +1,5 @@
 //! The built command in a fresh directory: exit codes, where it prints, how it helps.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::io::Write;
 use std::path::Path;
