@@ -13,6 +13,9 @@ pub fn show(lab: &mut Lab) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!node.is_running());
     let serial = node.serial();
-    assert!(serial.contains("ower down") || serial.contains("ower off"), "no power off on the console:\n{serial}");
+    assert!(
+        serial.contains("ower down") || serial.contains("ower off"),
+        "no power off on the console:\n{serial}"
+    );
     node.check_file_systems(After::Shutdown);
 }

@@ -2,6 +2,8 @@
 //! emulation takes most of a minute. Run with `make e2e`, which builds the image first; words on the
 //! command line choose the behaviours whose names contain one of them.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
+
 mod acpi_button;
 mod bad_config;
 mod flipped_byte;

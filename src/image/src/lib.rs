@@ -1,6 +1,6 @@
 //! Turns an image profile into a disk: plan, one tree in memory, slots, files.
 //!
-//! [`build`] is the door to making, [`inspect::Image`] to reading. The bytes of an image depend on its inputs
+//! [`build()`] is the door to making, [`inspect::Image`] to reading. The bytes of an image depend on its inputs
 //! alone: not on the time, the umask, paths, or how many jobs ran. Booting is no business of this crate.
 #![forbid(unsafe_code)]
 
