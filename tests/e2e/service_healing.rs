@@ -2,6 +2,7 @@
 
 use e2e::lab::Lab;
 use e2e::node::{Node, wait};
+use e2e::tool;
 use serde_json::Value;
 
 /// Shows it.
@@ -12,7 +13,10 @@ pub fn show(lab: &mut Lab) {
     assert!(running.len() >= 7, "{services:#}");
     for service in running.into_iter().filter(|s| s["pid"].is_u64()) {
         let name = service["name"].as_str().unwrap();
-        let _ = node.ask(&["signal", name, "KILL"]);
+        // noded can't answer any more when it was noded: whether it was heard is seen below.
+        let mut kill = node.ironhull();
+        kill.args(["node", "e2e", "signal", name, "KILL"]);
+        let _ = tool::output(&mut kill);
         wait(&format!("{name} is ready again"), || {
             state_of(node, name).is_some_and(|now| now["state"] == "ready" && now["pid"] != service["pid"])
         });

@@ -20,7 +20,7 @@ use ureq::{Agent, Body};
 
 use crate::{
     ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs, MAX_ANSWER_BYTES, PORT,
-    SERVER_NAME, ServiceList, Status,
+    SERVER_NAME, ServiceList, SignalRequest, Status,
 };
 
 /// Longest wait for a connection, TLS included.
@@ -119,6 +119,20 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; an unknown service is [`ClientError::Node`] with status 404.
     pub fn restart(&self, service: &str) -> Result<(), ClientError> {
+        self.post::<Done>(&self.of_service(service, "restart")?, b"").map(drop)
+    }
+
+    /// Sends a signal to the main process of a service.
+    ///
+    /// # Errors
+    /// [`ClientError`]; an unknown service is [`ClientError::Node`] with status 404.
+    pub fn signal(&self, service: &str, signal: i32) -> Result<(), ClientError> {
+        let body = self.to_json(&SignalRequest { signal })?;
+        self.post::<Done>(&self.of_service(service, "signal")?, &body).map(drop)
+    }
+
+    /// Returns the path of what is done to a service; a name that can't be one is told at once.
+    fn of_service(&self, service: &str, what: &str) -> Result<String, ClientError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if service.is_empty() || !service.chars().all(plain) {
             return Err(ClientError::Node {
@@ -128,7 +142,13 @@ impl Client {
                 hint: None,
             });
         }
-        self.post::<Done>(&format!("/v1/services/{service}/restart"), b"").map(drop)
+        Ok(format!("/v1/services/{service}/{what}"))
+    }
+
+    /// Writes a request's body.
+    fn to_json(&self, body: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {
+        serde_json::to_vec(body)
+            .map_err(|e| ClientError::Malformed { address: self.address.clone(), cause: e.to_string() })
     }
 
     /// Asks for a kubeconfig of a cluster administrator.
@@ -136,9 +156,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn kubeconfig(&self, request: &KubeconfigRequest) -> Result<Kubeconfig, ClientError> {
-        let body = serde_json::to_vec(request)
-            .map_err(|e| ClientError::Malformed { address: self.address.clone(), cause: e.to_string() })?;
-        self.post("/v1/kubeconfig", &body)
+        self.post("/v1/kubeconfig", &self.to_json(request)?)
     }
 
     /// Restarts the machine, after everything on it was stopped in order.

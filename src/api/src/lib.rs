@@ -12,6 +12,7 @@
 //! | `GET /v1/services` | | [`ServiceList`] |
 //! | `GET /v1/logs?service=&lines=&follow=` | | lines, each a [`LogLine`]; empty ones only say "still here" |
 //! | `POST /v1/services/{name}/restart` | | [`Done`] |
+//! | `POST /v1/services/{name}/signal` | [`SignalRequest`] | [`Done`] |
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
@@ -36,7 +37,7 @@ pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SE
 #[cfg(feature = "client")]
 pub use logs::Logs;
 use serde::{Deserialize, Serialize};
-pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState};
+pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use status::{
     CertificateExpiry, Condition, ConditionStatus, ConfigFacts, ImageFacts, Memory, Stage, Status,
 };

@@ -50,6 +50,14 @@ pub enum ServiceState {
     Failed,
 }
 
+/// A signal for the main process of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignalRequest {
+    /// Signal number, 1 to 64.
+    pub signal: i32,
+}
+
 /// Which log lines are wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

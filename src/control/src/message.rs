@@ -20,6 +20,14 @@ pub enum Request {
         /// Name of the service.
         service: String,
     },
+    /// Sends a signal to the main process of a service; what follows is up to the service's restart
+    /// policy.
+    Signal {
+        /// Name of the service.
+        service: String,
+        /// Signal number, 1 to 64.
+        signal: i32,
+    },
     /// Asks for the state of everything. Answered by [`Reply::Status`].
     Status,
     /// Asks for log lines. Answered by [`Reply::Logs`]; with `follow` by one [`Reply::Logs`] after the

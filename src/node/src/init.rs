@@ -50,6 +50,11 @@ impl Init {
         self.order(&Request::Restart { service: service.to_owned() })
     }
 
+    /// Signals the main process of a service.
+    pub fn signal(&self, service: &str, signal: i32) -> Result<()> {
+        self.order(&Request::Signal { service: service.to_owned(), signal })
+    }
+
     /// Stops everything, then leaves.
     pub fn shutdown(&self, kind: ShutdownKind) -> Result<()> {
         self.order(&Request::Shutdown { kind })

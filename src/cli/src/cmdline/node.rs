@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values::signal;
+
 /// Talk to a node.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single logs kubelet --follow")]
@@ -44,6 +46,15 @@ pub enum NodeCommand {
     Restart {
         /// Name of the service
         service: String,
+    },
+    /// Send a signal to a service's main process
+    #[command(after_help = "Example: ironhull node single signal kubelet KILL")]
+    Signal {
+        /// Name of the service
+        service: String,
+        /// Signal by name or number, such as HUP or 9
+        #[arg(value_parser = signal)]
+        signal: i32,
     },
     /// Restart the machine, in order
     #[command(after_help = "Example: ironhull node single reboot")]

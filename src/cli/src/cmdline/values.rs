@@ -26,6 +26,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     secs.map(Duration::from_secs).ok_or_else(|| "time is out of range".to_owned())
 }
 
+/// Parses a signal by its name, with or without `SIG`, or its number.
+pub(super) fn signal(text: &str) -> Result<i32, String> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let named = [("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("USR1", 10), ("USR2", 12)];
+    let more = [("TERM", 15), ("CONT", 18), ("STOP", 19)];
+    let by_name = named.iter().chain(&more).find(|(n, _)| *n == name).map(|(_, number)| *number);
+    by_name
+        .or_else(|| text.parse().ok().filter(|n| (1..=64).contains(n)))
+        .ok_or_else(|| "expected a signal such as HUP, TERM, KILL or a number from 1 to 64".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +51,16 @@ mod tests {
         }
         for bad in ["", "G", "-1", "0", "4 G", "1.5G", "99999999999T", "4g"] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn signals() {
+        for (text, number) in [("KILL", 9), ("sigterm", 15), ("hup", 1), ("34", 34)] {
+            assert_eq!(signal(text), Ok(number), "{text}");
+        }
+        for bad in ["", "0", "65", "-9", "FOO", "SIG"] {
+            assert!(signal(bad).is_err(), "{bad}");
         }
     }
 

@@ -22,6 +22,10 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             client.restart(service)?;
             done(&format!("{service} is being restarted"))
         }
+        NodeCommand::Signal { service, signal } => {
+            client.signal(service, *signal)?;
+            done(&format!("signal {signal} was sent to {service}"))
+        }
         NodeCommand::Reboot => {
             client.reboot()?;
             done("the node is going down to start again")

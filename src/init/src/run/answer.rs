@@ -25,6 +25,7 @@ impl Runner<'_> {
             }
             Request::Submit { services } => self.submit(services),
             Request::Restart { service } => self.restart(service),
+            Request::Signal { service, signal } => self.signal(&service, signal),
             Request::Stage { name } => {
                 self.base.reach(&name);
                 Ok(())
@@ -64,6 +65,17 @@ impl Runner<'_> {
         }
         self.feed(Event::Restart(service));
         Ok(())
+    }
+
+    /// Signals the main process of a service.
+    fn signal(&mut self, service: &str, signal: i32) -> Result<(), String> {
+        if !(1..=64).contains(&signal) {
+            return Err(format!("signal {signal}: expected a number from 1 to 64"));
+        }
+        let status = self.supervisor.status().into_iter().find(|s| s.name == service);
+        let pid = status.ok_or_else(|| format!("there is no service {service:?}"))?.pid;
+        let pid = pid.ok_or_else(|| format!("service {service:?} has no process"))?;
+        sys::kill(pid, signal).map_err(|e| e.to_string())
     }
 
     /// Returns the last lines of a log, and makes the client follow it if it wants to.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{
     DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
-    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, Status,
+    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status,
 };
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -42,6 +42,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/services", get(services))
         .route("/v1/services/{name}/restart", post(restart))
+        .route("/v1/services/{name}/signal", post(signal))
         .route("/v1/logs", get(logs))
         .route("/v1/kubeconfig", post(kubeconfig))
         .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
@@ -101,6 +102,22 @@ async fn services(State(node): Shared) -> Answer<ServiceList> {
 async fn restart(State(node): Shared, Path(name): Path<String>) -> Answer<Done> {
     blocking(move || match known(&node, &name)? {
         true => node.init.restart(&name).map(|()| Ok(Json(Done {}))),
+        false => Ok(Err(unknown(&name))),
+    })
+    .await?
+}
+
+async fn signal(
+    State(node): Shared,
+    Path(name): Path<String>,
+    request: Result<Json<SignalRequest>, JsonRejection>,
+) -> Answer<Done> {
+    let Json(SignalRequest { signal }) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
+    if !(1..=64).contains(&signal) {
+        return Err(Failure::bad_request(format!("signal: expected 1 to 64, found {signal}")));
+    }
+    blocking(move || match known(&node, &name)? {
+        true => node.init.signal(&name, signal).map(|()| Ok(Json(Done {}))),
         false => Ok(Err(unknown(&name))),
     })
     .await?

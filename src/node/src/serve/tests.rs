@@ -100,7 +100,7 @@ fn answer(stream: &UnixStream) {
                 }
                 continue;
             }
-            Request::Restart { .. } | Request::Shutdown { .. } => Reply::Ok,
+            Request::Restart { .. } | Request::Signal { .. } | Request::Shutdown { .. } => Reply::Ok,
             _ => Reply::Error { message: "not here".into() },
         };
         write_message(stream, &reply).unwrap();
@@ -131,6 +131,7 @@ fn operator_sees_the_node() {
     assert_eq!(status.conditions[0].kind, CONFIG_ACCEPTED);
     assert_eq!(client.services().unwrap().services[0].name, "etcd");
     client.restart("etcd").unwrap();
+    client.signal("etcd", 9).unwrap();
     client.reboot().unwrap();
     client.shutdown().unwrap();
 }
@@ -159,6 +160,8 @@ fn refusals_say_why() {
         other => panic!("{other:?}"),
     };
     assert_eq!(code(client.restart("nope")), (404, "service \"nope\" does not exist".into()));
+    assert_eq!(code(client.signal("nope", 9)).0, 404);
+    assert_eq!(code(client.signal("etcd", 0)), (400, "signal: expected 1 to 64, found 0".into()));
     let request = |server: Option<&str>, ttl_secs| {
         let request = KubeconfigRequest { server: server.map(Into::into), ttl_secs };
         code(client.kubeconfig(&request).map(drop))
