@@ -106,6 +106,8 @@ pub struct Memory {
     pub available_bytes: u64,
     /// The rest.
     pub used_bytes: u64,
+    /// What PID 1 holds of it: its resident set.
+    pub init_bytes: u64,
 }
 
 /// When a certificate ends.

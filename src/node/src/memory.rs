@@ -1,4 +1,4 @@
-//! The machine's memory, from `/proc/meminfo`.
+//! The machine's memory, from `/proc/meminfo`, and that of PID 1.
 
 use std::fs;
 
@@ -6,18 +6,26 @@ use api::Memory;
 
 /// Reads it; zeros where the kernel does not tell.
 pub fn load() -> Memory {
-    parse(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    parse(&read("/proc/meminfo"), &read("/proc/1/status"))
 }
 
-/// Parses `/proc/meminfo`.
-fn parse(text: &str) -> Memory {
-    let bytes = |key: &str| {
-        let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
-        let kib = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-        kib.unwrap_or(0).saturating_mul(1024)
-    };
-    let (total_bytes, available_bytes) = (bytes("MemTotal"), bytes("MemAvailable"));
-    Memory { total_bytes, available_bytes, used_bytes: total_bytes.saturating_sub(available_bytes) }
+/// Parses `/proc/meminfo` and `/proc/1/status`.
+fn parse(machine: &str, init: &str) -> Memory {
+    let (total_bytes, available_bytes) = (bytes(machine, "MemTotal"), bytes(machine, "MemAvailable"));
+    Memory {
+        total_bytes,
+        available_bytes,
+        used_bytes: total_bytes.saturating_sub(available_bytes),
+        init_bytes: bytes(init, "VmRSS"),
+    }
+}
+
+/// Returns the value of the line `KEY: … kB`; zero if there is none.
+fn bytes(text: &str, key: &str) -> u64 {
+    let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
+    let kib = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0).saturating_mul(1024)
 }
 
 #[cfg(test)]
@@ -26,8 +34,14 @@ mod tests {
 
     #[test]
     fn used_is_what_is_not_available() {
-        let memory = parse("MemTotal:  4000 kB\nMemFree: 1 kB\nMemAvailable:   3000 kB\n");
+        let memory = parse("MemTotal:  4000 kB\nMemFree: 1 kB\nMemAvailable:   3000 kB\n", "");
         assert_eq!((memory.total_bytes, memory.used_bytes), (4000 * 1024, 1000 * 1024));
-        assert_eq!(parse("garbage"), Memory::default());
+        assert_eq!(parse("garbage", "garbage"), Memory::default());
+    }
+
+    #[test]
+    fn the_resident_set_of_init_is_no_other_of_its_figures() {
+        let memory = parse("", "Name:\tinit\nVmHWM:\t  2000 kB\nVmRSS:\t    1700 kB\nRssAnon:\t 9 kB\n");
+        assert_eq!(memory.init_bytes, 1700 * 1024);
     }
 }
