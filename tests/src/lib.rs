@@ -3,6 +3,7 @@
 //! This library is their harness. It drives the `ironhull` command as a user does and judges by what
 //! foreign tools say: `kubectl`, `e2fsck`, `fsck.erofs`.
 
+pub mod bench;
 pub mod image;
 pub mod lab;
 pub mod listing;

@@ -1,0 +1,138 @@
+//! Two ways to make one file, timed against each other.
+//!
+//! Both get the same processors, by affinity: a tool with one thread is met with one. They take turns,
+//! so that whatever else the machine does falls on both; the first round warms the page cache and is
+//! not counted.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::row::{Goal, Row, Value};
+
+/// Rounds that count.
+pub const ROUNDS: usize = 3;
+
+/// Makes a file at the path.
+pub type Make<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
+
+/// A contest.
+#[derive(Clone, Copy)]
+pub struct Contest<'a> {
+    /// What is made.
+    pub what: &'static str,
+    /// Name of the other program.
+    pub other: &'static str,
+    /// Our way.
+    pub ours: Make<'a>,
+    /// Its way.
+    pub theirs: Make<'a>,
+}
+
+impl Contest<'_> {
+    /// Runs it on `cpus` processors with files in `dir`; returns rows for time and room on the disk.
+    pub fn run(&self, dir: &Path, cpus: usize) -> Result<Vec<Row>> {
+        let measured = std::thread::scope(|scope| {
+            let measured = scope.spawn(|| self.measure(dir, cpus)).join();
+            measured.map_err(|_| anyhow!("{}: a writer panicked", self.what))
+        });
+        let (ours, theirs) = measured??;
+        let row = |kind: &str, value: fn(Figures) -> Value, goal| {
+            let what = format!("{}, {kind}", self.what);
+            Row::new(what, value(ours), goal).against(self.other, value(theirs))
+        };
+        let on = if cpus == 1 { "time on 1 CPU".to_owned() } else { format!("time on {cpus} CPUs") };
+        Ok(vec![
+            row(&on, |f| Value::Time(f.took), Goal::BelowOther),
+            row("room", |f| Value::Bytes(f.room_bytes), Goal::NotAboveOther),
+        ])
+    }
+
+    /// Runs all rounds; on a thread of its own, as its affinity stays bound.
+    fn measure(&self, dir: &Path, cpus: usize) -> Result<(Figures, Figures)> {
+        let pool = bind(cpus)?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..=ROUNDS {
+            ours.push(pool.install(|| once(self.ours, &dir.join("ours")))?);
+            theirs.push(once(self.theirs, &dir.join("theirs"))?);
+        }
+        Ok((Figures::of(&ours), Figures::of(&theirs)))
+    }
+}
+
+/// What one side came to.
+#[derive(Clone, Copy)]
+struct Figures {
+    took: Duration,
+    room_bytes: u64,
+}
+
+impl Figures {
+    /// Takes the median of all rounds but the first. Sizes are the same in all.
+    fn of(rounds: &[Figures]) -> Figures {
+        let counted = rounds.get(1..).unwrap_or_default();
+        let room_bytes = counted.last().map_or(0, |f| f.room_bytes);
+        Figures { took: median(counted.iter().map(|f| f.took).collect()), room_bytes }
+    }
+}
+
+/// Makes one file, measures and removes it.
+fn once(make: Make<'_>, path: &Path) -> Result<Figures> {
+    let began = Instant::now();
+    make(path)?;
+    let took = began.elapsed();
+    let meta = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+    fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+    Ok(Figures { took, room_bytes: room(&meta) })
+}
+
+/// Returns the bytes that a file takes on the disk, or its length where that is less: holes are free,
+/// and a file system's own blocks are nobody's merit.
+fn room(meta: &fs::Metadata) -> u64 {
+    meta.len().min(std::os::unix::fs::MetadataExt::blocks(meta) * 512)
+}
+
+/// Binds this thread, and the programs it starts, to `cpus` processors; returns as many threads there.
+fn bind(cpus: usize) -> Result<ThreadPool> {
+    let allowed = sched_getaffinity(None).context("asking for this thread's processors")?;
+    let mut chosen = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|c| allowed.is_set(*c)).take(cpus).for_each(|c| chosen.set(c));
+    sched_setaffinity(None, &chosen).context("binding to processors")?;
+    ThreadPoolBuilder::new().num_threads(cpus).build().context("starting threads")
+}
+
+/// Returns the median, zero of nothing.
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_run_once_a_round_on_the_processors_they_were_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let make: Make<'_> = &|path| {
+            assert_eq!(sched_getaffinity(None)?.count(), 1);
+            Ok(fs::write(path, "1234567")?)
+        };
+        let contest = Contest { what: "x", other: "y", ours: make, theirs: make };
+        let rows = contest.run(dir.path(), 1).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].cells()[0], "x, time on 1 CPU");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let times = [9, 1, 5].map(Duration::from_secs).to_vec();
+        assert_eq!(median(times), Duration::from_secs(5));
+        assert_eq!(median(Vec::new()), Duration::ZERO);
+    }
+}

@@ -1,0 +1,80 @@
+//! Measurements: figures of ours, of the tools that do the same, and what is to be reached.
+//!
+//! One file a topic. A topic that can't be measured here says why on standard error, and the others
+//! go on. Goals stand beside the figures and judge nothing: a slow machine is no bug.
+
+mod boot;
+mod build;
+mod cold;
+mod contest;
+mod copy;
+mod host_disk;
+mod host_tree;
+mod idle;
+mod machine;
+mod memory;
+mod options;
+mod qmp;
+mod row;
+mod shared;
+mod sizes;
+mod table;
+mod writers;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::Result;
+
+pub use options::{Options, USAGE};
+
+use row::Row;
+use shared::Shared;
+
+/// A topic: its name, the programs it needs, and what measures it.
+type Topic = (&'static str, &'static [&'static str], fn(&mut Shared) -> Result<Vec<Row>>);
+
+/// All topics, in the order of the table. The node comes last: `boot` leaves it running, and it has
+/// been idle before its memory is looked at.
+const TOPICS: &[Topic] = &[
+    ("cold", &[], cold::measure),
+    ("build", &[], build::measure),
+    ("writers", writers::TOOLS, writers::measure),
+    ("sizes", &["zstd"], sizes::measure),
+    ("boot", shared::NODE_TOOLS, boot::measure),
+    ("idle", shared::NODE_TOOLS, idle::measure),
+    ("memory", shared::NODE_TOOLS, memory::measure),
+];
+
+/// Measures and prints what was chosen; returns whether all of it could be measured.
+///
+/// # Panics
+/// When standard output is gone.
+#[must_use]
+pub fn run(options: &Options) -> bool {
+    let host = machine::Host::load();
+    eprintln!("{host}");
+    let mut shared = Shared::new(options.idle_minutes);
+    let mut rows = Vec::new();
+    let mut complete = true;
+    for (name, tools, measure) in TOPICS.iter().filter(|(name, ..)| options.chosen(name)) {
+        eprintln!("measuring {name}");
+        if !crate::tool::present(tools) {
+            complete = false;
+            continue;
+        }
+        // The harness panics where a step fails; its message has been printed by then.
+        match catch_unwind(AssertUnwindSafe(|| measure(&mut shared))) {
+            Ok(Ok(measured)) => rows.extend(measured.into_iter().map(|row| row.of(name))),
+            Ok(Err(error)) => {
+                eprintln!("error: measuring {name}: {error:#}");
+                complete = false;
+            }
+            Err(_) => complete = false,
+        }
+    }
+    match options.json {
+        true => println!("{:#}", table::json(&host, &rows)),
+        false => print!("{}", table::text(&host, &rows)),
+    }
+    complete
+}

@@ -1,0 +1,73 @@
+//! Asks QEMU what its guest wrote: one connection, one question.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The machine's disk, as `ironhull run` names it.
+const DISK: &str = "disk0";
+
+/// Returns how many bytes the guest has written to its disk since power-on.
+pub fn written_bytes(socket: &Path) -> Result<u64> {
+    let stream =
+        UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
+    stream.set_read_timeout(Some(LIMIT)).context("setting a time limit")?;
+    let mut reader = BufReader::new(stream);
+    read(&mut reader)?;
+    execute(&mut reader, "qmp_capabilities")?;
+    let answer = execute(&mut reader, "query-blockstats")?;
+    written(&answer).with_context(|| format!("query-blockstats: no {DISK} in {answer}"))
+}
+
+/// Finds the disk's count in the answer.
+fn written(answer: &Value) -> Option<u64> {
+    let disk = answer.as_array()?.iter().find(|d| d["device"] == DISK)?;
+    disk["stats"]["wr_bytes"].as_u64()
+}
+
+/// Executes a command without arguments.
+fn execute(stream: &mut BufReader<UnixStream>, command: &str) -> Result<Value> {
+    let line = format!("{{\"execute\":\"{command}\"}}\n");
+    stream.get_mut().write_all(line.as_bytes()).context("writing to QEMU")?;
+    loop {
+        let mut answer = read(stream)?;
+        if let Some(error) = answer.get("error") {
+            bail!("{command}: {error}");
+        }
+        // Events come in between.
+        if let Some(value) = answer.get_mut("return") {
+            return Ok(value.take());
+        }
+    }
+}
+
+/// Reads one object.
+fn read(stream: &mut BufReader<UnixStream>) -> Result<Value> {
+    let mut line = String::new();
+    let length = stream.read_line(&mut line).context("reading from QEMU")?;
+    if length == 0 {
+        bail!("QEMU closed the connection");
+    }
+    serde_json::from_str(&line).with_context(|| format!("expected JSON, found {line:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_found_among_flash() {
+        let answer = serde_json::json!([
+            { "device": "pflash0", "stats": { "wr_bytes": 1 } },
+            { "device": "disk0", "stats": { "wr_bytes": 4096 } },
+        ]);
+        assert_eq!(written(&answer), Some(4096));
+        assert_eq!(written(&Value::Null), None);
+    }
+}
