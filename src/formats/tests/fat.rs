@@ -6,7 +6,7 @@ mod judge;
 use std::collections::BTreeMap;
 
 use formats::disk::{Memory, ReadAt, read_vec};
-use formats::fat::{FatError, Options, write};
+use formats::fat::{FatError, Options, read, write};
 use proptest::prelude::*;
 
 const BYTES: u64 = 64 << 20;
@@ -76,6 +76,34 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(write(one("a:b", 1), &options()), Err(FatError::Write { .. })));
     let tiny = Options { bytes: 1 << 20, ..options() };
     assert!(write(one("x", 1), &tiny).is_err());
+}
+
+#[test]
+fn files_are_read_back() {
+    let disk = write(sample(), &options()).unwrap();
+    for (path, bytes) in sample().iter().take(4) {
+        assert!(read(&disk, path).unwrap() == *bytes, "{path}");
+    }
+    for path in ["EFI", "EFI/BOOT/GRUBX64.EFI", "EFI/BOOT/BOOTX64.EFI/x", ""] {
+        assert!(matches!(read(&disk, path), Err(FatError::Read { .. })), "{path:?}");
+    }
+    assert!(matches!(read(&Memory::new(BYTES), "x"), Err(FatError::Read { .. })));
+}
+
+#[test]
+fn a_damaged_file_system_is_an_error_at_worst() {
+    let path = "EFI/BOOT/BOOTX64.EFI";
+    let files = BTreeMap::from([(path.to_owned(), judge::noise(40_000, 1))]);
+    let mut disk = all(&write(files, &options()).unwrap());
+    // Boot sector, the start of each table, and directories: all that leads to the file.
+    let lead: Vec<usize> = (0..disk.len()).filter(|at| disk[*at] != 0).collect();
+    for at in lead.iter().take(400).chain(lead.iter().skip(400).step_by(997)) {
+        for flip in [0x01, 0x80, 0xff] {
+            disk[*at] ^= flip;
+            let _ = read(&disk, path);
+            disk[*at] ^= flip;
+        }
+    }
 }
 
 proptest! {

@@ -6,12 +6,15 @@ mod judge;
 use std::io::Cursor;
 
 use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
-use formats::qcow2::{Options, Qcow2Error, Reader, dump, write};
+use formats::qcow2::{Codec, Options, Qcow2Error, Reader, dump, write};
 use proptest::prelude::*;
 
-fn image(disk: &impl ReadAt) -> Vec<u8> {
+/// Each way to compress, by the name that `qemu-img` has for it.
+const CODECS: [(&str, Codec); 2] = [("zlib", Codec::ZLIB), ("zstd", Codec::ZSTD)];
+
+fn image(disk: &impl ReadAt, codec: Codec) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
-    let length = write(disk, Options::default(), &mut out).unwrap();
+    let length = write(disk, Options { codec }, &mut out).unwrap();
     assert_eq!(length, out.get_ref().len() as u64);
     out.into_inner()
 }
@@ -35,46 +38,58 @@ fn qemu_finds_no_errors_and_the_same_disk() {
     let small = Memory::new(1 << 20);
     let mut filled = Memory::new(200 << 10);
     filled.write_all_at(&judge::noise(200 << 10, 2), 0).unwrap();
-    for disk in [sample(), small, filled] {
-        std::fs::write(&ours, image(&disk)).unwrap();
+    let disks = [sample(), small, filled];
+    for (disk, (name, codec)) in disks.iter().flat_map(|d| CODECS.map(|c| (d, c))) {
+        std::fs::write(&ours, image(disk, codec)).unwrap();
         let said = qemu.agrees(&["check", "-f", "qcow2", judge::text(&ours)]);
-        assert!(said.contains("No errors were found"), "{said}");
-        let file = std::fs::File::create(&raw).unwrap();
-        file.set_len(disk.len()).unwrap();
-        let mut at = 0;
-        while let Some(range) = disk.next_data(at).unwrap() {
-            let bytes = read_vec(&disk, range.start, range.end - range.start).unwrap();
-            std::os::unix::fs::FileExt::write_all_at(&file, &bytes, range.start).unwrap();
-            at = range.end;
-        }
+        assert!(said.contains("No errors were found"), "{name}: {said}");
+        let said = qemu.agrees(&["info", "-f", "qcow2", judge::text(&ours)]);
+        assert!(said.contains(&format!("compression type: {name}")), "{said}");
+        write_raw(disk, &raw);
         let (ours, raw) = (judge::text(&ours), judge::text(&raw));
         qemu.agrees(&["compare", "-f", "raw", "-F", "qcow2", raw, ours]);
         let theirs = directory.path().join("theirs.qcow2");
-        qemu.agrees(&["convert", "-c", "-O", "qcow2", raw, judge::text(&theirs)]);
+        let option = format!("compression_type={name}");
+        qemu.agrees(&["convert", "-c", "-O", "qcow2", "-o", &option, raw, judge::text(&theirs)]);
         let length = |path: &str| std::fs::metadata(path).unwrap().len();
         let (ours, theirs) = (length(ours), length(judge::text(&theirs)));
         // Ours ends with a whole cluster, theirs with the last byte used.
-        assert!(ours <= theirs + 65_536, "{ours} bytes, theirs {theirs}");
+        assert!(ours <= theirs + 65_536, "{name}: {ours} bytes, theirs {theirs}");
+    }
+}
+
+/// Writes a disk as a sparse file.
+fn write_raw(disk: &impl ReadAt, path: &std::path::Path) {
+    let file = std::fs::File::create(path).unwrap();
+    file.set_len(disk.len()).unwrap();
+    let mut at = 0;
+    while let Some(range) = disk.next_data(at).unwrap() {
+        let bytes = read_vec(disk, range.start, range.end - range.start).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, range.start).unwrap();
+        at = range.end;
     }
 }
 
 #[test]
 fn reads_back_what_was_written() {
     let disk = sample();
-    let bytes = image(&disk);
-    let reader = Reader::open(bytes.as_slice()).unwrap();
-    assert_eq!(reader.len(), disk.len());
-    for (at, length) in [(0, 3 << 20), ((5 << 20) - 100, (1 << 20) + 70_000), (600 << 20, 300_000)] {
-        assert!(read_vec(&reader, at, length).unwrap() == read_vec(&disk, at, length).unwrap(), "{at}");
-    }
-    let expected = "\
+    for (name, codec) in CODECS {
+        let bytes = image(&disk, codec);
+        let reader = Reader::open(bytes.as_slice()).unwrap();
+        assert_eq!(reader.len(), disk.len());
+        for (at, length) in [(0, 3 << 20), ((5 << 20) - 100, (1 << 20) + 70_000), (600 << 20, 300_000)] {
+            let same = read_vec(&reader, at, length).unwrap() == read_vec(&disk, at, length).unwrap();
+            assert!(same, "{name}: {at}");
+        }
+        let expected = "\
 disk of 734005760 bytes
 data 0x000000000000 to 0x000000300000
 data 0x000000500000 to 0x000000610000
 data 0x000025800000 to 0x000025840000
 data 0x00002bc00000 to 0x00002bc00a00
 ";
-    assert_eq!(dump(&reader).unwrap(), expected);
+        assert_eq!(dump(&reader).unwrap(), expected, "{name}");
+    }
 }
 
 #[test]
@@ -82,9 +97,15 @@ fn threads_and_runs_do_not_change_the_bytes() {
     let disk = sample();
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let bytes = one.install(|| image(&disk));
-    assert!(three.install(|| image(&disk)) == bytes);
-    assert_eq!(judge::sha256(&bytes), "8168fb07dcf5fc539de47c5e05331e25222ea19e8a4cd08d17adfb175464bd73");
+    let pinned = [
+        "8168fb07dcf5fc539de47c5e05331e25222ea19e8a4cd08d17adfb175464bd73",
+        "fed001d15085e7c6e317a102ac4cc11b0c2ff0fe8c4447890dd4fce7a34c7a93",
+    ];
+    for ((name, codec), pinned) in CODECS.into_iter().zip(pinned) {
+        let bytes = one.install(|| image(&disk, codec));
+        assert!(three.install(|| image(&disk, codec)) == bytes, "{name}");
+        assert_eq!(judge::sha256(&bytes), pinned, "{name}");
+    }
 }
 
 #[test]
@@ -99,7 +120,7 @@ fn tables_that_are_shared_or_outside_are_refused() {
     let mut disk = Memory::new(3 << 29);
     disk.write_all_at(b"one", 0).unwrap();
     disk.write_all_at(b"two", 1 << 29).unwrap();
-    let good = image(&disk);
+    let good = image(&disk, Codec::ZLIB);
     let l1 = usize::try_from(u64::from_be_bytes(good[40..48].try_into().unwrap())).unwrap();
     let mut shared = good.clone();
     shared.copy_within(l1..l1 + 8, l1 + 8);
@@ -117,7 +138,13 @@ fn damaged_images_are_errors_at_worst() {
     let mut disk = Memory::new(1 << 20);
     disk.write_all_at(&[7; 100_000], 70_000).unwrap();
     disk.write_all_at(&judge::noise(65_536, 3), 512 << 10).unwrap();
-    let good = image(&disk);
+    for (_, codec) in CODECS {
+        damage(&image(&disk, codec));
+    }
+}
+
+/// Reads an image damaged in many ways: anything but a panic is fine.
+fn damage(good: &[u8]) {
     let read_all = |bytes: &[u8]| {
         let Ok(reader) = Reader::open(bytes) else { return };
         let _ = dump(&reader);
@@ -131,7 +158,7 @@ fn damaged_images_are_errors_at_worst() {
         read_all(&good[..length]);
     }
     for at in (65_536..good.len()).filter(|at| good[*at] != 0).step_by(61) {
-        let mut bad = good.clone();
+        let mut bad = good.to_vec();
         bad[at] ^= 0x41;
         read_all(&bad);
     }
@@ -146,9 +173,11 @@ proptest! {
             let bytes = if what == 0 { judge::noise(length, at) } else { vec![what - 1; length] };
             disk.write_all_at(&bytes, at).unwrap();
         }
-        let bytes = image(&disk);
-        let reader = Reader::open(bytes.as_slice()).unwrap();
         let all = |d: &dyn ReadAt| read_vec(d, 0, d.len()).unwrap();
-        prop_assert!(all(&reader) == all(&disk));
+        for (_, codec) in CODECS {
+            let bytes = image(&disk, codec);
+            let reader = Reader::open(bytes.as_slice()).unwrap();
+            prop_assert!(all(&reader) == all(&disk));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Bit layout: header and table entries. All big-endian.
 
-use super::Qcow2Error;
+use super::{Codec, Qcow2Error};
 
 /// Bits of a cluster's length.
 pub(super) const CLUSTER_BITS: u32 = 16;
@@ -28,11 +28,20 @@ pub(super) const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 /// Where the number of sectors starts in the entry of a compressed cluster.
 const SECTORS_SHIFT: u32 = 62 - (CLUSTER_BITS - 8);
 
+/// Incompatible features: refcounts may be off, which does not matter to a reader.
+const DIRTY: u64 = 1;
+/// Incompatible features: the header names a compression other than zlib.
+const COMPRESSION: u64 = 1 << 3;
+/// Place and value of the compression in the header.
+const COMPRESSION_AT: usize = 104;
+const ZSTD: u8 = 1;
+
 const MAGIC: u32 = u32::from_be_bytes(*b"QFI\xfb");
 
 /// What a header says that is not constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
+    pub codec: Codec,
     pub disk_bytes: u64,
     pub l1_at: u64,
     pub l1_entries: u32,
@@ -55,6 +64,10 @@ impl Header {
         put(56, &self.refcount_clusters.to_be_bytes());
         put(96, &4u32.to_be_bytes());
         put(100, &112u32.to_be_bytes());
+        if matches!(self.codec, Codec::Zstd { .. }) {
+            put(72, &COMPRESSION.to_be_bytes());
+            put(COMPRESSION_AT, &[ZSTD]);
+        }
         bytes
     }
 
@@ -77,11 +90,17 @@ impl Header {
             }
         }
         let features = wide(72).ok_or_else(|| off("header", "cut off", "104 bytes"))?;
-        // Bit 0 says that refcounts may be off, which does not matter to a reader.
-        if features & !1 != 0 {
-            return Err(off("incompatible features", format!("{features:#x}"), "none"));
+        if features & !(DIRTY | COMPRESSION) != 0 {
+            return Err(off("incompatible features", format!("{features:#x}"), "at most 0x9"));
         }
+        // The byte is there only if the header is that long; the bit says that it matters.
+        let codec = match bytes.get(COMPRESSION_AT) {
+            _ if features & COMPRESSION == 0 => Codec::ZLIB,
+            Some(&ZSTD) => Codec::ZSTD,
+            found => return Err(off("compression", format!("{found:?}"), "1 (zstd)")),
+        };
         let header = Header {
+            codec,
             disk_bytes: wide(24).unwrap_or_default(),
             l1_at: wide(40).unwrap_or_default(),
             l1_entries: half(36).unwrap_or_default(),
@@ -123,6 +142,7 @@ mod tests {
     #[test]
     fn headers_round_trip_and_name_what_is_off() {
         let header = Header {
+            codec: Codec::ZSTD,
             disk_bytes: 1 << 30,
             l1_at: 1 << 20,
             l1_entries: 2,
@@ -139,6 +159,7 @@ mod tests {
             (35, "encryption"),
             (63, "number of snapshots"),
             (79, "incompatible features"),
+            (104, "compression"),
             (39, "number of L1 entries"),
         ] {
             let mut bad = bytes;

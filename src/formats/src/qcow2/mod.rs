@@ -1,8 +1,9 @@
-//! qcow2 version 3 with zlib-compressed clusters of 64 KiB: what a cloud or QEMU takes as a disk.
+//! qcow2 version 3 with compressed clusters of 64 KiB: what a cloud or QEMU takes as a disk.
 //!
 //! Written in parallel and always the same; read back by [`Reader`], which knows no backing files,
-//! snapshots, encryption, external data or zstd. Spec: QEMU's `docs/interop/qcow2.txt`.
+//! snapshots, encryption or external data. Spec: QEMU's `docs/interop/qcow2.txt`.
 
+mod codec;
 mod dump;
 mod format;
 mod reader;
@@ -12,7 +13,43 @@ use std::io;
 
 pub use dump::dump;
 pub use reader::Reader;
-pub use writer::{Options, write};
+pub use writer::write;
+
+/// How to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How clusters are compressed.
+    pub codec: Codec,
+}
+
+impl Default for Options {
+    /// What every reader of qcow2 knows.
+    fn default() -> Self {
+        Options { codec: Codec::ZLIB }
+    }
+}
+
+/// How clusters are compressed: one way for a whole image. The level matters to the writer alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// Deflate without a header.
+    Zlib {
+        /// 1 (fast) to 9 (small).
+        level: u32,
+    },
+    /// zstd, which QEMU reads since 5.1: a tenth smaller at the same cost, and faster to read.
+    Zstd {
+        /// 1 (fast) to 22 (small).
+        level: i32,
+    },
+}
+
+impl Codec {
+    /// zlib at the level after which images hardly get smaller.
+    pub const ZLIB: Codec = Codec::Zlib { level: 7 };
+    /// zstd at the level after which clusters hardly get smaller: 12 takes three times as long for 0.2 %.
+    pub const ZSTD: Codec = Codec::Zstd { level: 9 };
+}
 
 /// Why an image can't be written or read.
 #[derive(Debug, thiserror::Error)]

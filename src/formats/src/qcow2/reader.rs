@@ -4,16 +4,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flate2::{Decompress, FlushDecompress};
-
-use super::Qcow2Error;
+use super::codec::decompress;
 use super::format::{
     CLUSTER, CLUSTER_BYTES, COMPRESSED, Header, L2_ENTRIES, OFFSET_MASK, ZERO, compressed_range, off,
 };
+use super::{Codec, Qcow2Error};
 use crate::disk::{ReadAt, read_vec};
-
-/// Window that readers of qcow2 have.
-const WINDOW_BITS: u8 = 12;
 
 /// The disk in a qcow2 file.
 ///
@@ -21,6 +17,7 @@ const WINDOW_BITS: u8 = 12;
 #[derive(Debug)]
 pub struct Reader<D> {
     file: D,
+    codec: Codec,
     disk_bytes: u64,
     /// Where the L2 tables stand; 0 where there is none.
     l1: Vec<u64>,
@@ -42,7 +39,8 @@ impl<D: ReadAt> Reader<D> {
         let l1: Vec<u64> = bytes.chunks_exact(8).map(|e| entry(e) & OFFSET_MASK).collect();
         check_tables(&l1, file.len())?;
         let (table, last) = (Mutex::new((0, Arc::default())), Mutex::default());
-        Ok(Reader { file, disk_bytes: header.disk_bytes, l1, table, last })
+        let (codec, disk_bytes) = (header.codec, header.disk_bytes);
+        Ok(Reader { file, codec, disk_bytes, l1, table, last })
     }
 
     /// Returns the L2 table with the entry of a cluster; empty if there is none.
@@ -71,7 +69,7 @@ impl<D: ReadAt> Reader<D> {
         if entry & COMPRESSED != 0 {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             if last.0 != entry {
-                *last = (entry, self.inflate(entry)?);
+                *last = (entry, self.unpack(entry)?);
             }
             let bytes = last.1.get(within..within + buf.len()).ok_or(io::ErrorKind::InvalidData)?;
             buf.copy_from_slice(bytes);
@@ -86,13 +84,11 @@ impl<D: ReadAt> Reader<D> {
     }
 
     /// Reads a compressed cluster.
-    fn inflate(&self, entry: u64) -> io::Result<Vec<u8>> {
+    fn unpack(&self, entry: u64) -> io::Result<Vec<u8>> {
         let (at, most) = compressed_range(entry);
         let there = self.file.len().saturating_sub(at).min(most);
         let input = read_vec(&self.file, at, there)?;
-        let mut output = Vec::with_capacity(CLUSTER_BYTES);
-        let mut inflate = Decompress::new_with_window_bits(false, WINDOW_BITS);
-        inflate.decompress_vec(&input, &mut output, FlushDecompress::Finish).map_err(io::Error::other)?;
+        let output = decompress(self.codec, &input)?;
         if output.len() != CLUSTER_BYTES {
             let text = format!("compressed cluster at byte {at} has {} bytes, expected 65536", output.len());
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));

@@ -7,32 +7,17 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-use flate2::{Compress, Compression, FlushCompress, Status};
 use rayon::prelude::*;
 
-use super::Qcow2Error;
+use super::codec::Compressor;
 use super::format::{
     CLUSTER, CLUSTER_BYTES, COPIED, Header, L2_ENTRIES, MAX_DISK_BYTES, REFCOUNTS_PER_BLOCK, compressed_entry,
 };
+use super::{Codec, Options, Qcow2Error};
 use crate::disk::ReadAt;
 
 /// Clusters compressed at once: 32 MiB of the disk.
 const BATCH_CLUSTERS: usize = 512;
-/// Window that readers of qcow2 have.
-const WINDOW_BITS: u8 = 12;
-
-/// How to write.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Level of zlib, 1 (fast) to 9 (small).
-    pub level: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { level: 7 }
-    }
-}
 
 /// Writes `disk` as a compressed qcow2; returns the length of the file.
 ///
@@ -45,17 +30,16 @@ pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Re
     if disk.len() > MAX_DISK_BYTES {
         return Err(Qcow2Error::TooLong(disk.len()));
     }
-    let mut image = Image::new(disk.len(), out)?;
+    let mut image = Image::new(disk.len(), options.codec, out)?;
     let mut clusters = Clusters { disk, next: 0, data_end: 0 };
     loop {
         let batch = clusters.take(BATCH_CLUSTERS)?;
         if batch.is_empty() {
             break;
         }
-        let level = Compression::new(options.level.clamp(1, 9));
         let packed: Result<Vec<Packed>, io::Error> = batch
             .par_iter()
-            .map_init(|| Packer::new(level), |packer, cluster| packer.pack(disk, *cluster))
+            .map_init(|| Packer::new(options.codec), |packer, cluster| packer.pack(disk, *cluster))
             .collect();
         image.put_batch(&batch, &packed?)?;
     }
@@ -100,15 +84,13 @@ enum Packed {
 
 /// What one thread needs to pack clusters.
 struct Packer {
-    compress: Compress,
+    compressor: Compressor,
     input: Vec<u8>,
-    output: Vec<u8>,
 }
 
 impl Packer {
-    fn new(level: Compression) -> Packer {
-        let compress = Compress::new_with_window_bits(level, false, WINDOW_BITS);
-        Packer { compress, input: vec![0; CLUSTER_BYTES], output: Vec::with_capacity(CLUSTER_BYTES) }
+    fn new(codec: Codec) -> Packer {
+        Packer { compressor: Compressor::new(codec), input: vec![0; CLUSTER_BYTES] }
     }
 
     /// Reads a cluster, the last one filled up with zeros, and compresses it.
@@ -121,13 +103,9 @@ impl Packer {
         if is_zero(&self.input) {
             return Ok(Packed::Zeros);
         }
-        self.compress.reset();
-        self.output.clear();
-        // The output may not grow: what does not fit is better stored as it is.
-        let status = self.compress.compress_vec(&self.input, &mut self.output, FlushCompress::Finish);
-        Ok(match status.map_err(io::Error::other)? {
-            Status::StreamEnd if self.output.len() < CLUSTER_BYTES => Packed::Compressed(self.output.clone()),
-            _ => Packed::Raw(self.input.clone()),
+        Ok(match self.compressor.compress(&self.input)? {
+            Some(bytes) => Packed::Compressed(bytes.to_vec()),
+            None => Packed::Raw(self.input.clone()),
         })
     }
 }
@@ -140,6 +118,7 @@ fn is_zero(bytes: &[u8]) -> bool {
 /// The file in the making.
 struct Image<W> {
     out: W,
+    codec: Codec,
     disk_bytes: u64,
     /// Where the next byte goes.
     at: u64,
@@ -150,10 +129,10 @@ struct Image<W> {
 }
 
 impl<W: Write + Seek> Image<W> {
-    fn new(disk_bytes: u64, mut out: W) -> Result<Image<W>, Qcow2Error> {
+    fn new(disk_bytes: u64, codec: Codec, mut out: W) -> Result<Image<W>, Qcow2Error> {
         let tables = usize::try_from(disk_bytes.div_ceil(CLUSTER * L2_ENTRIES)).map_err(io::Error::other)?;
         out.seek(SeekFrom::Start(CLUSTER))?;
-        Ok(Image { out, disk_bytes, at: CLUSTER, l2: vec![Vec::new(); tables], refcounts: vec![1] })
+        Ok(Image { out, codec, disk_bytes, at: CLUSTER, l2: vec![Vec::new(); tables], refcounts: vec![1] })
     }
 
     /// Writes a batch: what is compressed first, then what is not.
@@ -225,8 +204,8 @@ impl<W: Write + Seek> Image<W> {
         let l1_at = self.put_table(if l1.is_empty() { &[0] } else { &l1 })?;
         let (refcounts_at, refcount_clusters) = self.put_refcounts()?;
         let l1_entries = u32::try_from(l1.len()).map_err(io::Error::other)?;
-        let header =
-            Header { disk_bytes: self.disk_bytes, l1_at, l1_entries, refcounts_at, refcount_clusters };
+        let (codec, disk_bytes) = (self.codec, self.disk_bytes);
+        let header = Header { codec, disk_bytes, l1_at, l1_entries, refcounts_at, refcount_clusters };
         let mut cluster = vec![0; CLUSTER_BYTES];
         cluster[..super::format::HEADER_BYTES].copy_from_slice(&header.to_bytes());
         self.out.seek(SeekFrom::Start(0))?;

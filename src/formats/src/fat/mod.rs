@@ -1,7 +1,9 @@
 //! FAT32: the EFI system partition.
 //!
 //! Written with the `hadris-fat` crate over a sparse disk in memory, so a partition of any length takes
-//! only what its files take. No clock: all times are 1980-01-01, the first that FAT can tell.
+//! only what its files take; [`read`] takes a file out again. No clock: all times are 1980-01-01, the first that FAT can tell.
+
+mod reader;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,6 +16,8 @@ use hadris_storage::sync::BlockDevice;
 use hadris_storage::{BlockIndex, BlockSize};
 
 use crate::disk::{Memory, ReadAt, WriteAt};
+
+pub use reader::read;
 
 /// Size of a sector.
 const SECTOR_BYTES: u32 = 512;
@@ -33,7 +37,7 @@ pub struct Options {
     pub label: String,
 }
 
-/// Why a file system can't be written.
+/// Why a file system can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum FatError {
     /// The label does not fit.
@@ -48,6 +52,14 @@ pub enum FatError {
         /// Length of the partition.
         bytes: u64,
         /// What the library answers, with the path if it is about one.
+        reason: String,
+    },
+    /// A file can't be read.
+    #[error("reading {path:?} of a FAT: {reason}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What is wrong.
         reason: String,
     },
 }
