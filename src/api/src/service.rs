@@ -28,6 +28,12 @@ pub struct Service {
     pub last_exit: Option<String>,
     /// Milliseconds since the kernel started, when it entered this state.
     pub since_ms: u64,
+    /// Memory of its own in bytes (anonymous pages, no file cache), while it runs.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
+    /// Processor time since it started last, in milliseconds.
+    #[serde(default)]
+    pub cpu_ms: Option<u64>,
 }
 
 /// Where a service stands.

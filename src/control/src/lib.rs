@@ -10,7 +10,7 @@ mod message;
 mod service;
 mod wire;
 
-pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status};
+pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status, Usage};
 pub use service::{
     Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User, validate_all,
 };

@@ -139,6 +139,18 @@ pub struct ServiceStatus {
     pub last_exit: Option<String>,
     /// Milliseconds since the kernel started, when it entered this state.
     pub since_ms: u64,
+    /// What its cgroup has used; absent when it has none.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+}
+
+/// What a service's cgroup uses, containers that it delegates to excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Memory of its own in bytes: anonymous pages, no file cache.
+    pub memory_bytes: u64,
+    /// Processor time since the service started last, in milliseconds.
+    pub cpu_ms: u64,
 }
 
 /// One line of a log.

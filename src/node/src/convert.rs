@@ -24,5 +24,7 @@ pub fn service(from: control::ServiceStatus) -> api::Service {
         restarts: from.restarts,
         last_exit: from.last_exit,
         since_ms: from.since_ms,
+        memory_bytes: from.usage.map(|u| u.memory_bytes),
+        cpu_ms: from.usage.map(|u| u.cpu_ms),
     }
 }

@@ -62,5 +62,6 @@ fn status(s: &Service) -> ServiceStatus {
         restarts: s.restarts,
         last_exit: s.last_exit.clone(),
         since_ms: s.since,
+        usage: None,
     }
 }

@@ -88,13 +88,16 @@ fn stage_row(stage: &Stage) -> Vec<String> {
 
 /// Lays out services.
 fn services_text(services: &[Service]) -> String {
-    let header = ["SERVICE", "STATE", "PID", "RESTARTS", "LAST EXIT"].map(str::to_owned).to_vec();
+    let header =
+        ["SERVICE", "STATE", "PID", "RESTARTS", "MEMORY", "CPU", "LAST EXIT"].map(str::to_owned).to_vec();
     let row = |s: &Service| {
         vec![
             s.name.clone(),
             format!("{:?}", s.state).to_lowercase(),
             s.pid.map(|p| p.to_string()).unwrap_or_default(),
             s.restarts.to_string(),
+            s.memory_bytes.map(bytes).unwrap_or_default(),
+            s.cpu_ms.map(|ms| stamp(ms).trim_start().to_owned() + " s").unwrap_or_default(),
             s.last_exit.clone().unwrap_or_default(),
         ]
     };
@@ -120,8 +123,13 @@ mod tests {
             restarts: 1,
             last_exit: Some("signal 9".into()),
             since_ms: 1,
+            memory_bytes: Some(3 << 20),
+            cpu_ms: Some(1250),
         };
-        let expected = "SERVICE  STATE  PID  RESTARTS  LAST EXIT\nkubelet  ready  312  1         signal 9\n";
+        let expected = "\
+SERVICE  STATE  PID  RESTARTS  MEMORY   CPU      LAST EXIT
+kubelet  ready  312  1         3.0 MiB  1.250 s  signal 9
+";
         assert_eq!(services_text(&[kubelet]), expected);
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use control::{NODED, Reply, Request, ServiceSpec, Status, validate_all};
 use supervise::Event;
 
-use super::Runner;
+use super::{Runner, group};
 
 /// Where the submitted set is kept for people to read.
 const SERVICES_PATH: &str = "/run/ironhull/services.json";
@@ -39,8 +39,12 @@ impl Runner<'_> {
     }
 
     fn status(&self) -> Status {
+        let mut services = self.supervisor.status();
+        for service in &mut services {
+            service.usage = group::usage(&service.name);
+        }
         Status {
-            services: self.supervisor.status(),
+            services,
             stages: self.base.stages.clone(),
             uptime_ms: sys::boot_ms(),
             shutting_down: self.supervisor.is_shutting_down(),

@@ -1,6 +1,6 @@
 //! The cgroup of a service: `ironhull/NAME`, and its bounds.
 
-use control::{Limits, ServiceSpec};
+use control::{Limits, ServiceSpec, Usage};
 use sys::{Cgroup, SysError};
 
 /// Where the hierarchy is mounted.
@@ -34,6 +34,22 @@ fn settings(limits: &Limits) -> [(&'static str, String); 4] {
     ]
 }
 
+/// Returns what the group of a service uses, if there is one.
+pub(super) fn usage(service: &str) -> Option<Usage> {
+    let group = of(service);
+    let read = |file: &str| std::fs::read_to_string(group.path().join(file)).ok();
+    Some(Usage {
+        memory_bytes: parse_field(&read("memory.stat")?, "anon")?,
+        cpu_ms: parse_field(&read("cpu.stat")?, "usage_usec")? / 1000,
+    })
+}
+
+/// Returns a number out of a flat keyed file of cgroup v2.
+fn parse_field(text: &str, key: &str) -> Option<u64> {
+    let value = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(' '));
+    value?.parse().ok()
+}
+
 /// Returns the service out of the contents of `/proc/PID/cgroup`, if the process is one's.
 pub(super) fn parse_service(cgroup: &str) -> Option<&str> {
     let path = cgroup.lines().find_map(|l| l.strip_prefix("0::/"))?;
@@ -52,6 +68,14 @@ mod tests {
         assert_eq!(texts, ["0", "max", "100", "max"]);
         let limits = Limits { memory_max_bytes: Some(1 << 20), cpu_weight: Some(7), ..Limits::default() };
         assert_eq!(settings(&limits).map(|(_, v)| v), ["0", "1048576", "7", "max"]);
+    }
+
+    #[test]
+    fn fields_are_found_by_their_whole_name() {
+        let text = "anon_thp 1\nanon 4096\nfile x\n";
+        assert_eq!(parse_field(text, "anon"), Some(4096));
+        assert_eq!(parse_field(text, "file"), None);
+        assert_eq!(parse_field(text, "kernel"), None);
     }
 
     #[test]

@@ -98,6 +98,7 @@ mod tests {
             restarts: 0,
             last_exit: None,
             since_ms: 0,
+            usage: None,
         };
         Status { services: states.iter().map(service).collect(), ..Status::default() }
     }

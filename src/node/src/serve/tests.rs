@@ -115,6 +115,7 @@ fn status() -> control::Status {
         restarts: 0,
         last_exit: None,
         since_ms: 5,
+        usage: None,
     };
     let stages = vec![control::Stage { name: "init".into(), at_ms: 900 }];
     control::Status { services: vec![etcd], stages, uptime_ms: 1000, shutting_down: false }
