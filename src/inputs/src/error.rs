@@ -11,6 +11,15 @@ use crate::run::Failure;
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Returns what to do about a file that the mirror does not have.
+fn remedy_for_missing(url: &str) -> String {
+    match url.ends_with("/InRelease") {
+        true => "the address is no Debian mirror, or has no such release; name another one with --mirror"
+            .to_owned(),
+        false => format!("the mirror may have moved on to a newer version: run `{LOCK_COMMAND}`"),
+    }
+}
+
 /// Why an input could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -82,10 +91,7 @@ pub enum Error {
         tries: u32,
     },
     /// The server does not have it.
-    #[error(
-        "fetching {url}: not found (HTTP 404)\nhint: the mirror may have moved on to a newer version: run \
-             `{LOCK_COMMAND}`"
-    )]
+    #[error("fetching {url}: not found (HTTP 404)\nhint: {}", remedy_for_missing(url))]
     NotFound {
         /// The address.
         url: String,
@@ -172,6 +178,14 @@ pub enum Error {
     Unstuck {
         /// Each option that was lost.
         lost: Vec<Unstuck>,
+    },
+    /// A kernel fragment that nobody has written.
+    #[error("kernel fragment {name:?}: expected a name in kernel-config/\nhint: there are {}", known.join(", "))]
+    NoFragment {
+        /// What the profile asks for.
+        name: String,
+        /// The fragments that there are.
+        known: Vec<String>,
     },
     /// A component that nobody has written a recipe for.
     #[error("component {name:?}: no recipe {}", path.display())]

@@ -46,8 +46,8 @@ pub(crate) struct Client {
 enum Failed {
     /// Another try may work.
     Again(String),
-    /// As `Again`, but it got further than the try before it.
-    Further,
+    /// As `Again`, but so many bytes are there now.
+    Further(u64, String),
     /// It will not.
     Final(Error),
 }
@@ -119,12 +119,12 @@ impl Client {
                 return self.stream(download);
             }
             let copied = copy(&mut response.body_mut().as_reader(), &mut hash, download);
-            copied.map_err(|e| further(e, hash.passed() > there))?;
+            copied.map_err(|e| further(e, there, hash.passed()))?;
         }
         let passed = hash.passed();
         if passed < expected.size {
             let reason = format!("expected {} bytes, the connection ended after {passed}", expected.size);
-            return Err(further(Failed::Again(reason), passed > there));
+            return Err(further(Failed::Again(reason), there, passed));
         }
         let Err((expected, found)) = judge(expected, passed, hash.finish()) else { return Ok(()) };
         fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
@@ -146,16 +146,19 @@ impl Client {
     }
 
     fn try_often<T>(&self, url: &str, mut once: impl FnMut() -> std::result::Result<T, Failed>) -> Result<T> {
-        let mut tried = 0;
+        let (mut tried, mut most) = (0, 0);
         loop {
             tried += 1;
             let reason = match once() {
                 Ok(done) => return Ok(done),
                 Err(Failed::Final(error)) => return Err(error),
-                Err(Failed::Further) => {
-                    tried = 0;
+                // More than ever before, not than at the start of this try: a file that is too short on a
+                // server that does not resume would be fetched for ever.
+                Err(Failed::Further(bytes, _)) if bytes > most => {
+                    (tried, most) = (0, bytes);
                     continue;
                 }
+                Err(Failed::Further(_, reason)) => reason,
                 Err(Failed::Again(reason)) => reason,
             };
             if tried >= self.tries {
@@ -166,10 +169,10 @@ impl Client {
     }
 }
 
-/// Notes that a try that is to be made again has got somewhere.
-fn further(failed: Failed, got_somewhere: bool) -> Failed {
+/// Notes that a try that is to be made again has got from byte `there` to `passed`.
+fn further(failed: Failed, there: u64, passed: u64) -> Failed {
     match failed {
-        Failed::Again(_) if got_somewhere => Failed::Further,
+        Failed::Again(reason) if passed > there => Failed::Further(passed, reason),
         other => other,
     }
 }

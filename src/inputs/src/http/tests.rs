@@ -116,6 +116,15 @@ fn starts_again_where_the_server_does_not_resume() {
 }
 
 #[test]
+fn a_file_that_is_too_short_is_given_up_where_the_server_does_not_resume() {
+    let short = || Answer::Plain("200 OK", BODY[..10].to_vec(), 10);
+    let outcome = download((0..20).map(|_| short()).collect(), None);
+    let text = outcome.result.unwrap_err().to_string();
+    assert!(text.contains("expected 39 bytes, the connection ended after 10 (tried 3 times)"), "{text}");
+    assert!(outcome.asked.len() < 10, "{:?}", outcome.asked);
+}
+
+#[test]
 fn a_complete_part_needs_no_request() {
     succeeds(vec![], Some(BODY), &[]);
 }
@@ -163,6 +172,17 @@ fn not_found_names_the_command_that_refreshes_the_lock() {
     let text = outcome.result.unwrap_err().to_string();
     assert!(text.contains("not found (HTTP 404)") && text.contains("`ironhull lock update`"), "{text}");
     assert_eq!(outcome.asked.len(), 1, "not tried again");
+}
+
+#[test]
+fn an_address_without_a_release_is_no_mirror() {
+    let (url, _asked) = serve(vec![status("404 Not Found")]);
+    let client = Client::with(1, Duration::from_millis(1), None);
+    let text = client.get(&format!("{url}/InRelease"), 10).unwrap_err().to_string();
+    assert!(
+        text.contains("not found (HTTP 404)") && text.contains("hint: the address is no Debian mirror"),
+        "{text}"
+    );
 }
 
 #[test]
