@@ -134,6 +134,10 @@ fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
     if let Some(unknown) = stanza.names().find(|n| !FIELDS.contains(n)) {
         return Err(error(format!("expected one of {}, found {unknown:?}", FIELDS.join(", "))));
     }
+    let names: Vec<&str> = stanza.names().collect();
+    if let Some((_, name)) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
+        return Err(error(format!("expected each field once, found {name} repeated")));
+    }
     let need = |name: &str| stanza.need(file, name).map(str::to_owned);
     let (uses, size, sha256, filename) = (need("Use")?, need("Size")?, need("SHA256")?, need("Filename")?);
     let uses: Option<BTreeSet<_>> = uses.split_whitespace().map(Use::parse).collect();
@@ -189,6 +193,7 @@ mod tests {
             ("SHA256: ", "SHA256: z", "l:7: SHA256: expected 64 hex digits, found"),
             ("Use: root run", "Use: boot", "l:7: Use: expected root, build or run"),
             ("Filename: pool", "Filename: ../pool", "l:7: Filename: expected a path below the mirror"),
+            ("Use: root run", "Use: root\nUse: run", "l:7: expected each field once, found Use repeated"),
             ("Source: ", "Sauce: ", "l:7: expected one of Package, "),
             ("Package: a1", "Package: b1", "l:17: package \"b1\": expected once and in order of names"),
             ("Codename", "Code", "l:3: expected a field \"Codename\""),
