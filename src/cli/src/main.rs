@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint!("{}", hint::report(&error));
+            output::tell(hint::report(&error).trim_end());
             ExitCode::from(hint::exit_code(&error))
         }
     }

@@ -1,8 +1,8 @@
-//! Results on standard output: JSON or text. A reader that went away is no error.
+//! Results on standard output: JSON or text; talk on standard error. A reader that went away is no error.
 
 use std::io::{self, ErrorKind, Write};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Prints a result: as JSON if asked for, else as the text that `text` gives.
@@ -16,8 +16,12 @@ pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> Stri
 /// Prints a text.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// Says a line on standard error. Nobody need listen: a closed or broken standard error is no failure.
+pub fn tell(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// Returns whether `error` only says that nobody reads any more.
@@ -53,6 +57,13 @@ pub fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broken_pipe_is_known_under_its_context() {
+        let failed = |kind| Err::<(), _>(io::Error::from(kind)).context("writing to standard output");
+        assert!(is_broken_pipe(&failed(ErrorKind::BrokenPipe).unwrap_err()));
+        assert!(!is_broken_pipe(&failed(ErrorKind::StorageFull).unwrap_err()));
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

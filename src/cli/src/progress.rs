@@ -9,6 +9,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use inputs::Progress;
 use inputs::progress::Unit;
 
+use crate::output;
+
 /// Steps that take less are not worth a line where there is no terminal.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
@@ -38,7 +40,7 @@ impl Shown {
     fn line(&self, text: &str) {
         match self.terminal {
             true => drop(self.bars.println(text)),
-            false => eprintln!("{text}"),
+            false => output::tell(text),
         }
     }
 }
@@ -48,7 +50,7 @@ impl Progress for Shown {
         if !self.terminal {
             // Said at once only where nothing else would be heard for minutes.
             if total.is_some_and(|t| t > 1000) {
-                eprintln!("{step} …");
+                output::tell(&format!("{step} …"));
             }
             return;
         }

@@ -47,10 +47,9 @@ pub fn profile_file(profile: &str, root: &Path) -> Result<PathBuf> {
         return Ok(named);
     }
     let names = profile_names(root);
-    Err(hinted(
-        format!("profile {profile:?} is neither a file nor a name in image-profiles/"),
-        format!("there are: {}", names.join(", ")),
-    ))
+    let found =
+        if path.is_dir() { "is a directory" } else { "is neither a file nor a name in image-profiles/" };
+    Err(hinted(format!("profile {profile:?} {found}"), format!("there are: {}", names.join(", "))))
 }
 
 /// Lists the names of the profiles in the source tree.

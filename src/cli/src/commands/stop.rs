@@ -10,7 +10,9 @@ use crate::output;
 /// Runs the command.
 pub fn run(global: &Global, options: &Stop) -> Result<()> {
     let machine = Machine::new(MachineDir::named(&options.name)?);
-    eprintln!("asking machine {} to shut down", options.name);
+    if machine.pid().is_some() {
+        output::tell(&format!("asking machine {} to shut down", options.name));
+    }
     let stopped = machine.stop(options.grace)?;
     let clean = stopped == Stopped::Clean;
     output::result(global.json, &json!({ "name": options.name, "clean": clean }), |_| {
