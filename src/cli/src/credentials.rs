@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -17,6 +17,7 @@ use rcgen::{
 use time::{Duration, OffsetDateTime};
 
 use crate::hint::hinted;
+use crate::output;
 
 /// Files of the CA.
 const CA: [&str; 2] = ["operator-ca.crt", "operator-ca.key"];
@@ -42,8 +43,9 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-/// Reads what a client of the node API needs from `dir`.
+/// Reads what a client of the node API needs from `dir`. Says so where others may read the key.
 pub fn load(dir: &Path) -> Result<Credentials> {
+    warn_of_readers(&dir.join(OPERATOR[1]));
     let read = |name: &str| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(|e| {
@@ -56,9 +58,22 @@ pub fn load(dir: &Path) -> Result<Credentials> {
     Ok(Credentials { ca: read(CA[0])?, certificate: read(OPERATOR[0])?, key: read(OPERATOR[1])? })
 }
 
+/// Warns of a key that is not its owner's alone. No error: a mounted secret may have no other mode.
+fn warn_of_readers(key: &Path) {
+    // A key that is not there is told by who reads it.
+    let Ok(meta) = fs::metadata(key) else { return };
+    let mode = meta.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let key = key.display();
+        output::tell(&format!(
+            "warning: operator key {key} is open to others: expected mode 600, found {mode:o}\nhint: chmod 600 {key}"
+        ));
+    }
+}
+
 /// Makes a CA and an operator certificate in `dir`, unless the CA is there; returns the CA.
 ///
-/// An operator certificate that is missing beside a CA is made.
+/// An operator certificate and key that are missing beside a CA are made.
 pub fn ensure(dir: &Path) -> Result<Pair> {
     let exists = CA.map(|name| dir.join(name).exists());
     let ca = match exists {
@@ -67,11 +82,15 @@ pub fn ensure(dir: &Path) -> Result<Pair> {
         [true, false] => return Err(half(CA[1], CA[0])),
         [false, true] => return Err(half(CA[0], CA[1])),
     };
-    if !dir.join(OPERATOR[0]).exists() {
-        let pair = issue(&ca, "operator", ExtendedKeyUsagePurpose::ClientAuth, vec![])?;
-        write_new(&dir.join(OPERATOR[1]), &pair.key, 0o600)?;
-        write_new(&dir.join(OPERATOR[0]), &pair.certificate, 0o644)?;
+    match OPERATOR.map(|name| dir.join(name).exists()) {
+        [true, true] => return Ok(ca),
+        [false, false] => {}
+        [true, false] => return Err(half(OPERATOR[1], OPERATOR[0])),
+        [false, true] => return Err(half(OPERATOR[0], OPERATOR[1])),
     }
+    let pair = issue(&ca, "operator", ExtendedKeyUsagePurpose::ClientAuth, vec![])?;
+    write_new(&dir.join(OPERATOR[1]), &pair.key, 0o600)?;
+    write_new(&dir.join(OPERATOR[0]), &pair.certificate, 0o644)?;
     Ok(ca)
 }
 
@@ -88,11 +107,16 @@ pub fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
     file.write_all(text.as_bytes()).with_context(doing)
 }
 
-/// Makes a CA and writes it.
-fn make_ca(dir: &Path) -> Result<Pair> {
+/// Makes a CA; nothing is written.
+pub fn new_ca() -> Result<Pair> {
     let issuer = CertifiedIssuer::self_signed(ca_params()?, KeyPair::generate().context("making a key")?)
         .context("making the operator CA")?;
-    let pair = Pair { certificate: issuer.pem(), key: issuer.key().serialize_pem() };
+    Ok(Pair { certificate: issuer.pem(), key: issuer.key().serialize_pem() })
+}
+
+/// Makes a CA and writes it.
+fn make_ca(dir: &Path) -> Result<Pair> {
+    let pair = new_ca()?;
     write_new(&dir.join(CA[1]), &pair.key, 0o600)?;
     write_new(&dir.join(CA[0]), &pair.certificate, 0o644)?;
     Ok(pair)
@@ -148,7 +172,6 @@ fn half(missing: &str, there: &str) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
     #[test]
@@ -163,8 +186,10 @@ mod tests {
         let again = ensure(dir.path()).unwrap();
         assert_eq!(again.certificate, ca.certificate);
         assert_eq!(load(dir.path()).unwrap().key, before.key);
-        fs::remove_file(dir.path().join(CA[1])).unwrap();
-        assert!(ensure(dir.path()).unwrap_err().to_string().contains(CA[1]));
+        for name in [OPERATOR[1], CA[1]] {
+            fs::remove_file(dir.path().join(name)).unwrap();
+            assert!(ensure(dir.path()).unwrap_err().to_string().contains(name), "{name}");
+        }
     }
 
     #[test]

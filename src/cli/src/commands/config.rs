@@ -10,8 +10,9 @@ use config::{Diagnostics, Documents};
 use serde_json::{Value, json};
 
 use crate::cmdline::{Config, ConfigCommand, ConfigInit, Global};
+use crate::credentials::{self, Pair};
 use crate::hint::{Usage, hinted};
-use crate::{credentials, output};
+use crate::output;
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Config) -> Result<()> {
@@ -50,9 +51,15 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
 
 /// Makes credentials in `dir` and returns the text of a node config under them.
 pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
+    // Under a CA for nothing else first: a name that no node takes leaves nothing behind.
+    document(&credentials::new_ca()?, hostname, cluster)?;
     fs::create_dir_all(dir).with_context(|| format!("making directory {}", dir.display()))?;
-    let ca = credentials::ensure(dir)?;
-    let node = credentials::issue_node(&ca)?;
+    document(&credentials::ensure(dir)?, hostname, cluster)
+}
+
+/// Returns a node config with a new certificate, checked as a node does.
+fn document(ca: &Pair, hostname: &str, cluster: &str) -> Result<String> {
+    let node = credentials::issue_node(ca)?;
     let text = node_documents(&NodeTemplate {
         hostname,
         cluster,
@@ -60,7 +67,6 @@ pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
         certificate: &node.certificate,
         key: &node.key,
     });
-    // A host name that no node takes is an error here, not at the first boot.
     config::parse_node_documents("node.yaml", &text)?;
     Ok(text)
 }
@@ -78,7 +84,7 @@ fn validate(global: &Global, files: &[&Path]) -> Result<()> {
     if failed == 0 {
         return Ok(());
     }
-    checked.iter().filter_map(|(_, c)| c.as_ref().err()).for_each(|d| eprintln!("{d}"));
+    checked.iter().filter_map(|(_, c)| c.as_ref().err()).for_each(|d| output::tell(&d.to_string()));
     Err(anyhow::anyhow!("{failed} of {} files are wrong", checked.len()))
 }
 
