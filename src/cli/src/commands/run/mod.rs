@@ -1,10 +1,12 @@
 //! `ironhull run`: an image in QEMU, followed until its cluster answers.
 
 mod demo;
+mod kubectl;
 mod target;
 mod user_data;
 mod watch;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -53,10 +55,10 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
     let followed = follow(
         global,
         options,
-        &Started { machine: &machine, state, user_data, began, interrupted: &interrupted },
+        &Started { machine: &machine, state, user_data, kube: target.kube, began, interrupted: &interrupted },
     );
     if followed.is_err() && interrupted.load(Ordering::Relaxed) {
-        eprintln!("stopping the machine");
+        output::tell("stopping the machine");
         machine.stop(GRACE)?;
     }
     followed
@@ -65,7 +67,7 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
 /// Returns what the machine is to be, and says what runs it.
 fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<Request> {
     let choice = probe.join().map_err(|_| anyhow::anyhow!("probing KVM failed"))?;
-    eprintln!("running under {}: {}", choice.accelerator, choice.reason);
+    output::tell(&format!("running under {}: {}", choice.accelerator, choice.reason));
     let disk = match (options.fresh, options.keep) {
         (true, _) => DiskChoice::Fresh,
         (_, true) => DiskChoice::Keep,
@@ -90,6 +92,7 @@ struct Started<'a> {
     machine: &'a Machine,
     state: State,
     user_data: UserData,
+    kube: Option<PathBuf>,
     began: Instant,
     interrupted: &'a Arc<AtomicBool>,
 }
@@ -112,7 +115,11 @@ fn follow(global: &Global, options: &Run, started: &Started<'_>) -> Result<()> {
         false => None,
     };
     let kubeconfig = write_kubeconfig(machine, &reached)?;
-    let result = Answers { machine, state: &started.state, seen: &seen, answer, kubeconfig };
+    if let Some(kube) = &started.kube {
+        kubectl::link(machine.dir().path(), kube)?;
+    }
+    let kubectl = kubectl::find(machine.dir().path(), std::env::var_os("PATH").as_deref());
+    let result = Answers { machine, state: &started.state, seen: &seen, answer, kubeconfig, kubectl };
     let json = result.json();
     output::result(global.json, &json, |_| result.text(started.began.elapsed()))?;
     match options.detach {
@@ -126,9 +133,9 @@ fn tell(seen: &Seen, stage: &Stage) {
     if seen.stages.len() == 1
         && let Some(firmware) = seen.firmware
     {
-        eprintln!("{:12} {:>7.1} s", "firmware", firmware.as_secs_f64());
+        output::tell(&format!("{:12} {:>7.1} s", "firmware", firmware.as_secs_f64()));
     }
-    eprintln!("{:12} {:>5}.{} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000 / 100);
+    output::tell(&format!("{:12} {:>5}.{} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000 / 100));
 }
 
 /// Asks the demo until it answers.
@@ -144,7 +151,7 @@ fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
 }
 
 /// Fetches a kubeconfig and writes it next to the disk.
-fn write_kubeconfig(machine: &Machine, reached: &Reached) -> Result<std::path::PathBuf> {
+fn write_kubeconfig(machine: &Machine, reached: &Reached) -> Result<PathBuf> {
     let request = KubeconfigRequest { server: reached.kubernetes.clone(), ttl_secs: Some(KUBECONFIG_SECS) };
     let path = machine.dir().file("kubeconfig");
     kubeconfig::write(&path, &reached.client.kubeconfig(&request)?.kubeconfig)?;
@@ -162,7 +169,8 @@ struct Answers<'a> {
     state: &'a State,
     seen: &'a Seen,
     answer: Option<(u16, String)>,
-    kubeconfig: std::path::PathBuf,
+    kubeconfig: PathBuf,
+    kubectl: Option<PathBuf>,
 }
 
 impl Answers<'_> {
@@ -175,6 +183,7 @@ impl Answers<'_> {
             "firmwareMs": self.seen.firmware.map(|f| f.as_millis()),
             "stages": self.seen.stages,
             "kubeconfig": self.kubeconfig,
+            "kubectl": self.kubectl,
             "demo": self.answer.as_ref().map(|(_, line)| line),
         })
     }
@@ -185,8 +194,11 @@ impl Answers<'_> {
         if let Some((port, line)) = &self.answer {
             text.push_str(&format!("http://127.0.0.1:{port}/ answers: {line}\n"));
         }
-        let kubeconfig = self.kubeconfig.display();
-        text.push_str(&format!("\n  KUBECONFIG={kubeconfig} kubectl get nodes\n\n"));
+        let kubectl = self.kubectl.as_deref().unwrap_or(Path::new("kubectl"));
+        text.push_str(&format!("\n  {}\n\n", kubectl::line(kubectl, &self.kubeconfig)));
+        if self.kubectl.is_none() {
+            text.push_str("kubectl is not on this host; `ironhull run` of a profile builds one\n");
+        }
         text.push_str(&format!("`ironhull node {name} status` shows more, `ironhull stop {name}` ends it\n"));
         text
     }
@@ -194,12 +206,12 @@ impl Answers<'_> {
 
 /// Stays until the machine ends or the user wants no more.
 fn stay(machine: &Machine, interrupted: &AtomicBool) -> Result<()> {
-    eprintln!("Ctrl-C shuts the machine down");
+    output::tell("Ctrl-C shuts the machine down");
     while !machine.ended_within(PAUSE) {
         if interrupted.load(Ordering::Relaxed) {
             return Err(anyhow::anyhow!("interrupted"));
         }
     }
-    eprintln!("the machine has ended");
+    output::tell("the machine has ended");
     Ok(())
 }

@@ -28,6 +28,8 @@ pub struct Target {
     pub id: String,
     /// The firmware.
     pub firmware: Firmware,
+    /// All Kubernetes programs in one, where they were built here.
+    pub kube: Option<PathBuf>,
 }
 
 /// Finds the image, builds it if a profile is named.
@@ -49,18 +51,16 @@ pub fn find(global: &Global, options: &Run) -> Result<Target> {
     })?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
-    target(
-        profile.name.clone(),
-        image,
-        pinned_firmware(&workspace).or_else(|e| host_firmware().map_err(|_| e)),
-    )
+    let firmware = pinned_firmware(&workspace).or_else(|e| host_firmware().map_err(|_| e));
+    let kube = workspace.component("kubernetes")?.binaries.remove("kube");
+    Ok(Target { kube, ..target(profile.name.clone(), image, firmware)? })
 }
 
 /// Puts a target together.
 fn target(name: String, image: PathBuf, firmware: Result<Firmware>) -> Result<Target> {
     let id = Image::open(&image)?.id();
     let image = image.canonicalize().with_context(|| format!("finding {}", image.display()))?;
-    Ok(Target { name, image, id, firmware: firmware? })
+    Ok(Target { name, image, id, firmware: firmware?, kube: None })
 }
 
 /// Returns the firmware of the pinned package.

@@ -1,0 +1,89 @@
+//! A kubectl for the cluster that answers: the host's, else the one that was built for the image.
+//!
+//! All Kubernetes programs are one static binary that acts as the name it is called by, so a link named
+//! `kubectl` to the one in the cache is a kubectl of the cluster's own version.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Name of the program and of the link.
+const KUBECTL: &str = "kubectl";
+
+/// Links `built` into the machine's directory, in place of an older link.
+pub fn link(dir: &Path, built: &Path) -> Result<()> {
+    let (link, draft) = (dir.join(KUBECTL), dir.join("kubectl.new"));
+    let doing = || format!("linking {} to {}", link.display(), built.display());
+    if draft.symlink_metadata().is_ok() {
+        fs::remove_file(&draft).with_context(doing)?;
+    }
+    symlink(built, &draft).and_then(|()| fs::rename(&draft, &link)).with_context(doing)
+}
+
+/// Returns how to call kubectl: by name if a directory of `path` has it, else by the link in `dir`, if that
+/// leads somewhere.
+pub fn find(dir: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
+    let on_path = path.is_some_and(|p| std::env::split_paths(p).any(|d| is_program(&d.join(KUBECTL))));
+    match on_path {
+        true => Some(KUBECTL.into()),
+        false => Some(dir.join(KUBECTL)).filter(|link| is_program(link)),
+    }
+}
+
+/// Returns the line that a shell takes: it shows the nodes with this kubeconfig.
+pub fn line(kubectl: &Path, kubeconfig: &Path) -> String {
+    format!("KUBECONFIG={} {} get nodes", quoted(kubeconfig), quoted(kubectl))
+}
+
+/// Returns whether the file at `path` can be run.
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// Quotes a path for a shell where that is needed.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,+".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a program.
+    fn program(path: &Path) {
+        fs::write(path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn the_hosts_comes_first_then_the_link_that_leads_somewhere() {
+        let root = tempfile::tempdir().unwrap();
+        let [host, machine] = ["bin", "m"].map(|d| root.path().join(d));
+        [&host, &machine].map(|d| fs::create_dir(d).unwrap());
+        let built = root.path().join("kube");
+        let found = || find(&machine, Some(host.as_os_str()));
+        assert_eq!(found(), None);
+        link(&machine, &built).unwrap();
+        assert_eq!(found(), None);
+        program(&built);
+        link(&machine, &built).unwrap();
+        assert_eq!(found(), Some(machine.join("kubectl")));
+        assert_eq!(find(&machine, None), Some(machine.join("kubectl")));
+        program(&host.join("kubectl"));
+        assert_eq!(found(), Some("kubectl".into()));
+    }
+
+    #[test]
+    fn the_line_is_what_a_shell_takes() {
+        let line = line(Path::new("/m/it's/kubectl"), Path::new("/m/k"));
+        assert_eq!(line, r"KUBECONFIG=/m/k '/m/it'\''s/kubectl' get nodes");
+    }
+}
