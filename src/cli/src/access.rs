@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use api::Client;
-use vm::MachineDir;
+use vm::{Machine, MachineDir, VmError};
 
 use crate::cmdline::Access;
 use crate::credentials;
@@ -28,15 +28,37 @@ pub fn reach(access: &Access) -> Result<Reached> {
         Some(dir) => reach_machine(&dir, access.credentials.as_deref()),
         None => {
             let dir = access.credentials.clone().unwrap_or_else(|| PathBuf::from("."));
-            let client = Client::new(&access.address, &credentials::load(&dir)?)?;
+            let credentials = credentials::load(&dir).map_err(|e| match access.credentials {
+                Some(_) => e,
+                None => not_a_machine(&access.address, &e),
+            })?;
+            let client = Client::new(&access.address, &credentials)?;
             Ok(Reached { client, kubernetes: None })
         }
     }
 }
 
+/// Says that a name is no machine's, where it may have been meant as one: else the user hears of missing
+/// credentials only.
+fn not_a_machine(name: &str, why: &anyhow::Error) -> anyhow::Error {
+    let machines = match MachineDir::all() {
+        machines if machines.is_empty() => "there is no machine on this host".to_owned(),
+        machines => format!("machines on this host: {}", machines.join(", ")),
+    };
+    hinted(
+        format!("{name:?} is no machine on this host, and as an address it needs credentials: {why}"),
+        format!(
+            "{machines}; for an address, --credentials takes the directory that `ironhull config init` made"
+        ),
+    )
+}
+
 /// Prepares a client for a machine on this host.
 pub fn reach_machine(dir: &MachineDir, given: Option<&Path>) -> Result<Reached> {
     let state = dir.load()?;
+    if Machine::new(dir.clone()).pid().is_none() {
+        return Err(VmError::NotRunning(dir.name().to_owned()).into());
+    }
     let port = |guest: u16| state.ports.iter().find(|p| p.guest == guest).map(|p| p.host);
     let api = port(api::PORT).ok_or_else(|| {
         hinted(format!("machine {:?} forwards no node API", dir.name()), "start it with `ironhull run`")

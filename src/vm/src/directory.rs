@@ -48,10 +48,19 @@ impl MachineDir {
     /// # Errors
     /// [`VmError::Name`] for a malformed name, [`VmError::NoHome`] without a home.
     pub fn named(name: &str) -> Result<MachineDir, VmError> {
-        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-        let home = || std::env::var_os("HOME").map(|h| Path::new(&h).join(".local/state"));
-        let root = state.or_else(home).ok_or(VmError::NoHome)?;
-        MachineDir::below(&root.join("ironhull/machines"), name)
+        MachineDir::below(&machines()?, name)
+    }
+
+    /// Lists the names of all machines of this user, in order. A directory that can't be read has none.
+    #[must_use]
+    pub fn all() -> Vec<String> {
+        let Ok(root) = machines() else { return Vec::new() };
+        let entries = fs::read_dir(&root).into_iter().flatten().flatten();
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        let made = |n: &String| MachineDir::below(&root, n).is_ok_and(|d| d.exists());
+        let mut names: Vec<String> = names.filter(made).collect();
+        names.sort();
+        names
     }
 
     /// Returns the directory of machine `name` below `root`.
@@ -139,6 +148,14 @@ impl MachineDir {
         fs::write(&draft, text).map_err(VmError::file("writing", &draft))?;
         fs::rename(&draft, &path).map_err(VmError::file("renaming", draft))
     }
+}
+
+/// Returns the directory of this user's machines.
+fn machines() -> Result<PathBuf, VmError> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let home = || std::env::var_os("HOME").map(|h| Path::new(&h).join(".local/state"));
+    let root = state.or_else(home).ok_or(VmError::NoHome)?;
+    Ok(root.join("ironhull/machines"))
 }
 
 #[cfg(test)]

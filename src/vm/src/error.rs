@@ -79,6 +79,11 @@ impl VmError {
                 let package = if program == "qemu-img" { "qemu-utils" } else { "qemu-system-x86" };
                 Some(format!("install the package {package}"))
             }
+            VmError::Unknown(_) => Some(match crate::MachineDir::all() {
+                machines if machines.is_empty() => "`ironhull run` makes one".to_owned(),
+                machines => format!("machines on this host: {}", machines.join(", ")),
+            }),
+            VmError::NotRunning(name) => Some(format!("`ironhull run TARGET --name {name}` starts it")),
             VmError::Running(name, _) => Some(format!("`ironhull stop {name}` ends it")),
             VmError::OtherImage { .. } => Some(
                 "--fresh makes a new disk and loses what is on the old one; --name NAME makes a second machine; \
