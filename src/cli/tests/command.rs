@@ -82,7 +82,9 @@ fn wrong_usage_is_2_and_failure_is_1() {
         (&["frobnicate"], 2),
         (&["build"], 2),
         (&["run", "x", "--memory", "much"], 2),
+        (&["run", "x", "--memory", "64M"], 2),
         (&["run", "x", "--fresh", "--keep"], 2),
+        (&["build", "x", "--mirror", "foo"], 2),
         (&["config", "schema", "Nonsense"], 2),
         (&["build", "single"], 1),
         (&["stop", "nobody"], 1),
@@ -180,4 +182,35 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_still_1_and_no_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = prepare(dir.path(), &["stop", "nobody"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn config_init_with_a_bad_name_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    for bad in ["Bad_Host!", "a\nkind: x", ""] {
+        let output = ironhull(dir.path(), &["config", "init", "c", "--hostname", bad]);
+        assert_eq!(output.status.code(), Some(1), "{bad:?}");
+        assert!(!dir.path().join("c").exists(), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_machine_is_answered_with_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    for arguments in [&["stop", "nobody"][..], &["node", "nobody", "status"]] {
+        let machines = dir.path().join(".local/state/ironhull/machines/one");
+        std::fs::create_dir_all(&machines).unwrap();
+        std::fs::write(machines.join("state.json"), "{}").unwrap();
+        let text = stderr(&ironhull(dir.path(), arguments));
+        assert!(text.contains("hint: machines on this host: one"), "{arguments:?}: {text}");
+    }
 }

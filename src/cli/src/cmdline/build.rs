@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::values::mirror;
+
 /// Build the images of a profile.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull build single --format qcow2 --output images")]
@@ -31,7 +33,7 @@ pub struct Inputs {
     #[arg(long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
     /// Debian mirror [default: the one this host uses]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values::mirror;
+
 /// Refresh the pinned Debian packages.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull lock update")]
@@ -25,7 +27,7 @@ pub enum LockCommand {
 #[command(after_help = "Example: ironhull lock update")]
 pub struct LockUpdate {
     /// Debian mirror [default: the one this host uses]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
     /// Keyring that the index must be signed with
     #[arg(long, value_name = "FILE")]

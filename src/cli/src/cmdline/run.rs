@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Inputs;
-use super::values::{duration, size};
+use super::values::{duration, memory, size};
 
 /// Boot an image in QEMU until its cluster answers.
 ///
@@ -18,8 +18,8 @@ use super::values::{duration, size};
 pub struct Run {
     /// Profile to build, by file or name, or an image
     pub target: String,
-    /// Memory of the machine
-    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = size)]
+    /// Memory of the machine, at least 1G
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = memory)]
     pub memory: u64,
     /// Processors of the machine
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Bounds of a machine's memory in bytes.
+const MIN_MEMORY: u64 = 1 << 30;
+const MAX_MEMORY: u64 = 1 << 40;
+
 /// Parses a size such as `4G`, `512M` or `1048576` into bytes; units are powers of 1024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
@@ -13,6 +17,23 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     let (digits, shift) = found.unwrap_or((text, 0));
     let number: u64 = digits.parse().map_err(|_| "expected a size such as 4G or 512M".to_owned())?;
     number.checked_mul(1 << shift).filter(|b| *b > 0).ok_or_else(|| "size is out of range".to_owned())
+}
+
+/// Parses the memory of a machine; with less than a cluster needs, firmware and kernel fail in ways of their own.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    match (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
+        true => Ok(bytes),
+        false => Err("expected 1G to 1T".to_owned()),
+    }
+}
+
+/// Checks the address of a Debian mirror.
+pub(super) fn mirror(text: &str) -> Result<String, String> {
+    let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let sound =
+        host.is_some_and(|h| !h.is_empty() && !h.starts_with('/') && !h.contains(char::is_whitespace));
+    if sound { Ok(text.to_owned()) } else { Err("expected an address with http:// or https://".to_owned()) }
 }
 
 /// Parses a time such as `90`, `90s`, `10m`, `8h` or `30d`.
@@ -61,6 +82,25 @@ mod tests {
         }
         for bad in ["", "0", "65", "-9", "FOO", "SIG"] {
             assert!(signal(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_machine_has_memory_enough_for_a_cluster() {
+        assert_eq!(memory("1024M"), Ok(1 << 30));
+        assert_eq!(memory("1T"), Ok(1 << 40));
+        for bad in ["64M", "1023M", "2T", "0", "x"] {
+            assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn mirrors() {
+        for good in ["http://a.example/debian", "https://127.0.0.1:3142"] {
+            assert_eq!(mirror(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "foo", "ftp://a", "file:///tmp", "http://", "http:///x", "http://a b"] {
+            assert!(mirror(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use config::NodeDocuments;
 use vm::MachineDir;
 
 use crate::cmdline::Run;
 use crate::commands::config::make;
 use crate::credentials;
+use crate::hint::hinted;
 
 /// A config and what follows from it.
 #[derive(Debug)]
@@ -38,12 +40,30 @@ fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
     let documents = config::parse_node_documents(&file.display().to_string(), &text)?;
     let file = file.canonicalize().with_context(|| format!("finding {}", file.display()))?;
     let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
+    let credentials = credentials.map_or(beside, Path::to_owned);
+    check_credentials(&file, &documents, &credentials)?;
     Ok(UserData {
-        credentials: credentials.map_or(beside, Path::to_owned),
+        credentials,
         has_manifests: !documents.cluster.spec.extensions.manifests.is_empty(),
         has_demo: false,
         file,
     })
+}
+
+/// Checks that the node will let these credentials in: else the machine would boot and nobody could ask it.
+fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Result<()> {
+    let ca = credentials::load(dir)?.ca;
+    match documents.node.api.certificate_authority.contains(ca.trim()) {
+        true => Ok(()),
+        false => Err(hinted(
+            format!(
+                "checking credentials: {} trusts another CA than {}",
+                file.display(),
+                dir.join("operator-ca.crt").display()
+            ),
+            "--credentials takes the directory whose operator-ca.crt is in the config, as `config init` made it",
+        )),
+    }
 }
 
 /// Returns the machine's own config, made at its first start.
@@ -90,5 +110,21 @@ mod tests {
         assert_eq!(fs::read_to_string(&first.file).unwrap(), text);
         own(&dir, true).unwrap();
         assert_ne!(fs::read_to_string(&first.file).unwrap(), text);
+    }
+
+    #[test]
+    fn a_given_config_needs_the_credentials_that_it_trusts() {
+        let root = tempfile::tempdir().unwrap();
+        let [mine, other] = ["mine", "other"].map(|d| root.path().join(d));
+        for dir in [&mine, &other] {
+            let text = make(dir, "node-1", "home").unwrap();
+            credentials::write_new(&dir.join("node.yaml"), &text, 0o600).unwrap();
+        }
+        let file = mine.join("node.yaml");
+        assert_eq!(given(&file, None).unwrap().credentials, mine.canonicalize().unwrap());
+        let error = given(&file, Some(&other)).unwrap_err().to_string();
+        assert!(error.contains("trusts another CA than"), "{error}");
+        let error = given(&file, Some(root.path())).unwrap_err().to_string();
+        assert!(error.starts_with("reading operator credentials "), "{error}");
     }
 }

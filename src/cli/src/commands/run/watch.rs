@@ -18,6 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOOKS_PER_CHECK: u32 = 20;
 /// What init writes in front of a stage.
 const MARK: &str = "ironhull: stage ";
+/// What the firmware's shell says first.
+const FIRMWARE_SHELL: &str = "UEFI Interactive Shell";
 /// Lines of the serial log that are shown with a failure.
 const TAIL: usize = 15;
 
@@ -90,6 +92,9 @@ impl Boot<'_> {
         if self.machine.pid().is_none() {
             return Err(self.failure(&format!("the machine ended before stage {waiting_for}")));
         }
+        if thoroughly && self.firmware_gave_up() {
+            return Err(self.failure("the firmware found nothing to boot on the disk"));
+        }
         if thoroughly && self.machine.is_broken() {
             return Err(self.failure(&format!("QEMU halted the machine before stage {waiting_for}")));
         }
@@ -97,6 +102,12 @@ impl Boot<'_> {
             return Err(self.failure(&format!("the time limit passed before stage {waiting_for}")));
         }
         Ok(())
+    }
+
+    /// Returns whether the firmware ended in its shell: it waits there for ever.
+    fn firmware_gave_up(&self) -> bool {
+        let text = fs::read(self.serial()).unwrap_or_default();
+        String::from_utf8_lossy(&text).contains(FIRMWARE_SHELL)
     }
 
     /// Returns an error that shows the end of the serial log.
@@ -135,10 +146,19 @@ fn stage_of(line: &str) -> Option<Stage> {
 
 /// Returns the last lines of a log, without what moves the cursor of a terminal.
 fn tail(log: &str) -> String {
-    let plain = |l: &str| l.chars().filter(|c| !c.is_control()).collect::<String>();
     let lines: Vec<String> = log.lines().map(plain).filter(|l| !l.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(TAIL)..];
     last.iter().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a line without control characters and the sequences `ESC [ … letter` that colour it.
+fn plain(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let text = parts.fold(first, |text, part| {
+        text + part.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).get(1..).unwrap_or_default()
+    });
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -158,6 +178,7 @@ mod tests {
         let log: String = (0..50).map(|i| format!("\x1b[31mline {i}\r\n\n")).collect();
         let tail = tail(&log);
         assert_eq!(tail.lines().count(), TAIL);
-        assert!(tail.ends_with("line 49") && !tail.contains('\x1b'));
+        assert!(tail.ends_with("\n  line 49"), "{tail}");
+        assert_eq!(plain("\x1b[31;01HPress \x1b[1m\x1b[37mESC\x1b[0m to\x07 \x1b["), "Press ESC to ");
     }
 }
