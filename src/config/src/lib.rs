@@ -39,7 +39,9 @@ pub use node::{
     Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint, TaintEffect,
     Time,
 };
-pub use profile::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
+pub use profile::{
+    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, Slots,
+};
 #[cfg(feature = "schema")]
 pub use schema::schemas;
 pub use secret::Secret;

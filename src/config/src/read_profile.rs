@@ -4,11 +4,14 @@ use crate::checks;
 use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text};
 use crate::profile::{default_components, default_outputs};
 use crate::yaml::Node;
-use crate::{Architecture, Component, ImageProfile, Kernel, Kubernetes, Output, Role, Slots};
+use crate::{
+    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, Slots,
+};
 
 const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
 const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
 const OUTPUTS: &[(&str, Output)] = &[("raw", Output::Raw), ("qcow2", Output::Qcow2)];
+const COMPRESSIONS: &[(&str, Compression)] = &[("zstd", Compression::Zstd), ("zlib", Compression::Zlib)];
 const COMPONENTS: &[(&str, Component)] = &[
     (Component::Kubernetes.name(), Component::Kubernetes),
     (Component::Etcd.name(), Component::Etcd),
@@ -32,6 +35,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let slots = f.optional(cx, "slots", slots);
     let components = f.optional(cx, "components", components);
     let outputs = f.optional(cx, "outputs", outputs);
+    let qcow2 = f.optional(cx, "qcow2", qcow2);
     f.finish(cx);
     Some(ImageProfile {
         name: name?,
@@ -42,6 +46,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         slots: slots.unwrap_or_default(),
         components: components.unwrap_or_else(default_components),
         outputs: outputs.unwrap_or_else(default_outputs),
+        qcow2: qcow2.unwrap_or_default(),
     })
 }
 
@@ -95,6 +100,13 @@ fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
     let planned = &["vmdk", "ova", "vhd", "iso", "netboot"];
     let found = list(one_of(OUTPUTS, planned))(cx, node)?;
     each_once(cx, node, found, "output")
+}
+
+fn qcow2(cx: &mut Context, node: &Node) -> Option<Qcow2> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let compression = f.optional(cx, "compression", one_of(COMPRESSIONS, &[]));
+    f.finish(cx);
+    Some(Qcow2 { compression: compression.unwrap_or_default() })
 }
 
 /// Checks that a list is not empty and repeats nothing.

@@ -79,6 +79,7 @@ kernel: { config: [] }
 outputs: [raw, qcow, iso]
 slots: { rootMiB: 5 }
 secureBoot: {}
+qcow2: { compression: none }
 ";
     let expected = "\
 error: key \"name\" is missing
@@ -152,8 +153,26 @@ error: key \"secureBoot\" is planned, but not supported yet
    |
 10 | secureBoot: {}
    | ^^^^^^^^^^
+
+error: qcow2.compression: expected zstd or zlib, found \"none\"
+  --> p.yaml:11:23
+   |
+11 | qcow2: { compression: none }
+   |                       ^^^^
 ";
     assert_eq!(profile_errors(text), expected);
+}
+
+#[test]
+fn a_qcow2_is_zstd_unless_told_otherwise() {
+    for (more, expected) in [
+        ("", config::Compression::Zstd),
+        ("qcow2: {}\n", config::Compression::Zstd),
+        ("qcow2: { compression: zlib }\n", config::Compression::Zlib),
+    ] {
+        let profile = config::parse_profile("p.yaml", &format!("{PROFILE}{more}")).unwrap();
+        assert_eq!(profile.qcow2.compression, expected, "{more}");
+    }
 }
 
 #[test]

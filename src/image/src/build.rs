@@ -9,14 +9,14 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use config::{ImageProfile, Output};
+use config::{Compression, ImageProfile, Output};
 use formats::qcow2;
 use inputs::Workspace;
 use inputs::store::KeyBuilder;
 
 use crate::disk::{self, Parts, Written};
 use crate::facts::{Facts, VERSION};
-use crate::hash::{hash_file, hash_sparse};
+use crate::hash::hash_file;
 use crate::hostdisk::HostDisk;
 use crate::identity::hex;
 use crate::layout::{disk_bytes, places};
@@ -148,8 +148,7 @@ fn write_disk(
     disk::write(&mut file, &Parts { places: &places, root, kernel, facts })
 }
 
-/// Writes all files but the manifest into the work directory. The raw disk is hashed while others are
-/// made from it.
+/// Writes all files but the manifest into the work directory.
 fn write_outputs(
     workspace: &Workspace,
     profile: &ImageProfile,
@@ -157,38 +156,41 @@ fn write_outputs(
     work: &WorkDir,
 ) -> Result<Vec<BuiltFile>> {
     let raw = HostDisk::open(&work.file("raw"))?;
-    let wants = |output| profile.outputs.contains(&output);
-    let hash_raw = || wants(Output::Raw).then(|| hash_sparse(&raw)).transpose();
-    let make_qcow2 = || {
-        let _step = wants(Output::Qcow2).then(|| Step::start(workspace, "write the qcow2 image"));
-        wants(Output::Qcow2).then(|| write_qcow2(&raw, &work.file("qcow2"))).transpose()
-    };
-    let (hash, qcow2) = std::thread::scope(|scope| {
-        let hash = scope.spawn(hash_raw);
-        let qcow2 = make_qcow2();
-        (hash.join().expect("hashing does not panic"), qcow2)
-    });
-    qcow2?;
+    let mut files = Vec::new();
+    if profile.outputs.contains(&Output::Raw) {
+        let bytes = formats::disk::ReadAt::len(&raw);
+        files.push(BuiltFile { format: "raw".into(), name: work.name("raw"), bytes, sha256: None });
+    }
+    if profile.outputs.contains(&Output::Qcow2) {
+        let _step = Step::start(workspace, "write the qcow2 image");
+        write_qcow2(&raw, codec(profile.qcow2.compression), &work.file("qcow2"))?;
+        files.push(hashed(work, "qcow2", "qcow2")?);
+    }
     let sbom = work.file("spdx.json");
     fs::write(&sbom, &materials.sbom).map_err(Error::file("writing", &sbom))?;
-    let mut files = Vec::new();
-    if let Some(sha256) = hash? {
-        let bytes = formats::disk::ReadAt::len(&raw);
-        files.push(BuiltFile { format: "raw".into(), name: work.name("raw"), bytes, sha256 });
-    }
-    let hashed = [("qcow2", "qcow2"), ("sbom", "spdx.json")];
-    for (format, ending) in hashed.into_iter().filter(|(f, _)| *f != "qcow2" || wants(Output::Qcow2)) {
-        let (bytes, sha256) = hash_file(&work.file(ending))?;
-        files.push(BuiltFile { format: format.into(), name: work.name(ending), bytes, sha256 });
-    }
+    files.push(hashed(work, "sbom", "spdx.json")?);
     Ok(files)
 }
 
+/// Describes a file in the making by length and hash.
+fn hashed(work: &WorkDir, format: &str, ending: &str) -> Result<BuiltFile> {
+    let (bytes, sha256) = hash_file(&work.file(ending))?;
+    Ok(BuiltFile { format: format.into(), name: work.name(ending), bytes, sha256: Some(sha256) })
+}
+
+/// Returns how the profile wants clusters compressed.
+fn codec(compression: Compression) -> qcow2::Codec {
+    match compression {
+        Compression::Zlib => qcow2::Codec::ZLIB,
+        Compression::Zstd => qcow2::Codec::ZSTD,
+    }
+}
+
 /// Writes the compressed qcow2.
-fn write_qcow2(raw: &HostDisk, path: &Path) -> Result<u64> {
+fn write_qcow2(raw: &HostDisk, codec: qcow2::Codec, path: &Path) -> Result<u64> {
     let file = File::create(path).map_err(Error::file("creating", path))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    let bytes = qcow2::write(raw, qcow2::Options::default(), &mut out)
+    let bytes = qcow2::write(raw, qcow2::Options { codec }, &mut out)
         .map_err(Error::format("writing the qcow2 image"))?;
     out.flush().map_err(Error::file("writing", path))?;
     Ok(bytes)

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use formats::disk::{Cursor, ReadAt, Window, read_vec};
 use formats::erofs::{self, Entry};
 use formats::gpt::{self, Table};
-use formats::{qcow2, uki};
+use formats::{fat, qcow2, uki};
 use slots::{Partition, RootParams};
 
 pub use formats::gpt::Partition as TablePartition;
 
-use crate::disk::KERNEL_OFFSET;
+use crate::disk::BOOT_PATH;
 use crate::facts::Facts;
 use crate::hostdisk::HostDisk;
 use crate::{Error, error::Result};
@@ -31,7 +31,7 @@ pub struct Image {
     table: Table,
 }
 
-/// The kernel image of a slot.
+/// A kernel image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelImage {
     /// Listing of its sections.
@@ -107,14 +107,12 @@ impl Image {
         self.table.disk_guid.to_string()
     }
 
-    /// Reads the kernel image of slot A.
+    /// Reads the kernel image that the firmware starts.
     ///
     /// # Errors
     /// [`Error::NotAnImage`] if there is none, or it is malformed.
     pub fn kernel(&self) -> Result<KernelImage> {
-        let window = self.partition(Partition::KernelA)?;
-        let length = window.len().saturating_sub(KERNEL_OFFSET);
-        let bytes = read_vec(&window, KERNEL_OFFSET, length).map_err(|e| self.not(&e))?;
+        let bytes = fat::read(&self.partition(Partition::Esp)?, BOOT_PATH).map_err(|e| self.not(&e))?;
         let sections = uki::sections(&bytes).map_err(|e| self.not(&e))?;
         let text = |name: &str| {
             let found = sections.iter().find(|s| s.name == name);

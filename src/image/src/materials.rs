@@ -61,7 +61,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
     let programs = PROGRAMS.iter().map(|(_, binary)| workspace.program(binary));
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
-    let kernel = workspace.kernel(&lock)?;
+    let kernel = workspace.kernel(&lock, &profile.kernel.config)?;
     let mut components = Vec::new();
     for component in &profile.components {
         components.push((*component, workspace.component(component.name())?));

@@ -25,7 +25,7 @@ pub struct Built {
     pub files: Vec<BuiltFile>,
 }
 
-/// The kernel image of a build, as it stands in its slot.
+/// The kernel image of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuiltKernel {
     /// Release of the kernel in it.
@@ -45,8 +45,10 @@ pub struct BuiltFile {
     pub name: String,
     /// Length in bytes.
     pub bytes: u64,
-    /// SHA-256 in hex.
-    pub sha256: String,
+    /// SHA-256 in hex. The raw disk has none: it is mostly holes, hashing them takes longer than all other
+    /// work of a build, and nobody ships it as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// What the next build looks at.

@@ -44,14 +44,44 @@ pub const KUBE_NAMES: &[&str] =
 
 /// Paths of Debian packages that a node has no use for: documentation, translations, completion, and
 /// what only a package manager or another init reads. Certificates are in the image as one file; licences stay.
+///
+/// Of the C library go those parts that no program of the root is linked with: tools for debugging, vector
+/// mathematics, name services of the last century. Of iptables go the old binary, which nobody calls, and
+/// scripts, as there is no shell.
 pub const UNWANTED: &[&str] = &[
     "etc/alternatives",
     "etc/cron.daily",
     "etc/default",
     "etc/init.d",
     "etc/pam.d",
+    "usr/bin/iptables-xml",
     "usr/lib/systemd",
     "usr/lib/tmpfiles.d",
+    "usr/lib/x86_64-linux-gnu/libBrokenLocale.so.1",
+    "usr/lib/x86_64-linux-gnu/libc_malloc_debug.so.0",
+    "usr/lib/x86_64-linux-gnu/libip4tc.so.2",
+    "usr/lib/x86_64-linux-gnu/libip4tc.so.2.0.0",
+    "usr/lib/x86_64-linux-gnu/libip6tc.so.2",
+    "usr/lib/x86_64-linux-gnu/libip6tc.so.2.0.0",
+    "usr/lib/x86_64-linux-gnu/libmemusage.so",
+    "usr/lib/x86_64-linux-gnu/libmvec.so.1",
+    "usr/lib/x86_64-linux-gnu/libnsl.so.1",
+    "usr/lib/x86_64-linux-gnu/libnss_compat.so.2",
+    "usr/lib/x86_64-linux-gnu/libnss_hesiod.so.2",
+    "usr/lib/x86_64-linux-gnu/libpcprofile.so",
+    "usr/lib/x86_64-linux-gnu/libthread_db.so.1",
+    "usr/sbin/ip6tables-apply",
+    "usr/sbin/ip6tables-legacy",
+    "usr/sbin/ip6tables-legacy-restore",
+    "usr/sbin/ip6tables-legacy-save",
+    "usr/sbin/iptables-apply",
+    "usr/sbin/iptables-legacy",
+    "usr/sbin/iptables-legacy-restore",
+    "usr/sbin/iptables-legacy-save",
+    "usr/sbin/swapoff",
+    "usr/sbin/swapon",
+    "usr/sbin/update-ca-certificates",
+    "usr/sbin/xtables-legacy-multi",
     "usr/share/apport",
     "usr/share/bash-completion",
     "usr/share/bug",

@@ -161,14 +161,15 @@ impl Workspace {
         components::build(&builder, prepared)
     }
 
-    /// Returns the kernel, built if need be.
+    /// Returns the kernel with the fragments of these names, built if need be. Their order does not matter:
+    /// two that want different things are refused.
     ///
     /// # Errors
-    /// [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
+    /// [`Error::Io`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
     /// for the build; those of [`Workspace::package`] for the source.
-    pub fn kernel(&self, lock: &Lock) -> Result<Kernel> {
+    pub fn kernel(&self, lock: &Lock, fragments: &[String]) -> Result<Kernel> {
         let package = self.locked(lock, kernel::SOURCE_PACKAGE)?;
-        let fragments = self.fragments()?;
+        let fragments = self.fragments(fragments)?;
         let builder = kernel::Builder {
             store: &self.store,
             progress: self.progress(),
@@ -218,18 +219,15 @@ impl Workspace {
         lock.get(name).ok_or_else(|| Error::NotLocked { name: name.to_owned(), lock: self.lock_path() })
     }
 
-    /// Reads all kernel fragments, by name.
-    fn fragments(&self) -> Result<Vec<(String, String)>> {
-        let dir = self.source.join("kernel-config");
-        let mut fragments = Vec::new();
-        for entry in fs::read_dir(&dir).map_err(Error::io("listing", &dir))? {
-            let path = entry.map_err(Error::io("listing", &dir))?.path();
-            if path.extension().is_some_and(|e| e == "config") {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let text = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-                fragments.push((format!("kernel-config/{name}"), text));
-            }
-        }
+    /// Reads kernel fragments, sorted by name: one set of fragments is one kernel.
+    fn fragments(&self, names: &[String]) -> Result<Vec<(String, String)>> {
+        let read = |name: &String| {
+            let name = format!("kernel-config/{name}.config");
+            let path = self.source.join(&name);
+            let text = fs::read_to_string(&path).map_err(Error::io("reading kernel fragment", &path))?;
+            Ok((name, text))
+        };
+        let mut fragments = names.iter().map(read).collect::<Result<Vec<_>>>()?;
         fragments.sort();
         Ok(fragments)
     }

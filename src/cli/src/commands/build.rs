@@ -49,7 +49,8 @@ fn output_of(format: Format) -> Output {
 /// Lays out what was built.
 fn text(built: &Built, directory: &Path) -> String {
     let row = |f: &image::BuiltFile| {
-        vec![directory.join(&f.name).display().to_string(), bytes(f.bytes), format!("sha256 {}", f.sha256)]
+        let hash = f.sha256.as_ref().map(|hash| format!("sha256 {hash}")).unwrap_or_default();
+        vec![directory.join(&f.name).display().to_string(), bytes(f.bytes), hash]
     };
     let rows: Vec<Vec<String>> = built.files.iter().map(row).collect();
     let kernel = &built.kernel;

@@ -17,9 +17,9 @@ use crate::slot::{KernelParts, kernel_image, write_root};
 use crate::{Error, error::Result};
 
 /// Where the firmware looks for a program on a disk that it does not know.
-const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
-/// First byte of the kernel image on its partition: the first block is for the boot selector's header.
-pub(crate) const KERNEL_OFFSET: u64 = 4096;
+pub(crate) const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
+/// First byte of a kernel image on its partition: the first block is for the boot selector's header.
+const KERNEL_OFFSET: u64 = 4096;
 
 /// What a disk is made of.
 #[derive(Debug)]
@@ -55,9 +55,9 @@ pub(crate) fn write(disk: &mut HostDisk, parts: &Parts<'_>) -> Result<Written> {
     let root = write_root(disk, at(Partition::RootA), parts.root, parts.facts)?;
     let kernel = kernel_image(&parts.kernel, &root, parts.facts)?;
     let kernel_bytes = kernel.len() as u64;
+    // Nothing reads the slot until there is a boot selector, and a second copy would be a tenth of the
+    // compressed image. What does not fit it is refused all the same: such an image could never be updated.
     check_fill(at(Partition::KernelA), KERNEL_OFFSET + kernel_bytes)?;
-    let kernel_at = at(Partition::KernelA).start + KERNEL_OFFSET;
-    disk.write_all_at(&kernel, kernel_at).map_err(Error::format("writing the kernel slot"))?;
     let kernel_sha256: [u8; 32] = Sha256::digest(&kernel).into();
     let identity = Identity { name: &parts.facts.name, root: &root, kernel: &kernel_sha256 };
     write_esp(disk, at(Partition::Esp), kernel, &identity)?;
