@@ -5,6 +5,7 @@
 //! not counted.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,22 @@ pub const ROUNDS: usize = 3;
 /// Makes a file at the path.
 pub type Make<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
 
+/// What counts as the size of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Its length: what has to be stored and sent.
+    Length,
+    /// The room that it takes on the disk, where the length is given.
+    Room,
+}
+
 /// A contest.
 #[derive(Clone, Copy)]
 pub struct Contest<'a> {
     /// What is made.
     pub what: &'static str,
+    /// What counts as its size.
+    pub size: Size,
     /// Name of the other program.
     pub other: &'static str,
     /// Our way.
@@ -34,7 +46,7 @@ pub struct Contest<'a> {
 }
 
 impl Contest<'_> {
-    /// Runs it on `cpus` processors with files in `dir`; returns rows for time and room on the disk.
+    /// Runs it on `cpus` processors with files in `dir`; returns rows for time and size.
     pub fn run(&self, dir: &Path, cpus: usize) -> Result<Vec<Row>> {
         let measured = std::thread::scope(|scope| {
             let measured = scope.spawn(|| self.measure(dir, cpus)).join();
@@ -45,10 +57,11 @@ impl Contest<'_> {
             let what = format!("{}, {kind}", self.what);
             Row::new(what, value(ours), goal).against(self.other, value(theirs))
         };
+        let size = if self.size == Size::Room { "room" } else { "size" };
         let on = if cpus == 1 { "time on 1 CPU".to_owned() } else { format!("time on {cpus} CPUs") };
         Ok(vec![
             row(&on, |f| Value::Time(f.took), Goal::BelowOther),
-            row("room", |f| Value::Bytes(f.room_bytes), Goal::NotAboveOther),
+            row(size, |f| Value::Bytes(f.bytes), Goal::NotAboveOther),
         ])
     }
 
@@ -57,10 +70,24 @@ impl Contest<'_> {
         let pool = bind(cpus)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..=ROUNDS {
-            ours.push(pool.install(|| once(self.ours, &dir.join("ours")))?);
-            theirs.push(once(self.theirs, &dir.join("theirs"))?);
+            ours.push(pool.install(|| self.once(self.ours, &dir.join("ours")))?);
+            theirs.push(self.once(self.theirs, &dir.join("theirs"))?);
         }
         Ok((Figures::of(&ours), Figures::of(&theirs)))
+    }
+
+    /// Makes one file, measures and removes it.
+    fn once(&self, make: Make<'_>, path: &Path) -> Result<Figures> {
+        let began = Instant::now();
+        make(path)?;
+        let took = began.elapsed();
+        let meta = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
+        fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+        let bytes = match self.size {
+            Size::Length => meta.len(),
+            Size::Room => meta.blocks() * 512,
+        };
+        Ok(Figures { took, bytes })
     }
 }
 
@@ -68,32 +95,16 @@ impl Contest<'_> {
 #[derive(Clone, Copy)]
 struct Figures {
     took: Duration,
-    room_bytes: u64,
+    bytes: u64,
 }
 
 impl Figures {
     /// Takes the median of all rounds but the first. Sizes are the same in all.
     fn of(rounds: &[Figures]) -> Figures {
         let counted = rounds.get(1..).unwrap_or_default();
-        let room_bytes = counted.last().map_or(0, |f| f.room_bytes);
-        Figures { took: median(counted.iter().map(|f| f.took).collect()), room_bytes }
+        let bytes = counted.last().map_or(0, |f| f.bytes);
+        Figures { took: median(counted.iter().map(|f| f.took).collect()), bytes }
     }
-}
-
-/// Makes one file, measures and removes it.
-fn once(make: Make<'_>, path: &Path) -> Result<Figures> {
-    let began = Instant::now();
-    make(path)?;
-    let took = began.elapsed();
-    let meta = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?;
-    fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
-    Ok(Figures { took, room_bytes: room(&meta) })
-}
-
-/// Returns the bytes that a file takes on the disk, or its length where that is less: holes are free,
-/// and a file system's own blocks are nobody's merit.
-fn room(meta: &fs::Metadata) -> u64 {
-    meta.len().min(std::os::unix::fs::MetadataExt::blocks(meta) * 512)
 }
 
 /// Binds this thread, and the programs it starts, to `cpus` processors; returns as many threads there.
@@ -122,10 +133,11 @@ mod tests {
             assert_eq!(sched_getaffinity(None)?.count(), 1);
             Ok(fs::write(path, "1234567")?)
         };
-        let contest = Contest { what: "x", other: "y", ours: make, theirs: make };
+        let contest = Contest { what: "x", size: Size::Length, other: "y", ours: make, theirs: make };
         let rows = contest.run(dir.path(), 1).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].cells()[0], "x, time on 1 CPU");
+        assert_eq!(rows[1].cells()[..2], ["x, size", "1 kB"]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

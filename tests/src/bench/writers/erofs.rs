@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use formats::erofs;
 
-use super::super::contest::Contest;
+use super::super::contest::{Contest, Size};
 use super::super::host_tree;
 use super::super::row::Row;
 use super::super::shared::Shared;
@@ -33,5 +33,6 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
         mkfs.args(["--quiet", "-U", UUID_TEXT]).arg(format!("-T{EPOCH_SECS}")).arg(to).arg(&root);
         run(&mut mkfs)
     };
-    Contest { what: "EROFS", other: "mkfs.erofs", ours: &ours, theirs: &theirs }.run(shared.dir(), 1)
+    Contest { what: "EROFS", size: Size::Length, other: "mkfs.erofs", ours: &ours, theirs: &theirs }
+        .run(shared.dir(), 1)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use formats::disk::{Memory, ReadAt, read_vec};
 use formats::fat;
 
-use super::super::contest::Contest;
+use super::super::contest::{Contest, Size};
 use super::super::row::Row;
 use super::super::shared::Shared;
 use super::{command, run};
@@ -41,7 +41,7 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
         run(command("mcopy").arg("-i").arg(to).arg(&uki_file).arg(format!("::{BOOT_PATH}")))
     };
     let other = "mkfs.vfat, mcopy";
-    Contest { what: "FAT", other, ours: &ours, theirs: &theirs }.run(shared.dir(), 1)
+    Contest { what: "FAT", size: Size::Room, other, ours: &ours, theirs: &theirs }.run(shared.dir(), 1)
 }
 
 /// Returns how many sectors our clusters have, for the option of the same meaning.

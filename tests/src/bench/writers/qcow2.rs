@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use formats::qcow2;
 
-use super::super::contest::Contest;
+use super::super::contest::{Contest, Size};
 use super::super::host_disk::HostDisk;
 use super::super::machine::cpus;
 use super::super::row::Row;
@@ -26,7 +26,13 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
         convert.args(["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", "compression_type=zlib"]);
         run(convert.arg(&raw).arg(to))
     };
-    let contest = Contest { what: "qcow2", other: "qemu-img convert -c", ours: &ours, theirs: &theirs };
+    let contest = Contest {
+        what: "qcow2",
+        size: Size::Length,
+        other: "qemu-img convert -c",
+        ours: &ours,
+        theirs: &theirs,
+    };
     let mut rows = contest.run(shared.dir(), 1)?;
     if cpus() > 1 {
         // The size is the same whatever the threads: only the time is new.

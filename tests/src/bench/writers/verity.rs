@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use formats::verity::Hasher;
 
-use super::super::contest::Contest;
+use super::super::contest::{Contest, Size};
 use super::super::row::Row;
 use super::super::shared::Shared;
 use super::{command, run};
@@ -30,7 +30,8 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
     hash(&root, &mine)?;
     format(&root, &other)?;
     ensure!(std::fs::read(mine)? == std::fs::read(other)?, "veritysetup makes another tree");
-    Contest { what: "dm-verity", other: "veritysetup", ours: &ours, theirs: &theirs }.run(shared.dir(), 1)
+    Contest { what: "dm-verity", size: Size::Length, other: "veritysetup", ours: &ours, theirs: &theirs }
+        .run(shared.dir(), 1)
 }
 
 /// Hashes `data` with our writer.
