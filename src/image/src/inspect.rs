@@ -73,9 +73,13 @@ impl Image {
     pub fn open(path: &Path) -> Result<Image> {
         let not = |reason: String| Error::NotAnImage { path: path.to_owned(), reason };
         let file = HostDisk::open(path)?;
-        let magic = read_vec(&file, 0, 4).map_err(|_| not("shorter than 4 bytes".to_owned()))?;
+        if path.is_dir() {
+            return Err(not("expected a file, found a directory".to_owned()));
+        }
+        let magic = read_vec(&file, 0, 4)
+            .map_err(|_| not(format!("expected a disk, found a file of {} bytes", file.len())))?;
         let (format, disk): (_, Box<dyn ReadAt + Send>) = match &magic[..] {
-            b"QFI\xfb" => ("qcow2", Box::new(qcow2::Reader::open(file).map_err(|e| not(e.to_string()))?)),
+            b"QFI\xfb" => ("qcow2", Box::new(qcow2::Reader::open(file).map_err(|e| not(chain(&e)))?)),
             _ => ("raw", Box::new(file)),
         };
         let blocks = disk.len() / gpt::BLOCK_BYTES;
@@ -156,6 +160,12 @@ impl Image {
     fn not(&self, reason: &dyn std::fmt::Display) -> Error {
         Error::NotAnImage { path: self.path.clone(), reason: reason.to_string() }
     }
+}
+
+/// Returns an error with its causes as one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |e| e.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Root<'_> {

@@ -55,6 +55,10 @@ pub(crate) struct Materials {
 /// version than is pinned.
 pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Materials> {
     let lock = workspace.lock()?;
+    // What is wrong with lock, fragments and recipes is told before the first long build.
+    workspace.check_kernel(&lock, &profile.kernel.config)?;
+    let recipes = profile.components.iter().map(|c| Ok((*c, workspace.prepare(c.name())?)));
+    let recipes = recipes.collect::<Result<Vec<_>>>()?;
     let build_time = parse_release_date(&lock.release.date).unwrap_or(0);
     let locked: Vec<&Locked> = lock.with_use(Use::Root).collect();
     let (packages, certificates) = root_packages(workspace, &locked)?;
@@ -63,8 +67,8 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
     let kernel = workspace.kernel(&lock, &profile.kernel.config)?;
     let mut components = Vec::new();
-    for component in &profile.components {
-        components.push((*component, workspace.component(component.name())?));
+    for (component, build) in recipes {
+        components.push((component, build()?));
     }
     check_kubernetes(profile, &components)?;
     let built: Vec<BuiltComponent> = components.iter().map(|(_, c)| c.clone()).collect();

@@ -151,21 +151,37 @@ impl Workspace {
     /// Returns a component, built if need be.
     ///
     /// # Errors
-    /// [`Error::NoRecipe`] and [`Error::Recipe`]; [`Error::Tool`] if the build fails.
+    /// Those of [`Workspace::prepare`]; [`Error::Tool`] if the build fails.
     pub fn component(&self, name: &str) -> Result<BuiltComponent> {
+        self.prepare(name)?()
+    }
+
+    /// Reads and checks a component's recipe; returns what gives the component, built if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoRecipe`], [`Error::Recipe`] and [`Error::MissingTools`].
+    pub fn prepare<'a>(&'a self, name: &'a str) -> Result<impl FnOnce() -> Result<BuiltComponent> + use<'a>> {
         let folder = self.source.join("rootfs/components");
         let (store, progress, jobs) = (&self.store, self.progress(), self.options.jobs);
-        let builder = components::Builder { store, progress, jobs };
         // The memo is not held while the build runs for minutes.
         let prepared = self.with_memo(|memo| components::prepare(&folder, memo, name))?;
-        components::build(&builder, prepared)
+        Ok(move || components::build(&components::Builder { store, progress, jobs }, prepared))
+    }
+
+    /// Checks what the kernel is made of without building it: the pinned package and the fragments.
+    ///
+    /// # Errors
+    /// [`Error::NotLocked`]; [`Error::NoFragment`] for a name without a fragment.
+    pub fn check_kernel(&self, lock: &Lock, fragments: &[String]) -> Result<()> {
+        self.locked(lock, kernel::SOURCE_PACKAGE)?;
+        self.fragments(fragments).map(drop)
     }
 
     /// Returns the kernel with the fragments of these names, built if need be. Their order does not matter:
     /// two that want different things are refused.
     ///
     /// # Errors
-    /// [`Error::Io`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
+    /// [`Error::NoFragment`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
     /// for the build; those of [`Workspace::package`] for the source.
     pub fn kernel(&self, lock: &Lock, fragments: &[String]) -> Result<Kernel> {
         let package = self.locked(lock, kernel::SOURCE_PACKAGE)?;
@@ -222,13 +238,59 @@ impl Workspace {
     /// Reads kernel fragments, sorted by name: one set of fragments is one kernel.
     fn fragments(&self, names: &[String]) -> Result<Vec<(String, String)>> {
         let read = |name: &String| {
-            let name = format!("kernel-config/{name}.config");
-            let path = self.source.join(&name);
+            let file = format!("kernel-config/{name}.config");
+            let path = self.source.join(&file);
+            if !path.is_file() {
+                return Err(Error::NoFragment { name: name.clone(), known: known_fragments(&self.source)? });
+            }
             let text = fs::read_to_string(&path).map_err(Error::io("reading kernel fragment", &path))?;
-            Ok((name, text))
+            Ok((file, text))
         };
         let mut fragments = names.iter().map(read).collect::<Result<Vec<_>>>()?;
         fragments.sort();
         Ok(fragments)
+    }
+}
+
+/// Lists the names of all kernel fragments.
+fn known_fragments(source: &Path) -> Result<Vec<String>> {
+    let dir = source.join("kernel-config");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(Error::io("listing", &dir))? {
+        let path = entry.map_err(Error::io("listing", &dir))?.path();
+        if path.extension().is_some_and(|e| e == "config") {
+            names.extend(path.file_stem().map(|s| s.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Mode;
+
+    #[test]
+    fn only_the_named_fragments_are_read_and_unknown_ones_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("kernel-config")).unwrap();
+        for name in ["base", "virt", "metal"] {
+            fs::write(dir.path().join(format!("kernel-config/{name}.config")), name).unwrap();
+        }
+        let store = Store::open(dir.path().join("cache"), Mode::Offline).unwrap();
+        let workspace = Workspace::open(dir.path(), store, Options::default()).unwrap();
+        let read =
+            |names: &[&str]| workspace.fragments(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+        let files = |found: Vec<(String, String)>| found.into_iter().map(|(f, _)| f).collect::<Vec<_>>();
+        assert_eq!(
+            files(read(&["virt", "base"]).unwrap()),
+            ["kernel-config/base.config", "kernel-config/virt.config"]
+        );
+        let error = read(&["base", "vrit"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "kernel fragment \"vrit\": expected a name in kernel-config/\nhint: there are base, metal, virt"
+        );
     }
 }
