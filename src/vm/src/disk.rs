@@ -22,20 +22,30 @@ pub(crate) struct Blank<'a> {
 /// Makes the disk of `dir` anew; what was on the old one is gone.
 ///
 /// # Errors
-/// [`VmError`] if the image can't be linked or qemu-img fails.
+/// [`VmError`] if the image can't be linked or qemu-img fails; there is no disk then.
 pub(crate) fn create(dir: &MachineDir, blank: Blank<'_>) -> Result<(), VmError> {
     let disk = dir.file("disk.qcow2");
-    for old in [&disk, &dir.file("image.raw"), &dir.file("image.qcow2")] {
-        remove(old)?;
+    let remove_all =
+        || [&disk, &dir.file("image.raw"), &dir.file("image.qcow2")].into_iter().try_for_each(remove);
+    remove_all()?;
+    let made = make(dir, &disk, blank);
+    if made.is_err() {
+        // Half a disk is none, and only fills the place. The first error is the one to tell.
+        drop(remove_all());
     }
+    made
+}
+
+/// Makes the disk where there is none.
+fn make(dir: &MachineDir, disk: &Path, blank: Blank<'_>) -> Result<(), VmError> {
     let format = format_of(blank.image)?;
     let base = dir.file(&format!("image.{format}"));
     if fs::hard_link(blank.image, &base).is_err() {
         // A sparse raw image stays sparse: the system copies holes where it can.
         fs::copy(blank.image, &base).map_err(VmError::file("copying image", blank.image))?;
     }
-    qemu_img(&create_arguments(&disk, &base, format))?;
-    grow(&disk, blank.bytes)
+    qemu_img(&create_arguments(disk, &base, format))?;
+    grow(disk, blank.bytes)
 }
 
 /// Grows the disk to `bytes` where it is smaller.
@@ -102,6 +112,19 @@ pub(crate) fn run(command: &mut Command) -> Result<String, VmError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_can_not_be_made_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let image = root.path().join("out.raw");
+        fs::write(&image, vec![7; 4096]).unwrap();
+        let dir = MachineDir::below(root.path(), "m").unwrap();
+        dir.create().unwrap();
+        // More than qemu-img makes; where it is missing, that is the failure.
+        assert!(create(&dir, Blank { image: &image, bytes: u64::MAX }).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(image.exists());
+    }
 
     #[test]
     fn the_overlay_keeps_the_bytes_of_a_replaced_image() {

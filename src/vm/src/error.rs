@@ -79,6 +79,9 @@ impl VmError {
                 let package = if program == "qemu-img" { "qemu-utils" } else { "qemu-system-x86" };
                 Some(format!("install the package {package}"))
             }
+            VmError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => Some(
+                "free some space, or set XDG_STATE_HOME to a directory on a larger disk".to_owned(),
+            ),
             VmError::Unknown(_) => Some(match crate::MachineDir::all() {
                 machines if machines.is_empty() => "`ironhull run` makes one".to_owned(),
                 machines => format!("machines on this host: {}", machines.join(", ")),
