@@ -89,8 +89,7 @@ pub fn ensure(dir: &Path) -> Result<Pair> {
         [false, true] => return Err(half(OPERATOR[0], OPERATOR[1])),
     }
     let pair = issue(&ca, "operator", ExtendedKeyUsagePurpose::ClientAuth, vec![])?;
-    write_new(&dir.join(OPERATOR[1]), &pair.key, 0o600)?;
-    write_new(&dir.join(OPERATOR[0]), &pair.certificate, 0o644)?;
+    write_pair(dir, OPERATOR, &pair)?;
     Ok(ca)
 }
 
@@ -100,11 +99,27 @@ pub fn issue_node(ca: &Pair) -> Result<Pair> {
     issue(ca, "node", ExtendedKeyUsagePurpose::ServerAuth, names)
 }
 
-/// Writes a file that must not exist yet.
+/// Writes certificate and key under two names, both or none.
+fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Pair) -> Result<()> {
+    let key = dir.join(key);
+    write_new(&key, &pair.key, 0o600)?;
+    let written = write_new(&dir.join(certificate), &pair.certificate, 0o644);
+    if written.is_err() {
+        // The first error is the one to tell.
+        drop(fs::remove_file(&key));
+    }
+    written
+}
+
+/// Writes a file that must not exist yet, whole or not at all.
 pub fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
     let doing = || format!("writing {}", path.display());
     let mut file = File::options().write(true).create_new(true).mode(mode).open(path).with_context(doing)?;
-    file.write_all(text.as_bytes()).with_context(doing)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        drop(fs::remove_file(path));
+    }
+    written.with_context(doing)
 }
 
 /// Makes a CA; nothing is written.
@@ -117,8 +132,7 @@ pub fn new_ca() -> Result<Pair> {
 /// Makes a CA and writes it.
 fn make_ca(dir: &Path) -> Result<Pair> {
     let pair = new_ca()?;
-    write_new(&dir.join(CA[1]), &pair.key, 0o600)?;
-    write_new(&dir.join(CA[0]), &pair.certificate, 0o644)?;
+    write_pair(dir, CA, &pair)?;
     Ok(pair)
 }
 

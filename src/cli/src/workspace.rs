@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use inputs::store::{Mode, Store};
 use inputs::{Options, Workspace};
 
@@ -12,7 +12,7 @@ use crate::hint::hinted;
 use crate::progress::Shown;
 
 /// Returns the cache root: `$IRONHULL_CACHE`, else `ironhull` in the user's cache directory.
-pub fn cache_root() -> Result<PathBuf> {
+fn cache_root() -> Result<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(root) = variable("IRONHULL_CACHE") {
         return Ok(root);
@@ -38,8 +38,31 @@ pub fn open(source: &Path, inputs: &Inputs) -> Result<Workspace> {
     open_with(source, mode, options)
 }
 
+/// Says which cache can't be opened, and what to do where it is not ours to write.
+fn unusable(root: &Path, error: inputs::Error) -> anyhow::Error {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let message = format!("opening the cache {}", root.display());
+    let foreign = match &error {
+        inputs::Error::Io { source, .. } => {
+            matches!(source.kind(), NotADirectory | PermissionDenied | ReadOnlyFilesystem)
+        }
+        _ => false,
+    };
+    match foreign {
+        true => {
+            hinted(format!("{message}: {error}"), "set IRONHULL_CACHE to a directory that you may write to")
+        }
+        false => anyhow::Error::new(error).context(message),
+    }
+}
+
 /// Opens the source tree.
 pub fn open_with(source: &Path, mode: Mode, options: Options) -> Result<Workspace> {
-    let store = Store::open(cache_root()?, mode).context("opening the cache")?;
-    Ok(Workspace::open(source, store, options)?)
+    Ok(Workspace::open(source, open_store(mode)?, options)?)
+}
+
+/// Opens the cache.
+pub fn open_store(mode: Mode) -> Result<Store> {
+    let root = cache_root()?;
+    Store::open(&root, mode).map_err(|e| unusable(&root, e))
 }

@@ -21,7 +21,7 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
     }
     let outcome = build(&source, &profile, &options.inputs)?;
     if matches!(outcome, Outcome::Unchanged(_)) {
-        eprintln!("nothing has changed");
+        output::tell("nothing has changed");
     }
     let built = outcome.built();
     let directory = &options.inputs.output;

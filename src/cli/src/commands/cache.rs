@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use inputs::store::{Entry, Mode, Store};
 use serde_json::{Value, json};
 
 use crate::cmdline::{Cache, CacheCommand, Global};
 use crate::output::{self, bytes, table};
-use crate::workspace::cache_root;
+use crate::workspace::open_store;
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Cache) -> Result<()> {
-    let store = Store::open(cache_root()?, Mode::Offline).context("opening the cache")?;
+    let store = open_store(Mode::Offline)?;
     match &options.command {
         CacheCommand::List => list(global, &store),
         CacheCommand::Prune { unused } => prune(global, &store, *unused),
