@@ -67,7 +67,9 @@ mod tests {
     fn the_hosts_comes_first_then_the_link_that_leads_somewhere() {
         let root = tempfile::tempdir().unwrap();
         let [host, machine] = ["bin", "m"].map(|d| root.path().join(d));
-        [&host, &machine].map(|d| fs::create_dir(d).unwrap());
+        for dir in [&host, &machine] {
+            fs::create_dir(dir).unwrap();
+        }
         let built = root.path().join("kube");
         let found = || find(&machine, Some(host.as_os_str()));
         assert_eq!(found(), None);
