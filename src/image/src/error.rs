@@ -88,7 +88,7 @@ impl Error {
                 Some(format!("give the {part} more room with `{key}` in the profile"))
             }
             Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
-            Error::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Error::File { .. } | Error::Format { .. } if is_disk_full(self) => {
                 Some("free some space, or write elsewhere with --output".to_owned())
             }
             _ => None,
@@ -107,5 +107,27 @@ impl Error {
         E: std::error::Error + Send + Sync + 'static,
     {
         move |source| Error::Format { doing, source: Box::new(source) }
+    }
+}
+
+/// Returns whether a full disk is among the causes; a format knows nothing of disks and only passes it on.
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |e| e.source())
+        .filter_map(|e| e.downcast_ref::<io::Error>())
+        .any(|e| e.kind() == io::ErrorKind::StorageFull)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_a_remedy_however_deep_it_lies() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let wrapped = Error::file("writing", "a.raw")(full());
+        assert!(wrapped.hint().is_some_and(|h| h.contains("--output")));
+        let deep = Error::format("writing the qcow2 image")(wrapped);
+        assert!(deep.hint().is_some_and(|h| h.contains("--output")));
+        assert_eq!(Error::format("reading")(io::Error::from(io::ErrorKind::NotFound)).hint(), None);
     }
 }
