@@ -1,13 +1,14 @@
-//! The raw image to compressed qcow2, by zlib on both sides.
+//! The raw image to compressed qcow2, by each compression that the format has.
 //!
-//! With the level that the build uses; `qemu-img` has 6 and no option for it.
+//! With our levels as they stand in [`Codec`]; `qemu-img` has its own (6 of zlib, 3 of zstd) and no
+//! option for them.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use formats::qcow2;
+use formats::qcow2::{self, Codec};
 
 use super::super::contest::{Contest, Size};
 use super::super::host_disk::HostDisk;
@@ -17,35 +18,39 @@ use super::super::shared::Shared;
 use super::{command, run};
 use crate::image;
 
+/// Name of the row, our codec, and the tool's option for it.
+const CASES: [(&str, Codec, &str); 2] = [
+    ("qcow2, zlib", Codec::ZLIB, "compression_type=zlib"),
+    ("qcow2, zstd", Codec::ZSTD, "compression_type=zstd"),
+];
+
 /// Measures it.
 pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
     let raw = image::raw();
-    let ours = |to: &Path| write(&raw, to);
-    let theirs = |to: &Path| {
-        let mut convert = command("qemu-img");
-        convert.args(["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", "compression_type=zlib"]);
-        run(convert.arg(&raw).arg(to))
-    };
-    let contest = Contest {
-        what: "qcow2",
-        size: Size::Length,
-        other: "qemu-img convert -c",
-        ours: &ours,
-        theirs: &theirs,
-    };
-    let mut rows = contest.run(shared.dir(), 1)?;
-    if cpus() > 1 {
-        // The size is the same whatever the threads: only the time is new.
-        rows.extend(contest.run(shared.dir(), cpus())?.into_iter().take(1));
+    let mut rows = Vec::new();
+    for (what, codec, option) in CASES {
+        let ours = |to: &Path| write(&raw, codec, to);
+        let theirs = |to: &Path| {
+            let mut convert = command("qemu-img");
+            convert.args(["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", option]);
+            run(convert.arg(&raw).arg(to))
+        };
+        let other = "qemu-img convert -c";
+        let contest = Contest { what, size: Size::Length, other, ours: &ours, theirs: &theirs };
+        rows.extend(contest.run(shared.dir(), 1)?);
+        if cpus() > 1 {
+            // The size is the same whatever the threads: only the time is new.
+            rows.extend(contest.run(shared.dir(), cpus())?.into_iter().take(1));
+        }
     }
     Ok(rows)
 }
 
 /// Writes an image with our writer.
-fn write(raw: &Path, to: &Path) -> Result<()> {
+fn write(raw: &Path, codec: Codec, to: &Path) -> Result<()> {
     let disk = HostDisk::open(raw).context("opening the raw image")?;
     let file = File::create(to).context("making the qcow2 image")?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    qcow2::write(&disk, qcow2::Options::default(), &mut out)?;
+    qcow2::write(&disk, qcow2::Options { codec }, &mut out)?;
     out.flush().context("writing the qcow2 image")
 }
