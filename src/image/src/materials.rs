@@ -122,7 +122,11 @@ fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec
     Ok((tree, certificates))
 }
 
-/// Adds the files of a package. Owners and modes are the package's own.
+/// The set-user-id and set-group-id bits.
+const LENDING: u16 = 0o6000;
+
+/// Adds the files of a package. Owners and modes are the package's own, but no file lends its owner's
+/// rights: on a node nobody but root calls `mount`.
 fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
     for entry in &package.entries {
         let kind = match &entry.kind {
@@ -131,7 +135,8 @@ fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
             EntryKind::Symlink(target) => Kind::Symlink(target.clone().into_bytes()),
             EntryKind::Hardlink(target) => Kind::Hardlink(merged(target)),
         };
-        let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, entry.mode) };
+        let mode = if entry.kind == EntryKind::Directory { entry.mode } else { entry.mode & !LENDING };
+        let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, mode) };
         tree.insert(&merged(&entry.path), node)?;
     }
     Ok(())
