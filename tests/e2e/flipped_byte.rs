@@ -21,7 +21,7 @@ pub fn show(lab: &mut Lab) {
     node.cut_power();
     assert!(!run.wait().unwrap().success());
     assert!(serial.contains("verity") && serial.contains("corrupted"), "{serial}");
-    assert!(!serial.contains("stage noded"), "damaged code ran:\n{serial}");
+    assert!(!serial.contains("stage config"), "damaged code ran:\n{serial}");
 }
 
 /// Flips one bit in the first block of noded.
