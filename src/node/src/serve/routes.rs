@@ -18,7 +18,7 @@ use axum::{Json, Router};
 use control::ShutdownKind;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::body::Pieces;
 use super::error::Failure;
@@ -30,6 +30,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A followed log without new lines gets an empty one this often, so that either side notices when the
 /// other is gone.
 const QUIET: Duration = Duration::from_secs(15);
+/// Between the answer to a reboot or shutdown and its beginning.
+const LEAVE_DELAY: Duration = Duration::from_millis(300);
 /// Portions of a log on their way to a slow client.
 const LOG_PORTIONS: usize = 4;
 
@@ -210,8 +212,17 @@ async fn kubeconfig(
     }
 }
 
+/// Has everything stopped once the answer is on its way: `noded` itself is among what `init` stops.
 async fn leave(State(node): Shared, kind: ShutdownKind) -> Answer<Done> {
     eprintln!("noded: an operator asks for {kind:?}");
-    blocking(move || node.init.shutdown(kind)).await?;
+    let asked = Arc::clone(&node);
+    // Nothing is promised while `init` does not answer.
+    blocking(move || asked.init.status()).await?;
+    tokio::spawn(async move {
+        sleep(LEAVE_DELAY).await;
+        if let Ok(Err(e)) = spawn_blocking(move || node.init.shutdown(kind)).await {
+            eprintln!("noded: asking init for {kind:?}: {e:#}");
+        }
+    });
     Ok(Json(Done {}))
 }
