@@ -131,7 +131,10 @@ impl Node {
     fn pid(&self) -> Option<String> {
         let pid = fs::read_to_string(self.file("pid")).ok()?.trim().to_owned();
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-        line.contains(&*self.file("qmp.sock").to_string_lossy()).then_some(pid)
+        // A process on its way out has no command line any more, but still holds its files.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let leaving = line.is_empty() && !stat.contains(") Z");
+        (leaving || line.contains(&*self.file("qmp.sock").to_string_lossy())).then_some(pid)
     }
 
     /// Takes the power away: QEMU is killed as it is.

@@ -182,7 +182,10 @@ impl Machine {
         let own = self.dir.file("qmp.sock");
         let own = own.as_os_str().as_encoded_bytes();
         let ours = !own.is_empty() && line.windows(own.len()).any(|w| w == own);
-        ours.then_some(pid)
+        // On its way out it has no command line any more, but still holds the disk.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let leaving = line.is_empty() && !stat.contains(") Z");
+        (ours || leaving).then_some(pid)
     }
 
     /// Asks the guest to shut down and waits; cuts it off after `grace`.
