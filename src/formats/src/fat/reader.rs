@@ -62,7 +62,7 @@ impl<D: ReadAt> BlockDevice for Device<'_, D> {
     }
 
     fn read_blocks(&mut self, first: BlockIndex, buf: &mut [u8]) -> Result<(), Error<Infallible>> {
-        let at = first.get().checked_mul(SECTOR).unwrap_or(u64::MAX);
+        let at = first.get().saturating_mul(SECTOR);
         self.disk.read_exact_at(buf, at).map_err(lost)
     }
 }
