@@ -64,7 +64,11 @@ pub fn run(options: &Options) -> bool {
         }
         // The harness panics where a step fails; its message has been printed by then.
         match catch_unwind(AssertUnwindSafe(|| measure(&mut shared))) {
-            Ok(Ok(measured)) => rows.extend(measured.into_iter().map(|row| row.of(name))),
+            Ok(Ok(measured)) => {
+                // At once, too: a run takes minutes and may be broken off.
+                eprint!("{}", table::lines(&measured));
+                rows.extend(measured.into_iter().map(|row| row.of(name)));
+            }
             Ok(Err(error)) => {
                 eprintln!("error: measuring {name}: {error:#}");
                 complete = false;

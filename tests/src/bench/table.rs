@@ -8,13 +8,23 @@ use super::row::Row;
 /// Names of the columns.
 const HEADER: [&str; 5] = ["WHAT", "OURS", "OTHER", "GOAL", "REACHED"];
 
-/// Lays out the rows as columns, with the machine above them.
+/// Lays out the rows as columns, with names and the machine above them.
 pub fn text(host: &Host, rows: &[Row]) -> String {
     let header = HEADER.map(str::to_owned).to_vec();
-    let lines: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(Row::cells)).collect();
+    let all: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(Row::cells)).collect();
+    format!("{host}\n\n{}", columns(&all))
+}
+
+/// Lays out the rows alone.
+pub fn lines(rows: &[Row]) -> String {
+    columns(&rows.iter().map(Row::cells).collect::<Vec<_>>())
+}
+
+/// Lays out cells, two spaces between the columns.
+fn columns(lines: &[Vec<String>]) -> String {
     let width = |c: usize| lines.iter().filter_map(|l| l.get(c)).map(|t| t.chars().count()).max();
     let widths: Vec<usize> = (0..HEADER.len()).map(|c| width(c).unwrap_or(0)).collect();
-    let mut text = format!("{host}\n\n");
+    let mut text = String::new();
     for line in lines {
         let cells: Vec<String> = line.iter().zip(&widths).map(|(t, w)| format!("{t:w$}")).collect();
         text.push_str(cells.join("  ").trim_end());
