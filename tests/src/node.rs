@@ -133,7 +133,8 @@ impl Node {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
         // A process on its way out has no command line any more, but still holds its files.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let leaving = line.is_empty() && !stat.contains(") Z");
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.count();
+        let leaving = line.is_empty() && (threads > 1 || !stat.contains(") Z"));
         (leaving || line.contains(&*self.file("qmp.sock").to_string_lossy())).then_some(pid)
     }
 
@@ -157,6 +158,10 @@ impl Node {
         let dir = tempfile::tempdir().expect("making a directory");
         let raw = dir.path().join("disk.raw");
         let (from, to) = (self.file("disk.qcow2"), raw.display().to_string());
+        // The last thread of a killed QEMU lets the disk go a moment after its process looks dead.
+        wait("the disk is released", || {
+            tool::output(Command::new("qemu-img").arg("info").arg(&from)).status.success()
+        });
         tool::run("qemu-img", &["convert", "-O", "raw", &from.display().to_string(), &to]);
         for which in [slots::Partition::State, slots::Partition::Data] {
             let part = dir.path().join(which.label());

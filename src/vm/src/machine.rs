@@ -184,7 +184,8 @@ impl Machine {
         let ours = !own.is_empty() && line.windows(own.len()).any(|w| w == own);
         // On its way out it has no command line any more, but still holds the disk.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let leaving = line.is_empty() && !stat.contains(") Z");
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.count();
+        let leaving = line.is_empty() && (threads > 1 || !stat.contains(") Z"));
         (ours || leaving).then_some(pid)
     }
 
