@@ -13,8 +13,9 @@ const SHARED: &str = "e2e";
 /// Shared by all behaviours of one run; everything in it is gone afterwards, machines included.
 #[derive(Debug)]
 pub struct Lab {
-    dir: TempDir,
+    // Fields are dropped in this order: a machine is found by its files, so it goes before them.
     node: Option<Node>,
+    dir: TempDir,
 }
 
 impl Lab {

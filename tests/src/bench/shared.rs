@@ -18,8 +18,9 @@ const NAME: &str = "bench";
 /// Shared by the topics of one run; gone afterwards, with the machine.
 #[derive(Debug)]
 pub struct Shared {
-    lab: Lab,
+    // Fields are dropped in this order: a machine is found by its files, so it goes before them.
     booted: Option<Booted>,
+    lab: Lab,
     /// How long the node is watched for what it writes.
     pub idle_minutes: u64,
 }
