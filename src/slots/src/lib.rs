@@ -1,18 +1,37 @@
-//! The shared truth about an Ironhull disk: partitions, the root parameters on the kernel command
-//! line, and the marker on partitions that wait to be formatted.
+//! The shared truth about an Ironhull disk: its partitions, the boot record and the slots, and every
+//! decision about what to boot.
 //!
-//! Used by the image builder, `init` and everything that inspects a disk, so that no two of them can
-//! disagree. Pure and `no_std` (with `alloc`): no I/O, no clock. The boot record, the slot header and
-//! the decisions of the boot selector come with the selector itself.
+//! Used by the boot selector, the image builder, `init`, the updater and everything that inspects a disk,
+//! so that no two of them can disagree. Pure and `no_std`: no I/O, no clock, no dependency. Without the
+//! feature `alloc` (on by default) it needs no allocator either; only [`RootParams`] is missing then.
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+mod bytes;
 mod disk;
+mod handoff;
+mod header;
 mod marker;
+mod reason;
+mod record;
+#[cfg(feature = "alloc")]
 mod root;
+mod slot;
 
 pub use disk::{PARTITION_COUNT, Partition, Role};
+pub use handoff::{HANDOFF_BYTES, Handoff, VARIABLE_GUID, VARIABLE_GUID_BYTES, VARIABLE_NAME, Why};
+pub use header::{HEADER_BYTES, Header, UKI_OFFSET};
 pub use marker::{MARKER_BYTES, Marker};
+pub use reason::Reason;
+pub use record::{
+    BLESSED_TRIES, Entry, Flags, Place, RECORD_BYTES, Record, TRIAL_TRIES, UNSETTLED_LIMIT, newest,
+    write_place,
+};
+#[cfg(feature = "alloc")]
 pub use root::{ParseError, RootParams};
+pub use slot::{Pair, Slot};
