@@ -13,6 +13,7 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+mod decide;
 mod disk;
 mod handoff;
 mod header;
@@ -23,6 +24,10 @@ mod record;
 mod root;
 mod slot;
 
+pub use decide::{
+    Boot, Current, Expired, Refusal, Running, Start, answer, begin_update, bless, boot_once, cancel,
+    commit_update, expire, note, rollback, select, settle,
+};
 pub use disk::{PARTITION_COUNT, Partition, Role};
 pub use handoff::{HANDOFF_BYTES, Handoff, VARIABLE_GUID, VARIABLE_GUID_BYTES, VARIABLE_NAME, Why};
 pub use header::{HEADER_BYTES, Header, UKI_OFFSET};

@@ -1,0 +1,30 @@
+//! The running generation has proven itself: healthy for a while, and both parts of its slot read whole.
+//!
+//! It may be one that was given up and now runs because nothing else does: being healthy brings it back.
+
+use super::retire::retire_exhausted;
+use super::{Refusal, Running};
+use crate::{BLESSED_TRIES, Flags, Reason, Record, Why};
+
+/// Returns the record after the running generation was blessed.
+///
+/// # Errors
+/// [`Refusal::Forced`] if it was started once by hand and is not blessed: the operator's test must not
+/// decide; [`Refusal::NotRecorded`] if the record does not have it.
+pub fn bless(record: &Record, running: Running) -> Result<Record, Refusal> {
+    let mut entry = *running.entry(record)?;
+    if running.why == Why::Forced && !entry.is_proven() {
+        return Err(Refusal::Forced { generation: running.generation });
+    }
+    entry.flags = entry.flags.with(Flags::BLESSED).without(Flags::TRIAL).without(Flags::RETIRED);
+    entry.tries_left = BLESSED_TRIES;
+    entry.last_failure = Reason::None;
+    let mut next = record.succeeding();
+    next.attempt = None;
+    next.epoch_floor = next.epoch_floor.max(entry.epoch);
+    *next.slots.get_mut(running.slot) = entry;
+    if running.why != Why::Forced {
+        retire_exhausted(&mut next, running.slot);
+    }
+    Ok(next)
+}

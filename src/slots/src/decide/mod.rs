@@ -1,0 +1,40 @@
+//! What to do with the record: one file for each decision, each a function from what is known to the next
+//! record. Whoever calls it writes the result to [`Current::write_to`], or nothing.
+//!
+//! | who | when | decision |
+//! |---|---|---|
+//! | boot selector | at each boot | [`Boot`] |
+//! | `init` | as soon as the node runs | [`answer`] |
+//! | `init` | after a while, or at an orderly shutdown | [`settle`] |
+//! | `init` | the node is healthy on trial | [`bless`] |
+//! | `init` | the node is not healthy in time | [`expire`] |
+//! | `init` | before a death whose cause it knows | [`note`] |
+//! | updater | before and after it writes a slot | [`begin_update`], [`commit_update`] |
+//! | operator | | [`rollback`], [`boot_once`], [`cancel`] |
+//!
+//! All of them are explored together, with every fault between them, by `tests/model`.
+
+mod answer;
+mod bless;
+mod boot;
+mod by_hand;
+mod current;
+mod expire;
+mod refusal;
+mod retire;
+mod running;
+mod select;
+mod settle;
+mod update;
+
+pub use answer::{answer, note};
+pub use bless::bless;
+pub use boot::{Boot, Start};
+pub use by_hand::{boot_once, cancel, rollback};
+pub use current::Current;
+pub use expire::{Expired, expire};
+pub use refusal::Refusal;
+pub use running::Running;
+pub use select::select;
+pub use settle::settle;
+pub use update::{begin_update, commit_update};

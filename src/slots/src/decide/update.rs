@@ -1,0 +1,80 @@
+//! The two records around the writing of a slot: the first gives the slot free, the second is the commit.
+//!
+//! Between them the node has one generation only, and no promise covers damage to it. So the updater
+//! reads the running slot whole before it begins.
+
+use super::{Refusal, Running};
+use crate::{Entry, Flags, Reason, Record, Slot, TRIAL_TRIES};
+
+/// Returns the slot to be written and the record that gives it free, to be written before the first byte
+/// of the slot. The slot keeps its number, so that numbers never come back.
+///
+/// # Errors
+/// [`Refusal::OnTrial`] if the running generation is not blessed; [`Refusal::OtherIsNewer`] if the
+/// other slot holds a later blessed one (the running one was booted once by hand);
+/// [`Refusal::NotRecorded`] if the record does not have the running generation.
+pub fn begin_update(record: &Record, running: Running) -> Result<(Slot, Record), Refusal> {
+    running.proven_entry(record)?;
+    let target = running.slot.other();
+    let other = record.slots.get(target);
+    if other.is_proven() && other.generation > running.generation {
+        return Err(Refusal::OtherIsNewer { running: running.generation, other: other.generation });
+    }
+    let mut next = record.succeeding();
+    next.force = None;
+    *next.slots.get_mut(target) =
+        Entry { flags: Flags::default(), tries_left: 0, last_failure: Reason::None, ..*other };
+    Ok((target, next))
+}
+
+/// Returns the record that makes the generation written to the other slot count: from then on it is
+/// started, on trial.
+///
+/// # Errors
+/// [`Refusal::NotBegun`] if the slot was not given free; [`Refusal::GenerationDiffers`] if the number
+/// is not [`Record::next_generation`]; [`Refusal::EpochOlder`] if the epoch is under the running one's or
+/// under one that was blessed before; otherwise as [`begin_update`].
+pub fn commit_update(
+    record: &Record,
+    running: Running,
+    generation: u32,
+    epoch: u32,
+) -> Result<Record, Refusal> {
+    let floor = running.proven_entry(record)?.epoch.max(record.epoch_floor);
+    let target = running.slot.other();
+    let expected = record.next_generation();
+    if record.slots.get(target).is_present() {
+        return Err(Refusal::NotBegun { slot: target });
+    }
+    if generation != expected {
+        return Err(Refusal::GenerationDiffers { expected, found: generation });
+    }
+    if epoch < floor {
+        return Err(Refusal::EpochOlder { floor, found: epoch });
+    }
+    let mut next = record.succeeding();
+    *next.slots.get_mut(target) = Entry {
+        generation,
+        epoch,
+        flags: Flags::PRESENT.with(Flags::TRIAL),
+        tries_left: TRIAL_TRIES,
+        last_failure: Reason::None,
+    };
+    Ok(next)
+}
+
+impl Record {
+    /// Returns the first record of a new disk: generation 1 in slot A, on trial.
+    #[must_use]
+    pub fn installed(epoch: u32) -> Record {
+        let mut record = Record { sequence: 1, ..Record::default() };
+        record.slots.a = Entry {
+            generation: 1,
+            epoch,
+            flags: Flags::PRESENT.with(Flags::TRIAL),
+            tries_left: TRIAL_TRIES,
+            last_failure: Reason::None,
+        };
+        record
+    }
+}
