@@ -18,6 +18,8 @@ pub mod ext4;
 pub mod fat;
 pub mod gpt;
 #[cfg(feature = "builder")]
+pub mod pe;
+#[cfg(feature = "builder")]
 pub mod qcow2;
 pub mod tree;
 #[cfg(feature = "builder")]

@@ -1,0 +1,145 @@
+//! Finds code that touches memory under the stack pointer.
+//!
+//! The ABI of Linux lets a function use 128 bytes there, its red zone, without moving the pointer. In
+//! firmware an interrupt comes in on the same stack and writes over them. Our own code is compiled
+//! without, but the precompiled parts of `core` that are linked in are not: so what was linked is looked
+//! at. The reading is linear and errs on the side of a find.
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+
+use super::PeError;
+use super::elf::{Access, Elf, Function};
+
+/// A function that uses the red zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedZoneUse {
+    /// Its name as linked; empty for code in front of the first function.
+    pub function: String,
+    /// Address of the first instruction that does.
+    pub address: u64,
+}
+
+/// Returns the functions of a static-pie x86-64 ELF file that touch memory under the stack pointer.
+///
+/// Found are operands at a negative distance from `rsp`, and in functions with a frame such from `rbp` that
+/// are deeper than what the function took. All executable bytes are read.
+///
+/// # Errors
+/// [`PeError`] if the file can't be read, has no symbols (nobody could tell where functions begin), or has
+/// bytes in its code that are no instruction.
+pub fn red_zone(file: &[u8]) -> Result<Vec<RedZoneUse>, PeError> {
+    let elf = Elf::parse(file)?;
+    if elf.functions.is_empty() {
+        return Err(PeError::unfit("it has no symbols, so its functions can't be told apart"));
+    }
+    let mut found = Vec::new();
+    for segment in elf.segments.iter().filter(|s| s.access == Access::Execute) {
+        let start = u64::from(segment.address);
+        let end = start + segment.bytes.len() as u64;
+        let within = elf.functions.iter().filter(|f| (start..end).contains(&f.address));
+        let mut functions = vec![Function { address: start, name: String::new() }];
+        functions.extend(within.cloned());
+        let ends = functions.iter().skip(1).map(|f| f.address).chain([end]);
+        for (function, end) in functions.iter().zip(ends) {
+            let length = usize::try_from(end - function.address).unwrap_or_default();
+            let at = segment.offset(function.address, length).unwrap_or_default();
+            let code = segment.bytes.get(at..at + length).unwrap_or_default();
+            if let Some(address) = first_use(code, function.address)? {
+                found.push(RedZoneUse { function: function.name.clone(), address });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the address of the first instruction of a function that uses the red zone.
+fn first_use(code: &[u8], address: u64) -> Result<Option<u64>, PeError> {
+    // How far the stack pointer is under `rbp`, once that is the frame's.
+    let mut frame: Option<i64> = None;
+    for instruction in Decoder::with_ip(64, code, address, DecoderOptions::NONE) {
+        if instruction.is_invalid() {
+            return Err(PeError::unfit(format!("there is no instruction at {:#x}", instruction.ip())));
+        }
+        if is_under(&instruction, frame) {
+            return Ok(Some(instruction.ip()));
+        }
+        if takes_frame(&instruction) {
+            frame = Some(0);
+        } else if let Some(depth) = &mut frame
+            // A call gives back what it takes.
+            && instruction.flow_control() == FlowControl::Next
+        {
+            *depth += i64::from(instruction.stack_pointer_increment().min(0)).abs();
+        }
+    }
+    Ok(None)
+}
+
+/// Returns whether an instruction is `mov rbp, rsp`.
+fn takes_frame(instruction: &Instruction) -> bool {
+    instruction.mnemonic() == Mnemonic::Mov
+        && instruction.op0_register() == Register::RBP
+        && instruction.op1_register() == Register::RSP
+}
+
+/// Returns whether an instruction touches memory under the stack pointer.
+fn is_under(instruction: &Instruction, frame: Option<i64>) -> bool {
+    let touches = instruction.op_kinds().any(|kind| kind == OpKind::Memory)
+        // Both only compute.
+        && !matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
+    let distance = instruction.memory_displacement64().cast_signed();
+    let floor = match instruction.memory_base() {
+        Register::RSP | Register::ESP => 0,
+        Register::RBP => match frame {
+            Some(depth) => -depth,
+            // An ordinary register in this function.
+            None => return false,
+        },
+        _ => return false,
+    };
+    touches && distance < floor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_under_the_stack_pointer_is_found_however_it_is_named() {
+        let cases: &[(&str, &[u8], Option<u64>)] = &[
+            ("mov [rsp-8],rax; ret", &[0x48, 0x89, 0x44, 0x24, 0xf8, 0xc3], Some(0x1000)),
+            ("mov rax,[rsp-0x78]; ret", &[0x48, 0x8b, 0x44, 0x24, 0x88, 0xc3], Some(0x1000)),
+            ("movaps [rsp-0x18],xmm0", &[0x0f, 0x29, 0x44, 0x24, 0xe8], Some(0x1000)),
+            ("mov [rsp+rax-8],cl", &[0x88, 0x4c, 0x04, 0xf8], Some(0x1000)),
+            (
+                "push rbp; mov rbp,rsp; mov [rbp-8],rdi",
+                &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x89, 0x7d, 0xf8],
+                Some(0x1004),
+            ),
+            (
+                "push rbp; mov rbp,rsp; sub rsp,16; mov [rbp-0x18],rdi",
+                &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0x48, 0x89, 0x7d, 0xe8],
+                Some(0x1008),
+            ),
+            (
+                "push rbp; mov rbp,rsp; push rbx; push rbx; mov [rbp-0x10],rdi",
+                &[0x55, 0x48, 0x89, 0xe5, 0x53, 0x53, 0x48, 0x89, 0x7d, 0xf0],
+                None,
+            ),
+            ("mov [rsp+8],rax; ret", &[0x48, 0x89, 0x44, 0x24, 0x08, 0xc3], None),
+            ("lea rax,[rsp-8]; ret", &[0x48, 0x8d, 0x44, 0x24, 0xf8, 0xc3], None),
+            ("push rax; call +0; pop rax; ret", &[0x50, 0xe8, 0, 0, 0, 0, 0x58, 0xc3], None),
+            ("mov [rbp-8],rax, rbp being any register", &[0x48, 0x89, 0x45, 0xf8], None),
+            ("mov [rbx-8],rax", &[0x48, 0x89, 0x43, 0xf8], None),
+        ];
+        for (text, code, found) in cases {
+            assert_eq!(first_use(code, 0x1000), Ok(*found), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_instruction_are_an_error() {
+        assert!(matches!(first_use(&[0x90, 0x06], 0x1000), Err(PeError::Unfit(_))));
+        assert!(matches!(first_use(&[0x48, 0x89, 0x44], 0x1000), Err(PeError::Unfit(_))));
+    }
+}
