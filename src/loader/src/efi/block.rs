@@ -1,0 +1,77 @@
+//! A disk or a partition, as the firmware reads and writes it: whole blocks.
+
+use super::tables::{BlockIo, Media};
+
+/// Largest block that is believed.
+const LARGEST_BLOCK: u32 = 4096;
+
+/// A disk or a partition.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockDevice {
+    io: *mut BlockIo,
+    block: u32,
+    blocks: u64,
+}
+
+impl BlockDevice {
+    /// Takes the protocol; `None` without a medium, or with blocks or an alignment of a strange size.
+    ///
+    /// # Safety
+    /// `io` must be a block I/O protocol of the firmware, which stays as long as the program runs.
+    pub(super) unsafe fn new(io: *mut BlockIo) -> Option<BlockDevice> {
+        // SAFETY: by the caller's word `io` is the protocol, whose medium is always there.
+        let media = unsafe { &*(*io).media };
+        let block = media.block_size;
+        let sound = block.is_power_of_two() && (512..=LARGEST_BLOCK).contains(&block);
+        let usable = media.present != 0 && sound && media.io_align <= LARGEST_BLOCK;
+        usable.then(|| BlockDevice { io, block, blocks: media.last_block.saturating_add(1) })
+    }
+
+    /// Returns the size of a block in bytes: 512 to 4096, a power of two.
+    #[must_use]
+    pub fn block(&self) -> usize {
+        self.block as usize
+    }
+
+    /// Returns the number of blocks.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Returns the length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.blocks.saturating_mul(u64::from(self.block))
+    }
+
+    /// Fills `to` from byte `at` on: both whole blocks, `to` at the start of a page or some blocks behind it.
+    #[must_use]
+    pub fn read(&self, at: u64, to: &mut [u8]) -> bool {
+        let Some(lba) = self.lba(at, to.len()) else { return false };
+        // SAFETY: the protocol stays as long as the program runs; it writes `to.len()` bytes to `to`.
+        unsafe { ((*self.io).read)(self.io, self.media().id, lba, to.len(), to.as_mut_ptr()) }.is_success()
+    }
+
+    /// Writes `from` at byte `at`, both as in [`BlockDevice::read`], and waits until it is on the disk.
+    #[must_use]
+    pub fn write(&self, at: u64, from: &[u8]) -> bool {
+        let Some(lba) = self.lba(at, from.len()) else { return false };
+        // SAFETY: as above; it reads `from.len()` bytes of `from`.
+        let wrote = unsafe { ((*self.io).write)(self.io, self.media().id, lba, from.len(), from.as_ptr()) };
+        // SAFETY: as above.
+        wrote.is_success() && unsafe { ((*self.io).flush)(self.io) }.is_success()
+    }
+
+    /// Returns the block at byte `at`; `None` if the bytes are no whole blocks, or leave the device.
+    fn lba(&self, at: u64, bytes: usize) -> Option<u64> {
+        let whole = at.is_multiple_of(u64::from(self.block)) && bytes.is_multiple_of(self.block());
+        let end = at.checked_add(u64::try_from(bytes).ok()?)?;
+        (whole && end <= self.bytes()).then(|| at / u64::from(self.block))
+    }
+
+    fn media(&self) -> &Media {
+        // SAFETY: the protocol and its medium stay as long as the program runs; nobody else runs meanwhile.
+        unsafe { &*(*self.io).media }
+    }
+}

@@ -1,0 +1,142 @@
+//! The partition table, as far as it says which partitions are ours. Pure.
+//!
+//! The firmware has partitions without their types, and a type alone is not enough: both kernel
+//! partitions have the same. So ours are those with our number **and** our type. Spec: 5.3.2, 5.3.3.
+
+use slots::Partition;
+
+use crate::efi::Guid;
+
+/// Bytes of the header that its checksum covers, and of an entry.
+const HEADER_BYTES: usize = 92;
+const ENTRY_BYTES: usize = 128;
+/// Most entries that are believed; every tool writes 128.
+const MOST_ENTRIES: usize = 128;
+
+/// Where the entries stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entries {
+    /// First block.
+    pub lba: u64,
+    /// Length in bytes.
+    pub bytes: usize,
+    crc: u32,
+}
+
+/// Parses the header in block `lba`; `None` if it is not sound.
+pub(crate) fn header(block: &[u8], lba: u64) -> Option<Entries> {
+    let mut header: [u8; HEADER_BYTES] = array(block, 0)?;
+    let crc = u32::from_le_bytes(array(&header, 16)?);
+    header.get_mut(16..20)?.fill(0);
+    let (size, this) = (u32::from_le_bytes(array(&header, 12)?), u64::from_le_bytes(array(&header, 24)?));
+    let sound = header.starts_with(b"EFI PART") && size == 92 && this == lba && crc32(&header) == crc;
+    let count = usize::try_from(u32::from_le_bytes(array(&header, 80)?)).ok()?;
+    let entry = usize::try_from(u32::from_le_bytes(array(&header, 84)?)).ok()?;
+    (sound && entry == ENTRY_BYTES && count <= MOST_ENTRIES).then_some(Entries {
+        lba: u64::from_le_bytes(array(&header, 72)?),
+        bytes: count * ENTRY_BYTES,
+        crc: u32::from_le_bytes(array(&header, 88)?),
+    })
+}
+
+impl Entries {
+    /// Returns whether these are the entries that the header means.
+    pub(crate) fn are(&self, entries: &[u8]) -> bool {
+        entries.len() == self.bytes && crc32(entries) == self.crc
+    }
+}
+
+/// Returns the unique GUID of one of our partitions; `None` if there is another one, or none.
+pub(crate) fn unique(entries: &[u8], partition: Partition) -> Option<[u8; 16]> {
+    let wanted = type_of(partition).0;
+    let index = usize::try_from(partition.number()).ok()?.checked_sub(1)?;
+    let entry = entries.chunks_exact(ENTRY_BYTES).nth(index)?;
+    entry.strip_prefix(&wanted)?.first_chunk().copied()
+}
+
+/// Returns the type of a partition as it stands on disks; the texts are checked when this is compiled.
+fn type_of(partition: Partition) -> Guid {
+    const TYPES: [Guid; slots::PARTITION_COUNT] = {
+        let mut types = [Guid([0; 16]); slots::PARTITION_COUNT];
+        let mut i = 0;
+        while i < types.len() {
+            types[i] = Guid::parse(Partition::ALL[i].type_guid());
+            i += 1;
+        }
+        types
+    };
+    let index = Partition::ALL.into_iter().position(|p| p == partition);
+    index.and_then(|i| TYPES.get(i)).copied().unwrap_or_default()
+}
+
+/// Returns the `N` bytes at `at`.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+/// Returns the CRC-32 of UEFI. Without a table: it is small, and there are 16 KiB to read.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table with our partitions, each with its number as every byte of its unique GUID.
+    fn table() -> (Vec<u8>, Vec<u8>) {
+        let mut entries = vec![0; 128 * 128];
+        for partition in Partition::ALL {
+            let number = u8::try_from(partition.number()).unwrap();
+            let at = 128 * (usize::from(number) - 1);
+            entries[at..at + 16].copy_from_slice(&Guid::parse(partition.type_guid()).0);
+            entries[at + 16..at + 32].fill(number);
+        }
+        let mut block = vec![0; 512];
+        block[..8].copy_from_slice(b"EFI PART");
+        block[12] = 92;
+        block[24] = 1;
+        block[72] = 2;
+        block[80] = 128;
+        block[84] = 128;
+        let crc = crc32(&entries);
+        block[88..92].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32(&block[..92]);
+        block[16..20].copy_from_slice(&crc.to_le_bytes());
+        (block, entries)
+    }
+
+    #[test]
+    fn checksum_is_the_common_one() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+
+    #[test]
+    fn our_partitions_are_found_by_number_and_type() {
+        let (block, mut entries) = table();
+        let place = header(&block, 1).unwrap();
+        assert_eq!((place.lba, place.bytes), (2, 16384));
+        assert!(place.are(&entries));
+        assert_eq!(unique(&entries, Partition::KernelA), Some([3; 16]));
+        assert_eq!(unique(&entries, Partition::KernelB), Some([4; 16]));
+        entries[128] ^= 1;
+        assert!(!place.are(&entries));
+        assert_eq!(unique(&entries, Partition::BootState), None, "another type");
+        assert_eq!(unique(&[], Partition::BootState), None);
+    }
+
+    #[test]
+    fn an_unsound_header_is_none() {
+        let (block, _) = table();
+        assert_eq!(header(&block, 2), None, "in another block than it says");
+        for at in 0..92 {
+            let mut bad = block.clone();
+            bad[at] ^= 0x10;
+            assert_eq!(header(&bad, 1), None, "byte {at}");
+        }
+        for length in 0..92 {
+            assert_eq!(header(&block[..length], 1), None);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! One boot: read, decide, note, start; and the next slot if that fails.
+
+use slots::{Boot, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
+
+use crate::disk::{self, Disk};
+use crate::efi::{Firmware, Guid};
+use crate::{record, slot};
+
+/// How long a start may take until a kernel takes over; then the machine is reset.
+const WATCHDOG_SECS: usize = 300;
+/// How long the last words stand on the console.
+const LAST_WORDS_SECS: u32 = 10;
+
+/// Runs the boot selector. The firmware never gets control back: it would go on to other boot entries.
+pub fn run(firmware: &Firmware) -> ! {
+    watch(firmware);
+    match disk::find(firmware) {
+        Ok(disk) => boot(firmware, &disk),
+        Err(error) => say!(firmware, "{error}"),
+    }
+    say!(firmware, "nothing can be started; resetting in {LAST_WORDS_SECS} s");
+    firmware.wait(LAST_WORDS_SECS);
+    firmware.reset()
+}
+
+/// Starts one slot after the other; comes back when none is left.
+fn boot(firmware: &Firmware, disk: &Disk) {
+    let headers = disk.kernels.map(|partition| slot::header(firmware, partition.as_ref()));
+    let [first, second] = record::read(firmware, disk.bootstate.as_ref());
+    let mut boot = Boot::new(first, second, &headers);
+    if boot.is_rebuilt() {
+        say!(firmware, "both boot records are lost; going by the headers of the slots");
+    }
+    while let Some(start) = boot.next_start() {
+        prepare(firmware, disk, &start);
+        let at = start.slot;
+        let failure = slot::start(firmware, disk.kernels.get(at).as_ref(), headers.get(at).as_ref());
+        match failure.status {
+            Some(status) => say!(firmware, "slot {at} failed: {} ({status})", failure.reason),
+            None => say!(firmware, "slot {at} failed: {}", failure.reason),
+        }
+        boot.refuse(at, failure.reason);
+    }
+    let (place, last) = boot.last_words();
+    for slot in Slot::ALL {
+        let entry = last.slots.get(slot);
+        if entry.is_present() {
+            say!(firmware, "slot {slot} has generation {}: {}", entry.generation, entry.last_failure);
+        } else {
+            say!(firmware, "slot {slot} is empty");
+        }
+    }
+    note(firmware, record::write(firmware, disk.bootstate.as_ref(), place, &last));
+}
+
+/// Says and notes what is started, before it is.
+fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
+    let Start { slot, generation, tries_left, why, .. } = *start;
+    for other in Slot::ALL {
+        let entry = start.record.slots.get(other);
+        if other != slot && entry.last_failure != slots::Reason::None {
+            say!(firmware, "slot {other} has generation {}: {}", entry.generation, entry.last_failure);
+        }
+    }
+    say!(firmware, "starting slot {slot}, generation {generation}, tries left {tries_left}, reason {why}");
+    note(firmware, record::write(firmware, disk.bootstate.as_ref(), start.write_to, &start.record));
+    let mut room = [0; HANDOFF_BYTES];
+    let text = Handoff { slot, generation, tries_left, why }.encode(&mut room);
+    if let Err(status) = firmware.set_volatile(VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES), text) {
+        say!(firmware, "the system will not know its slot: setting {VARIABLE_NAME}: {status}");
+    }
+    watch(firmware);
+}
+
+/// Says so if a record was not written; the boot goes on.
+fn note(firmware: &Firmware, written: bool) {
+    if !written {
+        say!(firmware, "the boot record can't be written");
+    }
+}
+
+/// Arms the firmware's watchdog, which ends when a kernel takes over.
+fn watch(firmware: &Firmware) {
+    if !firmware.arm_watchdog(WATCHDOG_SECS) {
+        say!(firmware, "the firmware has no watchdog");
+    }
+}

@@ -1,0 +1,116 @@
+//! What every program needs and nobody gives an EFI application: the functions that the compiler calls by
+//! name, and the end of a panic.
+
+use core::arch::asm;
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::efi::Firmware;
+
+/// The firmware, for a panic: it has no other way to know it.
+static FIRMWARE: AtomicPtr<Firmware> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Seconds that the words of a panic stand on the console.
+const PANIC_SECS: u32 = 5;
+
+/// Runs a program that never ends; a panic in it is told on the console and resets.
+pub fn enter(firmware: Firmware, program: fn(&Firmware) -> !) -> ! {
+    FIRMWARE.store((&raw const firmware).cast_mut(), Ordering::Relaxed);
+    program(&firmware)
+}
+
+/// Says what happened and resets: a mistake of ours costs a try at most.
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let firmware = FIRMWARE.load(Ordering::Relaxed);
+    // SAFETY: null, or set by `enter`, which never returns, so its value stays.
+    if let Some(firmware) = unsafe { firmware.as_ref() } {
+        say!(firmware, "{info}");
+        firmware.wait(PANIC_SECS);
+        firmware.reset();
+    }
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Named by the precompiled `core`, which is built to unwind; nothing here does.
+// SAFETY: nobody else has the name, and it is never called.
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}
+
+/// Copies `count` bytes.
+///
+/// # Safety
+/// As C's `memcpy`.
+// SAFETY: it is the function that the name stands for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // SAFETY: by the caller's word both places have `count` bytes; the direction flag is clear by the ABI.
+    unsafe { asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _) };
+    to
+}
+
+/// Copies `count` bytes between places that may overlap.
+///
+/// # Safety
+/// As C's `memmove`.
+// SAFETY: it is the function that the name stands for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    if to.addr().wrapping_sub(from.addr()) >= count {
+        // SAFETY: the first byte written is not among those still to be read.
+        return unsafe { memcpy(to, from, count) };
+    }
+    let (last_to, last_from) =
+        (to.wrapping_add(count).wrapping_sub(1), from.wrapping_add(count).wrapping_sub(1));
+    // SAFETY: as in `memcpy`, from the last byte to the first; the direction flag is clear again afterwards.
+    unsafe {
+        asm!("std", "rep movsb", "cld", inout("rcx") count => _, inout("rdi") last_to => _,
+            inout("rsi") last_from => _);
+    }
+    to
+}
+
+/// Fills `count` bytes.
+///
+/// # Safety
+/// As C's `memset`.
+// SAFETY: it is the function that the name stands for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
+    // SAFETY: by the caller's word the place has `count` bytes; the direction flag is clear by the ABI.
+    unsafe {
+        asm!("rep stosb", inout("rcx") count => _, inout("rdi") to => _, in("al") byte.to_le_bytes()[0]);
+    }
+    to
+}
+
+/// Compares `count` bytes.
+///
+/// # Safety
+/// As C's `memcmp`.
+// SAFETY: it is the function that the name stands for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
+    for i in 0..count {
+        // SAFETY: by the caller's word both places have `count` bytes. Volatile, so that the compiler does
+        // not make a call of this very function out of the loop.
+        let (x, y) = unsafe { (a.add(i).read_volatile(), b.add(i).read_volatile()) };
+        if x != y {
+            return i32::from(x) - i32::from(y);
+        }
+    }
+    0
+}
+
+/// Compares `count` bytes for equality.
+///
+/// # Safety
+/// As `memcmp`.
+// SAFETY: it is the function that the name stands for.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
+    // SAFETY: what the caller promises is what `memcmp` asks for.
+    unsafe { memcmp(a, b, count) }
+}
