@@ -63,7 +63,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let locked: Vec<&Locked> = lock.with_use(Use::Root).collect();
     let (packages, certificates) = root_packages(workspace, &locked)?;
     let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
-    let programs = PROGRAMS.iter().map(|(_, binary)| workspace.program(binary));
+    let programs = PROGRAMS.iter().map(|p| workspace.program(p.binary));
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
     let kernel = workspace.kernel(&lock, &profile.kernel.config)?;
     let mut components = Vec::new();

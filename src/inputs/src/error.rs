@@ -172,6 +172,24 @@ pub enum Error {
         /// What was expected and found.
         message: String,
     },
+    /// A program for firmware has code that uses memory under the stack pointer.
+    #[error("checking {}: memory under the stack pointer is used by {}, which firmware's interrupts write over\nhint: \
+             the compiler's precompiled code does so there; use something else in its place", path.display(),
+            functions.join(", "))]
+    RedZone {
+        /// The program as linked.
+        path: PathBuf,
+        /// The functions that do.
+        functions: Vec<String>,
+    },
+    /// A program for firmware can't become an EFI application.
+    #[error("converting {}: {source}", path.display())]
+    Efi {
+        /// The program as linked.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: formats::pe::PeError,
+    },
     /// The kernel's configuration is not what the fragments ask for.
     #[error("configuring the kernel: {} did not stick:\n{}\nhint: another option that it depends on is off, or \
              this kernel has it no more", plural(lost.len(), "option"), lines(lost))]

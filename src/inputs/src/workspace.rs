@@ -8,7 +8,7 @@ use crate::components::{self, BuiltComponent};
 use crate::debian::{self, Keep, Lock, Locked, Mirror, Unpacked, Update};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernel};
-use crate::programs::{self, BuiltProgram, PROGRAMS};
+use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS};
 use crate::progress::{Progress, Silent};
 use crate::store::{Memo, Store};
 
@@ -196,13 +196,16 @@ impl Workspace {
         kernel::build(&builder, || debian::fetch(&self.store, || self.mirror(), package, self.progress()))
     }
 
-    /// Returns one of the [`PROGRAMS`] by the name of its binary, built if need be.
+    /// Returns one of the [`PROGRAMS`] or the [`PROBE`] by the name of its binary, built if need be.
     ///
     /// # Errors
-    /// [`Error::NoRecipe`] for an unknown name; [`Error::Tool`] if the build fails.
+    /// [`Error::NoRecipe`] for an unknown name; [`Error::Tool`] if the build fails; [`Error::RedZone`] and
+    /// [`Error::Efi`] if what was built can't run on firmware.
     pub fn program(&self, binary: &str) -> Result<BuiltProgram> {
-        let program = PROGRAMS.iter().find(|(_, b)| *b == binary).copied().ok_or_else(|| {
-            Error::NoRecipe { name: binary.to_owned(), path: self.source.join("src").join(binary) }
+        let known = PROGRAMS.iter().chain([&PROBE]).find(|p| p.binary == binary).copied();
+        let program = known.ok_or_else(|| Error::NoRecipe {
+            name: binary.to_owned(),
+            path: self.source.join("src").join(binary),
         })?;
         let compiler = match self.compiler.get() {
             Some(compiler) => compiler.clone(),

@@ -1,11 +1,11 @@
-//! Builds one node program with cargo: static, its paths remapped, so that the same sources give the same
-//! bytes from any directory.
+//! Builds one program with cargo: static, its paths remapped, so that the same sources give the same bytes
+//! from any directory.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{BuiltProgram, Crate, sources};
+use super::{BuiltProgram, Crate, Ground, Program, firmware, sources};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
@@ -36,12 +36,9 @@ pub(crate) fn compiler(source: &Path) -> Result<String> {
 }
 
 /// Returns a program, built if it is not in the cache.
-pub(crate) fn build(
-    builder: &Builder<'_>,
-    key: &Key,
-    (package, binary): (&str, &str),
-) -> Result<BuiltProgram> {
-    let dir = builder.store.get_or_make(key, |dir| make(builder, (package, binary), dir))?;
+pub(crate) fn build(builder: &Builder<'_>, key: &Key, program: Program) -> Result<BuiltProgram> {
+    let Program { package, binary, .. } = program;
+    let dir = builder.store.get_or_make(key, |dir| make(builder, program, dir))?;
     let list = dir.join("crates.json");
     let text = fs::read(&list).map_err(Error::io("reading", &list))?;
     let crates: Vec<Crate> = serde_json::from_slice(&text)
@@ -56,7 +53,8 @@ pub(crate) fn build(
 }
 
 /// Hashes every input: the crates of this workspace that are linked in, pins of all others, profile, compiler.
-pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, (package, binary): (&str, &str)) -> Result<Key> {
+pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> Result<Key> {
+    let Program { package, binary, ground } = program;
     let path = builder.source.join("Cargo.lock");
     let lock = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
     let sources = sources::of(&lock, package).ok_or_else(|| Error::Syntax {
@@ -76,26 +74,43 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, (package, binary): (&s
     for foreign in sources.foreign {
         key = key.with("crate", foreign);
     }
+    if ground == Ground::Firmware {
+        let converter = memo.tree(&builder.source.join(firmware::CONVERTER))?;
+        key = key.with("converter", converter.to_string());
+    }
     Ok(key.finish())
 }
 
 /// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
-fn make(builder: &Builder<'_>, (package, binary): (&str, &str), dir: &Path) -> Result<()> {
+fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
+    let Program { package, binary, ground } = program;
     let log = builder.store.new_log(&format!("program-{binary}"))?;
     let step = Step::start(builder.progress, &format!("build {binary}"), Unit::Items, None);
-    let target = target_dir(builder);
+    let target = target_dir(builder, ground);
+    let features: &[&str] = match ground {
+        Ground::Linux => &[],
+        Ground::Firmware => &["--features", firmware::FEATURE],
+    };
     cargo(builder)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(builder, &target))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(builder, ground, &target))
         .env("CFLAGS", c_flags(builder, &target))
         .arg("build")
         .args(["--locked", "--profile", PROFILE, "--target", TARGET, "--package", package, "--bin", binary])
+        .args(features)
         .arg(format!("--jobs={}", builder.jobs.max(1)))
         .arg("--target-dir")
         .arg(&target)
         .logged(&log, (&step, 0))
         .map_err(|e| not_cached(builder.store.mode(), binary, e))?;
     let built = target.join(TARGET).join(PROFILE).join(binary);
-    fs::copy(&built, dir.join(binary)).map_err(Error::io("copying", &built))?;
+    let to = dir.join(binary);
+    match ground {
+        Ground::Linux => fs::copy(&built, &to).map(drop).map_err(Error::io("copying", &built))?,
+        Ground::Firmware => {
+            let elf = fs::read(&built).map_err(Error::io("reading", &built))?;
+            fs::write(&to, firmware::convert(&elf, &built)?).map_err(Error::io("writing", &to))?;
+        }
+    }
     let tree = cargo(builder)
         .args([
             "tree",
@@ -114,10 +129,15 @@ fn make(builder: &Builder<'_>, (package, binary): (&str, &str), dir: &Path) -> R
     fs::write(&list, text).map_err(Error::io("writing", &list))
 }
 
-/// Returns cargo's target directory: one for each checkout, or two would undo each other's work.
-fn target_dir(builder: &Builder<'_>) -> PathBuf {
+/// Returns cargo's target directory: one for each checkout and set of flags, or two would undo each
+/// other's work.
+fn target_dir(builder: &Builder<'_>, ground: Ground) -> PathBuf {
     let checkout = Digest::of(builder.source.as_os_str().as_encoded_bytes()).to_string();
-    builder.store.root().join("target").join(&checkout[..16])
+    let dir = builder.store.root().join("target").join(&checkout[..16]);
+    match ground {
+        Ground::Linux => dir,
+        Ground::Firmware => dir.join("firmware"),
+    }
 }
 
 /// Which directories become which names in the binary.
@@ -130,8 +150,11 @@ fn remaps(builder: &Builder<'_>, target: &Path) -> Vec<(PathBuf, &'static str)> 
 }
 
 /// Returns the compiler's flags, as cargo takes them: separated by 0x1f.
-fn flags(builder: &Builder<'_>, target: &Path) -> OsString {
+fn flags(builder: &Builder<'_>, ground: Ground, target: &Path) -> OsString {
     let mut flags = OsString::from("-Ctarget-feature=+crt-static\x1f-Clink-arg=-Wl,--build-id=none");
+    if ground == Ground::Firmware {
+        flags.push(firmware::flags(builder.source));
+    }
     for (from, to) in remaps(builder, target) {
         flags.push("\x1f--remap-path-prefix=");
         flags.push(from);

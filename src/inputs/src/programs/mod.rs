@@ -1,6 +1,8 @@
-//! Our own programs that run on a node, each one static file, built by cargo from this workspace.
+//! Our own programs that run on a node, each one static file, built by cargo from this workspace; and the
+//! boot selector, which runs before there is a system.
 
 mod build;
+mod firmware;
 mod sources;
 
 use std::path::PathBuf;
@@ -9,9 +11,41 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use build::{Builder, build, compiler, key};
 
-/// The programs: package in the workspace and name of the binary.
-pub const PROGRAMS: &[(&str, &str)] =
-    &[("init", "init"), ("node", "noded"), ("hello", "hello"), ("pause", "pause")];
+/// What a program runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// Linux: a static ELF file.
+    Linux,
+    /// The firmware: an EFI application.
+    Firmware,
+}
+
+/// A program of this workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its package.
+    pub package: &'static str,
+    /// Name of the binary.
+    pub binary: &'static str,
+    /// What it runs on.
+    pub ground: Ground,
+}
+
+const fn program(package: &'static str, binary: &'static str, ground: Ground) -> Program {
+    Program { package, binary, ground }
+}
+
+/// The programs that an image has.
+pub const PROGRAMS: &[Program] = &[
+    program("init", "init", Ground::Linux),
+    program("node", "noded", Ground::Linux),
+    program("hello", "hello", Ground::Linux),
+    program("pause", "pause", Ground::Linux),
+    program("loader", "loader", Ground::Firmware),
+];
+
+/// What tests start in place of a kernel; no image has it.
+pub const PROBE: Program = program("loader", "probe", Ground::Firmware);
 
 /// A crate that is linked into a program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
