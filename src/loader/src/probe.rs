@@ -4,10 +4,11 @@
 #![no_main]
 #![expect(unsafe_code, reason = "the firmware calls the entry point with addresses")]
 
-use loader::efi::{Firmware, Guid, Handle, SystemTable};
+use loader::efi::{Firmware, Guid, Handle, Life, SystemTable};
 use slots::{VARIABLE_GUID_BYTES, VARIABLE_NAME};
 
-/// The order behind a mark by which a test finds it: `o` switches off, `r` returns, `h` hangs, `b` resets.
+/// The order behind a mark by which a test finds it: `o` switches off, `r` returns, `h` hangs, `b` resets,
+/// `v` leaves variables that are in the way and resets.
 /// The second letter tells probes apart.
 #[used]
 static ORDER: [u8; 16] = *b"PROBE-ORDER-->o?";
@@ -30,6 +31,28 @@ extern "efiapi" fn efi_main(image: Handle, table: *const SystemTable) -> usize {
             core::hint::spin_loop();
         },
         b'b' => firmware.reset(),
+        b'v' => {
+            litter(&firmware);
+            firmware.reset()
+        }
         _ => firmware.shut_down(),
+    }
+}
+
+/// Stores variables that no boot selector should mind: its own, of another life; the next boot entry, which
+/// does not exist; and what another boot loader keeps.
+fn litter(firmware: &Firmware) {
+    const GLOBAL: Guid = Guid::parse("8be4df61-93ca-11d2-aa0d-00e098032b8c");
+    const OTHER_LOADER: Guid = Guid::parse("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");
+    let ours = Guid(VARIABLE_GUID_BYTES);
+    let variables: [(&str, Guid, &[u8]); 3] = [
+        (VARIABLE_NAME, ours, b"slot=b generation=99 tries=9 reason=forced"),
+        ("BootNext", GLOBAL, &[0x99, 0x99]),
+        ("LoaderEntryOneShot", OTHER_LOADER, b"o\0t\0h\0e\0r\0\0\0"),
+    ];
+    for (name, vendor, bytes) in variables {
+        if let Err(status) = firmware.set_variable(name, vendor, Life::Stored, bytes) {
+            loader::say(firmware, format_args!("probe can't set {name}: {status}"));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use slots::{Boot, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
 
 use crate::disk::{self, Disk};
-use crate::efi::{Firmware, Guid};
+use crate::efi::{Firmware, Guid, Life};
 use crate::{record, slot};
 
 /// How long a start may take until a kernel takes over; then the machine is reset.
@@ -66,7 +66,9 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     note(firmware, record::write(firmware, disk.bootstate.as_ref(), start.write_to, &start.record));
     let mut room = [0; HANDOFF_BYTES];
     let text = Handoff { slot, generation, tries_left, why }.encode(&mut room);
-    if let Err(status) = firmware.set_volatile(VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES), text) {
+    if let Err(status) =
+        firmware.set_variable(VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES), Life::UntilReset, text)
+    {
         say!(firmware, "the system will not know its slot: setting {VARIABLE_NAME}: {status}");
     }
     watch(firmware);

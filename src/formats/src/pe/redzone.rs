@@ -5,7 +5,7 @@
 //! without, but the precompiled parts of `core` that are linked in are not: so what was linked is looked
 //! at. The reading is linear and errs on the side of a find.
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 use super::PeError;
 use super::elf::{Access, Elf, Function};
@@ -65,14 +65,25 @@ fn first_use(code: &[u8], address: u64) -> Result<Option<u64>, PeError> {
         }
         if takes_frame(&instruction) {
             frame = Some(0);
-        } else if let Some(depth) = &mut frame
-            // A call gives back what it takes.
-            && instruction.flow_control() == FlowControl::Next
-        {
-            *depth += i64::from(instruction.stack_pointer_increment().min(0)).abs();
+        } else if let Some(depth) = &mut frame {
+            *depth += taken(&instruction);
         }
     }
     Ok(None)
+}
+
+/// Returns by how much an instruction lowers the stack pointer for good: what a call takes is given back.
+fn taken(instruction: &Instruction) -> i64 {
+    let of_pointer = instruction.op0_register() == Register::RSP;
+    let constant = || instruction.try_immediate(1).map_or(0, u64::cast_signed);
+    let lowered = match instruction.mnemonic() {
+        Mnemonic::Push => i64::from(instruction.stack_pointer_increment()).saturating_neg(),
+        Mnemonic::Sub if of_pointer => constant(),
+        // The short form of subtracting 128.
+        Mnemonic::Add if of_pointer => constant().saturating_neg(),
+        _ => 0,
+    };
+    lowered.max(0)
 }
 
 /// Returns whether an instruction is `mov rbp, rsp`.
@@ -124,6 +135,16 @@ mod tests {
             (
                 "push rbp; mov rbp,rsp; push rbx; push rbx; mov [rbp-0x10],rdi",
                 &[0x55, 0x48, 0x89, 0xe5, 0x53, 0x53, 0x48, 0x89, 0x7d, 0xf0],
+                None,
+            ),
+            (
+                "push rbp; mov rbp,rsp; sub rsp,16; mov [rbp-0x10],rdi",
+                &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0x48, 0x89, 0x7d, 0xf0],
+                None,
+            ),
+            (
+                "push rbp; mov rbp,rsp; add rsp,-128; mov [rbp-0x80],rdi",
+                &[0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xc4, 0x80, 0x48, 0x89, 0x7d, 0x80],
                 None,
             ),
             ("mov [rsp+8],rax; ret", &[0x48, 0x89, 0x44, 0x24, 0x08, 0xc3], None),

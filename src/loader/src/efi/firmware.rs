@@ -10,8 +10,6 @@ use super::tables::{
 use super::{BlockDevice, Guid, Handle, Memory, Status, SystemTable};
 use crate::path;
 
-/// Attributes of a variable: seen by boot and by runtime services, not kept over a reset.
-const VOLATILE: u32 = 6;
 /// Code of our watchdog, outside of those that the firmware keeps for itself.
 const WATCHDOG_CODE: u64 = 0x1_0001;
 /// Longest name of a variable, with its zero.
@@ -34,6 +32,16 @@ impl core::fmt::Debug for Firmware {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Firmware").field("image", &self.image).finish_non_exhaustive()
     }
+}
+
+/// How long a variable lives; its attributes. Boot and runtime services see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Life {
+    /// Until the next reset.
+    UntilReset = 6,
+    /// Until it is removed.
+    Stored = 7,
 }
 
 /// Why a program was not loaded.
@@ -101,20 +109,24 @@ impl Firmware {
         (self.boot.set_watchdog)(secs, WATCHDOG_CODE, 0, null()).is_success()
     }
 
-    /// Sets a variable that the started system can read and that is gone at the next reset. The name is
-    /// ASCII, at most 31 characters.
+    /// Sets a variable that the started system can read. The name is ASCII, at most 31 characters.
+    ///
+    /// One that stands there with another life is in the way and goes first.
     ///
     /// # Errors
     /// The firmware's answer.
-    pub fn set_volatile(&self, name: &str, vendor: Guid, bytes: &[u8]) -> Result<(), Status> {
+    pub fn set_variable(&self, name: &str, vendor: Guid, life: Life, bytes: &[u8]) -> Result<(), Status> {
         let name = wide(name);
-        let answer = (self.runtime.set_variable)(
-            name.as_ptr(),
-            &raw const vendor,
-            VOLATILE,
-            bytes.len(),
-            bytes.as_ptr(),
-        );
+        let set = |attributes, bytes: &[u8]| {
+            let vendor = &raw const vendor;
+            (self.runtime.set_variable)(name.as_ptr(), vendor, attributes, bytes.len(), bytes.as_ptr())
+        };
+        let mut answer = set(life as u32, bytes);
+        if !answer.is_success() {
+            // Nothing of it is a variable removed.
+            let _ = set(0, &[]);
+            answer = set(life as u32, bytes);
+        }
         if answer.is_success() { Ok(()) } else { Err(answer) }
     }
 

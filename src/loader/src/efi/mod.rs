@@ -7,7 +7,7 @@ mod memory;
 mod tables;
 
 pub use block::BlockDevice;
-pub use firmware::{Firmware, LoadError};
+pub use firmware::{Firmware, Life, LoadError};
 pub use guid::Guid;
 pub use memory::Memory;
 pub use tables::{Handle, Status, SystemTable};

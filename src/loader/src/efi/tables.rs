@@ -42,8 +42,11 @@ impl Status {
 }
 
 impl fmt::Display for Status {
+    /// Writes the number as the specification lists it. Decimal: the compiler's code for hex indexes its
+    /// frame from below, which the check for the red zone can't tell from a fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status {:#x}", self.0)
+        let number = self.0 & !(1 << (usize::BITS - 1));
+        write!(f, "firmware: {} {number}", if number == self.0 { "code" } else { "error" })
     }
 }
 
