@@ -208,6 +208,20 @@ impl Record {
         block
     }
 
+    /// Returns the first record of a new disk: generation 1 in slot A, on trial.
+    #[must_use]
+    pub fn installed(epoch: u32) -> Record {
+        let mut record = Record { sequence: 1, ..Record::default() };
+        record.slots.a = Entry {
+            generation: 1,
+            epoch,
+            flags: Flags::PRESENT.with(Flags::TRIAL),
+            tries_left: TRIAL_TRIES,
+            last_failure: Reason::None,
+        };
+        record
+    }
+
     /// Tells whether the record was written after `other`.
     #[must_use]
     pub const fn is_newer_than(&self, other: &Record) -> bool {

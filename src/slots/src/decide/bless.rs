@@ -9,11 +9,15 @@ use crate::{BLESSED_TRIES, Flags, Reason, Record, Why};
 /// Returns the record after the running generation was blessed.
 ///
 /// # Errors
-/// [`Refusal::Forced`] if it was started once by hand and is not blessed: the operator's test must not
-/// decide; [`Refusal::NotRecorded`] if the record does not have it.
+/// [`Refusal::AlreadyBlessed`] if it is: blessing it again at each boot would give a generation that gets
+/// healthy and then dies its tries back for ever; [`Refusal::Forced`] if it was started once by hand: the
+/// operator's test must not decide; [`Refusal::NotRecorded`] if the record does not have it.
 pub fn bless(record: &Record, running: Running) -> Result<Record, Refusal> {
     let mut entry = *running.entry(record)?;
-    if running.why == Why::Forced && !entry.is_proven() {
+    if entry.is_proven() {
+        return Err(Refusal::AlreadyBlessed { generation: running.generation });
+    }
+    if running.why == Why::Forced {
         return Err(Refusal::Forced { generation: running.generation });
     }
     entry.flags = entry.flags.with(Flags::BLESSED).without(Flags::TRIAL).without(Flags::RETIRED);
@@ -23,8 +27,6 @@ pub fn bless(record: &Record, running: Running) -> Result<Record, Refusal> {
     next.attempt = None;
     next.epoch_floor = next.epoch_floor.max(entry.epoch);
     *next.slots.get_mut(running.slot) = entry;
-    if running.why != Why::Forced {
-        retire_exhausted(&mut next, running.slot);
-    }
+    retire_exhausted(&mut next, running.slot);
     Ok(next)
 }

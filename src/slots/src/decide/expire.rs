@@ -1,8 +1,9 @@
 //! The trial's deadline has passed without health.
 //!
-//! A node reboots only if the other slot may do better. With both known to be unhealthy the cause is
-//! likely outside, and rebooting every ten minutes would heal nothing: it stays, reachable, and is blessed
-//! as soon as it gets healthy.
+//! A node reboots if there is another slot to go to, even one that was not healthy before: that may have
+//! been an outage, and staying on a bad generation beside a good one would need a person. Only when nothing
+//! of either slot is known to be good (both records were lost) do the two take turns until one gets
+//! healthy; a blessed generation is never rebooted.
 
 use super::Running;
 use crate::{Entry, Reason, Record};
@@ -22,7 +23,7 @@ pub enum Expired {
 #[must_use]
 pub fn expire(record: &Record, running: Running, reason: Reason) -> Expired {
     let proven = running.entry(record).is_ok_and(Entry::is_proven);
-    if proven || !may_do_better(record.slots.get(running.slot.other())) {
+    if proven || !record.slots.get(running.slot.other()).is_present() {
         return Expired::Stay;
     }
     let mut next = record.succeeding();
@@ -31,10 +32,4 @@ pub fn expire(record: &Record, running: Running, reason: Reason) -> Expired {
     entry.tries_left = 0;
     entry.last_failure = reason;
     Expired::Reboot(next)
-}
-
-/// Tells whether a slot is worth a reboot: it holds a generation that did not itself fail by health.
-fn may_do_better(other: &Entry) -> bool {
-    let unhealthy = matches!(other.last_failure, Reason::Deadline | Reason::Health);
-    other.is_present() && (other.is_proven() || !unhealthy)
 }

@@ -21,6 +21,11 @@ pub enum Refusal {
         /// The generation that runs.
         generation: u32,
     },
+    /// The running generation is blessed already.
+    AlreadyBlessed {
+        /// The generation that runs.
+        generation: u32,
+    },
     /// The running generation was started once, by hand.
     Forced {
         /// The generation that runs.
@@ -80,6 +85,7 @@ impl fmt::Display for Refusal {
                     "running generation {generation} is on trial: the other slot may be the only good one"
                 )
             }
+            Refusal::AlreadyBlessed { generation } => write!(f, "generation {generation} is blessed already"),
             Refusal::Forced { generation } => {
                 write!(f, "running generation {generation} was started once by hand")
             }

@@ -62,19 +62,3 @@ pub fn commit_update(
     };
     Ok(next)
 }
-
-impl Record {
-    /// Returns the first record of a new disk: generation 1 in slot A, on trial.
-    #[must_use]
-    pub fn installed(epoch: u32) -> Record {
-        let mut record = Record { sequence: 1, ..Record::default() };
-        record.slots.a = Entry {
-            generation: 1,
-            epoch,
-            flags: Flags::PRESENT.with(Flags::TRIAL),
-            tries_left: TRIAL_TRIES,
-            last_failure: Reason::None,
-        };
-        record
-    }
-}
