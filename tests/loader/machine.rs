@@ -1,0 +1,139 @@
+//! A machine with OVMF: runs until it switches itself off, resets, or a limit is over.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::disk::{Contents, DiskFile};
+
+/// The firmware and its variables.
+const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/// A limit against hanging, no figure.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What the machine does when it resets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// It ends.
+    Ends,
+    /// It boots again.
+    BootsAgain,
+}
+
+/// How the disk is attached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    Virtio,
+    Sata,
+    Nvme,
+}
+
+/// A machine to run.
+pub struct Machine<'a> {
+    pub disk: &'a DiskFile,
+    /// More arguments for QEMU.
+    pub more: Vec<String>,
+    pub reset: Reset,
+    pub bus: Bus,
+    /// What is typed on the serial line, again and again.
+    pub noise: Option<&'a [u8]>,
+}
+
+/// What became of a boot.
+pub struct Outcome {
+    /// The lines of boot selector and probes.
+    pub lines: Vec<String>,
+    pub disk: DiskFile,
+}
+
+/// Returns whether this host has what these tests need.
+pub fn present() -> bool {
+    let there = e2e::tool::present(&["qemu-system-x86_64"]);
+    let firmware = [CODE, VARIABLES].iter().all(|f| Path::new(f).exists());
+    assert!(firmware || std::env::var_os("CI").is_none(), "{CODE} is missing, and CI is set");
+    if !firmware {
+        println!("SKIPPED: {CODE} is missing (make deps-test)");
+    }
+    there && firmware
+}
+
+/// Boots a disk once, attached by virtio.
+pub fn boot(contents: &Contents) -> Outcome {
+    boot_until(contents, Reset::Ends)
+}
+
+/// Boots a disk until it switches off, or ends by a reset.
+pub fn boot_until(contents: &Contents, reset: Reset) -> Outcome {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = contents.write(&dir.path().join("disk.raw"));
+    let machine = Machine { disk: &disk, more: vec![], reset, bus: Bus::Virtio, noise: None };
+    let lines = machine.run(dir.path());
+    Outcome { lines, disk }
+}
+
+impl Machine<'_> {
+    /// Runs the machine with files in `dir`; returns the lines of boot selector and probes.
+    pub fn run(&self, dir: &Path) -> Vec<String> {
+        let variables = dir.join("variables.fd");
+        std::fs::copy(VARIABLES, &variables).unwrap();
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args(["-machine", "q35", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"])
+            .arg("-drive")
+            .arg(format!("if=pflash,format=raw,readonly=on,file={CODE}"))
+            .arg("-drive")
+            .arg(format!("if=pflash,format=raw,file={}", variables.display()))
+            .arg("-drive")
+            .arg(format!("if=none,id=disk,format=raw,file={}", self.disk.path.display()))
+            .args(["-device", self.bus.device()])
+            .args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"])
+            .args(&self.more);
+        if self.reset == Reset::Ends {
+            command.arg("-no-reboot");
+        }
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        lines(&watch(child, self.noise))
+    }
+}
+
+impl Bus {
+    fn device(self) -> &'static str {
+        match self {
+            Bus::Virtio => "virtio-blk-pci,drive=disk,bootindex=1",
+            Bus::Sata => "ide-hd,drive=disk,bootindex=1",
+            Bus::Nvme => "nvme,drive=disk,serial=1,bootindex=1",
+        }
+    }
+}
+
+/// Waits for the machine's end; returns all it wrote.
+fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
+    let (mut typed, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        output.read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > LIMIT {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("still running after {} s:\n{}", LIMIT.as_secs(), reader.join().unwrap());
+        }
+        if let Some(noise) = noise {
+            // A machine that has ended takes no more.
+            let _ = typed.write_all(noise);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    reader.join().unwrap()
+}
+
+/// Returns the lines of boot selector and probes; the firmware's own are full of cursor movements.
+fn lines(text: &str) -> Vec<String> {
+    let of = |line: &str| line.split("ironhull loader: ").nth(1).map(|l| l.trim_end().to_owned());
+    text.lines().filter_map(of).collect()
+}

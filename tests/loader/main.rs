@@ -1,0 +1,16 @@
+//! The boot selector in real firmware: OVMF under QEMU, with small programs in place of kernels, so that a
+//! boot takes seconds. One behaviour a file.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
+
+mod damaged_slot;
+mod disk;
+mod foreign_things;
+mod lost_records;
+mod machine;
+mod nothing_bootable;
+mod programs;
+mod same_bytes;
+mod second_disk;
+mod unanswered_start;
+mod whole_slots;

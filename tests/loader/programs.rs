@@ -1,0 +1,64 @@
+//! The boot selector and the probe, built by the recipe of the image's programs.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use inputs::store::{Mode, Store};
+use inputs::{Options, Workspace};
+
+/// What a probe does once it has said by which words it was started.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// Switches off: the machine is done.
+    SwitchOff,
+    /// Returns to the boot selector.
+    Return,
+    /// Resets, as a kernel does that panics.
+    Reset,
+    /// Stores variables that are in the way, then resets.
+    Litter,
+}
+
+impl Order {
+    fn letter(self) -> u8 {
+        match self {
+            Order::SwitchOff => b'o',
+            Order::Return => b'r',
+            Order::Reset => b'b',
+            Order::Litter => b'v',
+        }
+    }
+}
+
+/// Returns the boot selector.
+pub fn loader() -> Vec<u8> {
+    built().0.clone()
+}
+
+/// Returns a probe with a name of one letter.
+pub fn probe(order: Order, name: u8) -> Vec<u8> {
+    const MARK: &[u8] = b"PROBE-ORDER-->";
+    let mut probe = built().1.clone();
+    let at = probe.windows(MARK.len()).position(|w| w == MARK).unwrap() + MARK.len();
+    probe[at..at + 2].copy_from_slice(&[order.letter(), name]);
+    probe
+}
+
+/// Builds both, or takes them from the cache.
+fn built() -> &'static (Vec<u8>, Vec<u8>) {
+    static BUILT: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let store = Store::open(cache(), Mode::Online).unwrap();
+        let workspace = Workspace::open(&e2e::tool::source_root(), store, Options::default()).unwrap();
+        let bytes =
+            |name| std::fs::read(workspace.program(name).unwrap_or_else(|e| panic!("{e}")).path).unwrap();
+        (bytes("loader"), bytes("probe"))
+    })
+}
+
+/// Returns the cache of the `ironhull` command.
+fn cache() -> PathBuf {
+    let of = |name, below: &str| std::env::var_os(name).map(|v| PathBuf::from(v).join(below));
+    let found = of("IRONHULL_CACHE", "").or_else(|| of("XDG_CACHE_HOME", "ironhull"));
+    found.or_else(|| of("HOME", ".cache/ironhull")).unwrap()
+}
