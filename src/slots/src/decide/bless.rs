@@ -10,12 +10,16 @@ use crate::{BLESSED_TRIES, Flags, Reason, Record, Why};
 ///
 /// # Errors
 /// [`Refusal::AlreadyBlessed`] if it is: blessing it again at each boot would give a generation that gets
-/// healthy and then dies its tries back for ever; [`Refusal::Forced`] if it was started once by hand: the
+/// healthy and then dies its tries back for ever; [`Refusal::GivenUp`] if the operator gave it up in this
+/// run: health must not undo that before the reboot; [`Refusal::Forced`] if it was started once by hand: the
 /// operator's test must not decide; [`Refusal::NotRecorded`] if the record does not have it.
 pub fn bless(record: &Record, running: Running) -> Result<Record, Refusal> {
     let mut entry = *running.entry(record)?;
     if entry.is_proven() {
         return Err(Refusal::AlreadyBlessed { generation: running.generation });
+    }
+    if entry.is_retired() && entry.last_failure == Reason::ByHand {
+        return Err(Refusal::GivenUp { generation: running.generation });
     }
     if running.why == Why::Forced {
         return Err(Refusal::Forced { generation: running.generation });

@@ -12,7 +12,7 @@
 //! | updater | before and after it writes a slot | [`begin_update`], [`commit_update`] |
 //! | operator | | [`rollback`], [`boot_once`], [`cancel`] |
 //!
-//! All of them are explored together, with every fault between them, by `tests/model`.
+//! All of them are explored together, with every fault between them, by `tests/model` and `tests/model_small`.
 
 mod answer;
 mod bless;

@@ -26,6 +26,11 @@ pub enum Refusal {
         /// The generation that runs.
         generation: u32,
     },
+    /// The operator gave the running generation up and it did not reboot yet.
+    GivenUp {
+        /// The generation that runs.
+        generation: u32,
+    },
     /// The running generation was started once, by hand.
     Forced {
         /// The generation that runs.
@@ -86,6 +91,9 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::AlreadyBlessed { generation } => write!(f, "generation {generation} is blessed already"),
+            Refusal::GivenUp { generation } => {
+                write!(f, "running generation {generation} was given up by hand")
+            }
             Refusal::Forced { generation } => {
                 write!(f, "running generation {generation} was started once by hand")
             }
