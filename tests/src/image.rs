@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use formats::gpt::{self, Partition};
@@ -48,18 +49,20 @@ pub fn partition(disk: &Path, which: slots::Partition) -> (u64, u64) {
     (p.first_lba * 512, (p.last_lba + 1 - p.first_lba) * 512)
 }
 
-/// Returns the UKI's bytes, from the ESP's copy of it.
+/// Returns the UKI's bytes, from slot A.
 ///
 /// # Panics
-/// When `mcopy` can't read it.
+/// When it is not there.
 #[must_use]
 pub fn uki() -> Vec<u8> {
-    let (start, _) = partition(&raw(), slots::Partition::Esp);
-    let dir = tempfile::tempdir().expect("making a directory");
-    let to = dir.path().join("uki");
-    let disk = format!("{}@@{start}", raw().display());
-    tool::run("mcopy", &["-i", &disk, "::EFI/BOOT/BOOTX64.EFI", &to.display().to_string()]);
-    std::fs::read(to).expect("reading the UKI")
+    let (start, bytes) = partition(&raw(), slots::Partition::KernelA);
+    let file = File::open(raw()).expect("opening the image");
+    let mut block = [0; slots::HEADER_BYTES];
+    file.read_exact_at(&mut block, start).expect("reading the slot's header");
+    let header = slots::Header::parse(&block, bytes).expect("the slot has a header");
+    let mut uki = vec![0; usize::try_from(header.length).expect("a UKI is small")];
+    file.read_exact_at(&mut uki, start + slots::UKI_OFFSET).expect("reading the UKI");
+    uki
 }
 
 /// Returns one section of the UKI.

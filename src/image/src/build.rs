@@ -145,7 +145,8 @@ fn write_disk(
         release: &materials.kernel.release,
         init: &init,
     };
-    disk::write(&mut file, &Parts { places: &places, root, kernel, facts })
+    let loader = read(&materials.program("loader").path)?;
+    disk::write(&mut file, &Parts { places: &places, root, kernel, loader: &loader, facts })
 }
 
 /// Writes all files but the manifest into the work directory.

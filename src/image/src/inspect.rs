@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use formats::disk::{Cursor, ReadAt, Window, read_vec};
 use formats::erofs::{self, Entry};
 use formats::gpt::{self, Table};
-use formats::{fat, qcow2, uki};
-use slots::{Partition, RootParams};
+use formats::{qcow2, uki};
+use slots::{HEADER_BYTES, Header, Partition, RootParams, UKI_OFFSET};
 
 pub use formats::gpt::Partition as TablePartition;
 
-use crate::disk::BOOT_PATH;
 use crate::facts::Facts;
 use crate::hostdisk::HostDisk;
 use crate::{Error, error::Result};
@@ -111,12 +110,17 @@ impl Image {
         self.table.disk_guid.to_string()
     }
 
-    /// Reads the kernel image that the firmware starts.
+    /// Reads the kernel image of slot A.
     ///
     /// # Errors
     /// [`Error::NotAnImage`] if there is none, or it is malformed.
     pub fn kernel(&self) -> Result<KernelImage> {
-        let bytes = fat::read(&self.partition(Partition::Esp)?, BOOT_PATH).map_err(|e| self.not(&e))?;
+        let partition = self.partition(Partition::KernelA)?;
+        let mut block = [0; HEADER_BYTES];
+        partition.read_exact_at(&mut block, 0).map_err(|e| self.not(&e))?;
+        let header = Header::parse(&block, partition.len());
+        let header = header.ok_or_else(|| self.not(&"the header of kernel-a is not sound"))?;
+        let bytes = read_vec(&partition, UKI_OFFSET, header.length).map_err(|e| self.not(&e))?;
         let sections = uki::sections(&bytes).map_err(|e| self.not(&e))?;
         let text = |name: &str| {
             let found = sections.iter().find(|s| s.name == name);

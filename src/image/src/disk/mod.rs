@@ -1,4 +1,4 @@
-//! The whole disk: slots, EFI system partition, markers, partition table.
+//! The whole disk: slots, boot record, EFI system partition, markers, partition table.
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -7,7 +7,7 @@ use formats::disk::{ReadAt, WriteAt};
 use formats::gpt::{self, Guid, Table};
 use formats::{fat, tree::Tree};
 use sha2::{Digest, Sha256};
-use slots::{Marker, Partition, RootParams};
+use slots::{Header, Marker, Partition, Place as RecordPlace, Record, RootParams, UKI_OFFSET};
 
 use crate::facts::Facts;
 use crate::hostdisk::HostDisk;
@@ -17,9 +17,14 @@ use crate::slot::{KernelParts, kernel_image, write_root};
 use crate::{Error, error::Result};
 
 /// Where the firmware looks for a program on a disk that it does not know.
-pub(crate) const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
-/// First byte of a kernel image on its partition: the first block is for the boot selector's header.
-const KERNEL_OFFSET: u64 = 4096;
+const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
+/// Second copy of the boot selector: an update of it writes this one first and the other one when this is
+/// whole, so a cut update leaves something to repair from.
+const SPARE_PATH: &str = "EFI/IRONHULL/LOADER.EFI";
+/// Number of the generation in a new image.
+const FIRST_GENERATION: u32 = 1;
+/// Security epoch of the images that are built.
+const EPOCH: u32 = 0;
 
 /// What a disk is made of.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(crate) struct Parts<'a> {
     pub root: &'a Tree,
     /// The kernel.
     pub kernel: KernelParts<'a>,
+    /// The boot selector.
+    pub loader: &'a [u8],
     /// What the image says of itself.
     pub facts: &'a Facts,
 }
@@ -55,12 +62,12 @@ pub(crate) fn write(disk: &mut HostDisk, parts: &Parts<'_>) -> Result<Written> {
     let root = write_root(disk, at(Partition::RootA), parts.root, parts.facts)?;
     let kernel = kernel_image(&parts.kernel, &root, parts.facts)?;
     let kernel_bytes = kernel.len() as u64;
-    // Nothing reads the slot until there is a boot selector, and a second copy would be a tenth of the
-    // compressed image. What does not fit it is refused all the same: such an image could never be updated.
-    check_fill(at(Partition::KernelA), KERNEL_OFFSET + kernel_bytes)?;
+    check_fill(at(Partition::KernelA), UKI_OFFSET + kernel_bytes)?;
     let kernel_sha256: [u8; 32] = Sha256::digest(&kernel).into();
+    write_kernel(disk, at(Partition::KernelA), &kernel, kernel_sha256)?;
+    write_record(disk, at(Partition::BootState))?;
     let identity = Identity { name: &parts.facts.name, root: &root, kernel: &kernel_sha256 };
-    write_esp(disk, at(Partition::Esp), kernel, &identity)?;
+    write_esp(disk, at(Partition::Esp), parts.loader, &identity)?;
     for partition in [Partition::State, Partition::Data] {
         let marker = Marker { uuid: identity.uuid(&format!("{} file system", partition.label())) };
         disk.write_all_at(&marker.to_block(), at(partition).start)
@@ -90,8 +97,28 @@ impl Identity<'_> {
     }
 }
 
-/// Writes the EFI system partition.
-fn write_esp(disk: &mut HostDisk, place: Place, kernel: Vec<u8>, identity: &Identity<'_>) -> Result<()> {
+/// Writes a kernel image behind the header that the boot selector checks it by.
+fn write_kernel(disk: &mut HostDisk, place: Place, kernel: &[u8], sha256: [u8; 32]) -> Result<()> {
+    let length = kernel.len() as u64;
+    let header = Header { length, sha256, generation: FIRST_GENERATION, epoch: EPOCH };
+    disk.write_all_at(&header.encode(), place.start)
+        .and_then(|()| disk.write_all_at(kernel, place.start + UKI_OFFSET))
+        .map_err(Error::format("writing the kernel slot"))
+}
+
+/// Writes the first boot record: slot A, on trial.
+///
+/// On trial, because a new image has never run: it is blessed when a node has first been healthy. Until
+/// then nothing is lost by it, for there is no other slot: a deadline that passes changes nothing, and
+/// when its tries are spent it is started all the same, as the last resort. The second place stays empty.
+fn write_record(disk: &mut HostDisk, place: Place) -> Result<()> {
+    let record = Record::installed(EPOCH).encode();
+    disk.write_all_at(&record, place.start + RecordPlace::First.offset())
+        .map_err(Error::format("writing the boot record"))
+}
+
+/// Writes the EFI system partition: the boot selector, twice.
+fn write_esp(disk: &mut HostDisk, place: Place, loader: &[u8], identity: &Identity<'_>) -> Result<()> {
     let hash = derive("esp serial", &identity.parts());
     let options = fat::Options {
         bytes: place.bytes,
@@ -99,7 +126,8 @@ fn write_esp(disk: &mut HostDisk, place: Place, kernel: Vec<u8>, identity: &Iden
         serial: u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]),
         label: "IRONHULL".to_owned(),
     };
-    let files = BTreeMap::from([(BOOT_PATH.to_owned(), kernel)]);
+    let files = [BOOT_PATH, SPARE_PATH].map(|path| (path.to_owned(), loader.to_vec()));
+    let files = BTreeMap::from(files);
     let esp = fat::write(files, &options).map_err(Error::format("writing the EFI system partition"))?;
     copy(&esp, disk, place.start).map_err(Error::format("writing the EFI system partition"))
 }

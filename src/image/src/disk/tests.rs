@@ -65,7 +65,7 @@ fn make(path: &Path, init: &[u8]) -> Result<Written> {
     let mut disk = HostDisk::create(path, disk_bytes(&places))?;
     let program = efi_program();
     let kernel = KernelParts { stub: &program, kernel: &program, release: "6.12.0", init };
-    write(&mut disk, &Parts { places: &places, root: &root, kernel, facts: &facts })
+    write(&mut disk, &Parts { places: &places, root: &root, kernel, loader: &program, facts: &facts })
 }
 
 /// Returns what is written on a disk: each block that is not all zeros, and where it stands.
@@ -111,6 +111,36 @@ fn what_was_written_is_read_back() {
         let at = place(&places(&SLOTS), partition).start;
         disk.read_exact_at(&mut block, at).unwrap();
         assert!(Marker::parse(&block).is_some(), "{}", partition.label());
+    }
+}
+
+#[test]
+fn the_boot_selector_finds_what_it_looks_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.raw");
+    let written = make(&path, b"init").unwrap();
+    let disk = HostDisk::open(&path).unwrap();
+    let at = |partition| place(&places(&SLOTS), partition);
+    let mut block = [0; 512];
+    let mut read = |at: u64| {
+        disk.read_exact_at(&mut block, at).unwrap();
+        block
+    };
+    let room = at(Partition::KernelA).bytes;
+    let header = Header::parse(&read(at(Partition::KernelA).start), room).unwrap();
+    let expected =
+        Header { length: written.kernel_bytes, sha256: written.kernel_sha256, generation: 1, epoch: 0 };
+    assert_eq!(header, expected);
+    assert_eq!(Header::parse(&read(at(Partition::KernelB).start), room), None);
+    let states = RecordPlace::ALL.map(|p| Record::parse(&read(at(Partition::BootState).start + p.offset())));
+    assert_eq!(states, [Some(Record::installed(0)), None]);
+    let headers = slots::Pair { a: Some(header), b: None };
+    let start = slots::Boot::new(states[0], states[1], &headers).next_start().unwrap();
+    assert_eq!((start.slot, start.generation), (slots::Slot::A, 1));
+    let esp = at(Partition::Esp);
+    let esp = formats::disk::Window::new(&disk as &dyn ReadAt, esp.start, esp.bytes).unwrap();
+    for path in [BOOT_PATH, SPARE_PATH] {
+        assert!(formats::fat::read(&esp, path).unwrap() == efi_program(), "{path}");
     }
 }
 
