@@ -51,7 +51,7 @@ fn litter(firmware: &Firmware) {
         ("LoaderEntryOneShot", OTHER_LOADER, b"o\0t\0h\0e\0r\0\0\0"),
     ];
     for (name, vendor, bytes) in variables {
-        if let Err(status) = firmware.set_variable(name, vendor, Life::Stored, bytes) {
+        if let Err(status) = firmware.set_variable((name, vendor), Life::Stored, bytes) {
             loader::say(firmware, format_args!("probe can't set {name}: {status}"));
         }
     }

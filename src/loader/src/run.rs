@@ -67,7 +67,7 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     let mut room = [0; HANDOFF_BYTES];
     let text = Handoff { slot, generation, tries_left, why }.encode(&mut room);
     if let Err(status) =
-        firmware.set_variable(VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES), Life::UntilReset, text)
+        firmware.set_variable((VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES)), Life::UntilReset, text)
     {
         say!(firmware, "the system will not know its slot: setting {VARIABLE_NAME}: {status}");
     }

@@ -115,7 +115,7 @@ impl Firmware {
     ///
     /// # Errors
     /// The firmware's answer.
-    pub fn set_variable(&self, name: &str, vendor: Guid, life: Life, bytes: &[u8]) -> Result<(), Status> {
+    pub fn set_variable(&self, (name, vendor): (&str, Guid), life: Life, bytes: &[u8]) -> Result<(), Status> {
         let name = wide(name);
         let set = |attributes, bytes: &[u8]| {
             let vendor = &raw const vendor;
