@@ -15,6 +15,7 @@ extern crate std;
 mod bytes;
 mod decide;
 mod disk;
+mod dump;
 mod handoff;
 mod header;
 mod marker;
