@@ -19,6 +19,7 @@ mod issue;
 mod kube;
 mod memory;
 mod node;
+mod prefetch;
 mod serve;
 
 use std::fs;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
 fn serve_node() -> Result<()> {
     let init = Init::at(Path::new(control::SOCKET_PATH));
     init.stage("noded");
+    bring_up::spawn_or_tell("prefetch", prefetch::programs);
     let image = image_facts()?;
     let role = bring_up::role(&image.role)?;
     let accepted = config_source::wait(|documents| serve::server_config(&documents.node.api));

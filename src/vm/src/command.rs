@@ -129,7 +129,7 @@ mod tests {
 -name single
 -machine q35,vmport=off
 -accel tcg,thread=multi,tb-size=512
--cpu max
+-cpu max,-avx,-avx2,-f16c
 -smp 2
 -m 4096M
 -nodefaults

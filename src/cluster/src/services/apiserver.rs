@@ -1,16 +1,16 @@
-//! kube-apiserver, and the task that tells the others when it answers.
+//! kube-apiserver, and the task that tells the others when it serves them.
 
 use control::{Limits, Probe, Stop};
 
-use super::builder::{Flags, after, daemon, exec, health, task};
+use super::builder::{Flags, daemon, exec, health, task};
 use super::{NODED, Parts, store};
 use crate::facts::Facts;
 use crate::users;
 
 /// Name of the service.
 pub(crate) const NAME: &str = "kube-apiserver";
-/// Name of the task that ends when the first request is answered.
-pub(crate) const ANSWER: &str = "kube-apiserver-answer";
+/// Name of the task that ends when it serves its clients.
+pub(crate) const SERVING: &str = "kube-apiserver-serving";
 const PKI: &str = "/state/pki/apiserver";
 /// Who issues service account tokens.
 const ISSUER: &str = "https://kubernetes.default.svc";
@@ -18,7 +18,6 @@ const ISSUER: &str = "https://kubernetes.default.svc";
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     let port = facts.cluster.spec.api.port;
     let mut service = daemon(NAME, users::APISERVER, flags(facts).command("/usr/bin/kube-apiserver"));
-    service.after = after([store::NAME]);
     service.readiness = exec(&[NODED, "wait-apiserver", &facts.local_server()]);
     service.health = health(Probe::Tcp { port });
     service.limits = Limits {
@@ -33,8 +32,8 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     }
     service.stop = Stop { grace_secs: 20, ..Stop::default() };
     parts.services.push(service);
-    let wait = [NODED, "wait-answer", &facts.local_server()];
-    parts.services.push(task(ANSWER, users::APISERVER, &wait));
+    let wait = [NODED, "wait-serving", &facts.local_server()];
+    parts.services.push(task(SERVING, users::APISERVER, &wait));
 }
 
 fn flags(facts: &Facts) -> Flags {

@@ -59,7 +59,7 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     let user = users::CONTROLLER_MANAGER;
     let mut service =
         daemon("kube-controller-manager", user, flags.command("/usr/bin/kube-controller-manager"));
-    service.after = after([apiserver::ANSWER]);
+    service.after = after([apiserver::SERVING]);
     service.readiness = Some(Probe::Tcp { port: 10_257 });
     service.health = health(Probe::Tcp { port: 10_257 });
     service.limits = limits();
@@ -74,7 +74,7 @@ fn scheduler(facts: &Facts, parts: &mut Parts) {
     flags.feature_gates(&spec.feature_gates);
     flags.extend(&spec.scheduler.extra_args);
     let mut service = daemon("kube-scheduler", users::SCHEDULER, flags.command("/usr/bin/kube-scheduler"));
-    service.after = after([apiserver::ANSWER]);
+    service.after = after([apiserver::SERVING]);
     service.readiness = Some(Probe::Tcp { port: 10_259 });
     service.health = health(Probe::Tcp { port: 10_259 });
     service.limits = limits();

@@ -42,7 +42,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> 
 }
 
 /// Starts a thread; without it the node lacks one thing, which is told, but runs.
-fn spawn_or_tell(name: &str, run: impl FnOnce() + Send + 'static) {
+pub fn spawn_or_tell(name: &str, run: impl FnOnce() + Send + 'static) {
     if let Err(e) = spawn(name, run) {
         eprintln!("noded: {e:#}");
     }

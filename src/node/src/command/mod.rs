@@ -9,7 +9,7 @@ pub use images::import_images;
 
 /// Usage, for errors.
 const USAGE: &str =
-    "noded [wait-apiserver URL | wait-answer URL | wait-unix PATH | import-images | --version]";
+    "noded [wait-apiserver URL | wait-serving URL | wait-unix PATH | import-images | --version]";
 
 /// What the program shall do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Command {
     /// End when the apiserver at a URL is ready.
     WaitApiserver(String),
     /// End when the apiserver at a URL answers anything.
-    WaitAnswer(String),
+    WaitServing(String),
     /// End when a unix socket accepts a connection.
     WaitUnix(String),
     /// Bring the images of the root into containerd.
@@ -37,7 +37,7 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
     match words[..] {
         [] => Ok(Command::Serve),
         ["wait-apiserver", url] => Ok(Command::WaitApiserver(url.to_owned())),
-        ["wait-answer", url] => Ok(Command::WaitAnswer(url.to_owned())),
+        ["wait-serving", url] => Ok(Command::WaitServing(url.to_owned())),
         ["wait-unix", path] => Ok(Command::WaitUnix(path.to_owned())),
         ["import-images"] => Ok(Command::ImportImages),
         ["--version"] => Ok(Command::Version),
@@ -53,7 +53,7 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Serve => Ok(()),
         Command::WaitApiserver(url) => wait::for_apiserver(url),
-        Command::WaitAnswer(url) => wait::for_answer(url),
+        Command::WaitServing(url) => wait::for_service(url),
         Command::WaitUnix(path) => wait::for_unix(path),
         Command::ImportImages => import_images(),
         Command::Version => {
@@ -72,7 +72,7 @@ mod tests {
         let parse = |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(parse("").unwrap(), Command::Serve);
         assert_eq!(parse("wait-unix /x").unwrap(), Command::WaitUnix("/x".into()));
-        for bad in ["wait-unix", "wait-answer a b", "serve", "--help"] {
+        for bad in ["wait-unix", "wait-serving a b", "serve", "--help"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

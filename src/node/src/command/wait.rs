@@ -9,8 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::kube::{Access, Kube};
 
-/// Between two tries.
+/// Between two tries at a socket.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions to the apiserver. Each makes it run all its checks, while it starts.
+const KUBE_PAUSE: Duration = Duration::from_millis(500);
 /// Longest wait for an apiserver or another service on this machine.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Longest wait for a unix socket: this one is a health check too.
@@ -22,35 +24,39 @@ const PROBE_DIRECTORY: &str = "/state/pki/apiserver";
 /// one for each costs an emulated machine more than the answer.
 pub fn for_apiserver(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
-    until(LONGEST, || match kube.is_ready() {
+    until(LONGEST, KUBE_PAUSE, || match kube.is_ready() {
         Ok(true) => Ok(()),
         Ok(false) => bail!("the apiserver at {url} is not ready"),
         Err(e) => Err(e),
     })
 }
 
-/// Waits until the apiserver answers, ready or not. Its port accepts connections long before: it listens
-/// first of all and serves when its store answers.
-pub fn for_answer(url: &str) -> Result<()> {
+/// Waits until the apiserver serves its clients, ready or not. Its port accepts connections long before,
+/// and before the roles are made it refuses everybody: a client that is refused pauses longer each time.
+pub fn for_service(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
-    until(LONGEST, || kube.is_ready().map(drop))
+    until(LONGEST, KUBE_PAUSE, || match kube.is_serving() {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!("the apiserver at {url} refuses its clients"),
+        Err(e) => Err(e),
+    })
 }
 
 /// Waits until a unix socket accepts a connection.
 pub fn for_unix(path: &str) -> Result<()> {
-    until(LONGEST_UNIX, || {
+    until(LONGEST_UNIX, PAUSE, || {
         UnixStream::connect(path).map(drop).with_context(|| format!("connecting to {path}"))
     })
 }
 
-/// Tries until `attempt` succeeds or the time is over; then its last error counts.
-fn until(longest: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+/// Tries until `attempt` succeeds or the time is over, with a pause between; then its last error counts.
+fn until(longest: Duration, pause: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
     let end = Instant::now() + longest;
     loop {
         match attempt() {
             Ok(()) => return Ok(()),
             Err(e) if Instant::now() >= end => return Err(e),
-            Err(_) => thread::sleep(PAUSE),
+            Err(_) => thread::sleep(pause),
         }
     }
 }
@@ -71,7 +77,7 @@ mod tests {
 
     #[test]
     fn gives_up_with_the_last_error() {
-        let error = until(Duration::ZERO, || bail!("no")).unwrap_err();
+        let error = until(Duration::ZERO, PAUSE, || bail!("no")).unwrap_err();
         assert_eq!(error.to_string(), "no");
     }
 }

@@ -94,6 +94,18 @@ impl Kube {
         Ok(ready)
     }
 
+    /// Whether the apiserver serves those whom it knows: it has made the roles that let any of its users
+    /// ask this. Costs it nothing; [`Kube::is_ready`] makes it run all its checks.
+    ///
+    /// # Errors
+    /// If it can't be asked.
+    pub fn is_serving(&self) -> Result<bool> {
+        let response = self.agent.get(self.url("/version")).call().context("asking the apiserver")?;
+        let serving = response.status().as_u16() == 200;
+        read(response)?;
+        Ok(serving)
+    }
+
     /// Reads an object.
     ///
     /// # Errors
