@@ -8,7 +8,7 @@ use std::fmt;
 
 use config::{Component, ImageProfile};
 
-use crate::skeleton::{DIRECTORIES, KUBE_NAMES, LINKS};
+use crate::skeleton::{DIRECTORIES, LINKS, MULTI_CALL};
 
 /// Everything that the plan puts into the root, by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,10 +116,9 @@ impl Plan {
             _ => "usr/bin",
         };
         self.add(&format!("{directory}/{name}"), Entry::File(Content::Component(component, name.to_owned())));
-        if name == "kube" {
-            for other in KUBE_NAMES {
-                self.add(&format!("{directory}/{other}"), Entry::Link(name.to_owned()));
-            }
+        let others = MULTI_CALL.iter().filter(|(binary, _)| *binary == name).flat_map(|(_, others)| *others);
+        for other in others {
+            self.add(&format!("{directory}/{other}"), Entry::Link(name.to_owned()));
         }
     }
 }

@@ -38,9 +38,14 @@ pub const LINKS: &[(&str, &str)] = &[
     ("usr/sbin/iptables-save", "iptables-nft-save"),
 ];
 
-/// Names under which the multi-call binary `kube` is called.
-pub const KUBE_NAMES: &[&str] =
-    &["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
+/// Binaries that are several programs, and the other names under which they are called.
+pub const MULTI_CALL: &[(&str, &[&str])] = &[
+    ("containerd", &["ctr"]),
+    (
+        "kube",
+        &["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"],
+    ),
+];
 
 /// Paths of Debian packages that a node has no use for: documentation, translations, completion, and
 /// what only a package manager or another init reads. Certificates are in the image as one file; licences stay.
