@@ -1,4 +1,4 @@
-//! kube-apiserver, and the task that tells the others when it serves them.
+//! kube-apiserver, and the tasks that tell the others how far it is.
 
 use control::{Limits, Probe, Stop};
 
@@ -9,6 +9,8 @@ use crate::users;
 
 /// Name of the service.
 pub(crate) const NAME: &str = "kube-apiserver";
+/// Name of the task that ends when it answers, be it with a refusal.
+pub(crate) const ANSWER: &str = "kube-apiserver-answer";
 /// Name of the task that ends when it serves its clients.
 pub(crate) const SERVING: &str = "kube-apiserver-serving";
 const PKI: &str = "/state/pki/apiserver";
@@ -32,8 +34,9 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     }
     service.stop = Stop { grace_secs: 20, ..Stop::default() };
     parts.services.push(service);
-    let wait = [NODED, "wait-serving", &facts.local_server()];
-    parts.services.push(task(SERVING, users::APISERVER, &wait));
+    for (name, wait) in [(ANSWER, "wait-answer"), (SERVING, "wait-serving")] {
+        parts.services.push(task(name, users::APISERVER, &[NODED, wait, &facts.local_server()]));
+    }
 }
 
 fn flags(facts: &Facts) -> Flags {

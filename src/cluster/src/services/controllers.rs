@@ -59,6 +59,7 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     let user = users::CONTROLLER_MANAGER;
     let mut service =
         daemon("kube-controller-manager", user, flags.command("/usr/bin/kube-controller-manager"));
+    // It ends when it is refused for 10 s, which is shorter than the roles take on a slow machine.
     service.after = after([apiserver::SERVING]);
     service.readiness = Some(Probe::Tcp { port: 10_257 });
     service.health = health(Probe::Tcp { port: 10_257 });
@@ -74,7 +75,7 @@ fn scheduler(facts: &Facts, parts: &mut Parts) {
     flags.feature_gates(&spec.feature_gates);
     flags.extend(&spec.scheduler.extra_args);
     let mut service = daemon("kube-scheduler", users::SCHEDULER, flags.command("/usr/bin/kube-scheduler"));
-    service.after = after([apiserver::SERVING]);
+    service.after = after([apiserver::ANSWER]);
     service.readiness = Some(Probe::Tcp { port: 10_259 });
     service.health = health(Probe::Tcp { port: 10_259 });
     service.limits = limits();

@@ -17,7 +17,7 @@ const HEALTH_PORT: u16 = 10_256;
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     let command = vec!["/usr/bin/kube-proxy".to_owned(), format!("--config={CONFIG}")];
     let mut service = daemon("kube-proxy", User::ROOT, command);
-    service.after = after([apiserver::SERVING]);
+    service.after = after([apiserver::ANSWER]);
     service.readiness = Some(Probe::Http { port: HEALTH_PORT, path: "/livez".to_owned() });
     service.limits = Limits { oom_score_adj: Some(-970), open_files: Some(65_536), ..Limits::default() };
     parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));

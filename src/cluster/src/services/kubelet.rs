@@ -26,7 +26,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
         flags.set("node-labels", labels.join(","));
     }
     let mut service = daemon("kubelet", User::ROOT, flags.command("/usr/bin/kubelet"));
-    service.after = after([apiserver::SERVING, runtime::IMPORT]);
+    service.after = after([apiserver::ANSWER, runtime::IMPORT]);
     let probe = Probe::Http { port: HEALTH_PORT, path: "/healthz".to_owned() };
     service.readiness = Some(probe.clone());
     service.health = health(probe);

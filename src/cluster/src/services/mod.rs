@@ -1,10 +1,10 @@
 //! The services of a node: what runs, as whom, after what, with which flags.
 //!
 //! Order. The store, the API server and containerd start at once: an API server works for seconds before
-//! it asks its store for anything. What talks to the API server waits until it serves its clients, not
-//! until it is ready. Started earlier, clients are refused and back off for up to 30 s (the controller
-//! manager ends after 10 s), and compete for the processor with the one thing that all wait for. Its open
-//! port tells nothing: it listens first of all, and refuses everybody until the roles are made.
+//! it asks its store for anything. What talks to the API server waits until it answers, not until it is
+//! ready, since between the two the processors are not busy. Started earlier, clients back off for up to
+//! 30 s, and compete with the one thing that all wait for. Its open port tells nothing: it listens before
+//! anything else.
 //!
 //! Memory. A node has few objects and many Go programs, so `GOGC=50`. Measured on the API server alone, not
 //! emulated, until it is ready: 157 MB of its own memory and 1.64 s of processor time, with 100 (Go's

@@ -8,18 +8,19 @@ use anyhow::{Result, bail};
 pub use images::import_images;
 
 /// Usage, for errors.
-const USAGE: &str =
-    "noded [wait-apiserver URL | wait-serving URL | wait-unix PATH | import-images | --version]";
+const USAGE: &str = "noded [wait-answer URL | wait-serving URL | wait-apiserver URL | wait-unix PATH | import-images | --version]";
 
 /// What the program shall do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Be the node's first service.
     Serve,
+    /// End when the apiserver at a URL answers anything.
+    WaitAnswer(String),
+    /// End when the apiserver at a URL serves its clients.
+    WaitServing(String),
     /// End when the apiserver at a URL is ready.
     WaitApiserver(String),
-    /// End when the apiserver at a URL answers anything.
-    WaitServing(String),
     /// End when a unix socket accepts a connection.
     WaitUnix(String),
     /// Bring the images of the root into containerd.
@@ -36,6 +37,7 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [] => Ok(Command::Serve),
+        ["wait-answer", url] => Ok(Command::WaitAnswer(url.to_owned())),
         ["wait-apiserver", url] => Ok(Command::WaitApiserver(url.to_owned())),
         ["wait-serving", url] => Ok(Command::WaitServing(url.to_owned())),
         ["wait-unix", path] => Ok(Command::WaitUnix(path.to_owned())),
@@ -52,8 +54,9 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Serve => Ok(()),
+        Command::WaitAnswer(url) => wait::for_answer(url),
         Command::WaitApiserver(url) => wait::for_apiserver(url),
-        Command::WaitServing(url) => wait::for_service(url),
+        Command::WaitServing(url) => wait::for_serving(url),
         Command::WaitUnix(path) => wait::for_unix(path),
         Command::ImportImages => import_images(),
         Command::Version => {

@@ -31,9 +31,15 @@ pub fn for_apiserver(url: &str) -> Result<()> {
     })
 }
 
-/// Waits until the apiserver serves its clients, ready or not. Its port accepts connections long before,
-/// and before the roles are made it refuses everybody: a client that is refused pauses longer each time.
-pub fn for_service(url: &str) -> Result<()> {
+/// Waits until the apiserver answers, be it with a refusal. Its port accepts connections long before: it
+/// listens first of all and answers when its store does.
+pub fn for_answer(url: &str) -> Result<()> {
+    let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
+    until(LONGEST, KUBE_PAUSE, || kube.is_serving().map(drop))
+}
+
+/// Waits until the apiserver serves its clients, ready or not: before it has made the roles it refuses them.
+pub fn for_serving(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
     until(LONGEST, KUBE_PAUSE, || match kube.is_serving() {
         Ok(true) => Ok(()),
