@@ -4,13 +4,13 @@
 //! | who | when | decision |
 //! |---|---|---|
 //! | boot selector | at each boot | [`Boot`] |
-//! | `init` | as soon as the node runs | [`answer`] |
-//! | `init` | after a while, or at an orderly shutdown | [`settle`] |
-//! | `init` | the node is healthy on trial | [`bless`] |
-//! | `init` | the node is not healthy in time | [`expire`] |
-//! | `init` | before a death whose cause it knows | [`note`] |
-//! | updater | before and after it writes a slot | [`begin_update`], [`commit_update`] |
-//! | operator | | [`rollback`], [`boot_once`], [`cancel`] |
+//! | `init` | as soon as the node runs | [`answer()`] |
+//! | `init` | after a while, or at an orderly shutdown | [`settle()`] |
+//! | `init` | the node is healthy on trial | [`bless()`] |
+//! | `init` | the node is not healthy in time | [`expire()`] |
+//! | `init` | before a death whose cause it knows | [`note()`] |
+//! | updater | before and after it writes a slot | [`begin_update()`], [`commit_update`] |
+//! | operator | | [`rollback()`], [`boot_once`], [`cancel`] |
 //!
 //! All of them are explored together, with every fault between them, by `tests/model` and `tests/model_small`.
 
