@@ -8,6 +8,7 @@ mod acpi_button;
 mod bad_config;
 mod flipped_byte;
 mod kernel_mount;
+mod kine;
 mod node_ready;
 mod power_cut;
 mod reboot;
@@ -22,7 +23,7 @@ use e2e::lab::Lab;
 use e2e::tool;
 
 /// What all behaviours need.
-const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "e2fsck", "mcopy"];
+const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy"];
 
 /// A behaviour: its name and what shows it.
 type Behaviour = (&'static str, fn(&mut Lab));
@@ -36,6 +37,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("state_survives_a_power_cut", power_cut::show),
     ("the_power_button_leaves_clean_file_systems", acpi_button::show),
     ("shutdown_leaves_clean_file_systems", shutdown::show),
+    ("kine_takes_the_place_of_etcd", kine::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
 ];

@@ -154,24 +154,35 @@ impl Node {
     /// # Panics
     /// When one of them is not clean.
     pub fn check_file_systems(&self, after: After) {
-        assert!(!self.is_running(), "a mounted file system can't be checked");
         let dir = tempfile::tempdir().expect("making a directory");
-        let raw = dir.path().join("disk.raw");
-        let (from, to) = (self.file("disk.qcow2"), raw.display().to_string());
-        // The last thread of a killed QEMU lets the disk go a moment after its process looks dead.
-        wait("the disk is released", || {
-            tool::output(Command::new("qemu-img").arg("info").arg(&from)).status.success()
-        });
-        tool::run("qemu-img", &["convert", "-O", "raw", &from.display().to_string(), &to]);
         for which in [slots::Partition::State, slots::Partition::Data] {
-            let part = dir.path().join(which.label());
-            image::cut(&raw, image::partition(&raw, which), &part);
-            let part = part.display().to_string();
+            let part = self.partition(which, dir.path());
             if after == After::PowerCut {
                 tool::run("e2fsck", &["-E", "journal_only", "-y", &part]);
             }
             tool::run("e2fsck", &["-fn", &part]);
         }
+    }
+
+    /// Copies a partition of the stopped machine's disk into `dir` and returns the file.
+    ///
+    /// # Panics
+    /// When the machine runs, or the disk can't be read.
+    #[must_use]
+    pub fn partition(&self, which: slots::Partition, dir: &Path) -> String {
+        assert!(!self.is_running(), "the disk of a running machine can't be looked at");
+        let raw = dir.join("disk.raw");
+        if !raw.exists() {
+            let (from, to) = (self.file("disk.qcow2"), raw.display().to_string());
+            // The last thread of a killed QEMU lets the disk go a moment after its process looks dead.
+            wait("the disk is released", || {
+                tool::output(Command::new("qemu-img").arg("info").arg(&from)).status.success()
+            });
+            tool::run("qemu-img", &["convert", "-O", "raw", &from.display().to_string(), &to]);
+        }
+        let part = dir.join(which.label());
+        image::cut(&raw, image::partition(&raw, which), &part);
+        part.display().to_string()
     }
 }
 
