@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use cluster::Manifest;
+use serde_json::json;
 
 use super::{services, spawn_or_tell};
 use crate::back_off::BackOff;
@@ -72,12 +73,17 @@ fn follow_node(node: &Node) {
     let mut told = false;
     let mut pauses = pauses();
     loop {
+        let mut named = false;
         let watched = connect(node).and_then(|kube| {
             watch_one(&kube, &itself, WATCH, |state| {
                 let claim = claim(&itself.kind, state.as_ref());
                 if !told && claim.status == api::ConditionStatus::True {
                     told = true;
                     node.init.stage("node-ready");
+                }
+                if !named && state.is_some() {
+                    named = true;
+                    name_role(&kube, &itself);
                 }
                 node.claim(NODE_READY, claim);
                 true
@@ -88,6 +94,19 @@ fn follow_node(node: &Node) {
             Err(e) => node.claim(NODE_READY, Claim::unknown("NoAnswer", format!("{e:#}"))),
         }
         pauses.sleep();
+    }
+}
+
+/// Gives the Kubernetes node the label by which `kubectl` shows its role. The kubelet may not do so itself
+/// (admission plugin `NodeRestriction`). It is done again with each watch, so a failure is only told.
+fn name_role(kube: &Kube, itself: &Resource) {
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": itself.kind,
+        "metadata": { "name": itself.name, "labels": { "node-role.kubernetes.io/control-plane": "" } },
+    });
+    if let Err(e) = kube.apply(&itself.path(), &object) {
+        eprintln!("noded: labelling the node: {e:#}");
     }
 }
 
