@@ -6,12 +6,16 @@ use crate::{BLESSED_TRIES, Entry, Flags, Reason, Record, Slot};
 /// Returns the record that gives the running generation up for the other one.
 ///
 /// # Errors
-/// [`Refusal::NotProven`] if the other slot holds no blessed generation, or one that was given up;
+/// [`Refusal::Absent`] if the other slot is empty; [`Refusal::NotProven`] if its generation is not blessed,
+/// or was given up;
 /// [`Refusal::NotRecorded`] if the record does not have the running generation.
 pub fn rollback(record: &Record, running: Running) -> Result<Record, Refusal> {
     running.entry(record)?;
     let target = running.slot.other();
     let other = record.slots.get(target);
+    if !other.is_present() {
+        return Err(Refusal::Absent { slot: target });
+    }
     if !other.is_proven() {
         return Err(Refusal::NotProven { slot: target, generation: other.generation });
     }
