@@ -19,8 +19,8 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 
 use crate::{
-    ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs, MAX_ANSWER_BYTES, PORT,
-    SERVER_NAME, ServiceList, SignalRequest, Status,
+    BootOnceRequest, ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
+    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status,
 };
 
 /// Longest wait for a connection, TLS included.
@@ -157,6 +157,30 @@ impl Client {
     /// [`ClientError`].
     pub fn kubeconfig(&self, request: &KubeconfigRequest) -> Result<Kubeconfig, ClientError> {
         self.post("/v1/kubeconfig", &self.to_json(request)?)
+    }
+
+    /// Gives the running generation up for the other one, from the next boot on.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what the slots forbid is [`ClientError::Node`] with status 409.
+    pub fn rollback(&self) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/boot/rollback", b"").map(drop)
+    }
+
+    /// Has a slot started at the next boot, once.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what the slots forbid is [`ClientError::Node`] with status 409.
+    pub fn boot_once(&self, request: &BootOnceRequest) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/boot/once", &self.to_json(request)?).map(drop)
+    }
+
+    /// Calls off what would happen at the next boot.
+    ///
+    /// # Errors
+    /// [`ClientError`]; nothing to call off is [`ClientError::Node`] with status 409.
+    pub fn cancel(&self) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/boot/cancel", b"").map(drop)
     }
 
     /// Restarts the machine, after everything on it was stopped in order.

@@ -14,11 +14,14 @@
 //! | `POST /v1/services/{name}/restart` | | [`Done`] |
 //! | `POST /v1/services/{name}/signal` | [`SignalRequest`] | [`Done`] |
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
+//! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
+//! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
 //! Every failure is an [`ErrorBody`] with a status of 400 or more.
 #![forbid(unsafe_code)]
 
+mod boot;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
@@ -29,6 +32,7 @@ mod logs;
 mod service;
 mod status;
 
+pub use boot::{Boot, BootOnceRequest, Slot, Trial};
 #[cfg(feature = "client")]
 pub use client::{Client, Credentials};
 #[cfg(feature = "client")]

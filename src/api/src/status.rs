@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Boot;
+
 /// Everything about a node at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -22,6 +24,8 @@ pub struct Status {
     pub uptime_ms: u64,
     /// Memory of the machine.
     pub memory: Memory,
+    /// Slots and trial; absent when the disk has no boot record.
+    pub boot: Option<Boot>,
     /// When certificates end, soonest first.
     pub certificates: Vec<CertificateExpiry>,
 }

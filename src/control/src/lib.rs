@@ -6,10 +6,12 @@
 //! stream of them). The socket is owned by root and mode 0600: whoever can open it is trusted.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod message;
 mod service;
 mod wire;
 
+pub use boot::{BootOrder, BootStatus, SlotStatus, Trial};
 pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status, Usage};
 pub use service::{
     Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User, validate_all,

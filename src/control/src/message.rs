@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::boot::{BootOrder, BootStatus};
 use crate::service::ServiceSpec;
 
 /// What `noded` asks of `init`.
@@ -45,6 +46,19 @@ pub enum Request {
         /// Name of the stage, such as `network`.
         name: String,
     },
+    /// Reports how the node is. The first report says that `noded` runs; while a trial lasts they are
+    /// expected every few seconds.
+    Health {
+        /// What is still wrong, in one line; absent when nothing is.
+        problem: Option<String>,
+        /// Seconds since the kernel started within which a generation on trial must be healthy.
+        deadline_secs: Option<u32>,
+    },
+    /// Changes what the next boot will start. Answered by [`Reply::Ok`] or [`Reply::Refused`].
+    Boot {
+        /// What is wanted.
+        order: BootOrder,
+    },
     /// Stops everything in order, unmounts, then leaves.
     Shutdown {
         /// What follows.
@@ -73,6 +87,13 @@ pub enum Reply {
         /// One line, why.
         message: String,
     },
+    /// The state of the slots forbids it; nothing changed.
+    Refused {
+        /// One line, why.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Answers [`Request::Status`].
     Status(Status),
     /// Answers [`Request::Logs`].
@@ -93,6 +114,9 @@ pub struct Status {
     pub uptime_ms: u64,
     /// A shutdown is under way.
     pub shutting_down: bool,
+    /// Slots and trial; absent when the disk has no boot record.
+    #[serde(default)]
+    pub boot: Option<BootStatus>,
 }
 
 /// A moment of the boot.

@@ -23,7 +23,9 @@
 )]
 
 mod base;
+mod blocks;
 mod early;
+mod record;
 mod run;
 mod shutdown;
 mod voice;
@@ -42,8 +44,8 @@ fn main() {
     }
     let mut base = Base::new();
     match early::boot(&mut base) {
-        Ok(condition) => {
-            let kind = run::run(&mut base, &condition);
+        Ok(booted) => {
+            let kind = run::run(&mut base, &booted);
             shutdown::leave(&mut base, kind)
         }
         Err(error) => {

@@ -5,6 +5,32 @@ pub fn stage(from: control::Stage) -> api::Stage {
     api::Stage { name: from.name, at_ms: from.at_ms }
 }
 
+/// Slots and trial.
+pub fn boot(from: control::BootStatus) -> api::Boot {
+    let slot = |s: control::SlotStatus| api::Slot {
+        name: s.name,
+        generation: s.generation,
+        epoch: s.epoch,
+        flags: s.flags,
+        tries_left: s.tries_left,
+        last_failure: s.last_failure,
+    };
+    let trial = |t: control::Trial| api::Trial {
+        left_ms: t.left_ms,
+        healthy_since_ms: t.healthy_since_ms,
+        waits_for: t.waits_for,
+    };
+    api::Boot {
+        slot: from.slot,
+        generation: from.generation,
+        why: from.why,
+        next: from.next,
+        boots: from.boots,
+        slots: from.slots.into_iter().map(slot).collect(),
+        trial: from.trial.map(trial),
+    }
+}
+
 /// A service.
 pub fn service(from: control::ServiceStatus) -> api::Service {
     use control::ServiceState as From;

@@ -8,10 +8,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use control::{LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message, write_message};
+use control::{
+    BootOrder, LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message, write_message,
+};
 
 /// Longest wait for an answer: `init` never blocks, but an emulated machine is slow.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the slots forbid an order, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One line, why.
+    pub message: String,
+    /// The remedy.
+    pub hint: String,
+}
 
 /// The way to `init`.
 #[derive(Clone, Debug)]
@@ -53,6 +64,20 @@ impl Init {
     /// Signals the main process of a service.
     pub fn signal(&self, service: &str, signal: i32) -> Result<()> {
         self.order(&Request::Signal { service: service.to_owned(), signal })
+    }
+
+    /// Reports what is wrong with the node, if anything is.
+    pub fn health(&self, problem: Option<String>) -> Result<()> {
+        self.order(&Request::Health { problem, deadline_secs: None })
+    }
+
+    /// Changes what the next boot will start; the inner error is a refusal.
+    pub fn boot(&self, order: BootOrder) -> Result<Result<(), Refusal>> {
+        match self.ask(&Request::Boot { order })? {
+            Reply::Ok => Ok(Ok(())),
+            Reply::Refused { message, hint } => Ok(Err(Refusal { message, hint })),
+            other => unexpected(other),
+        }
     }
 
     /// Stops everything, then leaves.
@@ -128,7 +153,7 @@ fn expect_logs(reply: Option<Reply>) -> Result<Vec<LogLine>> {
 /// Turns an answer that is not the wanted one into an error.
 fn unexpected<T>(reply: Reply) -> Result<T> {
     match reply {
-        Reply::Error { message } => bail!("{message}"),
+        Reply::Error { message } | Reply::Refused { message, .. } => bail!("{message}"),
         _ => bail!("init gave an answer to another question"),
     }
 }

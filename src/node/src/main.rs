@@ -14,6 +14,7 @@ mod condition;
 mod config_source;
 mod console;
 mod convert;
+mod health;
 mod init;
 mod issue;
 mod kube;
@@ -90,6 +91,7 @@ fn serve_node() -> Result<()> {
     runtime.block_on(async {
         let listener = serve::listen(node.documents.node.api.port).await;
         let listening = Arc::clone(&node);
+        health::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
         serve::serve(listener, tls, serve::router(node)).await;
     });

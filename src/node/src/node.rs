@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use api::{CertificateExpiry, ConfigFacts, ImageFacts};
+use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts};
 use config::NodeDocuments;
 use net::Network;
 
@@ -62,6 +62,11 @@ impl Node {
         if self.lock().conditions.set(kind, claim, sys::boot_ms()) {
             eprintln!("noded: {}", text.trim_end());
         }
+    }
+
+    /// Returns all conditions.
+    pub fn conditions(&self) -> Vec<Condition> {
+        self.lock().conditions.list()
     }
 
     /// Replaces the list of certificates that the status shows.

@@ -4,18 +4,18 @@
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
 //! with it the try); damage on state or data does not, it is maintenance: said, never formatted away.
 
-mod blocks;
 mod format;
 mod root;
 mod storage;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use slots::RootParams;
 use sys::MountFlags;
 
 use crate::base::Base;
+use crate::blocks::Block;
 
 /// Where the root is put together before it becomes `/`.
 const NEW_ROOT: &str = "/sysroot";
@@ -29,8 +29,19 @@ pub(crate) struct Condition {
     pub(crate) data: Option<String>,
 }
 
+/// What the initrd leaves behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Booted {
+    /// How whole the machine is.
+    pub(crate) condition: Condition,
+    /// The partition that holds the root.
+    pub(crate) root: Block,
+    /// The device through which the root is read and verified.
+    pub(crate) verified: PathBuf,
+}
+
 /// Brings the machine up to its root. Everything later happens on it.
-pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Condition> {
+pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Booted> {
     let started = sys::boot_ms();
     let mounted = mount_kernel_trees();
     // Whatever there is to write to: the message of a failure has to reach somebody.
@@ -41,14 +52,14 @@ pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Condition> {
     let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
     let params = RootParams::parse(&cmdline)?;
     let root = root::find(base, &params)?;
-    root::mount(&params, &root, Path::new(NEW_ROOT))?;
+    let verified = root::mount(&params, &root, Path::new(NEW_ROOT))?;
     base.reach("root");
     let condition = storage::mount_all(base, &root.disk, Path::new(NEW_ROOT));
     if condition == Condition::default() {
         base.reach("state");
     }
     change_root()?;
-    Ok(condition)
+    Ok(Booted { condition, root, verified })
 }
 
 /// Mounts what the kernel shows of itself, and a place for sockets.

@@ -5,15 +5,15 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use formats::verity::{self, Superblock};
 use slots::RootParams;
 use sys::MountFlags;
 
-use super::blocks::{self, Block};
 use crate::base::Base;
+use crate::blocks::{self, Block};
 
 /// How long to wait for disks, and between two looks, in milliseconds.
 const WAIT_MS: u64 = 30_000;
@@ -49,15 +49,16 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block
     }
 }
 
-/// Makes the verity device and mounts it at `target`.
-pub(super) fn mount(params: &RootParams, root: &Block, target: &Path) -> anyhow::Result<()> {
+/// Makes the verity device and mounts it at `target`; returns the device.
+pub(super) fn mount(params: &RootParams, root: &Block, target: &Path) -> anyhow::Result<PathBuf> {
     let table = verity::table(&root.device, params);
     let device = sys::open_verity("root", verity::data_sectors(params), &table)?;
     // There is nothing to fail over to if this fails: the mount says it better.
     drop(std::fs::create_dir(target));
     let source = device.to_str().context("the device-mapper gave no path")?;
     sys::mount(("erofs", source), target, MountFlags::RDONLY | MountFlags::NODEV, "")
-        .with_context(|| format!("mounting the root on {}", root.name))
+        .with_context(|| format!("mounting the root on {}", root.name))?;
+    Ok(device)
 }
 
 /// Returns whether the partition has the superblock that goes with the command line.

@@ -13,9 +13,9 @@ use formats::gpt;
 use slots::{MARKER_BYTES, Marker, Partition};
 use sys::MountFlags;
 
-use super::blocks::{self, Block};
 use super::{Condition, format};
 use crate::base::Base;
+use crate::blocks::{self, Block};
 
 /// Mounts state and data of `disk` below `root`. Never fails: what cannot be mounted is said.
 pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {

@@ -109,7 +109,9 @@ impl Runner<'_> {
     pub(super) fn reap_all(&mut self) {
         while let Some((pid, exit)) = sys::reap() {
             let failure = self.children.remove(&pid).and_then(sys::Child::failure);
-            if let Some(answer) = self.probes.exited(pid, exit) {
+            if self.trial.is_reader(pid) {
+                self.on_read(exit, failure);
+            } else if let Some(answer) = self.probes.exited(pid, exit) {
                 self.feed(answer);
             } else if let Some(service) = self.supervisor.service_of(pid).map(str::to_owned) {
                 let how = failure.unwrap_or_else(|| exit.to_string());

@@ -30,6 +30,11 @@ impl Runner<'_> {
                 self.base.reach(&name);
                 Ok(())
             }
+            Request::Health { problem, deadline_secs } => {
+                self.on_health(problem, deadline_secs);
+                Ok(())
+            }
+            Request::Boot { order } => return self.order_boot(&order),
             Request::Shutdown { kind } => {
                 self.begin_shutdown(kind, "as asked");
                 Ok(())
@@ -48,6 +53,7 @@ impl Runner<'_> {
             stages: self.base.stages.clone(),
             uptime_ms: sys::boot_ms(),
             shutting_down: self.supervisor.is_shutting_down(),
+            boot: self.boot_status(),
         }
     }
 

@@ -17,6 +17,7 @@ mod server;
 mod setup;
 mod timer;
 mod token;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixDatagram;
@@ -26,7 +27,7 @@ use supervise::{Event, Supervisor};
 use sys::{Poll, Ready, Signal, Signals};
 
 use crate::base::Base;
-use crate::early::Condition;
+use crate::early::{Booted, Condition};
 use token::Token;
 
 /// How long in milliseconds a group that is being killed is left alone before it is looked at again.
@@ -52,6 +53,7 @@ struct Runner<'a> {
     notify: Option<UnixDatagram>,
     buttons: Vec<std::fs::File>,
     kernel_log: kernel_log::KernelLog,
+    trial: trial::Trial,
     leaving: Option<Leaving>,
 }
 
@@ -63,11 +65,13 @@ struct Leaving {
 }
 
 /// Supervises until a shutdown was asked for and everything has ended; returns what follows it.
-pub(crate) fn run(base: &mut Base, condition: &Condition) -> ShutdownKind {
+pub(crate) fn run(base: &mut Base, booted: &Booted) -> ShutdownKind {
+    let condition = &booted.condition;
     setup::prepare(base, condition);
     let (poll, signals) = open_events(base);
     let mut runner = Runner::new(base, poll, signals, condition);
     runner.open_sources();
+    runner.open_record(booted);
     loop {
         runner.turn();
         if let Some(kind) = runner.finished() {
@@ -108,6 +112,7 @@ impl<'a> Runner<'a> {
             notify: None,
             buttons: Vec::new(),
             kernel_log: kernel_log::KernelLog::default(),
+            trial: trial::Trial::default(),
             leaving: None,
         }
     }
@@ -203,6 +208,7 @@ impl<'a> Runner<'a> {
 
     /// Writes the last lines and lets go of all files.
     fn close(&mut self) {
+        self.end_trial();
         self.keep_said();
         self.logs.close();
     }

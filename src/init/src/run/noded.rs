@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use control::{Limits, Restart, RestartPolicy, ServiceSpec, Stop, User};
 
 /// Where the image has it.
-const PROGRAM: &str = "/usr/lib/ironhull/noded";
+pub(super) const PROGRAM: &str = "/usr/lib/ironhull/noded";
 
 /// Returns the specification of `noded`: always restarted, soon at first, as nothing works without it.
 pub(super) fn spec() -> ServiceSpec {

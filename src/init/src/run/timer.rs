@@ -9,7 +9,7 @@ impl Runner<'_> {
     /// started.
     pub(super) fn next_ms(&mut self) -> Option<u64> {
         let now = sys::boot_ms();
-        let watchdog = self.base.feed_watchdog().map(|ms| now + ms);
+        let watchdog = if self.may_feed(now) { self.base.feed_watchdog().map(|ms| now + ms) } else { None };
         let clearing = (!self.clearing.is_empty()).then_some(now + CLEAR_LOOK_MS);
         let patience = self.leaving.map(|l| l.since_ms + super::SHUTDOWN_PATIENCE_MS + 1);
         let all = [
@@ -19,6 +19,7 @@ impl Runner<'_> {
             self.supervisor.next_ms(),
             self.probes.next_ms(),
             self.logs.next_ms(),
+            self.trial_next_ms(now),
         ];
         all.into_iter().flatten().min()
     }
@@ -36,5 +37,6 @@ impl Runner<'_> {
             self.feed(Event::Tick);
         }
         self.logs.flush_due(now);
+        self.look_at_trial(now);
     }
 }

@@ -1,14 +1,19 @@
 //! Small commands that services use as probes and tasks. They start fast: no runtime, no threads.
 
 mod images;
+mod read_slot;
 mod wait;
+
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
 pub use images::import_images;
+pub use read_slot::read_slot;
 
 /// Usage, for errors.
-const USAGE: &str = "noded [wait-answer URL | wait-serving URL | wait-apiserver URL | wait-unix PATH | import-images | --version]";
+const USAGE: &str = "noded [wait-answer URL | wait-serving URL | wait-apiserver URL | wait-unix PATH | \
+                     import-images | read-slot KERNEL ROOT | --version]";
 
 /// What the program shall do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub enum Command {
     WaitUnix(String),
     /// Bring the images of the root into containerd.
     ImportImages,
+    /// Read a kernel partition and a verified root whole.
+    ReadSlot(PathBuf, PathBuf),
     /// Print the version.
     Version,
 }
@@ -42,6 +49,7 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
         ["wait-serving", url] => Ok(Command::WaitServing(url.to_owned())),
         ["wait-unix", path] => Ok(Command::WaitUnix(path.to_owned())),
         ["import-images"] => Ok(Command::ImportImages),
+        ["read-slot", kernel, root] => Ok(Command::ReadSlot(kernel.into(), root.into())),
         ["--version"] => Ok(Command::Version),
         _ => bail!("expected {USAGE}, found {:?}", words.join(" ")),
     }
@@ -59,6 +67,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::WaitServing(url) => wait::for_serving(url),
         Command::WaitUnix(path) => wait::for_unix(path),
         Command::ImportImages => import_images(),
+        Command::ReadSlot(kernel, root) => read_slot(kernel, root),
         Command::Version => {
             println!("noded {}", env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
+    BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
     MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status,
 };
 use axum::body::{Body, Bytes};
@@ -15,7 +15,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use control::ShutdownKind;
+use control::{BootOrder, ShutdownKind};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -47,6 +47,9 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/services/{name}/signal", post(signal))
         .route("/v1/logs", get(logs))
         .route("/v1/kubeconfig", post(kubeconfig))
+        .route("/v1/boot/rollback", post(|node: Shared| order_boot(node, BootOrder::Rollback)))
+        .route("/v1/boot/cancel", post(|node: Shared| order_boot(node, BootOrder::Cancel)))
+        .route("/v1/boot/once", post(boot_once))
         .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: Shared| leave(node, ShutdownKind::PowerOff)))
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
@@ -89,6 +92,7 @@ async fn status(State(node): Shared) -> Answer<Status> {
         stages: of_init.stages.into_iter().map(convert::stage).collect(),
         uptime_ms: of_init.uptime_ms,
         memory: memory::load(),
+        boot: of_init.boot.map(convert::boot),
         ..Status::default()
     };
     node.describe(&mut status);
@@ -209,6 +213,20 @@ async fn kubeconfig(
         Some(kubeconfig) => Ok(Json(kubeconfig)),
         None => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the cluster has no certificates yet")
             .hint("the node is still starting: try again")),
+    }
+}
+
+async fn boot_once(node: Shared, request: Result<Json<BootOnceRequest>, JsonRejection>) -> Answer<Done> {
+    let Json(BootOnceRequest { slot }) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
+    order_boot(node, BootOrder::BootOnce { slot }).await
+}
+
+/// Hands an order about the next boot to `init`, whose record it is.
+async fn order_boot(State(node): Shared, order: BootOrder) -> Answer<Done> {
+    eprintln!("noded: an operator asks for {order:?}");
+    match blocking(move || node.init.boot(order)).await? {
+        Ok(()) => Ok(Json(Done {})),
+        Err(refused) => Err(Failure::new(StatusCode::CONFLICT, refused.message).hint(&refused.hint)),
     }
 }
 

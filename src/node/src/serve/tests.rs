@@ -8,7 +8,7 @@ use std::thread;
 
 use api::{Client, ClientError, Credentials, KubeconfigRequest, LogQuery, SERVER_NAME};
 use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Secret, Time};
-use control::{LogLine, Reply, Request, ServiceState, ServiceStatus, read_message, write_message};
+use control::{BootOrder, LogLine, Reply, Request, ServiceState, ServiceStatus, read_message, write_message};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -101,6 +101,8 @@ fn answer(stream: &UnixStream) {
                 continue;
             }
             Request::Restart { .. } | Request::Signal { .. } | Request::Shutdown { .. } => Reply::Ok,
+            Request::Boot { order: BootOrder::BootOnce { slot: Some(_) } } => Reply::Ok,
+            Request::Boot { .. } => Reply::Refused { message: "no".into(), hint: "wait".into() },
             _ => Reply::Error { message: "not here".into() },
         };
         write_message(stream, &reply).unwrap();
@@ -118,7 +120,13 @@ fn status() -> control::Status {
         usage: None,
     };
     let stages = vec![control::Stage { name: "init".into(), at_ms: 900 }];
-    control::Status { services: vec![etcd], stages, uptime_ms: 1000, shutting_down: false }
+    control::Status {
+        services: vec![etcd],
+        stages,
+        uptime_ms: 1000,
+        boot: Some(control::BootStatus { generation: 3, ..Default::default() }),
+        ..control::Status::default()
+    }
 }
 
 #[test]
@@ -130,7 +138,9 @@ fn operator_sees_the_node() {
     assert_eq!((status.node_name.as_str(), status.uptime_ms), ("node1", 1000));
     assert_eq!(status.stages[0].name, "init");
     assert_eq!(status.conditions[0].kind, CONFIG_ACCEPTED);
+    assert_eq!(status.boot.unwrap().generation, 3);
     assert_eq!(client.services().unwrap().services[0].name, "etcd");
+    client.boot_once(&api::BootOnceRequest { slot: Some("b".into()) }).unwrap();
     client.restart("etcd").unwrap();
     client.signal("etcd", 9).unwrap();
     client.reboot().unwrap();
@@ -162,6 +172,9 @@ fn refusals_say_why() {
     };
     assert_eq!(code(client.restart("nope")), (404, "service \"nope\" does not exist".into()));
     assert_eq!(code(client.signal("nope", 9)).0, 404);
+    assert_eq!(code(client.rollback()), (409, "no".into()));
+    let Err(ClientError::Node { hint, .. }) = client.cancel() else { panic!("nothing to cancel") };
+    assert_eq!(hint.as_deref(), Some("wait"));
     assert_eq!(code(client.signal("etcd", 0)), (400, "signal: expected 1 to 64, found 0".into()));
     let request = |server: Option<&str>, ttl_secs| {
         let request = KubeconfigRequest { server: server.map(Into::into), ttl_secs };

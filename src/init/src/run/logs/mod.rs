@@ -102,6 +102,11 @@ impl Logs {
         self.logs.get(service).map(|log| log.ring.last(count))
     }
 
+    /// Returns all logs as far as they are in memory, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Vec<LogLine>)> {
+        self.logs.iter().map(|(name, log)| (name.as_str(), log.ring.last(usize::MAX)))
+    }
+
     /// Drops the log of a service that is no more; its file stays.
     pub(super) fn forget(&mut self, service: &str) {
         if let Some(mut log) = self.logs.remove(service) {

@@ -5,26 +5,26 @@ use std::path::{Path, PathBuf};
 
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Kernel's name, such as `vda5`.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Kernel's name of the disk that it is on.
-    pub(super) disk: String,
+    pub(crate) disk: String,
     /// Name in the partition table.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// `major:minor`.
-    pub(super) device: String,
+    pub(crate) device: String,
 }
 
 impl Block {
     /// Returns the path of the device.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         Path::new("/dev").join(&self.name)
     }
 }
 
 /// Returns all partitions by name. One that vanishes while it is read is left out.
-pub(super) fn list() -> Vec<Block> {
+pub(crate) fn list() -> Vec<Block> {
     let entries = fs::read_dir("/sys/class/block").into_iter().flatten().flatten();
     let mut found: Vec<Block> = entries.filter_map(|e| load(&e.path())).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,0 +1,117 @@
+//! The boot record as `init` holds it: what the disk says, what runs, and the writing of what was decided.
+//!
+//! `init` alone writes it while the node runs; whoever else wants something of it asks over the control
+//! socket. What to write is decided in `slots`, never here. A disk without a record (made by something
+//! else than our builder) is told of once, and everything else goes on.
+
+mod handoff;
+mod store;
+
+use slots::{Current, Handoff, Header, Pair, Record, Running, Slot, Why};
+
+use crate::blocks::Block;
+use store::Store;
+
+/// The record of the disk that runs.
+#[derive(Debug)]
+pub(crate) struct BootRecord {
+    store: Store,
+    current: Current,
+    running: Running,
+}
+
+impl BootRecord {
+    /// Reads the record of the disk that `root` is on.
+    ///
+    /// # Errors
+    /// When `root` is in no slot or the disk has no place for a record. What the boot selector said is a
+    /// hint only: that it can't be read is no error.
+    pub(crate) fn open(root: &Block) -> anyhow::Result<BootRecord> {
+        let Some(slot) = slot_of(&root.label) else {
+            anyhow::bail!("the root is on {} ({}), which is no slot's", root.name, root.label);
+        };
+        let store = Store::find(&root.disk)?;
+        let found = store.load();
+        let current = Current::new(found.first, found.second, &found.headers);
+        let running = running(slot, handoff::load(), &current.record, &found.headers);
+        Ok(BootRecord { store, current, running })
+    }
+
+    /// Returns the record that counts.
+    pub(crate) const fn record(&self) -> &Record {
+        &self.current.record
+    }
+
+    /// Returns what runs.
+    pub(crate) const fn running(&self) -> Running {
+        self.running
+    }
+
+    /// Returns whether both records were lost.
+    pub(crate) const fn is_rebuilt(&self) -> bool {
+        self.current.rebuilt
+    }
+
+    /// Returns the path of the partition that holds the running kernel.
+    pub(crate) fn kernel(&self) -> &std::path::Path {
+        self.store.kernel(self.running.slot)
+    }
+
+    /// Writes a record: one sector, on the disk when this returns.
+    ///
+    /// # Errors
+    /// The write's; the record that counted before still does then.
+    pub(crate) fn write(&mut self, next: Record) -> anyhow::Result<()> {
+        self.store.write(self.current.write_to, &next)?;
+        self.current = Current { record: next, write_to: self.current.write_to.other(), rebuilt: false };
+        Ok(())
+    }
+}
+
+/// Returns the slot that a root partition belongs to.
+fn slot_of(label: &str) -> Option<Slot> {
+    Slot::ALL.into_iter().find(|s| s.root().label() == label)
+}
+
+/// Decides what runs. The verified root tells the slot; what the boot selector said counts only if it
+/// says the same.
+fn running(slot: Slot, handoff: Option<Handoff>, record: &Record, headers: &Pair<Option<Header>>) -> Running {
+    let handoff = handoff.filter(|h| h.slot == slot);
+    let on_disk = headers.get(slot).map_or(record.slots.get(slot).generation, |h| h.generation);
+    Running {
+        slot,
+        generation: handoff.map_or(on_disk, |h| h.generation),
+        why: handoff.map_or(Why::Unknown, |h| h.why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verified_root_tells_the_slot() {
+        let record = Record::installed(0);
+        let said = Handoff { slot: Slot::A, generation: 7, tries_left: 1, why: Why::Forced };
+        let run = |slot, said| running(slot, said, &record, &Pair::default());
+        let forced = Running { slot: Slot::A, generation: 7, why: Why::Forced };
+        assert_eq!(run(Slot::A, Some(said)), forced);
+        let unknown = Running { slot: Slot::B, generation: 0, why: Why::Unknown };
+        assert_eq!(run(Slot::B, Some(said)), unknown);
+        assert_eq!(run(Slot::A, None), Running { slot: Slot::A, generation: 1, why: Why::Unknown });
+    }
+
+    #[test]
+    fn header_tells_the_generation_before_the_record() {
+        let header = Header { length: 1, sha256: [0; 32], generation: 9, epoch: 0 };
+        let headers = Pair { a: Some(header), b: None };
+        assert_eq!(running(Slot::A, None, &Record::installed(0), &headers).generation, 9);
+    }
+
+    #[test]
+    fn only_root_partitions_have_a_slot() {
+        assert_eq!(slot_of("root-b"), Some(Slot::B));
+        assert_eq!(slot_of("kernel-b"), None);
+        assert_eq!(slot_of(""), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading and writing the boot record's two sectors, and the headers of the kernel partitions.
+//!
+//! The only place where `init` touches them. What can't be read counts as invalid: `slots` decides what
+//! follows from that.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use slots::{HEADER_BYTES, Header, Pair, Partition, Place, RECORD_BYTES, Record, Slot};
+
+use crate::blocks;
+
+/// `O_DSYNC`: a write returns when it is on the disk.
+const WRITE_FLAGS: i32 = 0o10000;
+
+/// Where record and headers stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Store {
+    state: PathBuf,
+    kernels: Pair<PathBuf>,
+}
+
+/// What stands there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) first: Option<Record>,
+    pub(super) second: Option<Record>,
+    pub(super) headers: Pair<Option<Header>>,
+}
+
+impl Store {
+    /// Finds the partitions on `disk`, by the names in its table.
+    pub(super) fn find(disk: &str) -> anyhow::Result<Store> {
+        let all = blocks::list();
+        let path = |partition: Partition| {
+            let found = all.iter().find(|b| b.disk == disk && b.label == partition.label());
+            found.map(blocks::Block::path)
+        };
+        let Some(state) = path(Partition::BootState) else {
+            bail!("disk {disk} has no partition {}", Partition::BootState.label());
+        };
+        let kernel = |slot: Slot| path(slot.kernel()).unwrap_or_default();
+        Ok(Store { state, kernels: Pair { a: kernel(Slot::A), b: kernel(Slot::B) } })
+    }
+
+    /// Returns the partition of a slot's kernel; the empty path if the disk has none.
+    pub(super) fn kernel(&self, slot: Slot) -> &Path {
+        self.kernels.get(slot)
+    }
+
+    /// Reads both records and both headers.
+    pub(super) fn load(&self) -> Found {
+        let record = |place: Place| Record::parse(&read_block(&self.state, place.offset()).ok()?);
+        let header = |slot: Slot| load_header(self.kernel(slot)).ok().flatten();
+        Found {
+            first: record(Place::First),
+            second: record(Place::Second),
+            headers: Pair { a: header(Slot::A), b: header(Slot::B) },
+        }
+    }
+
+    /// Writes a record.
+    pub(super) fn write(&self, place: Place, record: &Record) -> anyhow::Result<()> {
+        let opened = File::options().write(true).custom_flags(WRITE_FLAGS).open(&self.state);
+        let written = opened.and_then(|f| f.write_all_at(&record.encode(), place.offset()));
+        written.with_context(|| format!("writing the boot record to {}", self.state.display()))
+    }
+}
+
+/// Reads the header of a kernel partition; `None` if it is not sound.
+fn load_header(kernel: &Path) -> anyhow::Result<Option<Header>> {
+    let block = read_block::<HEADER_BYTES>(kernel, 0)?;
+    let room = sys::device_bytes(&File::open(kernel)?, kernel)?;
+    Ok(Header::parse(&block, room))
+}
+
+/// Reads one sector.
+fn read_block<const N: usize>(path: &Path, offset: u64) -> std::io::Result<[u8; N]> {
+    const { assert!(N == RECORD_BYTES) };
+    let mut block = [0; N];
+    File::open(path)?.read_exact_at(&mut block, offset)?;
+    Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slots::{Current, newest};
+
+    #[test]
+    fn each_write_leaves_the_record_before_it() {
+        let state = std::env::temp_dir().join(format!("init-record-{}", std::process::id()));
+        std::fs::write(&state, [0; 8192]).unwrap();
+        let store = Store { state: state.clone(), kernels: Pair::default() };
+        assert_eq!(store.load(), Found::default());
+        let mut record = Record::installed(3);
+        let mut place = Place::First;
+        for _ in 0..4 {
+            store.write(place, &record).unwrap();
+            let Found { first, second, headers } = store.load();
+            assert_eq!(newest(first, second), Some((place, record)));
+            let current = Current::new(first, second, &headers);
+            assert_eq!(current.write_to, place.other());
+            place = current.write_to;
+            record = record.succeeding();
+        }
+        assert_eq!(std::fs::metadata(&state).unwrap().len(), 8192);
+        std::fs::remove_file(&state).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_invalid() {
+        let store = Store { state: "/no/such/file".into(), kernels: Pair::default() };
+        assert_eq!(store.load(), Found::default());
+        let error = store.write(Place::First, &Record::default()).unwrap_err();
+        assert!(error.to_string().ends_with("/no/such/file"), "{error}");
+    }
+}
