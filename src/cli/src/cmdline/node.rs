@@ -33,7 +33,7 @@ pub struct Access {
 /// What to ask a node.
 #[derive(Clone, Debug, Subcommand)]
 pub enum NodeCommand {
-    /// Show image, conditions, boot stages and addresses
+    /// Show image, slots, conditions, boot stages and addresses
     #[command(after_help = "Example: ironhull node single status")]
     Status,
     /// Show the services
@@ -56,6 +56,26 @@ pub enum NodeCommand {
         #[arg(value_parser = signal)]
         signal: i32,
     },
+    /// Give the running generation up for the other one
+    #[command(after_help = "Example: ironhull node single rollback --reboot")]
+    Rollback {
+        /// Reboot at once; else it takes effect at the next boot
+        #[arg(long)]
+        reboot: bool,
+    },
+    /// Start a slot once; nothing is given up by it
+    #[command(after_help = "Example: ironhull node single boot-once b --reboot")]
+    BootOnce {
+        /// Slot to start, a or b [default: the one that does not run]
+        #[arg(value_parser = ["a", "b"], hide_possible_values = true)]
+        slot: Option<String>,
+        /// Reboot at once; else it takes effect at the next boot
+        #[arg(long)]
+        reboot: bool,
+    },
+    /// Call off an upgrade that did not boot yet, or a boot-once
+    #[command(after_help = "Example: ironhull node single cancel")]
+    Cancel,
     /// Restart the machine, in order
     #[command(after_help = "Example: ironhull node single reboot")]
     Reboot,

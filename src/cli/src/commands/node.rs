@@ -1,7 +1,7 @@
 //! `ironhull node`: one node, asked and told.
 
 use anyhow::Result;
-use api::{Client, Condition, LogQuery, Service, Stage, Status};
+use api::{Boot, BootOnceRequest, Client, Condition, LogQuery, Service, Stage, Status};
 use serde_json::json;
 
 use crate::access;
@@ -26,6 +26,21 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             client.signal(service, *signal)?;
             done(&format!("signal {signal} was sent to {service}"))
         }
+        NodeCommand::Rollback { reboot } => {
+            client.rollback()?;
+            leave(&client, *reboot)?;
+            done(&at_next_boot("the running generation is given up", *reboot))
+        }
+        NodeCommand::BootOnce { slot, reboot } => {
+            client.boot_once(&BootOnceRequest { slot: slot.clone() })?;
+            leave(&client, *reboot)?;
+            let which = slot.as_ref().map_or("the other slot".to_owned(), |s| format!("slot {s}"));
+            done(&at_next_boot(&format!("{which} is started once"), *reboot))
+        }
+        NodeCommand::Cancel => {
+            client.cancel()?;
+            done("what was to happen at the next boot is called off")
+        }
         NodeCommand::Reboot => {
             client.reboot()?;
             done("the node is going down to start again")
@@ -35,6 +50,20 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             done("the node is going down")
         }
     }
+}
+
+/// Reboots if that was asked for.
+fn leave(client: &Client, reboot: bool) -> Result<()> {
+    if reboot {
+        client.reboot()?;
+    }
+    Ok(())
+}
+
+/// Says what will be, and when.
+fn at_next_boot(what: &str, reboot: bool) -> String {
+    let when = if reboot { "the node is going down to start again" } else { "at the next boot" };
+    format!("{what}: {when}")
 }
 
 /// Prints log lines as they come; with JSON, one object a line.
@@ -70,11 +99,40 @@ fn status_text(status: &Status) -> String {
     ];
     let mut text = table(&head);
     status.config.errors.iter().for_each(|e| text.push_str(&format!("config error: {e}\n")));
+    if let Some(boot) = &status.boot {
+        text.push('\n');
+        text.push_str(&boot_text(boot));
+    }
     text.push('\n');
     text.push_str(&table(&status.conditions.iter().map(condition_row).collect::<Vec<_>>()));
     text.push('\n');
     text.push_str(&table(&status.stages.iter().map(stage_row).collect::<Vec<_>>()));
     text
+}
+
+/// Lays out what runs, how its trial goes, and the slots.
+fn boot_text(boot: &Boot) -> String {
+    let mut head = vec![row(["runs", &format!("slot {}, generation {}", boot.slot, boot.generation)])];
+    head.push(row(["started", &format!("boot {}, {}", boot.boots, boot.why)]));
+    if let Some(next) = &boot.next {
+        head.push(row(["next boot", &format!("slot {next}, once")]));
+    }
+    if let Some(trial) = &boot.trial {
+        let left = format!("{} s left; waits for: {}", trial.left_ms / 1000, trial.waits_for);
+        head.push(row(["on trial", &left]));
+    }
+    let header = row(["SLOT", "GENERATION", "EPOCH", "STATE", "TRIES", "LAST FAILURE"]);
+    let slots = boot.slots.iter().map(|s| {
+        let state = if s.flags.is_empty() { "empty".to_owned() } else { s.flags.join(",") };
+        let numbers = [s.generation.to_string(), s.epoch.to_string(), s.tries_left.to_string()];
+        row([&s.name, &numbers[0], &numbers[1], &state, &numbers[2], &s.last_failure])
+    });
+    table(&head) + "\n" + &table(&std::iter::once(header).chain(slots).collect::<Vec<_>>())
+}
+
+/// Returns cells.
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).into()
 }
 
 fn condition_row(condition: &Condition) -> Vec<String> {
@@ -131,6 +189,42 @@ SERVICE  STATE  PID  RESTARTS  MEMORY   CPU      LAST EXIT
 kubelet  ready  312  1         3.0 MiB  1.250 s  signal 9
 ";
         assert_eq!(services_text(&[kubelet]), expected);
+    }
+
+    #[test]
+    fn slots_and_trial_are_shown() {
+        let slot = |name: &str, generation, flags: &[&str], tries_left| api::Slot {
+            name: name.into(),
+            generation,
+            epoch: 0,
+            flags: flags.iter().map(|f| (*f).to_owned()).collect(),
+            tries_left,
+            last_failure: "none".into(),
+        };
+        let boot = Boot {
+            slot: "a".into(),
+            generation: 1,
+            why: "has-tries".into(),
+            next: Some("b".into()),
+            boots: 4,
+            slots: vec![slot("a", 1, &["present", "trial"], 2), slot("b", 0, &[], 0)],
+            trial: Some(api::Trial {
+                left_ms: 61_500,
+                healthy_since_ms: None,
+                waits_for: "NodeReady: Waiting".into(),
+            }),
+        };
+        let expected = "\
+runs       slot a, generation 1
+started    boot 4, has-tries
+next boot  slot b, once
+on trial   61 s left; waits for: NodeReady: Waiting
+
+SLOT  GENERATION  EPOCH  STATE          TRIES  LAST FAILURE
+a     1           0      present,trial  2      none
+b     0           0      empty          0      none
+";
+        assert_eq!(boot_text(&boot), expected);
     }
 
     #[test]
