@@ -9,7 +9,9 @@ use formats::disk::{Cursor, ReadAt, Window, read_vec};
 use formats::erofs::{self, Entry};
 use formats::gpt::{self, Table};
 use formats::{qcow2, uki};
-use slots::{HEADER_BYTES, Header, Partition, RootParams, UKI_OFFSET};
+use slots::{
+    HEADER_BYTES, Header, Pair, Partition, Place, RECORD_BYTES, Record, RootParams, Slot, UKI_OFFSET,
+};
 
 pub use formats::gpt::Partition as TablePartition;
 
@@ -41,6 +43,15 @@ pub struct KernelImage {
     pub release: String,
     /// What the command line says of the root; `None` if it says nothing sound.
     pub root: Option<RootParams>,
+}
+
+/// What the disk says of its slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// The record that counts; `None` if neither is valid.
+    pub record: Option<Record>,
+    /// The header of each kernel partition; `None` if it is not sound, as in an empty slot.
+    pub headers: Pair<Option<Header>>,
 }
 
 /// The root of a slot: its files.
@@ -116,10 +127,7 @@ impl Image {
     /// [`Error::NotAnImage`] if there is none, or it is malformed.
     pub fn kernel(&self) -> Result<KernelImage> {
         let partition = self.partition(Partition::KernelA)?;
-        let mut block = [0; HEADER_BYTES];
-        partition.read_exact_at(&mut block, 0).map_err(|e| self.not(&e))?;
-        let header = Header::parse(&block, partition.len());
-        let header = header.ok_or_else(|| self.not(&"the header of kernel-a is not sound"))?;
+        let header = self.header(Slot::A)?.ok_or_else(|| self.not(&"the header of kernel-a is not sound"))?;
         let bytes = read_vec(&partition, UKI_OFFSET, header.length).map_err(|e| self.not(&e))?;
         let sections = uki::sections(&bytes).map_err(|e| self.not(&e))?;
         let text = |name: &str| {
@@ -133,6 +141,30 @@ impl Image {
             root: RootParams::parse(&cmdline).ok(),
             cmdline,
         })
+    }
+
+    /// Reads the boot record and the headers of both slots.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] if a partition is missing or can't be read; what is damaged is no error.
+    pub fn slots(&self) -> Result<Slots> {
+        let state = self.partition(Partition::BootState)?;
+        let record = |place: Place| {
+            let mut block = [0; RECORD_BYTES];
+            state.read_exact_at(&mut block, place.offset()).map_err(|e| self.not(&e))?;
+            Ok::<_, Error>(Record::parse(&block))
+        };
+        let newest = slots::newest(record(Place::First)?, record(Place::Second)?);
+        let headers = Pair { a: self.header(Slot::A)?, b: self.header(Slot::B)? };
+        Ok(Slots { record: newest.map(|(_, record)| record), headers })
+    }
+
+    /// Reads the header in front of a slot's kernel image; `None` if it is not sound.
+    fn header(&self, slot: Slot) -> Result<Option<Header>> {
+        let partition = self.partition(slot.kernel())?;
+        let mut block = [0; HEADER_BYTES];
+        partition.read_exact_at(&mut block, 0).map_err(|e| self.not(&e))?;
+        Ok(Header::parse(&block, partition.len()))
     }
 
     /// Reads the file list of slot A's root.

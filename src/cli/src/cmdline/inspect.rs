@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Show what is in an image: partitions, kernel image, command line, versions.
+/// Show what is in an image: partitions, slots, kernel image, versions.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull inspect out/single.qcow2 --files")]
 pub struct Inspect {

@@ -1,8 +1,9 @@
 //! `ironhull inspect`: what is in an image.
 
 use anyhow::Result;
-use image::inspect::{Image, KernelImage, Root};
+use image::inspect::{Image, KernelImage, Root, Slots};
 use serde_json::{Value, json};
+use slots::Slot;
 
 use crate::cmdline::{Global, Inspect};
 use crate::hint::hinted;
@@ -26,7 +27,8 @@ pub fn run(global: &Global, options: &Inspect) -> Result<()> {
         let files: Vec<String> = root.listing().lines().map(str::to_owned).collect();
         return output::result(global.json, &files, |_| root.listing());
     }
-    output::result(global.json, &whole_json(&image, &kernel, &root), |_| whole_text(&image, &kernel, &root))
+    let whole = Whole { slots: image.slots()?, image: &image, kernel, root };
+    output::result(global.json, &whole_json(&whole), |_| whole_text(&whole))
 }
 
 /// Returns the image's own list of what it is made of.
@@ -35,8 +37,16 @@ fn sbom(image: &Image) -> Result<String> {
     image.root()?.sbom().ok_or_else(missing)
 }
 
+/// Everything that is shown without an option.
+struct Whole<'a> {
+    image: &'a Image,
+    slots: Slots,
+    kernel: KernelImage,
+    root: Root<'a>,
+}
+
 /// Returns everything as JSON.
-fn whole_json(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> Value {
+fn whole_json(Whole { image, slots, kernel, root }: &Whole<'_>) -> Value {
     let partitions = image.table().partitions.iter().map(|p| {
         json!({
             "number": p.number,
@@ -53,13 +63,15 @@ fn whole_json(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> Value {
         "bytes": image.disk_bytes(),
         "id": image.id(),
         "partitions": partitions.collect::<Vec<_>>(),
+        "slots": slots_json(slots),
         "kernel": kernel_json(kernel),
         "root": { "bytes": root.bytes(), "files": root.count(), "facts": root.facts() },
     })
 }
 
 /// Lays everything out.
-fn whole_text(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> String {
+fn whole_text(Whole { image, slots, kernel, root }: &Whole<'_>) -> String {
+    let slots = slots_text(slots);
     let head = format!("{} disk of {}, id {}\n", image.format(), bytes(image.disk_bytes()), image.id());
     let facts = root.facts().map_or_else(String::new, |f| {
         format!(
@@ -71,7 +83,51 @@ fn whole_text(image: &Image, kernel: &KernelImage, root: &Root<'_>) -> String {
     let partitions = table(&image.table().partitions.iter().map(row).collect::<Vec<_>>());
     let kernel = kernel_text(kernel);
     let root = format!("root: {} paths, {}\n", root.count(), bytes(root.bytes()));
-    format!("{head}{facts}\n{partitions}\n{kernel}\n{root}")
+    format!("{head}{facts}\n{partitions}\n{slots}\n{kernel}\n{root}")
+}
+
+/// Returns the boot record and the headers of the slots as JSON.
+fn slots_json(slots: &Slots) -> Value {
+    let name = |slot: Option<Slot>| slot.map(Slot::name);
+    let record = slots.record.map(|r| {
+        let entry = |slot: Slot| {
+            let e = r.slots.get(slot);
+            json!({
+                "generation": e.generation,
+                "epoch": e.epoch,
+                "flags": e.flags.to_string(),
+                "triesLeft": e.tries_left,
+                "lastFailure": e.last_failure.to_string(),
+            })
+        };
+        json!({
+            "sequence": r.sequence,
+            "boots": r.boots,
+            "epochFloor": r.epoch_floor,
+            "a": entry(Slot::A),
+            "b": entry(Slot::B),
+            "attempt": name(r.attempt),
+            "forced": name(r.force),
+            "lastStart": name(r.last_start),
+            "unsettled": r.unsettled,
+        })
+    });
+    let header = |slot: Slot| {
+        slots.headers.get(slot).map(|h| {
+            json!({ "generation": h.generation, "epoch": h.epoch, "bytes": h.length, "sha256": hex(&h.sha256) })
+        })
+    };
+    json!({ "record": record, "kernelA": header(Slot::A), "kernelB": header(Slot::B) })
+}
+
+/// Lays out the boot record and the headers of the slots, a fact a line.
+fn slots_text(slots: &Slots) -> String {
+    let record = slots.record.map_or_else(|| "boot record: none is valid".to_owned(), |r| r.to_string());
+    let header = |slot: Slot| match slots.headers.get(slot) {
+        Some(header) => format!("kernel {slot}: {header}\n"),
+        None => format!("kernel {slot}: none\n"),
+    };
+    format!("{record}\n{}{}", header(Slot::A), header(Slot::B))
 }
 
 /// Returns the cells of a partition.
