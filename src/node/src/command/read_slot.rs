@@ -114,7 +114,7 @@ mod tests {
         file.write_all_at(&[6], UKI_OFFSET + PIECE_BYTES as u64).unwrap();
         let error = check_kernel(&kernel).unwrap_err();
         assert!(error.to_string().starts_with("sha256 differs"), "{error}");
-        file.write_all_at(&[0], 9).unwrap();
+        file.write_all_at(&[0xff], 9).unwrap();
         assert_eq!(check_kernel(&kernel).unwrap_err().to_string(), "the header is not sound");
     }
 
