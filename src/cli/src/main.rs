@@ -9,6 +9,7 @@ mod cmdline;
 mod commands;
 mod credentials;
 mod hint;
+mod interrupt;
 mod output;
 mod progress;
 mod source_tree;

@@ -8,6 +8,7 @@ use image::{Built, Outcome};
 use serde_json::json;
 
 use crate::cmdline::{Build, Format, Global, Inputs};
+use crate::interrupt::Guard;
 use crate::output::{self, bytes, table};
 use crate::{source_tree, workspace};
 
@@ -35,6 +36,7 @@ pub fn build(source: &Path, profile: &ImageProfile, inputs: &Inputs) -> Result<O
         image::limit_jobs(jobs.get());
     }
     let workspace = workspace::open(source, inputs)?;
+    let _guard = Guard::new()?;
     Ok(image::build(&workspace, profile, &inputs.output)?)
 }
 

@@ -1,0 +1,109 @@
+//! A build that is told to end takes its tools with it: a compiler left alone would go on for minutes.
+//!
+//! A terminal sends Ctrl-C to all of them; `kill` reaches this process only. What they were making is in
+//! the cache's temporary folder, which the next build clears.
+
+use std::fs;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::output;
+
+/// While it lives, SIGINT, SIGTERM and SIGHUP end the tools of this process and then the process itself.
+#[derive(Debug)]
+pub struct Guard {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Guard {
+    /// Begins to watch for the signals.
+    ///
+    /// # Errors
+    /// If the handlers can't be installed.
+    pub fn new() -> Result<Guard> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("taking over signals")?;
+        let handle = signals.handle();
+        let thread = std::thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                output::tell(
+                    "interrupted: what is complete stays in the cache, the next build goes on from there",
+                );
+                end_descendants();
+                // Never comes back: the default of all three is to end.
+                drop(signal_hook::low_level::emulate_default_handler(signal));
+            }
+        });
+        Ok(Guard { handle, thread: Some(thread) })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.handle.close();
+        // It only waited.
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Ends all processes that this one started, and those that they started.
+fn end_descendants() {
+    for pid in descendants(std::process::id(), &parents()) {
+        // One that has ended in the meantime needs no signal.
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+    }
+}
+
+/// All processes with their parents, from `/proc`.
+fn parents() -> Vec<(u32, u32)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+    let stat = |pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    pids.filter_map(|pid| Some((pid, parent_of(&stat(pid)?)?))).collect()
+}
+
+/// The parent in a line of `/proc/PID/stat`. The name in parentheses may hold anything, parentheses too.
+fn parent_of(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Children of `root`, their children, and so on.
+fn descendants(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while at < found.len() {
+        let parent = found[at];
+        found.extend(parents.iter().filter(|(pid, of)| *of == parent && *pid != root).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_children_of_children_and_nobody_else() {
+        let parents = [(1, 0), (10, 1), (11, 10), (12, 11), (13, 10), (20, 1), (21, 20)];
+        assert_eq!(descendants(10, &parents), [11, 13, 12]);
+        assert_eq!(descendants(12, &parents), [0; 0]);
+    }
+
+    #[test]
+    fn reads_the_parent_whatever_the_name() {
+        assert_eq!(parent_of("7 (a) S) R 5 7 7 0"), Some(5));
+        assert_eq!(parent_of("7 (x"), None);
+        assert!(parents().iter().any(|(pid, _)| *pid == std::process::id()));
+    }
+
+    #[test]
+    fn closes_when_nothing_happened() {
+        drop(Guard::new().unwrap());
+    }
+}
