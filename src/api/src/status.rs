@@ -108,7 +108,8 @@ pub struct Memory {
     pub total_bytes: u64,
     /// What could be had without swapping: free, or cache that can be dropped.
     pub available_bytes: u64,
-    /// The rest.
+    /// What processes and the kernel hold: neither free nor cache. Less than `total - available`, which
+    /// counts the kernel's reserves as well.
     pub used_bytes: u64,
     /// What PID 1 holds of it: its resident set.
     pub init_bytes: u64,

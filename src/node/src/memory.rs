@@ -12,11 +12,15 @@ pub fn load() -> Memory {
 
 /// Parses `/proc/meminfo` and `/proc/1/status`.
 fn parse(machine: &str, init: &str) -> Memory {
-    let (total_bytes, available_bytes) = (bytes(machine, "MemTotal"), bytes(machine, "MemAvailable"));
+    let total_bytes = bytes(machine, "MemTotal");
+    // Files in memory (tmpfs) are counted as cache by the kernel, but can't be dropped.
+    let cache: u64 = ["Buffers", "Cached", "SReclaimable"].iter().map(|key| bytes(machine, key)).sum();
+    let cache = cache.saturating_sub(bytes(machine, "Shmem"));
+    let unused = bytes(machine, "MemFree").saturating_add(cache);
     Memory {
         total_bytes,
-        available_bytes,
-        used_bytes: total_bytes.saturating_sub(available_bytes),
+        available_bytes: bytes(machine, "MemAvailable"),
+        used_bytes: total_bytes.saturating_sub(unused),
         init_bytes: bytes(init, "VmRSS"),
     }
 }
@@ -33,9 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn used_is_what_is_not_available() {
-        let memory = parse("MemTotal:  4000 kB\nMemFree: 1 kB\nMemAvailable:   3000 kB\n", "");
-        assert_eq!((memory.total_bytes, memory.used_bytes), (4000 * 1024, 1000 * 1024));
+    fn used_is_what_is_neither_free_nor_cache() {
+        let machine = "MemTotal:  4000 kB\nMemFree: 1000 kB\nMemAvailable:   2500 kB\nBuffers: 100 kB\n\
+                       Cached: 1800 kB\nSwapCached: 9 kB\nShmem: 200 kB\nSReclaimable: 300 kB\n";
+        let memory = parse(machine, "");
+        assert_eq!((memory.total_bytes, memory.available_bytes), (4000 * 1024, 2500 * 1024));
+        assert_eq!(memory.used_bytes, 1000 * 1024);
         assert_eq!(parse("garbage", "garbage"), Memory::default());
     }
 
