@@ -53,6 +53,7 @@ pub(crate) mod fixture {
             labels: [("rack".to_owned(), "r1".to_owned())].into(),
             taints: Vec::new(),
             kubelet: Kubelet::default(),
+            health: config::Health::default(),
             api: NodeApi {
                 certificate_authority: String::new(),
                 certificate: String::new(),

@@ -36,8 +36,8 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use document::{Documents, MAX_BYTES, parse_node_documents, parse_profile, validate};
 pub use manifest::objects as manifest_objects;
 pub use node::{
-    Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint, TaintEffect,
-    Time,
+    Ethernet, Health, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint,
+    TaintEffect, Time,
 };
 pub use profile::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, Slots,

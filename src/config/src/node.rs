@@ -29,6 +29,9 @@ pub struct NodeConfig {
     /// Settings of the kubelet.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub kubelet: Kubelet,
+    /// What is asked of a new generation.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub health: Health,
     /// Who may use the node API, and what the node shows them.
     pub api: NodeApi,
 }
@@ -139,6 +142,23 @@ pub struct Kubelet {
     /// Fields of `KubeletConfiguration`, laid over ours. Those on which the node itself stands (paths,
     /// certificates, authentication, cgroup driver) are refused.
     pub extra_config: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is asked of a new generation before it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Health {
+    /// Seconds since its start within which it must be healthy, 20 to 86400; else the node goes back to the
+    /// generation before it. Default 600.
+    #[cfg_attr(feature = "schema", schemars(range(min = 20, max = 86_400)))]
+    pub deadline_secs: u32,
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        Health { deadline_secs: 600 }
+    }
 }
 
 /// Who may use the node API, and what the node shows them.

@@ -8,8 +8,8 @@ use crate::json;
 use crate::node::default_port;
 use crate::yaml::{Node, Value};
 use crate::{
-    Ethernet, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret, Taint,
-    TaintEffect, Time,
+    Ethernet, Health, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret,
+    Taint, TaintEffect, Time,
 };
 
 const EFFECTS: &[(&str, TaintEffect)] = &[
@@ -17,18 +17,8 @@ const EFFECTS: &[(&str, TaintEffect)] = &[
     ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
     ("NoExecute", TaintEffect::NoExecute),
 ];
-const PLANNED: &[&str] = &[
-    "install",
-    "state",
-    "kernel",
-    "registries",
-    "trustedRoots",
-    "files",
-    "join",
-    "health",
-    "update",
-    "logs",
-];
+const PLANNED: &[&str] =
+    &["install", "state", "kernel", "registries", "trustedRoots", "files", "join", "update", "logs"];
 /// Fields of `KubeletConfiguration` on which the node itself stands.
 const OURS: &[&str] = &[
     "apiVersion",
@@ -65,6 +55,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let labels = f.optional(cx, "labels", labels);
     let taints = f.optional(cx, "taints", list(taint));
     let kubelet = f.optional(cx, "kubelet", kubelet);
+    let health = f.optional(cx, "health", health);
     let api = f.required(cx, "api", api);
     f.finish(cx);
     Some(NodeConfig {
@@ -74,6 +65,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
         labels: labels.unwrap_or_default(),
         taints: taints.unwrap_or_default(),
         kubelet: kubelet.unwrap_or_default(),
+        health: health.unwrap_or_default(),
         api: api?,
     })
 }
@@ -184,6 +176,13 @@ fn kubelet(cx: &mut Context, node: &Node) -> Option<Kubelet> {
     });
     f.finish(cx);
     Some(Kubelet { extra_config: extra_config.unwrap_or_default() })
+}
+
+fn health(cx: &mut Context, node: &Node) -> Option<Health> {
+    let mut f = Fields::new(cx, node, &["checks"])?;
+    let deadline_secs = f.optional(cx, "deadlineSecs", number(20, 86_400));
+    f.finish(cx);
+    Some(deadline_secs.map_or_else(Health::default, |deadline_secs| Health { deadline_secs }))
 }
 
 fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {

@@ -224,7 +224,7 @@ fn a_broken_document_does_not_hide_errors_of_the_next() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn node_config_values_are_checked() {
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 15] = [
         ("hostname: Node_1\n", &["key \"hostname\" is repeated", "hint: the first one is on line 3"]),
         (
             "time: { servers: [a_b] }\n",
@@ -279,6 +279,10 @@ fn node_config_values_are_checked() {
         (
             "kubelet: { extraConfig: { cgroupDriver: systemd } }\n",
             &["kubelet.extraConfig: \"cgroupDriver\" is set by the node itself"],
+        ),
+        (
+            "health: { deadlineSecs: 5 }\n",
+            &["health.deadlineSecs: expected a number from 20 to 86400, found 5"],
         ),
         ("join: {}\n", &["key \"join\" is planned, but not supported yet"]),
     ];

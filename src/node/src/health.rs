@@ -30,7 +30,9 @@ pub fn follow(node: &Arc<Node>) {
 
 /// Reports; tells whether there is more to report later.
 fn report(node: &Node) -> bool {
-    let reported = node.init.health(problem(&node.conditions())).and_then(|()| node.init.status());
+    let deadline_secs = node.documents.node.health.deadline_secs;
+    let reported = node.init.health(problem(&node.conditions()), deadline_secs);
+    let reported = reported.and_then(|()| node.init.status());
     match reported {
         Ok(status) => status.boot.is_some_and(|b| b.trial.is_some()),
         Err(e) => {

@@ -66,9 +66,9 @@ impl Init {
         self.order(&Request::Signal { service: service.to_owned(), signal })
     }
 
-    /// Reports what is wrong with the node, if anything is.
-    pub fn health(&self, problem: Option<String>) -> Result<()> {
-        self.order(&Request::Health { problem, deadline_secs: None })
+    /// Reports what is wrong with the node, if anything is, and when a trial of it ends.
+    pub fn health(&self, problem: Option<String>, deadline_secs: u32) -> Result<()> {
+        self.order(&Request::Health { problem, deadline_secs: Some(deadline_secs) })
     }
 
     /// Changes what the next boot will start; the inner error is a refusal.

@@ -54,6 +54,7 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
         labels: [].into(),
         taints: Vec::new(),
         kubelet: Kubelet::default(),
+        health: config::Health::default(),
         api,
     };
     let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
