@@ -14,6 +14,7 @@ use sys::MountFlags;
 
 use crate::base::Base;
 use crate::blocks::{self, Block};
+use crate::record;
 
 /// How long to wait for disks, and between two looks, in milliseconds.
 const WAIT_MS: u64 = 30_000;
@@ -29,13 +30,13 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block
     let mut told = false;
     loop {
         let all = blocks::list();
-        let mut matching = all.iter().filter(|b| holds(b, params));
-        if let Some(first) = matching.next() {
-            if let Some(other) = matching.find(|b| b.disk != first.disk) {
+        let matching: Vec<&Block> = all.iter().filter(|b| holds(b, params)).collect();
+        if let Some(first) = matching.first() {
+            if let Some(other) = matching.iter().find(|b| b.disk != first.disk) {
                 let (a, b) = (&first.disk, &other.disk);
                 base.voice.error(&format!("disks {a} and {b} both hold this root, taking {a}"));
             }
-            return Ok(first.clone());
+            return Ok(started(first, &matching).clone());
         }
         let waited = sys::boot_ms().saturating_sub(start);
         if waited >= WAIT_MS {
@@ -47,6 +48,17 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block
         }
         base.pause(LOOK_MS);
     }
+}
+
+/// Returns the partition of the slot that was started, where both slots of a disk hold the same root, as
+/// after an upgrade of the kernel alone.
+fn started<'a>(first: &'a Block, matching: &[&'a Block]) -> &'a Block {
+    let mut same_disk = matching.iter().filter(|b| b.disk == first.disk);
+    if same_disk.clone().count() < 2 {
+        return first;
+    }
+    let Some(slot) = record::attempt(&first.disk) else { return first };
+    same_disk.find(|b| b.label == slot.root().label()).copied().unwrap_or(first)
 }
 
 /// Makes the verity device and mounts it at `target`; returns the device.

@@ -68,6 +68,12 @@ impl BootRecord {
     }
 }
 
+/// Returns the slot that the boot selector has just started, by the record on `disk`.
+pub(crate) fn attempt(disk: &str) -> Option<Slot> {
+    let found = Store::find(disk).ok()?.load();
+    Current::new(found.first, found.second, &found.headers).record.attempt
+}
+
 /// Returns the slot that a root partition belongs to.
 fn slot_of(label: &str) -> Option<Slot> {
     Slot::ALL.into_iter().find(|s| s.root().label() == label)
