@@ -8,8 +8,12 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "builder")]
+pub mod authenticode;
+#[cfg(feature = "builder")]
 pub mod cpio;
 pub mod disk;
+#[cfg(feature = "builder")]
+pub mod efivar;
 #[cfg(feature = "builder")]
 pub mod erofs;
 #[cfg(feature = "ext4")]
@@ -27,3 +31,5 @@ pub mod uki;
 pub mod verity;
 
 mod le;
+#[cfg(feature = "builder")]
+mod pkcs7;

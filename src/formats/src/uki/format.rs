@@ -4,7 +4,7 @@ use super::UkiError;
 use crate::le;
 
 /// Size of a section header.
-pub(super) const SECTION_BYTES: usize = 40;
+pub(crate) const SECTION_BYTES: usize = 40;
 /// Most sections that a PE file of ours or of anybody else has.
 const MAX_SECTIONS: u16 = 96;
 /// `Magic` of a 64-bit optional header.
@@ -16,13 +16,13 @@ const DIRECTORIES_AT: usize = 112;
 const CERTIFICATES: usize = 4;
 
 /// Characteristics of a section of code.
-pub(super) const CODE: u32 = 0x6000_0020;
+pub(crate) const CODE: u32 = 0x6000_0020;
 /// Characteristics of a section of data.
-pub(super) const DATA: u32 = 0x4000_0040;
+pub(crate) const DATA: u32 = 0x4000_0040;
 
 /// Where the headers of a PE file stand and what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Headers {
+pub(crate) struct Headers {
     /// Offset of the COFF header, behind the signature.
     pub coff: usize,
     /// Offset of the optional header.
@@ -39,7 +39,7 @@ pub(super) struct Headers {
 
 /// A section header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub name: String,
     pub virtual_size: u32,
     pub address: u32,
@@ -50,7 +50,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Returns the header as it stands in the file.
-    pub(super) fn to_bytes(&self) -> [u8; SECTION_BYTES] {
+    pub(crate) fn to_bytes(&self) -> [u8; SECTION_BYTES] {
         let mut bytes = [0; SECTION_BYTES];
         le::put(&mut bytes[..8], 0, self.name.as_bytes());
         le::put(&mut bytes, 8, &self.virtual_size.to_le_bytes());
@@ -78,7 +78,7 @@ impl Header {
 
 impl Headers {
     /// Parses the headers at the start of `bytes`, which is called `file` in errors.
-    pub(super) fn parse(bytes: &[u8], file: &'static str) -> Result<Headers, UkiError> {
+    pub(crate) fn parse(bytes: &[u8], file: &'static str) -> Result<Headers, UkiError> {
         let bad = |what: String| UkiError::Malformed { file, what };
         let cut = || bad("its headers are cut off".into());
         if bytes.get(..2) != Some(b"MZ") {

@@ -4,7 +4,7 @@
 //! signing here. Specs: UAPI.5 "Unified Kernel Image", PE/COFF revision 11.
 
 mod dump;
-mod format;
+pub(crate) mod format;
 mod reader;
 mod writer;
 

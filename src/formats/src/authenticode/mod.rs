@@ -1,0 +1,47 @@
+//! Authenticode: the signature in an EFI program that Secure Boot wants.
+//!
+//! [`Unsigned::parse`] reads a program and tells what is to be signed, [`Unsigned::sign`] puts the signature
+//! in. Neither has a key: who signs may be elsewhere. The same program, certificate and key give the same
+//! bytes: there is no time stamp. One signature a program, SHA-256 with RSA; nothing is verified here.
+//! Specs: Microsoft "Windows Authenticode Portable Executable Signature Format" 1.0, PE/COFF revision 11
+//! (attribute certificate table, checksum), UEFI 2.10 (32.5).
+
+mod image;
+mod writer;
+
+pub use crate::pkcs7::Certificate;
+use crate::uki::UkiError;
+pub use writer::Unsigned;
+
+/// Why a program can't be signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthenticodeError {
+    /// It is no 64-bit EFI program.
+    #[error(transparent)]
+    Pe(#[from] UkiError),
+    /// It has a signature.
+    #[error("signing the program: it is signed already")]
+    Signed,
+    /// Its headers have no place for a signature.
+    #[error("signing the program: expected at least 5 data directories, found {0}")]
+    NoDirectory(u32),
+    /// Headers and sections do not follow one another: some bytes would be signed twice or not at all.
+    #[error("signing the program: expected bytes of a section at {expected:#x}, found them at {found:#x}")]
+    Gap {
+        /// Where the bytes before end.
+        expected: u64,
+        /// Where the next section begins.
+        found: u64,
+    },
+    /// A section is cut off.
+    #[error("signing the program: its sections end at byte {end}, it has {bytes}")]
+    Cut {
+        /// Where the last section ends.
+        end: u64,
+        /// Length of the file.
+        bytes: u64,
+    },
+    /// It would be 4 GiB or longer.
+    #[error("signing the program: it becomes longer than 4 GiB")]
+    TooLong,
+}
