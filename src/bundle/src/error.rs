@@ -1,0 +1,148 @@
+//! Why a bundle can't be made, read or believed.
+
+use std::io;
+
+use crate::key::PublicKey;
+use crate::manifest::Kind;
+
+/// What can go wrong. The remedy, where there is one, is [`BundleError::hint`].
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The input or the output failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was tried, as a gerund.
+        doing: &'static str,
+        /// What the place answered.
+        source: io::Error,
+    },
+    /// The bundle ends too early.
+    #[error("reading the bundle: it ends within the {0}")]
+    Truncated(&'static str),
+    /// Something follows the last part.
+    #[error("reading the bundle: expected its end after the last part, found more")]
+    Trailing,
+    /// A field is not what it must be.
+    #[error("reading the bundle: {what} is {found}, expected {expected}")]
+    Malformed {
+        /// The field.
+        what: &'static str,
+        /// What stands there.
+        found: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The manifest is signed, or claims to be, but is no manifest.
+    #[error("parsing the manifest: {0}")]
+    Manifest(serde_json::Error),
+    /// Not enough known keys vouch for the manifest.
+    #[error(
+        "verifying the bundle: {valid} signatures by keys of set version {version}, expected {threshold} or more; \
+         {unknown} by other keys"
+    )]
+    TooFewSignatures {
+        /// Good signatures by keys of the set.
+        valid: usize,
+        /// How many are needed.
+        threshold: usize,
+        /// Signatures by keys that are not in the set; nobody looked whether they are good.
+        unknown: usize,
+        /// Version of the key set.
+        version: u32,
+    },
+    /// A known key's signature is not one over this manifest.
+    #[error("verifying the bundle: the signature by key {key} is not one of this manifest")]
+    BadSignature {
+        /// The key.
+        key: PublicKey,
+    },
+    /// The bundle brings a key set that can't follow the one in force.
+    #[error("verifying the bundle: its key set {what}")]
+    KeySet {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Bytes are not those that the manifest vouches for.
+    #[error("reading the bundle: the {what} of the {part} has another SHA-256 than the manifest says")]
+    Damaged {
+        /// The part.
+        part: Kind,
+        /// `index`, `frame` or `content`.
+        what: &'static str,
+    },
+    /// A frame does not decompress to what it must.
+    #[error("unpacking the {part}: frame {frame}: {reason}")]
+    Frame {
+        /// The part.
+        part: Kind,
+        /// The frame, from 0.
+        frame: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A part was asked for after the last one, or the end before it.
+    #[error("reading the bundle: expected {expected}")]
+    Order {
+        /// What comes next.
+        expected: &'static str,
+    },
+    /// A key file is none.
+    #[error("reading a {what}: {reason}")]
+    Key {
+        /// `private key`, `public key` or `key set`.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key has signed already.
+    #[error("signing the bundle: key {0} has signed it already")]
+    SignedTwice(PublicKey),
+    /// The bundle can't hold that much.
+    #[error("writing the bundle: {what} is {found}, expected {most} at most")]
+    TooMuch {
+        /// What is too much.
+        what: &'static str,
+        /// What it is.
+        found: u64,
+        /// What it may be.
+        most: u64,
+    },
+}
+
+impl BundleError {
+    /// Returns the remedy, if there is a known one.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            BundleError::Truncated(_) | BundleError::Damaged { .. } | BundleError::Trailing => {
+                Some("fetch the bundle again and compare its SHA-256 with the publisher's")
+            }
+            BundleError::TooFewSignatures { .. } => {
+                Some("let more keys of the set sign it: ironhull bundle sign FILE --key KEY")
+            }
+            BundleError::BadSignature { .. } => {
+                Some("the manifest was changed after it was signed: do not use it, fetch the bundle again")
+            }
+            BundleError::Key { what: "private key", .. } => Some("ironhull bundle keygen NAME makes one"),
+            _ => None,
+        }
+    }
+
+    /// Returns a function that wraps an I/O error with what was tried.
+    pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> BundleError {
+        move |source| BundleError::Io { doing, source }
+    }
+
+    /// Returns a function that wraps the error of reading `what`, an early end by itself.
+    pub(crate) fn reading(what: &'static str) -> impl Fn(io::Error) -> BundleError {
+        move |source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => BundleError::Truncated(what),
+            _ => BundleError::Io { doing: "reading the bundle", source },
+        }
+    }
+
+    /// Returns the error that a field is off.
+    pub(crate) fn off(what: &'static str, found: impl ToString, expected: &'static str) -> BundleError {
+        BundleError::Malformed { what, found: found.to_string(), expected }
+    }
+}

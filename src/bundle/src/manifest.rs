@@ -1,0 +1,236 @@
+//! The manifest: what a bundle says of itself, in the very bytes that are signed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::BundleError;
+use crate::format::{MAX_PACKED_BYTES, MAX_PART_BYTES, frames};
+use crate::hex::Hash;
+use crate::keyset::KeySet;
+
+/// Longest text in a manifest.
+const MAX_TEXT_BYTES: usize = 128;
+
+/// What a bundle says of itself. Unknown fields are refused: what can't be understood can't be obeyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the profile.
+    pub name: String,
+    /// Version of the image.
+    pub version: String,
+    /// `single`, `controller` or `worker`.
+    pub role: String,
+    /// Architecture by its Debian name.
+    pub architecture: String,
+    /// Security epoch: a node never goes back under one that it ran.
+    pub epoch: u32,
+    /// Version of Kubernetes.
+    pub kubernetes: String,
+    /// Date of the newest input in seconds since 1970.
+    pub build_time: u64,
+    /// Seconds since 1970 after which no node takes the bundle; never, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+    /// Versions of what outlives a generation, by name.
+    pub state: BTreeMap<String, StateVersions>,
+    /// Root hash of the verity tree in the root.
+    pub root_hash: Hash,
+    /// The parts.
+    pub parts: Parts,
+    /// The keys that vouch for bundles from now on, if they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_set: Option<KeySet>,
+}
+
+/// Which versions of a state a generation knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StateVersions {
+    /// The version that it writes.
+    pub writes: u32,
+    /// The oldest version that it reads; it reads all from there to `writes`.
+    pub reads: u32,
+}
+
+/// The parts of a bundle, in the order in which they stand there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Parts {
+    /// The kernel image.
+    pub uki: Part,
+    /// EROFS and verity tree, as they stand in the root partition.
+    pub root: Part,
+}
+
+/// One part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Part {
+    /// Length, unpacked.
+    pub bytes: u64,
+    /// SHA-256 of the unpacked bytes.
+    pub sha256: Hash,
+    /// Length of all its frames in the bundle.
+    pub packed_bytes: u64,
+    /// SHA-256 of its index, which holds the SHA-256 of each packed frame.
+    pub index_sha256: Hash,
+}
+
+/// Which part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The kernel image.
+    Uki,
+    /// EROFS and verity tree.
+    Root,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Uki => "kernel image",
+            Kind::Root => "root",
+        })
+    }
+}
+
+impl Parts {
+    /// Returns one part.
+    #[must_use]
+    pub fn get(&self, kind: Kind) -> &Part {
+        match kind {
+            Kind::Uki => &self.uki,
+            Kind::Root => &self.root,
+        }
+    }
+}
+
+impl Manifest {
+    /// Returns the bytes that are signed; the same manifest has the same.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let text = serde_json::to_string_pretty(self).expect("a manifest is plain data with text keys");
+        (text + "\n").into_bytes()
+    }
+
+    /// Parses a manifest; all lengths in it are within the limits of the format.
+    ///
+    /// # Errors
+    /// [`BundleError::Manifest`] if it is none, [`BundleError::Malformed`] if a field can't be true.
+    pub fn parse(bytes: &[u8]) -> Result<Manifest, BundleError> {
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(BundleError::Manifest)?;
+        manifest.sound()?;
+        Ok(manifest)
+    }
+
+    /// Checks what the types leave open.
+    pub(crate) fn sound(&self) -> Result<(), BundleError> {
+        let texts = [
+            ("name", &self.name),
+            ("version", &self.version),
+            ("role", &self.role),
+            ("architecture", &self.architecture),
+            ("kubernetes", &self.kubernetes),
+        ];
+        for (what, text) in texts.into_iter().chain(self.state.keys().map(|k| ("name of a state", k))) {
+            // They are shown to people and go into messages: no line feeds, no escape sequences.
+            let plain = text.bytes().all(|b| b.is_ascii_graphic());
+            if !plain || text.is_empty() || text.len() > MAX_TEXT_BYTES {
+                return Err(BundleError::off(what, format!("{text:?}"), "1 to 128 visible ASCII characters"));
+            }
+        }
+        if let Some((name, v)) = self.state.iter().find(|(_, v)| v.reads > v.writes) {
+            let found = format!("{} for {name}, which writes {}", v.reads, v.writes);
+            return Err(BundleError::off("oldest state that is read", found, "at most what is written"));
+        }
+        self.parts.uki.sound()?;
+        self.parts.root.sound()
+    }
+}
+
+impl Part {
+    /// Checks the lengths.
+    fn sound(&self) -> Result<(), BundleError> {
+        if self.bytes == 0 || self.bytes > MAX_PART_BYTES {
+            return Err(BundleError::off("length of a part", self.bytes, "1 to 17179869184"));
+        }
+        let most = frames(self.bytes) * u64::from(MAX_PACKED_BYTES);
+        if self.packed_bytes == 0 || self.packed_bytes > most {
+            return Err(BundleError::off(
+                "packed length of a part",
+                self.packed_bytes,
+                "what its frames can have",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A sound manifest of nothing.
+    pub(crate) fn sample() -> Manifest {
+        let hash = Hash([7; 32]);
+        let part = Part { bytes: 1000, sha256: hash, packed_bytes: 500, index_sha256: hash };
+        Manifest {
+            name: "single".into(),
+            version: "0.1.0".into(),
+            role: "single".into(),
+            architecture: "amd64".into(),
+            epoch: 3,
+            kubernetes: "1.36.3".into(),
+            build_time: 1_790_000_000,
+            expires: None,
+            state: BTreeMap::from([("ironhull".into(), StateVersions { writes: 2, reads: 1 })]),
+            root_hash: hash,
+            parts: Parts { uki: part, root: part },
+            key_set: None,
+        }
+    }
+
+    #[test]
+    fn round_trip() {
+        let manifest = Manifest { expires: Some(5), ..sample() };
+        assert_eq!(Manifest::parse(&manifest.to_bytes()).unwrap(), manifest);
+        let json: serde_json::Value = serde_json::from_slice(&sample().to_bytes()).unwrap();
+        assert_eq!(json["parts"]["uki"]["packedBytes"], 500);
+        assert!(json.get("expires").is_none());
+    }
+
+    #[test]
+    fn what_can_not_be_true_is_refused() {
+        let change = |change: fn(&mut Manifest)| {
+            let mut manifest = sample();
+            change(&mut manifest);
+            Manifest::parse(&manifest.to_bytes()).unwrap_err()
+        };
+        let wrong: [(fn(&mut Manifest), &str); 6] = [
+            (|m| m.name.clear(), "name"),
+            (|m| m.version = "1\u{1b}[2J".into(), "version"),
+            (|m| m.role = "x".repeat(129), "role"),
+            (|m| m.parts.root.bytes = MAX_PART_BYTES + 1, "length of a part"),
+            (|m| m.parts.uki.packed_bytes = u64::MAX, "packed length of a part"),
+            (
+                |m| {
+                    m.state.insert("etcd".into(), StateVersions { writes: 1, reads: 2 });
+                },
+                "oldest state that is read",
+            ),
+        ];
+        for (off, name) in wrong {
+            let found = change(off);
+            assert!(
+                matches!(&found, BundleError::Malformed { what, .. } if *what == name),
+                "{name}: {found}"
+            );
+        }
+        let text = String::from_utf8(sample().to_bytes()).unwrap();
+        let more = text.replacen('{', "{\"further\": 1,", 1);
+        assert!(matches!(Manifest::parse(more.as_bytes()), Err(BundleError::Manifest(_))));
+    }
+}

@@ -1,0 +1,255 @@
+//! Reads a bundle from front to back. Nothing goes on that is not vouched for.
+//!
+//! Order: prefix, manifest, signatures, then for each part its index and its frames. The signatures
+//! vouch for the manifest, the manifest for each index, the index for each packed frame: so nothing
+//! reaches the JSON parser or the decompressor that a key did not sign. Memory: one index (at most
+//! 144 KiB), one frame packed and one unpacked.
+
+use std::io::{Read, Write};
+
+use ring::digest::{Context, SHA256};
+
+use crate::error::BundleError;
+use crate::format::{ENTRY_BYTES, Entry, FRAME_BYTES, PREFIX_BYTES, Prefix, frames};
+use crate::hex::Hash;
+use crate::key::{SIGNATURE_BYTES, Signature};
+use crate::keyset::KeySet;
+use crate::manifest::{Kind, Manifest, Part};
+
+/// A bundle whose head was read, and that nobody has vouched for yet.
+pub struct Sealed<R> {
+    input: R,
+    manifest: Vec<u8>,
+    signatures: Vec<Signature>,
+}
+
+/// A bundle whose manifest is vouched for; its parts are yet to be read.
+pub struct Bundle<R> {
+    input: R,
+    manifest: Manifest,
+    next_keys: Option<KeySet>,
+    next: Option<Kind>,
+}
+
+impl<R> std::fmt::Debug for Sealed<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealed").field("signatures", &self.signatures).finish_non_exhaustive()
+    }
+}
+
+impl<R> std::fmt::Debug for Bundle<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundle")
+            .field("manifest", &self.manifest)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Sealed<R> {
+    /// Reads the head: prefix, manifest and signatures.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`] if it is no bundle, [`BundleError::Truncated`] if it ends too early,
+    /// [`BundleError::Io`] if the input fails.
+    pub fn open(mut input: R) -> Result<Sealed<R>, BundleError> {
+        let mut prefix = [0; PREFIX_BYTES];
+        input.read_exact(&mut prefix).map_err(BundleError::reading("head"))?;
+        let prefix = Prefix::parse(&prefix)?;
+        let mut manifest = vec![0; prefix.manifest_bytes as usize];
+        input.read_exact(&mut manifest).map_err(BundleError::reading("manifest"))?;
+        let mut signatures: Vec<Signature> = Vec::new();
+        for _ in 0..prefix.signatures {
+            let mut bytes = [0; SIGNATURE_BYTES];
+            input.read_exact(&mut bytes).map_err(BundleError::reading("signatures"))?;
+            let signature = Signature::from_bytes(&bytes);
+            if signatures.last().is_some_and(|last| last.key >= signature.key) {
+                return Err(BundleError::off("order of the signatures", signature.key, "keys ascending"));
+            }
+            signatures.push(signature);
+        }
+        Ok(Sealed { input, manifest, signatures })
+    }
+
+    /// Returns the bytes that the signatures are over.
+    #[must_use]
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest
+    }
+
+    /// Returns the signatures, good or not.
+    #[must_use]
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Returns what the bundle claims, for people to look at: nobody vouches for it.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`].
+    pub fn claims(&self) -> Result<Manifest, BundleError> {
+        Manifest::parse(&self.manifest)
+    }
+
+    /// Goes on only if enough keys of `keys` vouch for the manifest.
+    ///
+    /// # Errors
+    /// As [`KeySet::verify`]; [`BundleError::KeySet`] if the bundle brings keys that can't follow;
+    /// then as [`Manifest::parse`].
+    pub fn verify(self, keys: &KeySet) -> Result<Bundle<R>, BundleError> {
+        keys.verify(&self.manifest, &self.signatures)?;
+        let manifest = Manifest::parse(&self.manifest)?;
+        let next_keys = match &manifest.key_set {
+            Some(next) => keys.followed_by(next, &self.manifest, &self.signatures)?,
+            None => None,
+        };
+        Ok(Bundle { input: self.input, manifest, next_keys, next: Some(Kind::Uki) })
+    }
+
+    /// Returns what follows the head.
+    pub(crate) fn into_rest(self) -> R {
+        self.input
+    }
+}
+
+impl<R: Read> Bundle<R> {
+    /// Returns the manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the keys in force once this bundle is installed, if they change.
+    #[must_use]
+    pub fn next_keys(&self) -> Option<&KeySet> {
+        self.next_keys.as_ref()
+    }
+
+    /// Returns the part that comes next; `None` after the last one.
+    #[must_use]
+    pub fn next_part(&self) -> Option<Kind> {
+        self.next
+    }
+
+    /// Unpacks the next part into `out`, each frame once its bytes are vouched for.
+    ///
+    /// On failure `out` has the frames in front of the one that failed, and the bundle is gone.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`] or [`BundleError::Frame`] if the part is not what was signed,
+    /// [`BundleError::Truncated`] if it ends too early, [`BundleError::Order`] after the last part,
+    /// [`BundleError::Io`] if input or output fails.
+    pub fn unpack(mut self, out: &mut impl Write) -> Result<Bundle<R>, BundleError> {
+        let kind = self.next.ok_or(BundleError::Order { expected: "the end: there is no further part" })?;
+        let part = *self.manifest.parts.get(kind);
+        let entries = self.index(kind, &part)?;
+        let mut unpacker = Unpacker::new(kind, &part)?;
+        for entry in entries {
+            unpacker.frame(&mut self.input, entry, out)?;
+        }
+        unpacker.finish()?;
+        let next = match kind {
+            Kind::Uki => Some(Kind::Root),
+            Kind::Root => None,
+        };
+        Ok(Bundle { next, ..self })
+    }
+
+    /// Checks that nothing is left.
+    ///
+    /// # Errors
+    /// [`BundleError::Order`] if a part was not read, [`BundleError::Trailing`] if something follows the
+    /// last one, [`BundleError::Io`] if the input fails.
+    pub fn finish(mut self) -> Result<Manifest, BundleError> {
+        if self.next.is_some() {
+            return Err(BundleError::Order { expected: "all parts to be read before the end" });
+        }
+        match self.input.read_exact(&mut [0]) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Ok(self.manifest),
+            Err(e) => Err(BundleError::io("reading the bundle")(e)),
+            Ok(()) => Err(BundleError::Trailing),
+        }
+    }
+
+    /// Reads the index of a part.
+    fn index(&mut self, kind: Kind, part: &Part) -> Result<Vec<Entry>, BundleError> {
+        // The manifest bounds the length of a part, so this is 144 KiB at most.
+        let length = usize::try_from(frames(part.bytes)).unwrap_or(usize::MAX).saturating_mul(ENTRY_BYTES);
+        let mut bytes = vec![0; length];
+        self.input.read_exact(&mut bytes).map_err(BundleError::reading("index"))?;
+        if Hash::of(&bytes) != part.index_sha256 {
+            return Err(BundleError::Damaged { part: kind, what: "index" });
+        }
+        let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
+        let entries = entries.iter().map(Entry::parse).collect::<Result<Vec<_>, _>>()?;
+        let packed: u64 = entries.iter().map(|e| u64::from(e.packed)).sum();
+        if packed != part.packed_bytes {
+            return Err(BundleError::off("length of all frames", packed, "the manifest's packedBytes"));
+        }
+        Ok(entries)
+    }
+}
+
+/// Unpacks the frames of one part.
+struct Unpacker {
+    kind: Kind,
+    expected: Hash,
+    left: u64,
+    frame: u64,
+    hash: Context,
+    zstd: zstd::bulk::Decompressor<'static>,
+    packed: Vec<u8>,
+    unpacked: Vec<u8>,
+}
+
+impl Unpacker {
+    fn new(kind: Kind, part: &Part) -> Result<Unpacker, BundleError> {
+        let room = usize::try_from(part.bytes.min(FRAME_BYTES)).expect("a frame fits in memory");
+        Ok(Unpacker {
+            kind,
+            expected: part.sha256,
+            left: part.bytes,
+            frame: 0,
+            hash: Context::new(&SHA256),
+            zstd: zstd::bulk::Decompressor::new().map_err(BundleError::io("starting zstd"))?,
+            packed: Vec::new(),
+            unpacked: Vec::with_capacity(room),
+        })
+    }
+
+    /// Reads, checks, unpacks and writes one frame.
+    fn frame(
+        &mut self,
+        input: &mut impl Read,
+        entry: Entry,
+        out: &mut impl Write,
+    ) -> Result<(), BundleError> {
+        self.packed.resize(entry.packed as usize, 0);
+        input.read_exact(&mut self.packed).map_err(BundleError::reading("frames"))?;
+        if Hash::of(&self.packed) != entry.sha256 {
+            return Err(BundleError::Damaged { part: self.kind, what: "frame" });
+        }
+        let wrong = |reason: String| BundleError::Frame { part: self.kind, frame: self.frame, reason };
+        self.unpacked.clear();
+        // Never writes more than the room that the vector has.
+        let unpacked = self.zstd.decompress_to_buffer(&self.packed, &mut self.unpacked);
+        unpacked.map_err(|e| wrong(e.to_string()))?;
+        let (found, expected) = (self.unpacked.len() as u64, self.left.min(FRAME_BYTES));
+        if found != expected {
+            return Err(wrong(format!("unpacks to {found} bytes, expected {expected}")));
+        }
+        self.hash.update(&self.unpacked);
+        out.write_all(&self.unpacked).map_err(BundleError::io("writing a part"))?;
+        self.left -= expected;
+        self.frame += 1;
+        Ok(())
+    }
+
+    /// Checks the whole content.
+    fn finish(self) -> Result<(), BundleError> {
+        match Hash::from(self.hash.finish()) == self.expected {
+            true => Ok(()),
+            false => Err(BundleError::Damaged { part: self.kind, what: "content" }),
+        }
+    }
+}
