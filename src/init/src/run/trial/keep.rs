@@ -19,14 +19,27 @@ const MAX_GENERATIONS: usize = 3;
 /// Most lines of the kernel's messages; their bytes are bounded where they are read.
 const KERNEL_LINES: usize = 10_000;
 
+/// The logs of a generation.
+#[derive(Debug)]
+pub(super) struct Kept {
+    generation: u32,
+    logs: Vec<(String, Vec<LogLine>)>,
+}
+
 impl Runner<'_> {
-    /// Keeps all logs that are in memory, the kernel's and our own among them.
-    pub(super) fn keep_failed(&mut self, generation: u32) {
+    /// Takes a copy of all logs that are in memory now.
+    pub(super) fn take_logs(&mut self, generation: u32) -> Kept {
         self.keep_said();
+        let logs = self.logs.all().map(|(name, lines)| (name.to_owned(), lines)).collect();
+        Kept { generation, logs }
+    }
+
+    /// Writes them, the kernel's messages up to now with them.
+    pub(super) fn keep_failed(&mut self, kept: Kept) {
         let kernel = self.kernel_lines(KERNEL_LINES, false);
-        let all = self.logs.all().chain([(KERNEL, kernel)]);
-        let kept = keep(Path::new(DIRECTORY), generation, all);
-        self.say_error(kept);
+        let all = kept.logs.iter().map(|(name, lines)| (name.as_str(), lines.clone()));
+        let written = keep(Path::new(DIRECTORY), kept.generation, all.chain([(KERNEL, kernel)]));
+        self.say_error(written);
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) struct Trial {
     settle_ms: u64,
     /// The watchdog is not fed any more.
     starving: bool,
-    /// The generation whose logs are kept when everything has ended.
-    failed: Option<u32>,
+    /// The logs of a generation that has failed, to be written when everything has ended.
+    failed: Option<keep::Kept>,
 }
 
 impl Default for Trial {
@@ -167,7 +167,8 @@ impl Runner<'_> {
             Some(Expired::Reboot(next)) => {
                 // A record that can't be written is no reason to stay: this start has cost a try.
                 self.write_record(next);
-                self.trial.failed = Some(generation);
+                // Services that have ended take their logs with them.
+                self.trial.failed = Some(self.take_logs(generation));
                 self.begin_shutdown(ShutdownKind::Reboot, "trial failed");
             }
             Some(Expired::Stay) | None => {
@@ -179,8 +180,8 @@ impl Runner<'_> {
     /// Everything has ended: what is left to be written about this run.
     pub(super) fn end_trial(&mut self) {
         self.settle();
-        if let Some(generation) = self.trial.failed {
-            self.keep_failed(generation);
+        if let Some(kept) = self.trial.failed.take() {
+            self.keep_failed(kept);
         }
     }
 
