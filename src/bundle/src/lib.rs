@@ -1,6 +1,6 @@
 //! The upgrade bundle, `.hull`: one generation, signed, as one file that is read from front to back.
 //!
-//! [`Sealed`] reads, [`pack`] and [`write`] make, [`check`] says whether a node may take it. Over `Read`
+//! [`Sealed`] reads, [`pack()`] and [`write()`] make, [`check()`] says whether a node may take it. Over `Read`
 //! and `Write` only: no paths, no clock. A crate beside `formats` because signatures need a library that
 //! nothing else there needs. Layout: [`Sealed`] and docs/formats/bundle.md.
 //!

@@ -209,7 +209,8 @@ pub(crate) mod tests {
             change(&mut manifest);
             Manifest::parse(&manifest.to_bytes()).unwrap_err()
         };
-        let wrong: [(fn(&mut Manifest), &str); 6] = [
+        type Change = fn(&mut Manifest);
+        let wrong: [(Change, &str); 6] = [
             (|m| m.name.clear(), "name"),
             (|m| m.version = "1\u{1b}[2J".into(), "version"),
             (|m| m.role = "x".repeat(129), "role"),
