@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Run(options) => commands::run::run(&global, &options),
         Command::Stop(options) => commands::stop::run(&global, &options),
         Command::Inspect(options) => commands::inspect::run(&global, &options),
+        Command::Bundle(options) => commands::bundle::run(&global, &options),
         Command::Config(options) => commands::config::run(&global, &options),
         Command::Cache(options) => commands::cache::run(&global, &options),
         Command::Lock(options) => commands::lock::run(&global, &options),

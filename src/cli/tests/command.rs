@@ -40,6 +40,13 @@ const COMMANDS: &[&[&str]] = &[
     &["run"],
     &["stop"],
     &["inspect"],
+    &["bundle"],
+    &["bundle", "create"],
+    &["bundle", "sign"],
+    &["bundle", "inspect"],
+    &["bundle", "verify"],
+    &["bundle", "keygen"],
+    &["bundle", "keyset"],
     &["config"],
     &["config", "init"],
     &["config", "validate"],
@@ -213,4 +220,33 @@ fn a_name_that_is_no_machine_is_answered_with_what_there_is() {
         let text = stderr(&ironhull(dir.path(), arguments));
         assert!(text.contains("hint: machines on this host: one"), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn bundle_keys_are_private_never_overwritten_and_make_a_set() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        assert!(ironhull(dir.path(), &["bundle", "keygen", name]).status.success());
+    }
+    let private = dir.path().join("a.key");
+    assert_eq!(std::fs::metadata(&private).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&private).unwrap();
+    let again = ironhull(dir.path(), &["bundle", "keygen", "a"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(std::fs::read(&private).unwrap(), before);
+    let set = ironhull(dir.path(), &["bundle", "keyset", "a.pub", "b.pub", "--threshold", "2"]);
+    let set: serde_json::Value = serde_json::from_slice(&set.stdout).unwrap();
+    assert_eq!((set["threshold"].as_u64(), set["keys"].as_array().map(Vec::len)), (Some(2), Some(2)));
+    let bad = ironhull(dir.path(), &["bundle", "keyset", "a.pub", "--threshold", "2"]);
+    assert!(stderr(&bad).contains("threshold 2, expected 1 to 1"), "{}", stderr(&bad));
+}
+
+#[test]
+fn what_is_no_bundle_is_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("x.hull"), vec![b'x'; 5000]).unwrap();
+    let found = ironhull(dir.path(), &["bundle", "inspect", "x.hull"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(stderr(&found).contains("its start is xxxxxxxx, expected IRONHULL"), "{}", stderr(&found));
 }

@@ -54,6 +54,20 @@ pub struct Slots {
     pub headers: Pair<Option<Header>>,
 }
 
+/// The generation in slot A, with the bytes of its parts.
+pub struct Generation<'a> {
+    /// The header of its kernel image.
+    pub header: Header,
+    /// What its command line says of the root.
+    pub params: RootParams,
+    /// What it says of itself.
+    pub facts: Facts,
+    /// The kernel image.
+    pub uki: Window<Window<&'a dyn ReadAt>>,
+    /// EROFS, verity superblock and tree, without what follows them in the partition.
+    pub root: Window<Window<&'a dyn ReadAt>>,
+}
+
 /// The root of a slot: its files.
 pub struct Root<'a> {
     reader: erofs::Reader<Window<&'a dyn ReadAt>>,
@@ -65,6 +79,16 @@ impl std::fmt::Debug for Image {
         f.debug_struct("Image")
             .field("path", &self.path)
             .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Generation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Generation")
+            .field("header", &self.header)
+            .field("params", &self.params)
+            .field("facts", &self.facts)
             .finish_non_exhaustive()
     }
 }
@@ -101,6 +125,12 @@ impl Image {
     #[must_use]
     pub fn format(&self) -> &'static str {
         self.format
+    }
+
+    /// Returns where the image is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns the length of the disk in bytes.
@@ -140,6 +170,28 @@ impl Image {
             release: text(".uname").unwrap_or_default(),
             root: RootParams::parse(&cmdline).ok(),
             cmdline,
+        })
+    }
+
+    /// Finds the generation of slot A; whether its parts are sound is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`] if there is none, or it does not say what it is.
+    pub fn generation(&self) -> Result<Generation<'_>> {
+        let kernel = self.kernel()?;
+        let params = kernel.root.ok_or_else(|| self.not(&"the command line says nothing of the root"))?;
+        let facts = self.root()?.facts().ok_or_else(|| self.not(&"the root does not say what it is"))?;
+        let header = self.header(Slot::A)?.ok_or_else(|| self.not(&"the header of kernel-a is not sound"))?;
+        let short = |what: &str| self.not(&format!("{what} ends past its partition"));
+        let uki = Window::new(self.partition(Partition::KernelA)?, UKI_OFFSET, header.length);
+        let root_bytes = root_bytes(&params).ok_or_else(|| short("the root"))?;
+        let root = Window::new(self.partition(Partition::RootA)?, 0, root_bytes);
+        Ok(Generation {
+            header,
+            params,
+            facts,
+            uki: uki.ok_or_else(|| short("the kernel image"))?,
+            root: root.ok_or_else(|| short("the root"))?,
         })
     }
 
@@ -198,6 +250,18 @@ impl Image {
     }
 }
 
+/// Returns the length of a root with its verity superblock and tree; `None` if no disk is that long.
+fn root_bytes(params: &RootParams) -> Option<u64> {
+    const BLOCK: u64 = 4096;
+    const DIGESTS_PER_BLOCK: u64 = 128;
+    let levels =
+        std::iter::successors(Some(params.data_blocks), |blocks| Some(blocks.div_ceil(DIGESTS_PER_BLOCK)));
+    // Each level is the digests of the one below, up to the one that is a single block.
+    let below: Vec<u64> = levels.take_while(|blocks| *blocks > 1).collect();
+    let tree: u64 = below.iter().map(|blocks| blocks.div_ceil(DIGESTS_PER_BLOCK)).sum();
+    params.hash_block.checked_add(1)?.checked_add(tree)?.checked_mul(BLOCK)
+}
+
 /// Returns an error with its causes as one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |e| e.source());
@@ -239,5 +303,31 @@ impl Root<'_> {
     fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
         let entry = self.entries.iter().find(|e| e.path == path)?;
         self.reader.read(entry).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_root_is_as_long_as_its_writer_made_it() {
+        for data_blocks in [1, 2, 128, 129, 128 * 128, 128 * 128 + 1] {
+            let mut hasher = formats::verity::Hasher::new([5; 32]);
+            let block = [7; 4096];
+            (0..data_blocks).for_each(|_| hasher.write_all(&block).unwrap());
+            let tree = hasher.finish().unwrap();
+            let params = RootParams {
+                root_hash: tree.root_hash,
+                salt: tree.salt,
+                data_blocks,
+                hash_block: data_blocks,
+            };
+            let expected = data_blocks * 4096 + tree.hash_area_bytes();
+            assert_eq!(root_bytes(&params), Some(expected), "{data_blocks}");
+        }
+        let endless = RootParams { root_hash: [0; 32], salt: [0; 32], data_blocks: 1, hash_block: u64::MAX };
+        assert_eq!(root_bytes(&endless), None);
     }
 }

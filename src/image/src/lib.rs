@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod build;
+pub mod bundle;
 mod date;
 mod disk;
 mod error;

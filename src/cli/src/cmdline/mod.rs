@@ -1,6 +1,7 @@
 //! The command line as data: structs only, one file a command. What they do is in `commands`.
 
 mod build;
+mod bundle;
 mod cache;
 mod config;
 mod inspect;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use build::{Build, Format, Inputs};
+pub use bundle::{Bundle, BundleCommand, BundleCreate};
 pub use cache::{Cache, CacheCommand};
 pub use config::{Config, ConfigCommand, ConfigInit};
 pub use inspect::Inspect;
@@ -60,6 +62,8 @@ pub enum Command {
     Stop(Stop),
     /// Show what is in an image
     Inspect(Inspect),
+    /// Make, sign and check upgrade bundles
+    Bundle(Bundle),
     /// Start, check and describe documents
     Config(Config),
     /// List or shrink the cache of build inputs

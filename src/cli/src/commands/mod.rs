@@ -1,6 +1,7 @@
 //! What the commands do, one file each.
 
 pub mod build;
+pub mod bundle;
 pub mod cache;
 pub mod config;
 pub mod inspect;

@@ -1,0 +1,139 @@
+//! One generation out of an image as an upgrade bundle, and signatures added to one.
+//!
+//! Files appear by rename. What is damaged in the image is found here, not on the nodes: the kernel image
+//! is held against its header, the root against its hash.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use bundle::{Hash, KeySet, Manifest, Packed, Parts, Sealed, SecretKey, StateVersions};
+use formats::disk::{Cursor, ReadAt};
+use formats::verity;
+
+use crate::inspect::{Generation, Image};
+use crate::{Error, error::Result};
+
+/// Mode of a bundle, less the umask.
+const MODE: u32 = 0o666;
+/// What a generation writes and the oldest it reads, of all that outlives it but Kubernetes. etcd by its
+/// minor version, 3.7 is 307: it reads the storage of the one before.
+const STATE: [(&str, StateVersions); 3] = [
+    ("etcd", StateVersions { writes: 307, reads: 306 }),
+    ("ironhull", StateVersions { writes: 1, reads: 1 }),
+    ("kine", StateVersions { writes: 1, reads: 1 }),
+];
+
+/// What a bundle says that its image does not.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    /// Seconds since 1970 after which no node takes it.
+    pub expires: Option<u64>,
+    /// The keys that vouch for bundles from then on.
+    pub key_set: Option<KeySet>,
+}
+
+/// Makes the bundle of the generation in `image` at `output`, signed by `keys`, maybe none.
+///
+/// # Errors
+/// [`Error::NotAnImage`] if the image has no whole generation, [`Error::Format`] if it is damaged or the
+/// bundle can't be made, [`Error::File`] if a file can't be written. `output` is then as it was.
+pub fn create(image: &Image, order: Order, keys: &[SecretKey], output: &Path) -> Result<Manifest> {
+    let generation = image.generation()?;
+    verity::verify(&generation.root, &generation.params).map_err(Error::format("verifying the root"))?;
+    let directory = directory(output);
+    let (uki, uki_frames) = pack(&generation.uki, directory)?;
+    if uki.part.sha256.0 != generation.header.sha256 {
+        let hash = format!("expected SHA-256 {}, found {}", Hash(generation.header.sha256), uki.part.sha256);
+        return Err(Error::NotAnImage {
+            path: image.path().to_owned(),
+            reason: format!("kernel image: {hash}"),
+        });
+    }
+    let (root, root_frames) = pack(&generation.root, directory)?;
+    let manifest = manifest(&generation, order, Parts { uki: uki.part, root: root.part });
+    let bytes = manifest.to_bytes();
+    let signatures: Vec<_> = keys.iter().map(|k| k.sign(&bytes)).collect();
+    publish(output, |out| {
+        bundle::write(&manifest, &signatures, [(&uki, uki_frames), (&root, root_frames)], out)
+    })?;
+    Ok(manifest)
+}
+
+/// Opens a bundle and reads its head.
+///
+/// # Errors
+/// [`Error::File`] if it can't be opened, [`Error::Format`] if it is none.
+pub fn open(path: &Path) -> Result<Sealed<BufReader<File>>> {
+    let file = File::open(path).map_err(Error::file("opening", path))?;
+    Sealed::open(BufReader::with_capacity(1 << 20, file)).map_err(Error::format("opening the bundle"))
+}
+
+/// Adds signatures by `keys` to the bundle at `path`.
+///
+/// # Errors
+/// As [`open`]; [`Error::Format`] if a key has signed it already; [`Error::File`] if it can't be
+/// written. The bundle is then as it was.
+pub fn sign(path: &Path, keys: &[SecretKey]) -> Result<()> {
+    let sealed = open(path)?;
+    // A signature is a word given for what the manifest says: not for something that says nothing.
+    sealed.claims().map_err(Error::format("reading what is to be signed"))?;
+    let signatures: Vec<_> = keys.iter().map(|k| k.sign(sealed.manifest_bytes())).collect();
+    publish(path, |out| bundle::add_signatures(sealed, &signatures, out))
+}
+
+/// Packs a part into a file without a name; returns it at its start.
+fn pack(part: &dyn ReadAt, directory: &Path) -> Result<(Packed, File)> {
+    let mut frames = tempfile::tempfile_in(directory).map_err(Error::file("making a file in", directory))?;
+    let input = Cursor::new(part).take(part.len());
+    let packed = bundle::pack(input, &mut frames, |_| ()).map_err(Error::format("packing"))?;
+    frames.rewind().map_err(Error::file("reading a file in", directory))?;
+    Ok((packed, frames))
+}
+
+/// Returns what the bundle says. Pure.
+fn manifest(generation: &Generation<'_>, order: Order, parts: Parts) -> Manifest {
+    let facts = generation.facts.clone();
+    let mut state: BTreeMap<_, _> = STATE.iter().map(|(name, v)| ((*name).to_owned(), *v)).collect();
+    let minor = facts.kubernetes.split('.').nth(1).and_then(|m| m.parse::<u32>().ok());
+    if let Some(writes) = minor {
+        state.insert("kubernetes".to_owned(), StateVersions { writes, reads: writes.saturating_sub(1) });
+    }
+    Manifest {
+        name: facts.name,
+        version: facts.version,
+        role: facts.role,
+        architecture: facts.architecture,
+        epoch: generation.header.epoch,
+        kubernetes: facts.kubernetes,
+        build_time: facts.build_time,
+        expires: order.expires,
+        state,
+        root_hash: Hash(generation.params.root_hash),
+        parts,
+        key_set: order.key_set,
+    }
+}
+
+/// Writes a file beside `path` and moves it there when it is whole.
+fn publish(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> std::result::Result<(), bundle::BundleError>,
+) -> Result<()> {
+    let mode = fs::Permissions::from_mode(MODE);
+    let file = tempfile::Builder::new().prefix(".bundle").permissions(mode).tempfile_in(directory(path));
+    let file = file.map_err(Error::file("making a file beside", path))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+    write(&mut out).map_err(Error::format("writing the bundle"))?;
+    let flushed = out.flush();
+    drop(out);
+    flushed.and_then(|()| file.as_file().sync_all()).map_err(Error::file("writing", path))?;
+    file.persist(path).map(drop).map_err(|e| Error::file("moving a file to", path)(e.error))
+}
+
+/// Returns the directory of a file.
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
