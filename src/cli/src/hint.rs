@@ -94,6 +94,9 @@ fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<image::Error>() {
         return error.hint();
     }
+    if let Some(error) = cause.downcast_ref::<secureboot::Error>() {
+        return error.hint().map(str::to_owned);
+    }
     if let Some(error) = cause.downcast_ref::<bundle::BundleError>() {
         return error.hint().map(str::to_owned);
     }

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Inspect(options) => commands::inspect::run(&global, &options),
         Command::Bundle(options) => commands::bundle::run(&global, &options),
         Command::Config(options) => commands::config::run(&global, &options),
+        Command::Keys(options) => commands::keys::run(&global, &options),
         Command::Cache(options) => commands::cache::run(&global, &options),
         Command::Lock(options) => commands::lock::run(&global, &options),
         Command::Node(options) => commands::node::run(&global, &options),

@@ -51,6 +51,8 @@ const COMMANDS: &[&[&str]] = &[
     &["config", "init"],
     &["config", "validate"],
     &["config", "schema"],
+    &["keys"],
+    &["keys", "create"],
     &["cache"],
     &["cache", "list"],
     &["cache", "prune"],
@@ -143,6 +145,21 @@ fn config_init_makes_a_config_that_validates_and_overwrites_nothing() {
     let before = std::fs::read(dir.path().join("c/node.yaml")).unwrap();
     assert_eq!(ironhull(dir.path(), &["config", "init", "c"]).status.code(), Some(1));
     assert_eq!(std::fs::read(dir.path().join("c/node.yaml")).unwrap(), before);
+}
+
+#[test]
+fn keys_create_makes_three_private_keys_and_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = ironhull(dir.path(), &["keys", "create", "keys"]);
+    assert!(first.status.success(), "{}", stderr(&first));
+    for name in ["PK", "KEK", "db"] {
+        for ending in ["key", "crt", "cer", "esl", "auth"] {
+            assert!(dir.path().join(format!("keys/{name}.{ending}")).exists(), "{name}.{ending}");
+        }
+    }
+    let again = ironhull(dir.path(), &["keys", "create", "keys"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("PK.key is there already\nhint: "), "{}", stderr(&again));
 }
 
 #[test]

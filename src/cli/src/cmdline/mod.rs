@@ -5,6 +5,7 @@ mod bundle;
 mod cache;
 mod config;
 mod inspect;
+mod keys;
 mod kubeconfig;
 mod lock;
 mod node;
@@ -21,6 +22,7 @@ pub use bundle::{Bundle, BundleCommand, BundleCreate};
 pub use cache::{Cache, CacheCommand};
 pub use config::{Config, ConfigCommand, ConfigInit};
 pub use inspect::Inspect;
+pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
 pub use node::{Access, LogsOf, Node, NodeCommand};
@@ -66,6 +68,8 @@ pub enum Command {
     Bundle(Bundle),
     /// Start, check and describe documents
     Config(Config),
+    /// Make keys for Secure Boot
+    Keys(Keys),
     /// List or shrink the cache of build inputs
     Cache(Cache),
     /// Refresh the pinned Debian packages

@@ -1,0 +1,84 @@
+//! Makes the keys of a machine's owner, and the files that enrol them.
+
+use std::path::{Path, PathBuf};
+
+use formats::efivar::{Time, Update, signature_list};
+use formats::gpt::Guid;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::files::{Access, NewFile, check_absent, write_all};
+use crate::made::{Made, make};
+use crate::{Error, Result};
+
+/// The keys by the names of the firmware's variables: each one but the first is put in place by the one
+/// before it, and the last one signs programs.
+pub const NAMES: [&str; 3] = ["PK", "KEK", "db"];
+/// What their certificates call them.
+const TITLES: [&str; 3] = ["platform key", "key exchange key", "signature key"];
+/// Endings of the files of each key.
+const ENDINGS: [&str; 5] = ["key", "crt", "cer", "esl", "auth"];
+
+/// Makes three keys in `dir` and returns the files' paths; their certificates call them `owner`'s.
+///
+/// Of each key: `.key`, the private key (PEM, mode 600); `.crt` and `.cer`, the certificate (PEM and DER);
+/// `.esl`, the certificate as a list for the variable; `.auth`, that list signed, as firmware takes it. The
+/// directory is made if it is not there.
+///
+/// # Errors
+/// [`Error::Exists`] if one of the files is there; [`Error::Make`] if a key can't be made; [`Error::File`] if
+/// a file can't be written. None of the files is there after any other error than the first.
+pub fn create(dir: &Path, owner: &str) -> Result<Vec<PathBuf>> {
+    let names = NAMES.iter().flat_map(|name| ENDINGS.map(|ending| format!("{name}.{ending}")));
+    check_absent(dir, names)?;
+    let now = OffsetDateTime::now_utc();
+    let keys =
+        TITLES.iter().map(|title| make(&format!("{owner} {title}"), now)).collect::<Result<Vec<_>>>()?;
+    let files = files(&keys, time_of(now)?)?;
+    write_all(dir, &files)?;
+    Ok(files.iter().map(|file| dir.join(&file.name)).collect())
+}
+
+/// Returns the files of all keys, which depend on the keys and the time alone.
+fn files(keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
+    let owner = keys.first().map_or(Guid([0; 16]), |platform| owner_guid(platform.signer.certificate()));
+    let mut files = Vec::new();
+    for (i, (name, key)) in NAMES.iter().zip(keys).enumerate() {
+        let der = key.signer.certificate();
+        let list = signature_list(owner, der);
+        let above = &keys[i.saturating_sub(1)].signer;
+        let update = above.sign_update(&Update { variable: name, content: &list, time })?;
+        let public = |ending: &str, bytes: &[u8]| NewFile {
+            name: format!("{name}.{ending}"),
+            access: Access::Public,
+            bytes: bytes.to_vec(),
+        };
+        files.extend([
+            NewFile { access: Access::Private, ..public("key", key.key.as_bytes()) },
+            public("crt", key.certificate.as_bytes()),
+            public("cer", der),
+            public("esl", &list),
+            public("auth", &update),
+        ]);
+    }
+    Ok(files)
+}
+
+/// Returns the GUID that says in the lists whose certificates they are: derived from the platform key.
+fn owner_guid(certificate: &[u8]) -> Guid {
+    let hash = Sha256::digest(certificate);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    // Version 8, variant 1: a GUID made by a rule of one's own.
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Guid(bytes)
+}
+
+/// Returns a moment as firmware writes it.
+fn time_of(now: OffsetDateTime) -> Result<Time> {
+    let year = u16::try_from(now.year());
+    let year = year.map_err(|e| Error::Make { what: "a date".into(), reason: e.to_string() })?;
+    let (hour, minute, second) = now.to_hms();
+    Ok(Time { year, month: now.month().into(), day: now.day(), hour, minute, second })
+}

@@ -1,0 +1,47 @@
+//! One key with its certificate, as it is made.
+
+use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
+use rsa::rand_core::UnwrapErr;
+use time::{Duration, OffsetDateTime};
+
+use crate::signer::Signer;
+use crate::{Error, Result};
+
+/// Length of the keys. All firmware takes it; not all takes more.
+const BITS: usize = 2048;
+/// Life of a certificate. Firmware does not look at it, tools do; a new one means to enrol again.
+const DAYS: i64 = 20 * 365;
+/// How far clocks may be behind.
+const BACKDATED: Duration = Duration::hours(1);
+
+/// A key and its certificate.
+pub(crate) struct Made {
+    /// The private key, PEM.
+    pub key: String,
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// Who signs with it.
+    pub signer: Signer,
+}
+
+/// Makes a key and a certificate that it signs itself.
+pub(crate) fn make(subject: &str, now: OffsetDateTime) -> Result<Made> {
+    let failed = |reason: String| Error::Make { what: format!("the key {subject:?}"), reason };
+    // Only made by this library; all signing is done by the one that the workspace has for certificates.
+    let key =
+        RsaPrivateKey::new(&mut UnwrapErr(getrandom::SysRng), BITS).map_err(|e| failed(e.to_string()))?;
+    let key = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).map_err(|e| failed(e.to_string()))?;
+    let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&key, &PKCS_RSA_SHA256);
+    let pair = pair.map_err(|e| failed(e.to_string()))?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.not_before = now - BACKDATED;
+    params.not_after = now + Duration::days(DAYS);
+    let certificate = params.self_signed(&pair).map_err(|e| failed(e.to_string()))?;
+    let signer = Signer::new(pair, certificate.der()).map_err(failed)?;
+    Ok(Made { key: key.to_string(), certificate: certificate.pem(), signer })
+}

@@ -1,0 +1,86 @@
+//! A key with its certificate, ready to sign.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use formats::authenticode::{Certificate, Unsigned};
+use formats::efivar::Update;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, SigningKey};
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::{Error, Result};
+
+/// Signs with an RSA key under its certificate.
+pub struct Signer {
+    key: KeyPair,
+    certificate: Certificate,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// Reads a key and its certificate, both PEM.
+    ///
+    /// # Errors
+    /// [`Error::File`] if one can't be read, [`Error::Read`] if it is not what it should be,
+    /// [`Error::OtherKey`] if they do not belong together.
+    pub fn load(key: &Path, certificate: &Path) -> Result<Signer> {
+        let read = |path: &Path| {
+            fs::read(path).map_err(|source| Error::File { doing: "reading", path: path.to_owned(), source })
+        };
+        let bad = |what, path: &Path, reason: String| Error::Read { what, path: path.to_owned(), reason };
+        let text = String::from_utf8(read(key)?).map_err(|e| bad("key", key, e.to_string()))?;
+        let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&text, &PKCS_RSA_SHA256);
+        let pair = pair.map_err(|e| bad("key", key, e.to_string()))?;
+        let pem = Pem::iter_from_buffer(&read(certificate)?).next();
+        let pem = pem.ok_or_else(|| bad("certificate", certificate, "expected PEM, found none".into()))?;
+        let pem = pem.map_err(|e| bad("certificate", certificate, e.to_string()))?;
+        let public = pair.subject_public_key_info();
+        let signer = Signer::new(pair, &pem.contents).map_err(|e| bad("certificate", certificate, e))?;
+        let (_, parsed) = X509Certificate::from_der(&pem.contents)
+            .map_err(|e| bad("certificate", certificate, e.to_string()))?;
+        if parsed.public_key().raw != public {
+            return Err(Error::OtherKey { key: key.to_owned(), certificate: certificate.to_owned() });
+        }
+        Ok(signer)
+    }
+
+    /// Joins a key and its certificate, DER; the error is the reason.
+    pub(crate) fn new(key: KeyPair, der: &[u8]) -> std::result::Result<Signer, String> {
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(|e| e.to_string())?;
+        let (issuer, serial) = (parsed.issuer().as_raw().to_vec(), parsed.raw_serial().to_vec());
+        let der = der[..der.len() - rest.len()].to_vec();
+        Ok(Signer { key, certificate: Certificate { der, issuer, serial } })
+    }
+
+    /// Returns the certificate, DER.
+    #[must_use]
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate.der
+    }
+
+    /// Signs an EFI program; the same program gives the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::Program`] if it is none or is signed, [`Error::Sign`] if the key does not sign.
+    pub fn sign_program(&self, program: &[u8]) -> Result<Vec<u8>> {
+        let unsigned = Unsigned::parse(program)?;
+        let signature = self.sign(&unsigned.message())?;
+        Ok(unsigned.sign(&self.certificate, &signature)?)
+    }
+
+    /// Signs an update of a firmware variable.
+    pub(crate) fn sign_update(&self, update: &Update<'_>) -> Result<Vec<u8>> {
+        Ok(update.sign(&self.certificate, &self.sign(&update.message())?))
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.key.sign(message).map_err(|e| Error::Sign(e.to_string()))
+    }
+}
