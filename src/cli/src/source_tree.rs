@@ -68,5 +68,12 @@ fn profile_names(root: &Path) -> Vec<String> {
 pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("reading profile {}", file.display()))?;
-    Ok(config::parse_profile(&file.display().to_string(), &text)?)
+    let mut profile = config::parse_profile(&file.display().to_string(), &text)?;
+    if let Some(signing) = &mut profile.secure_boot {
+        let dir = file.parent().unwrap_or(Path::new(""));
+        for name in [&mut signing.key, &mut signing.certificate] {
+            *name = dir.join(&name).to_string_lossy().into_owned();
+        }
+    }
+    Ok(profile)
 }

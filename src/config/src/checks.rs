@@ -38,6 +38,14 @@ pub(crate) fn name(text: &str) -> Result<String, Fault> {
     expected("a name of at most 63 lower-case letters, digits and '-'", text)
 }
 
+/// The name of a file on the host that builds.
+pub(crate) fn file(text: &str) -> Result<String, Fault> {
+    if text.is_empty() || text.contains('\0') {
+        return expected("the name of a file", text);
+    }
+    Ok(text.to_owned())
+}
+
 /// A host name, which is the node's name too.
 pub(crate) fn hostname(text: &str) -> Result<String, Fault> {
     if is_dns_name(text) && text.len() <= MAX_LABEL {

@@ -40,7 +40,8 @@ pub use node::{
     TaintEffect, Time,
 };
 pub use profile::{
-    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, Slots,
+    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
+    Slots,
 };
 #[cfg(feature = "schema")]
 pub use schema::schemas;

@@ -30,6 +30,20 @@ pub struct ImageProfile {
     /// How the qcow2 image is written.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub qcow2: Qcow2,
+    /// What signs boot selector and kernel image for Secure Boot. Default: nothing.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub secure_boot: Option<SecureBoot>,
+}
+
+/// What signs programs for Secure Boot. Both are files, from the directory of the profile on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct SecureBoot {
+    /// The private key: RSA, PKCS #8, PEM; `db.key` of `ironhull keys create`.
+    pub key: String,
+    /// Its certificate, PEM; `db.crt`.
+    pub certificate: String,
 }
 
 /// All components.

@@ -5,7 +5,8 @@ use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text}
 use crate::profile::{default_components, default_outputs};
 use crate::yaml::Node;
 use crate::{
-    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, Slots,
+    Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
+    Slots,
 };
 
 const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
@@ -20,7 +21,7 @@ const COMPONENTS: &[(&str, Component)] = &[
     (Component::Runc.name(), Component::Runc),
     (Component::Cni.name(), Component::Cni),
 ];
-const PLANNED: &[&str] = &["addons", "secureBoot", "updateKeys", "embeddedConfig", "compression"];
+const PLANNED: &[&str] = &["addons", "updateKeys", "embeddedConfig", "compression"];
 
 /// Reads the document; `None` when an error was reported that leaves no profile.
 pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
@@ -36,6 +37,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let components = f.optional(cx, "components", components);
     let outputs = f.optional(cx, "outputs", outputs);
     let qcow2 = f.optional(cx, "qcow2", qcow2);
+    let secure_boot = f.optional(cx, "secureBoot", secure_boot);
     f.finish(cx);
     Some(ImageProfile {
         name: name?,
@@ -47,6 +49,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         components: components.unwrap_or_else(default_components),
         outputs: outputs.unwrap_or_else(default_outputs),
         qcow2: qcow2.unwrap_or_default(),
+        secure_boot,
     })
 }
 
@@ -107,6 +110,14 @@ fn qcow2(cx: &mut Context, node: &Node) -> Option<Qcow2> {
     let compression = f.optional(cx, "compression", one_of(COMPRESSIONS, &[]));
     f.finish(cx);
     Some(Qcow2 { compression: compression.unwrap_or_default() })
+}
+
+fn secure_boot(cx: &mut Context, node: &Node) -> Option<SecureBoot> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let key = f.required(cx, "key", checked(checks::file));
+    let certificate = f.required(cx, "certificate", checked(checks::file));
+    f.finish(cx);
+    Some(SecureBoot { key: key?, certificate: certificate? })
 }
 
 /// Checks that a list is not empty and repeats nothing.

@@ -78,7 +78,8 @@ kubernetes: { version: 1.36 }
 kernel: { config: [] }
 outputs: [raw, qcow, iso]
 slots: { rootMiB: 5 }
-secureBoot: {}
+updateKeys: []
+secureBoot: { key: \"\" }
 qcow2: { compression: none }
 ";
     let expected = "\
@@ -148,16 +149,28 @@ error: slots.rootMiB: expected a number from 64 to 16384, found 5
 9 | slots: { rootMiB: 5 }
   |                   ^
 
-error: key \"secureBoot\" is planned, but not supported yet
+error: key \"updateKeys\" is planned, but not supported yet
   --> p.yaml:10:1
    |
-10 | secureBoot: {}
+10 | updateKeys: []
    | ^^^^^^^^^^
 
-error: qcow2.compression: expected zstd or zlib, found \"none\"
-  --> p.yaml:11:23
+error: secureBoot: key \"certificate\" is missing
+  --> p.yaml:11:13
    |
-11 | qcow2: { compression: none }
+11 | secureBoot: { key: \"\" }
+   |             ^
+
+error: secureBoot.key: expected the name of a file, found \"\"
+  --> p.yaml:11:15
+   |
+11 | secureBoot: { key: \"\" }
+   |               ^^^
+
+error: qcow2.compression: expected zstd or zlib, found \"none\"
+  --> p.yaml:12:23
+   |
+12 | qcow2: { compression: none }
    |                       ^^^^
 ";
     assert_eq!(profile_errors(text), expected);

@@ -9,10 +9,11 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use config::{Compression, ImageProfile, Output};
+use config::{Compression, ImageProfile, Output, SecureBoot};
 use formats::qcow2;
 use inputs::Workspace;
 use inputs::store::KeyBuilder;
+use secureboot::Signer;
 
 use crate::disk::{self, Parts, Written};
 use crate::facts::{Facts, VERSION};
@@ -54,8 +55,10 @@ impl Outcome {
 /// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
 /// they were.
 pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Result<Outcome> {
+    // A key that can't be read is told before the first long build.
+    let signer = signer(profile)?;
     let materials = gather(workspace, profile)?;
-    let key = key(workspace, profile, &materials)?;
+    let key = key(workspace, profile, (&materials, signer.as_ref()))?;
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
@@ -68,7 +71,8 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     let root = assemble(materials.packages.clone(), &plan, &bytes(&materials, profile, &facts)?, &overlay)?;
     drop(step);
     let raw = work.file("raw");
-    let written = write_disk(workspace, (profile, &facts), (&root, &materials), &raw)?;
+    let parts = DiskParts { root: &root, materials: &materials, signer: signer.as_ref(), facts: &facts };
+    let written = write_disk(workspace, profile, &parts, &raw)?;
     let files = write_outputs(workspace, profile, &materials, &work)?;
     let root_hash = hex(&written.root.root_hash);
     let kernel = BuiltKernel {
@@ -81,8 +85,18 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     Ok(Outcome::Made(built))
 }
 
+/// Reads what signs for Secure Boot, if the profile names it.
+fn signer(profile: &ImageProfile) -> Result<Option<Signer>> {
+    let load = |s: &SecureBoot| Signer::load(Path::new(&s.key), Path::new(&s.certificate));
+    Ok(profile.secure_boot.as_ref().map(load).transpose()?)
+}
+
 /// Returns the hash of all that goes into the files.
-fn key(workspace: &Workspace, profile: &ImageProfile, materials: &Materials) -> Result<String> {
+fn key(
+    workspace: &Workspace,
+    profile: &ImageProfile,
+    (materials, signer): (&Materials, Option<&Signer>),
+) -> Result<String> {
     let overlay = workspace.with_memo(|memo| memo.tree(&overlay_path(workspace)))?;
     let exe = std::env::current_exe().map_err(Error::file("finding", "this program"))?;
     let builder = workspace.with_memo(|memo| memo.file(&exe))?;
@@ -90,7 +104,8 @@ fn key(workspace: &Workspace, profile: &ImageProfile, materials: &Materials) -> 
     let key = KeyBuilder::new("image", 1, VERSION)
         .with("profile", profile)
         .with("overlay", overlay.to_string())
-        .with("builder", builder.to_string());
+        .with("builder", builder.to_string())
+        .with("signer", signer.map(Signer::certificate).unwrap_or_default());
     Ok(materials.add_to(key).finish().digest().to_string())
 }
 
@@ -127,13 +142,22 @@ fn bytes(materials: &Materials, profile: &ImageProfile, facts: &Facts) -> Result
     Ok(bytes)
 }
 
+/// What a disk is written from.
+struct DiskParts<'a> {
+    root: &'a formats::tree::Tree,
+    materials: &'a Materials,
+    signer: Option<&'a Signer>,
+    facts: &'a Facts,
+}
+
 /// Writes the disk.
 fn write_disk(
     workspace: &Workspace,
-    (profile, facts): (&ImageProfile, &Facts),
-    (root, materials): (&formats::tree::Tree, &Materials),
+    profile: &ImageProfile,
+    parts: &DiskParts<'_>,
     raw: &Path,
 ) -> Result<Written> {
+    let DiskParts { root, materials, signer, facts } = *parts;
     let _step = Step::start(workspace, "write the disk");
     let read = |path: &Path| fs::read(path).map_err(Error::file("reading", path));
     let init = read(&materials.program("init").path)?;
@@ -146,7 +170,7 @@ fn write_disk(
         init: &init,
     };
     let loader = read(&materials.program("loader").path)?;
-    disk::write(&mut file, &Parts { places: &places, root, kernel, loader: &loader, facts })
+    disk::write(&mut file, &Parts { places: &places, root, kernel, loader: &loader, signer, facts })
 }
 
 /// Writes all files but the manifest into the work directory.

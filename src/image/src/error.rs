@@ -24,6 +24,9 @@ pub enum Error {
     /// An input could not be had.
     #[error(transparent)]
     Input(#[from] inputs::Error),
+    /// A key of Secure Boot can't be read or does not sign.
+    #[error(transparent)]
+    SecureBoot(#[from] secureboot::Error),
     /// Two parts of the root do not go together.
     #[error("putting together the root: {0}")]
     Tree(#[from] TreeError),
@@ -88,6 +91,7 @@ impl Error {
                 Some(format!("give the {part} more room with `{key}` in the profile"))
             }
             Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
+            Error::SecureBoot(error) => error.hint().map(str::to_owned),
             Error::File { .. } | Error::Format { .. } if is_disk_full(self) => {
                 Some("free some space, or write elsewhere with --output".to_owned())
             }

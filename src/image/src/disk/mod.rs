@@ -6,6 +6,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use formats::disk::{ReadAt, WriteAt};
 use formats::gpt::{self, Guid, Table};
 use formats::{fat, tree::Tree};
+use secureboot::Signer;
 use sha2::{Digest, Sha256};
 use slots::{Header, Marker, Partition, Place as RecordPlace, Record, RootParams, UKI_OFFSET};
 
@@ -37,6 +38,8 @@ pub(crate) struct Parts<'a> {
     pub kernel: KernelParts<'a>,
     /// The boot selector.
     pub loader: &'a [u8],
+    /// What signs boot selector and kernel image.
+    pub signer: Option<&'a Signer>,
     /// What the image says of itself.
     pub facts: &'a Facts,
 }
@@ -60,14 +63,15 @@ pub(crate) struct Written {
 pub(crate) fn write(disk: &mut HostDisk, parts: &Parts<'_>) -> Result<Written> {
     let at = |partition| place(parts.places, partition);
     let root = write_root(disk, at(Partition::RootA), parts.root, parts.facts)?;
-    let kernel = kernel_image(&parts.kernel, &root, parts.facts)?;
+    let kernel = signed(kernel_image(&parts.kernel, &root, parts.facts)?, parts.signer)?;
     let kernel_bytes = kernel.len() as u64;
     check_fill(at(Partition::KernelA), UKI_OFFSET + kernel_bytes)?;
     let kernel_sha256: [u8; 32] = Sha256::digest(&kernel).into();
     write_kernel(disk, at(Partition::KernelA), &kernel, kernel_sha256)?;
     write_record(disk, at(Partition::BootState))?;
     let identity = Identity { name: &parts.facts.name, root: &root, kernel: &kernel_sha256 };
-    write_esp(disk, at(Partition::Esp), parts.loader, &identity)?;
+    let loader = signed(parts.loader.to_vec(), parts.signer)?;
+    write_esp(disk, at(Partition::Esp), &loader, &identity)?;
     for partition in [Partition::State, Partition::Data] {
         let marker = Marker { uuid: identity.uuid(&format!("{} file system", partition.label())) };
         disk.write_all_at(&marker.to_block(), at(partition).start)
@@ -77,6 +81,14 @@ pub(crate) fn write(disk: &mut HostDisk, parts: &Parts<'_>) -> Result<Written> {
     gpt::write(&mut Seekable { disk, at: 0 }, &table)
         .map_err(Error::format("writing the partition table"))?;
     Ok(Written { root, kernel_sha256, kernel_bytes })
+}
+
+/// Returns the program, signed if something signs.
+fn signed(program: Vec<u8>, signer: Option<&Signer>) -> Result<Vec<u8>> {
+    Ok(match signer {
+        Some(signer) => signer.sign_program(&program)?,
+        None => program,
+    })
 }
 
 /// What tells this disk from every other.

@@ -57,6 +57,11 @@ fn facts() -> Facts {
 
 /// Writes a disk with a small root and a kernel image that has `init` in it.
 fn make(path: &Path, init: &[u8]) -> Result<Written> {
+    make_signed(path, init, None)
+}
+
+/// The same, with a signature where there is who signs.
+fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Written> {
     let facts = facts();
     let mut root = Tree::new();
     root.insert("usr/share/ironhull/image.json", Node::file(facts.to_json().into_bytes(), 0o644))?;
@@ -65,7 +70,7 @@ fn make(path: &Path, init: &[u8]) -> Result<Written> {
     let mut disk = HostDisk::create(path, disk_bytes(&places))?;
     let program = efi_program();
     let kernel = KernelParts { stub: &program, kernel: &program, release: "6.12.0", init };
-    write(&mut disk, &Parts { places: &places, root: &root, kernel, loader: &program, facts: &facts })
+    write(&mut disk, &Parts { places: &places, root: &root, kernel, loader: &program, signer, facts: &facts })
 }
 
 /// Returns what is written on a disk: each block that is not all zeros, and where it stands.
@@ -155,6 +160,30 @@ fn the_same_parts_give_the_same_bytes_and_other_parts_another_identity() {
     let id = |path| Image::open(path).unwrap().id();
     assert_eq!(id(&a), id(&b));
     assert_ne!(id(&a), id(&c));
+}
+
+#[test]
+fn with_a_key_boot_selector_and_kernel_are_signed_as_sbverify_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    secureboot::create(dir.path(), "test").unwrap();
+    let signer = Signer::load(&at("db.key"), &at("db.crt")).unwrap();
+    let written = make_signed(&at("a"), b"init", Some(&signer)).unwrap();
+    make_signed(&at("b"), b"init", Some(&signer)).unwrap();
+    assert!(data_of(&at("a")) == data_of(&at("b")));
+    let disk = HostDisk::open(&at("a")).unwrap();
+    let [esp, kernel] =
+        [Partition::Esp, Partition::KernelA].map(|partition| place(&places(&SLOTS), partition));
+    let esp = formats::disk::Window::new(&disk as &dyn ReadAt, esp.start, esp.bytes).unwrap();
+    let loader = formats::fat::read(&esp, BOOT_PATH).unwrap();
+    let kernel = formats::disk::read_vec(&disk, kernel.start + UKI_OFFSET, written.kernel_bytes).unwrap();
+    for (name, bytes) in [("loader", loader), ("kernel", kernel)] {
+        std::fs::write(at(name), bytes).unwrap();
+        let arguments = ["--cert", &at("db.crt").display().to_string(), &at(name).display().to_string()];
+        if let Some((good, said)) = judge("sbverify", &arguments) {
+            assert!(good, "{name}: {said}");
+        }
+    }
 }
 
 #[test]
