@@ -14,7 +14,6 @@ mod power_cut;
 mod reboot;
 mod service_healing;
 mod shutdown;
-mod trial;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -35,7 +34,6 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("the_node_is_ready_and_the_pod_answers", node_ready::show),
     ("a_killed_service_is_healed", service_healing::show),
     ("state_survives_a_reboot", reboot::show),
-    ("a_healthy_generation_is_blessed", trial::show),
     ("state_survives_a_power_cut", power_cut::show),
     ("the_power_button_leaves_clean_file_systems", acpi_button::show),
     ("shutdown_leaves_clean_file_systems", shutdown::show),

@@ -1,6 +1,6 @@
 //! The keys of Secure Boot: made, read, and used to sign programs.
 //!
-//! [`create`] makes the three keys that a machine's owner has, with everything that firmware takes to enrol
+//! [`create()`] makes the three keys that a machine's owner has, with everything that firmware takes to enrol
 //! them. [`Signer`] signs EFI programs with one of them. The bytes are those of `formats::authenticode` and
 //! `formats::efivar`; this crate has the keys and the files.
 //!
