@@ -8,7 +8,6 @@ mod acpi_button;
 mod bad_config;
 mod flipped_byte;
 mod kernel_mount;
-mod kine;
 mod node_ready;
 mod power_cut;
 mod reboot;
@@ -37,7 +36,6 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("state_survives_a_power_cut", power_cut::show),
     ("the_power_button_leaves_clean_file_systems", acpi_button::show),
     ("shutdown_leaves_clean_file_systems", shutdown::show),
-    ("kine_takes_the_place_of_etcd", kine::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
 ];
