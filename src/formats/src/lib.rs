@@ -4,7 +4,7 @@
 //! specification in its module doc and a foreign judge in its tests.
 //!
 //! Features: `builder` (default) is all that makes and inspects images; a node takes the crate without
-//! it, and with `ext4` alone.
+//! it: `init` with `ext4` alone, which makes file systems, `noded` with `verify`, which checks a slot.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "builder")]
@@ -26,7 +26,7 @@ pub mod pe;
 #[cfg(feature = "builder")]
 pub mod qcow2;
 pub mod tree;
-#[cfg(feature = "builder")]
+#[cfg(feature = "verify")]
 pub mod uki;
 pub mod verity;
 

@@ -16,8 +16,10 @@ const DIRECTORIES_AT: usize = 112;
 const CERTIFICATES: usize = 4;
 
 /// Characteristics of a section of code.
+#[cfg(feature = "builder")]
 pub(crate) const CODE: u32 = 0x6000_0020;
 /// Characteristics of a section of data.
+#[cfg(feature = "builder")]
 pub(crate) const DATA: u32 = 0x4000_0040;
 
 /// Where the headers of a PE file stand and what they say.
@@ -50,6 +52,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// Returns the header as it stands in the file.
+    #[cfg(feature = "builder")]
     pub(crate) fn to_bytes(&self) -> [u8; SECTION_BYTES] {
         let mut bytes = [0; SECTION_BYTES];
         le::put(&mut bytes[..8], 0, self.name.as_bytes());

@@ -3,13 +3,17 @@
 //! Sections are appended the way ukify does it; nothing of the stub is changed but its headers. No
 //! signing here. Specs: UAPI.5 "Unified Kernel Image", PE/COFF revision 11.
 
+#[cfg(feature = "builder")]
 mod dump;
 pub(crate) mod format;
 mod reader;
+#[cfg(feature = "builder")]
 mod writer;
 
+#[cfg(feature = "builder")]
 pub use dump::dump;
 pub use reader::{Section, sections};
+#[cfg(feature = "builder")]
 pub use writer::{Parts, build};
 
 /// Why an image can't be built or read.

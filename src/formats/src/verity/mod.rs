@@ -10,9 +10,9 @@ mod table;
 
 #[cfg(feature = "builder")]
 mod dump;
-#[cfg(feature = "builder")]
+#[cfg(feature = "verify")]
 mod reader;
-#[cfg(feature = "builder")]
+#[cfg(feature = "verify")]
 mod writer;
 
 use std::io;
@@ -20,10 +20,10 @@ use std::io;
 #[cfg(feature = "builder")]
 pub use dump::dump;
 pub use format::{BLOCK_BYTES, Superblock};
-#[cfg(feature = "builder")]
+#[cfg(feature = "verify")]
 pub use reader::verify;
 pub use table::{data_sectors, table};
-#[cfg(feature = "builder")]
+#[cfg(feature = "verify")]
 pub use writer::{Hasher, Verity};
 
 /// Why a tree can't be made, read or believed.
