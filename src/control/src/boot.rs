@@ -2,6 +2,8 @@
 //!
 //! Plain data: the words for flags and reasons are those of `slots`, which decides.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// What the boot record says, and how the trial of the running generation goes.
@@ -18,6 +20,9 @@ pub struct BootStatus {
     pub next: Option<String>,
     /// How often the boot selector ran on this disk.
     pub boots: u32,
+    /// Highest security epoch that was ever blessed here: no lower one is installed.
+    #[serde(default)]
+    pub epoch_floor: u32,
     /// Both slots, in disk order.
     pub slots: Vec<SlotStatus>,
     /// How the trial goes; absent when the running generation is on none.
@@ -40,6 +45,21 @@ pub struct SlotStatus {
     pub tries_left: u8,
     /// Why it failed last, such as `no-answer`; `none`.
     pub last_failure: String,
+    /// Device of its kernel partition, such as `/dev/vda3`.
+    #[serde(default)]
+    pub kernel: PathBuf,
+    /// Device of its root partition.
+    #[serde(default)]
+    pub root: PathBuf,
+}
+
+/// A slot that was given free, to be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreeSlot {
+    /// `a` or `b`.
+    pub name: String,
+    /// Number that the generation gets.
+    pub generation: u32,
 }
 
 /// A trial under way.
@@ -54,7 +74,7 @@ pub struct Trial {
     pub waits_for: String,
 }
 
-/// What an operator may order. Each takes effect at the next boot.
+/// What may be ordered about the next boot: by an operator, or by an update on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootOrder {
@@ -68,4 +88,13 @@ pub enum BootOrder {
     },
     /// Call off an update that did not boot yet, and a slot to be started once.
     Cancel,
+    /// Give the slot that does not run free, to be written. Answered by `Reply::Free`.
+    BeginUpdate,
+    /// Have the generation that was written to it count: it is started next, on trial.
+    CommitUpdate {
+        /// Its number, as `BeginUpdate` gave it.
+        generation: u32,
+        /// Its security epoch.
+        epoch: u32,
+    },
 }

@@ -11,7 +11,7 @@ mod message;
 mod service;
 mod wire;
 
-pub use boot::{BootOrder, BootStatus, SlotStatus, Trial};
+pub use boot::{BootOrder, BootStatus, FreeSlot, SlotStatus, Trial};
 pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status, Usage};
 pub use service::{
     Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User, validate_all,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::boot::{BootOrder, BootStatus};
+use crate::boot::{BootOrder, BootStatus, FreeSlot};
 use crate::service::ServiceSpec;
 
 /// What `noded` asks of `init`.
@@ -54,7 +54,8 @@ pub enum Request {
         /// Seconds since the kernel started within which a generation on trial must be healthy.
         deadline_secs: Option<u32>,
     },
-    /// Changes what the next boot will start. Answered by [`Reply::Ok`] or [`Reply::Refused`].
+    /// Changes what the next boot will start. Answered by [`Reply::Ok`], [`Reply::Free`] or
+    /// [`Reply::Refused`].
     Boot {
         /// What is wanted.
         order: BootOrder,
@@ -94,6 +95,8 @@ pub enum Reply {
         /// What to do about it.
         hint: String,
     },
+    /// Answers [`BootOrder::BeginUpdate`].
+    Free(FreeSlot),
     /// Answers [`Request::Status`].
     Status(Status),
     /// Answers [`Request::Logs`].

@@ -7,6 +7,8 @@
 mod handoff;
 mod store;
 
+use std::path::Path;
+
 use slots::{Current, Handoff, Header, Pair, Record, Running, Slot, Why};
 
 use crate::blocks::Block;
@@ -53,8 +55,13 @@ impl BootRecord {
     }
 
     /// Returns the path of the partition that holds the running kernel.
-    pub(crate) fn kernel(&self) -> &std::path::Path {
+    pub(crate) fn kernel(&self) -> &Path {
         self.store.kernel(self.running.slot)
+    }
+
+    /// Returns the paths of a slot's partitions, kernel and root; the empty path for one that is not there.
+    pub(crate) fn partitions(&self, slot: Slot) -> (&Path, &Path) {
+        (self.store.kernel(slot), self.store.root(slot))
     }
 
     /// Writes a record: one sector, on the disk when this returns.

@@ -20,6 +20,7 @@ const WRITE_FLAGS: i32 = 0o10000;
 pub(super) struct Store {
     state: PathBuf,
     kernels: Pair<PathBuf>,
+    roots: Pair<PathBuf>,
 }
 
 /// What stands there.
@@ -41,13 +42,20 @@ impl Store {
         let Some(state) = path(Partition::BootState) else {
             bail!("disk {disk} has no partition {}", Partition::BootState.label());
         };
-        let kernel = |slot: Slot| path(slot.kernel()).unwrap_or_default();
-        Ok(Store { state, kernels: Pair { a: kernel(Slot::A), b: kernel(Slot::B) } })
+        let both = Pair { a: Slot::A, b: Slot::B };
+        let kernels = both.map(|slot| path(slot.kernel()).unwrap_or_default());
+        let roots = both.map(|slot| path(slot.root()).unwrap_or_default());
+        Ok(Store { state, kernels, roots })
     }
 
     /// Returns the partition of a slot's kernel; the empty path if the disk has none.
     pub(super) fn kernel(&self, slot: Slot) -> &Path {
         self.kernels.get(slot)
+    }
+
+    /// Returns the partition of a slot's root; the empty path if the disk has none.
+    pub(super) fn root(&self, slot: Slot) -> &Path {
+        self.roots.get(slot)
     }
 
     /// Reads both records and both headers.
@@ -93,7 +101,7 @@ mod tests {
     fn each_write_leaves_the_record_before_it() {
         let state = std::env::temp_dir().join(format!("init-record-{}", std::process::id()));
         std::fs::write(&state, [0; 8192]).unwrap();
-        let store = Store { state: state.clone(), kernels: Pair::default() };
+        let store = Store { state: state.clone(), kernels: Pair::default(), roots: Pair::default() };
         assert_eq!(store.load(), Found::default());
         let mut record = Record::installed(3);
         let mut place = Place::First;
@@ -112,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_invalid() {
-        let store = Store { state: "/no/such/file".into(), kernels: Pair::default() };
+        let store = Store { state: "/no/such/file".into(), kernels: Pair::default(), roots: Pair::default() };
         assert_eq!(store.load(), Found::default());
         let error = store.write(Place::First, &Record::default()).unwrap_err();
         assert!(error.to_string().ends_with("/no/such/file"), "{error}");

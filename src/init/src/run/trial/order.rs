@@ -1,6 +1,6 @@
-//! What an operator orders about the next boot, and why it is refused.
+//! What an operator or an update orders about the next boot, and why it is refused.
 
-use control::{BootOrder, Reply};
+use control::{BootOrder, FreeSlot, Reply};
 use slots::{Record, Refusal, Running, Slot};
 
 use super::super::Runner;
@@ -15,7 +15,7 @@ impl Runner<'_> {
             return Refused::new("the disk has no boot record", "write a newer image to it").into();
         };
         match decided {
-            Ok(next) if self.write_record(next) => Reply::Ok,
+            Ok((next, reply)) if self.write_record(next) => reply,
             Ok(_) => Reply::Error { message: "the boot record cannot be written".to_owned() },
             Err(refused) => refused.into(),
         }
@@ -41,15 +41,23 @@ impl From<Refused> for Reply {
     }
 }
 
-/// Returns the record that the order leads to, or the refusal.
-fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<Record, Refused> {
+/// Returns the record that the order leads to and the answer once it is written, or the refusal.
+fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<(Record, Reply), Refused> {
+    let plain = |decided: Result<Record, Refusal>| decided.map(|next| (next, Reply::Ok));
     let decided = match order {
-        BootOrder::Rollback => slots::rollback(record, running),
-        BootOrder::Cancel => slots::cancel(record, running),
-        BootOrder::BootOnce { slot: None } => slots::boot_once(record, running.slot.other()),
+        BootOrder::BeginUpdate => slots::begin_update(record, running).map(|(slot, next)| {
+            let free = FreeSlot { name: slot.name().to_owned(), generation: next.next_generation() };
+            (next, Reply::Free(free))
+        }),
+        BootOrder::CommitUpdate { generation, epoch } => {
+            plain(slots::commit_update(record, running, *generation, *epoch))
+        }
+        BootOrder::Rollback => plain(slots::rollback(record, running)),
+        BootOrder::Cancel => plain(slots::cancel(record, running)),
+        BootOrder::BootOnce { slot: None } => plain(slots::boot_once(record, running.slot.other())),
         BootOrder::BootOnce { slot: Some(name) } => {
             let unknown = || Refused::new(format!("there is no slot {name:?}"), "the slots are a and b");
-            slots::boot_once(record, Slot::from_name(name).ok_or_else(unknown)?)
+            plain(slots::boot_once(record, Slot::from_name(name).ok_or_else(unknown)?))
         }
     };
     decided.map_err(|refusal| Refused::new(refusal, hint(refusal)))
@@ -67,6 +75,8 @@ const fn hint(refusal: Refusal) -> &'static str {
         }
         Refusal::OnTrial { .. } => "wait for the trial to end, or end it with rollback",
         Refusal::NotRecorded { .. } => "reboot: the boot selector then starts what the record has",
+        Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or give it up with rollback",
+        Refusal::EpochOlder { .. } => "use a newer release: an older epoch is never installed",
         _ => "the status shows the slots and what is known of them",
     }
 }
@@ -108,17 +118,33 @@ mod tests {
 
     #[test]
     fn boot_once_means_the_other_slot() {
-        let next = decide(&BootOrder::BootOnce { slot: None }, &two(), running()).unwrap();
+        let (next, _) = decide(&BootOrder::BootOnce { slot: None }, &two(), running()).unwrap();
         assert_eq!(next.force, Some(Slot::B));
         let itself = BootOrder::BootOnce { slot: Some("a".into()) };
-        assert_eq!(decide(&itself, &two(), running()).unwrap().force, Some(Slot::A));
-        let called_off = decide(&BootOrder::Cancel, &next, running()).unwrap();
+        assert_eq!(decide(&itself, &two(), running()).unwrap().0.force, Some(Slot::A));
+        let (called_off, _) = decide(&BootOrder::Cancel, &next, running()).unwrap();
         assert_eq!(called_off.force, None);
     }
 
     #[test]
     fn rollback_gives_the_running_one_up() {
-        let next = decide(&BootOrder::Rollback, &two(), running()).unwrap();
+        let (next, _) = decide(&BootOrder::Rollback, &two(), running()).unwrap();
         assert!(next.slots.a.is_retired() && !next.slots.b.is_retired());
+    }
+
+    #[test]
+    fn an_update_begins_with_a_free_slot_and_ends_with_a_trial() {
+        let mut record = two();
+        record.slots.b.flags = record.slots.b.flags.with(Flags::RETIRED);
+        let (begun, reply) = decide(&BootOrder::BeginUpdate, &record, running()).unwrap();
+        assert_eq!(reply, Reply::Free(FreeSlot { name: "b".into(), generation: 3 }));
+        assert!(!begun.slots.b.is_present());
+        let commit = |generation| BootOrder::CommitUpdate { generation, epoch: 0 };
+        assert!(decide(&commit(2), &begun, running()).is_err());
+        let (next, reply) = decide(&commit(3), &begun, running()).unwrap();
+        assert_eq!(reply, Reply::Ok);
+        assert!(next.slots.b.flags.has(Flags::TRIAL) && next.slots.b.generation == 3);
+        let refused = decide(&BootOrder::BeginUpdate, &Record::installed(0), running()).unwrap_err();
+        assert!(refused.message.contains("on trial"), "{}", refused.message);
     }
 }

@@ -9,6 +9,12 @@ impl Runner<'_> {
     /// Returns what the record says; `None` when the disk has none.
     pub(in super::super) fn boot_status(&self) -> Option<BootStatus> {
         let mut status = self.trial.decided(status)?;
+        if let Some(record) = &self.trial.record {
+            for (status, slot) in status.slots.iter_mut().zip(Slot::ALL) {
+                let (kernel, root) = record.partitions(slot);
+                (status.kernel, status.root) = (kernel.to_owned(), root.to_owned());
+            }
+        }
         status.trial = self.trial.is_on().then(|| self.trial.gate.status(sys::boot_ms()));
         Some(status)
     }
@@ -22,6 +28,7 @@ fn status(record: &Record, running: Running) -> BootStatus {
         why: running.why.name().to_owned(),
         next: record.force.map(|s| s.name().to_owned()),
         boots: record.boots,
+        epoch_floor: record.epoch_floor,
         slots: Slot::ALL.map(|s| slot_status(s, record.slots.get(s))).into(),
         trial: None,
     }
@@ -35,6 +42,7 @@ fn slot_status(slot: Slot, entry: &Entry) -> SlotStatus {
         flags: flag_names(entry.flags),
         tries_left: entry.tries_left,
         last_failure: entry.last_failure.to_string(),
+        ..SlotStatus::default()
     }
 }
 
