@@ -140,19 +140,45 @@ impl<R: Read> Bundle<R> {
     /// [`BundleError::Truncated`] if it ends too early, [`BundleError::Order`] after the last part,
     /// [`BundleError::Io`] if input or output fails.
     pub fn unpack(mut self, out: &mut impl Write) -> Result<Bundle<R>, BundleError> {
-        let kind = self.next.ok_or(BundleError::Order { expected: "the end: there is no further part" })?;
-        let part = *self.manifest.parts.get(kind);
-        let entries = self.index(kind, &part)?;
-        let mut unpacker = Unpacker::new(kind, &part)?;
+        let (kind, entries) = self.begin()?;
+        let mut unpacker = Unpacker::new(kind, self.manifest.parts.get(kind))?;
         for entry in entries {
             unpacker.frame(&mut self.input, entry, out)?;
         }
         unpacker.finish()?;
+        Ok(self.after(kind))
+    }
+
+    /// Reads the next part and holds each packed frame against its hash, without unpacking it: the quick
+    /// way to know that a bundle is whole. `advanced` is told how many bytes of the frames are done.
+    ///
+    /// # Errors
+    /// As [`Bundle::unpack`], but for what only unpacking shows.
+    pub fn skim(mut self, advanced: &mut dyn FnMut(u64)) -> Result<Bundle<R>, BundleError> {
+        let (kind, entries) = self.begin()?;
+        let (mut packed, mut done) = (Vec::new(), 0);
+        for entry in entries {
+            read_frame(&mut self.input, kind, entry, &mut packed)?;
+            done += u64::from(entry.packed);
+            advanced(done);
+        }
+        Ok(self.after(kind))
+    }
+
+    /// Returns the part that comes next, and its frames by its index.
+    fn begin(&mut self) -> Result<(Kind, Vec<Entry>), BundleError> {
+        let kind = self.next.ok_or(BundleError::Order { expected: "the end: there is no further part" })?;
+        let part = *self.manifest.parts.get(kind);
+        Ok((kind, self.index(kind, &part)?))
+    }
+
+    /// Returns the bundle as it is after a part was read.
+    fn after(self, kind: Kind) -> Bundle<R> {
         let next = match kind {
             Kind::Uki => Some(Kind::Root),
             Kind::Root => None,
         };
-        Ok(Bundle { next, ..self })
+        Bundle { next, ..self }
     }
 
     /// Checks that nothing is left.
@@ -190,6 +216,21 @@ impl<R: Read> Bundle<R> {
     }
 }
 
+/// Reads a packed frame; what is in `packed` after an error is of no use.
+fn read_frame(
+    input: &mut impl Read,
+    kind: Kind,
+    entry: Entry,
+    packed: &mut Vec<u8>,
+) -> Result<(), BundleError> {
+    packed.resize(entry.packed as usize, 0);
+    input.read_exact(packed).map_err(BundleError::reading("frames"))?;
+    match Hash::of(packed) == entry.sha256 {
+        true => Ok(()),
+        false => Err(BundleError::Damaged { part: kind, what: "frame" }),
+    }
+}
+
 /// Unpacks the frames of one part.
 struct Unpacker {
     kind: Kind,
@@ -224,11 +265,7 @@ impl Unpacker {
         entry: Entry,
         out: &mut impl Write,
     ) -> Result<(), BundleError> {
-        self.packed.resize(entry.packed as usize, 0);
-        input.read_exact(&mut self.packed).map_err(BundleError::reading("frames"))?;
-        if Hash::of(&self.packed) != entry.sha256 {
-            return Err(BundleError::Damaged { part: self.kind, what: "frame" });
-        }
+        read_frame(input, self.kind, entry, &mut self.packed)?;
         let wrong = |reason: String| BundleError::Frame { part: self.kind, frame: self.frame, reason };
         self.unpacked.clear();
         // Never writes more than the room that the vector has.

@@ -1,0 +1,182 @@
+//! A bundle into the free slot, in an order in which a power cut after any write leaves a node that boots.
+//!
+//! 1. The boot record gives the slot free.
+//! 2. The header in front of the kernel image goes: should both records be lost, a half-written slot is no
+//!    candidate.
+//! 3. Kernel image and root are written, then put on the medium.
+//! 4. The header, alone.
+//! 5. All is read back from the medium: the kernel image by its digest, its command line by the root hash
+//!    that was signed, the root by its verity tree.
+//! 6. The boot record has the slot count. This one sector is the commit.
+
+use std::io::{self, Write};
+
+use bundle::{Bundle, Hash, Kind, Manifest};
+use formats::disk::{Window, read_vec};
+use formats::{uki, verity};
+use ring::digest;
+use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
+
+use crate::{Device, Free, Target, UpdateError};
+
+/// Bytes of a kernel image that are read back at once.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Bytes of both parts are written.
+    Writing,
+    /// They are read back.
+    Checking,
+}
+
+/// Installs a bundle that was examined; returns the number of its generation.
+///
+/// `advanced` is told of each step how many bytes are done, of all bytes of both parts.
+///
+/// # Errors
+/// [`UpdateError`]; the generation does not count then, and the one that runs is not touched.
+pub fn install<R: io::Read>(
+    bundle: Bundle<R>,
+    target: &mut impl Target,
+    advanced: &mut dyn FnMut(Step, u64),
+) -> Result<u32, UpdateError> {
+    let manifest = bundle.manifest().clone();
+    let free = target.begin()?;
+    write(bundle, &manifest, &free, &mut |done| advanced(Step::Writing, done))?;
+    check(&manifest, &free, &mut |done| advanced(Step::Checking, done))?;
+    target.commit(free.generation, manifest.epoch)?;
+    Ok(free.generation)
+}
+
+/// Writes both parts, then the header.
+fn write<R: io::Read, D: Device>(
+    mut bundle: Bundle<R>,
+    manifest: &Manifest,
+    free: &Free<D>,
+    advanced: &mut dyn FnMut(u64),
+) -> Result<(), UpdateError> {
+    let header = |bytes: &[u8]| {
+        let written = free.kernel.write_at(bytes, 0).and_then(|()| free.kernel.sync());
+        written.map_err(UpdateError::device("writing the header to", Kind::Uki))
+    };
+    header(&[0; HEADER_BYTES])?;
+    let mut done = 0;
+    while let Some(part) = bundle.next_part() {
+        let device = free.device(part);
+        let start = if part == Kind::Uki { UKI_OFFSET } else { 0 };
+        let mut stream = Stream { device, at: start, written: &mut |bytes| advanced(done + bytes), start };
+        bundle = bundle.unpack(&mut stream)?;
+        done += manifest.parts.get(part).bytes;
+        device.sync().map_err(UpdateError::device("writing", part))?;
+    }
+    bundle.finish()?;
+    let sealed = Header {
+        length: manifest.parts.uki.bytes,
+        sha256: manifest.parts.uki.sha256.0,
+        generation: free.generation,
+        epoch: manifest.epoch,
+    };
+    header(&sealed.encode())
+}
+
+/// A partition that is written in order.
+struct Stream<'a, D> {
+    device: &'a D,
+    start: u64,
+    at: u64,
+    written: &'a mut dyn FnMut(u64),
+}
+
+impl<D: Device> Write for Stream<'_, D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.device.write_at(bytes, self.at)?;
+        self.at += bytes.len() as u64;
+        (self.written)(self.at - self.start);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads back what was written.
+fn check<D: Device>(
+    manifest: &Manifest,
+    free: &Free<D>,
+    advanced: &mut dyn FnMut(u64),
+) -> Result<(), UpdateError> {
+    free.kernel.forget();
+    free.root.forget();
+    check_header(manifest, free)?;
+    let kernel = read_kernel(manifest, &free.kernel)?;
+    advanced(manifest.parts.uki.bytes);
+    let params = root_params(&kernel)?;
+    drop(kernel);
+    check_params(manifest, &params)?;
+    let root = Window::new(&free.root, 0, manifest.parts.root.bytes);
+    let root = root.ok_or(io::ErrorKind::UnexpectedEof.into());
+    let root = root.map_err(UpdateError::device("reading back", Kind::Root))?;
+    verity::verify(&root, &params).map_err(UpdateError::RootDiffers)?;
+    advanced(manifest.parts.uki.bytes + manifest.parts.root.bytes);
+    Ok(())
+}
+
+/// Reads the header back.
+fn check_header<D: Device>(manifest: &Manifest, free: &Free<D>) -> Result<(), UpdateError> {
+    let mut block = [0; HEADER_BYTES];
+    let read = free.kernel.read_exact_at(&mut block, 0);
+    read.map_err(UpdateError::device("reading back", Kind::Uki))?;
+    let expected = Header {
+        length: manifest.parts.uki.bytes,
+        sha256: manifest.parts.uki.sha256.0,
+        generation: free.generation,
+        epoch: manifest.epoch,
+    };
+    if Header::parse(&block, free.kernel.len()) == Some(expected) {
+        return Ok(());
+    }
+    let differs = io::Error::new(io::ErrorKind::InvalidData, "the header is not the one that was written");
+    Err(UpdateError::device("reading back", Kind::Uki)(differs))
+}
+
+/// Reads the kernel image back and holds it against its digest.
+fn read_kernel<D: Device>(manifest: &Manifest, kernel: &D) -> Result<Vec<u8>, UpdateError> {
+    let part = &manifest.parts.uki;
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut image = Vec::new();
+    while (image.len() as u64) < part.bytes {
+        let at = image.len() as u64;
+        let piece = read_vec(kernel, UKI_OFFSET + at, PIECE_BYTES.min(part.bytes - at));
+        let piece = piece.map_err(UpdateError::device("reading back", Kind::Uki))?;
+        context.update(&piece);
+        image.extend(piece);
+    }
+    let mut found = [0; 32];
+    found.copy_from_slice(context.finish().as_ref());
+    match Hash(found) == part.sha256 {
+        true => Ok(image),
+        false => Err(UpdateError::KernelDiffers { expected: part.sha256, found: Hash(found) }),
+    }
+}
+
+/// Returns what the command line in a kernel image says of the root.
+fn root_params(kernel: &[u8]) -> Result<RootParams, UpdateError> {
+    let sections = uki::sections(kernel)?;
+    let wrong = |what: &str| UpdateError::CommandLine(what.to_owned());
+    let line = sections.iter().find(|s| s.name == ".cmdline");
+    let line = line.ok_or_else(|| wrong("it has no section .cmdline"))?;
+    let line = std::str::from_utf8(line.bytes).map_err(|_| wrong("its command line is no text"))?;
+    RootParams::parse(line.trim_end_matches('\0')).map_err(|e| wrong(&e.to_string()))
+}
+
+/// Checks that the command line and the manifest mean the same root.
+fn check_params(manifest: &Manifest, params: &RootParams) -> Result<(), UpdateError> {
+    if Hash(params.root_hash) == manifest.root_hash {
+        return Ok(());
+    }
+    let (found, expected) = (Hash(params.root_hash), manifest.root_hash);
+    Err(UpdateError::CommandLine(format!("its command line has root hash {found}, expected {expected}")))
+}

@@ -1,0 +1,96 @@
+//! The key set that vouches for bundles on this node.
+//!
+//! One comes with the image, and a bundle may bring the next one, which is kept beside the node's config
+//! when the bundle is installed. The one with the higher version counts: an image that is older than the
+//! last change of keys does not bring the old keys back. Both files are as good as the disk they are on:
+//! the image's is on the verified root, the other one on the state partition, whose writer owns the node.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+
+use bundle::KeySet;
+
+use crate::UpdateError;
+
+/// Longest file that is read: sixteen keys need 1.3 KiB.
+const MAX_BYTES: u64 = 16 << 10;
+
+/// Loads the set in force from the image's file and the kept one; either may be absent.
+///
+/// # Errors
+/// [`UpdateError::NoKeys`] if both are; [`UpdateError::File`] or [`UpdateError::Bundle`] if the image's
+/// can't be read. A kept one that can't be read does not count, unless the image has none.
+pub fn load(of_image: &Path, kept: &Path) -> Result<KeySet, UpdateError> {
+    let image = read(of_image)?;
+    match (image, read(kept)) {
+        (Some(image), Ok(Some(kept))) if kept.version > image.version => Ok(kept),
+        (Some(image), _) => Ok(image),
+        (None, kept) => kept?.ok_or(UpdateError::NoKeys),
+    }
+}
+
+/// Keeps the set that a bundle brought: whole or not at all, and on the disk when this returns.
+///
+/// # Errors
+/// [`UpdateError::File`].
+pub fn keep(set: &KeySet, path: &Path) -> Result<(), UpdateError> {
+    let draft = path.with_extension("new");
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder)?;
+        let mut file = fs::File::create(&draft)?;
+        file.write_all(set.to_json().as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(UpdateError::file("keeping the update keys as", path))
+}
+
+/// Reads a set; `None` if there is no file.
+fn read(path: &Path) -> Result<Option<KeySet>, UpdateError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(UpdateError::file("opening", path)(e)),
+    };
+    let mut text = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut text).map_err(UpdateError::file("reading", path))?;
+    Ok(Some(KeySet::parse(&text)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bundle::PublicKey;
+
+    fn set(version: u32) -> KeySet {
+        KeySet::new(version, 1, vec![PublicKey::from_bytes([7; 32])]).unwrap()
+    }
+
+    #[test]
+    fn the_higher_version_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, kept) = (folder.path().join("image.json"), folder.path().join("state/kept.json"));
+        assert!(matches!(load(&image, &kept), Err(UpdateError::NoKeys)));
+        keep(&set(2), &image).unwrap();
+        assert_eq!(load(&image, &kept).unwrap().version, 2);
+        for (version, expected) in [(1, 2), (3, 3), (2, 2)] {
+            keep(&set(version), &kept).unwrap();
+            assert_eq!(load(&image, &kept).unwrap().version, expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_kept_set_does_not_lock_bundles_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, kept) = (folder.path().join("image.json"), folder.path().join("kept.json"));
+        fs::write(&kept, "{").unwrap();
+        assert!(matches!(load(&image, &kept), Err(UpdateError::Bundle(_))));
+        keep(&set(1), &image).unwrap();
+        assert_eq!(load(&image, &kept).unwrap().version, 1);
+        fs::write(&image, "x".repeat(20_000)).unwrap();
+        assert!(load(&image, &kept).is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! A bundle on its way to the node: what has arrived of it is kept, so that a broken connection, a restart
+//! or a power cut costs nothing but the rest.
+//!
+//! Two files in a directory of their own on the data partition: the bytes, and a note of what they are
+//! part of. The length of the first one is how far it got. Whether the bytes are any good is not known
+//! here: a bundle is checked as a whole before it is used.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::UpdateError;
+
+/// Bytes of the data partition that are left to others.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// What the bytes are part of: they only go on with the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// Tells one bundle from another: a digest of the whole, or an address with the server's tag.
+    pub id: String,
+    /// Length of the whole in bytes.
+    pub bytes: u64,
+}
+
+/// A bundle that has arrived in part or as a whole.
+#[derive(Debug)]
+pub struct Staged {
+    path: PathBuf,
+    file: File,
+    source: Source,
+    received: u64,
+}
+
+impl Staged {
+    /// Takes up what is in `directory` of `source`, or begins anew; `free_bytes` is what its file system
+    /// has to give.
+    ///
+    /// # Errors
+    /// [`UpdateError::NoRoom`] if the rest does not fit, [`UpdateError::File`] if the files can't be used.
+    pub fn open(directory: &Path, source: Source, free_bytes: u64) -> Result<Staged, UpdateError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(UpdateError::file("making directory", directory))?;
+        let (path, note) = (directory.join("bundle"), directory.join("source.json"));
+        let known = fs::read(&note).ok().and_then(|text| serde_json::from_slice::<Source>(&text).ok());
+        let goes_on = known.as_ref() == Some(&source);
+        let (there, freed) = match fs::metadata(&path) {
+            Ok(facts) if goes_on && facts.len() <= source.bytes => (facts.len(), 0),
+            Ok(facts) => (0, facts.len()),
+            Err(_) => (0, 0),
+        };
+        let needed = (source.bytes - there).saturating_add(RESERVE_BYTES);
+        let free = free_bytes.saturating_add(freed);
+        if needed > free {
+            return Err(UpdateError::NoRoom { needed, free });
+        }
+        if !goes_on {
+            // First the bytes go, then the note: bytes are never taken for those of another bundle.
+            remove(&path)?;
+            write_note(&note, &source)?;
+        }
+        let opened = File::options().read(true).write(true).create(true).truncate(there == 0).open(&path);
+        let file = opened.map_err(UpdateError::file("opening", &path))?;
+        Ok(Staged { path, file, source, received: there })
+    }
+
+    /// Removes all that is in `directory`, if anything is.
+    ///
+    /// # Errors
+    /// [`UpdateError::File`].
+    pub fn discard(directory: &Path) -> Result<(), UpdateError> {
+        remove(&directory.join("bundle"))?;
+        remove(&directory.join("source.json"))
+    }
+
+    /// Returns what is arriving.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns how many bytes are here.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Returns whether all is here.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.received == self.source.bytes
+    }
+
+    /// Adds a piece that belongs at `offset`.
+    ///
+    /// # Errors
+    /// [`UpdateError::Piece`] if it does not follow what is here, [`UpdateError::TooMuch`] if it is longer
+    /// than the rest; nothing is written then. [`UpdateError::File`] if it can't be written.
+    pub fn append(&mut self, offset: u64, piece: &[u8]) -> Result<(), UpdateError> {
+        if offset != self.received {
+            return Err(UpdateError::Piece { expected: self.received, found: offset });
+        }
+        let end = offset.saturating_add(piece.len() as u64);
+        if end > self.source.bytes {
+            return Err(UpdateError::TooMuch { expected: self.source.bytes, found: end });
+        }
+        self.file.write_all_at(piece, offset).map_err(UpdateError::file("writing", &self.path))?;
+        self.received = end;
+        Ok(())
+    }
+
+    /// Returns the bytes, to be read from the beginning.
+    ///
+    /// # Errors
+    /// [`UpdateError::File`].
+    pub fn reader(&self) -> Result<File, UpdateError> {
+        File::open(&self.path).map_err(UpdateError::file("opening", &self.path))
+    }
+}
+
+/// Writes the note, whole or not at all.
+fn write_note(path: &Path, source: &Source) -> Result<(), UpdateError> {
+    let draft = path.with_extension("new");
+    let write = || {
+        let mut file = File::create(&draft)?;
+        file.write_all(&serde_json::to_vec(source)?)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(UpdateError::file("writing", path))
+}
+
+/// Removes a file that may be absent.
+fn remove(path: &Path) -> Result<(), UpdateError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(UpdateError::file("removing", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn source(id: &str, bytes: u64) -> Source {
+        Source { id: id.to_owned(), bytes }
+    }
+
+    fn open(folder: &Path, id: &str) -> Staged {
+        Staged::open(folder, source(id, 10), 1 << 30).unwrap()
+    }
+
+    #[test]
+    fn what_has_arrived_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut staged = open(folder.path(), "one");
+        staged.append(0, b"01234").unwrap();
+        drop(staged);
+        let mut staged = open(folder.path(), "one");
+        assert_eq!((staged.received(), staged.is_whole()), (5, false));
+        staged.append(5, b"56789").unwrap();
+        assert!(staged.is_whole());
+        let mut text = String::new();
+        staged.reader().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "0123456789");
+        assert_eq!(open(folder.path(), "one").received(), 10);
+    }
+
+    #[test]
+    fn another_bundle_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        open(folder.path(), "one").append(0, b"01234").unwrap();
+        assert_eq!(open(folder.path(), "two").received(), 0);
+        assert_eq!(open(folder.path(), "one").received(), 0);
+        open(folder.path(), "one").append(0, b"0").unwrap();
+        fs::write(folder.path().join("source.json"), "{").unwrap();
+        assert_eq!(open(folder.path(), "one").received(), 0);
+        fs::write(folder.path().join("bundle"), "longer than it may be").unwrap();
+        assert_eq!(open(folder.path(), "one").received(), 0);
+        Staged::discard(folder.path()).unwrap();
+        Staged::discard(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn pieces_follow_each_other_and_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut staged = open(folder.path(), "one");
+        assert!(matches!(staged.append(1, b"x"), Err(UpdateError::Piece { expected: 0, found: 1 })));
+        staged.append(0, b"012345678").unwrap();
+        assert!(matches!(staged.append(9, b"9a"), Err(UpdateError::TooMuch { expected: 10, found: 11 })));
+        assert!(matches!(staged.append(0, b"0"), Err(UpdateError::Piece { .. })));
+        assert_eq!(staged.received(), 9);
+    }
+
+    #[test]
+    fn room_is_asked_for_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let tight = RESERVE_BYTES + 10;
+        let refused = Staged::open(folder.path(), source("one", 10), tight - 1);
+        assert!(matches!(refused, Err(UpdateError::NoRoom { .. })));
+        let mut staged = Staged::open(folder.path(), source("one", 10), tight).unwrap();
+        staged.append(0, b"0123456789").unwrap();
+        // What is here needs no room any more, and what goes gives some.
+        assert!(Staged::open(folder.path(), source("one", 10), RESERVE_BYTES).is_ok());
+        assert!(Staged::open(folder.path(), source("two", 10), RESERVE_BYTES).is_ok());
+    }
+}
