@@ -20,7 +20,7 @@ use ureq::{Agent, Body};
 
 use crate::{
     BootOnceRequest, ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
-    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status,
+    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status, Upgrade, UpgradeRequest,
 };
 
 /// Longest wait for a connection, TLS included.
@@ -181,6 +181,42 @@ impl Client {
     /// [`ClientError`]; nothing to call off is [`ClientError::Node`] with status 409.
     pub fn cancel(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/boot/cancel", b"").map(drop)
+    }
+
+    /// Asks how an upgrade goes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn upgrade(&self) -> Result<Upgrade, ClientError> {
+        self.get("/v1/upgrade")
+    }
+
+    /// Begins an upgrade, or goes on with one: for an upload, `done_bytes` of the answer is what the node
+    /// has of it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what forbids it is [`ClientError::Node`] with status 409.
+    pub fn begin_upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, ClientError> {
+        self.post("/v1/upgrade", &self.to_json(request)?)
+    }
+
+    /// Uploads a piece of a bundle, at most [`crate::MAX_PIECE_BYTES`], that belongs at `offset`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a piece that does not follow is [`ClientError::Node`] with status 409.
+    pub fn upload(&self, offset: u64, piece: &[u8]) -> Result<Upgrade, ClientError> {
+        let request = self.agent.put(url("/v1/upgrade/data")).query("offset", offset.to_string());
+        let request = request.content_type("application/octet-stream");
+        let response = self.check(request.send(piece))?;
+        self.read(response)
+    }
+
+    /// Calls an upgrade off, before it is installed.
+    ///
+    /// # Errors
+    /// [`ClientError`]; when there is none it is [`ClientError::Node`] with status 409.
+    pub fn cancel_upgrade(&self) -> Result<Upgrade, ClientError> {
+        self.post("/v1/upgrade/cancel", b"")
     }
 
     /// Restarts the machine, after everything on it was stopped in order.

@@ -16,6 +16,10 @@
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
+//! | `GET /v1/upgrade` | | [`Upgrade`] |
+//! | `POST /v1/upgrade` | [`UpgradeRequest`] | [`Upgrade`], or 409 |
+//! | `PUT /v1/upgrade/data?offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`], or 409 |
+//! | `POST /v1/upgrade/cancel` | | [`Upgrade`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
 //! Every failure is an [`ErrorBody`] with a status of 400 or more.
@@ -31,6 +35,7 @@ mod kubeconfig;
 mod logs;
 mod service;
 mod status;
+mod upgrade;
 
 pub use boot::{Boot, BootOnceRequest, Slot, Trial};
 #[cfg(feature = "client")]
@@ -43,7 +48,11 @@ pub use logs::Logs;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use status::{
-    CertificateExpiry, Condition, ConditionStatus, ConfigFacts, ImageFacts, Memory, Stage, Status,
+    CertificateExpiry, Condition, ConditionStatus, ConfigFacts, ImageFacts, Memory, Stage, StateVersions,
+    Status,
+};
+pub use upgrade::{
+    MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };
 
 /// TCP port of the node API.

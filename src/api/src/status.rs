@@ -1,8 +1,10 @@
 //! The state of a node as a whole.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::Boot;
+use crate::{Boot, Upgrade};
 
 /// Everything about a node at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub struct Status {
     pub memory: Memory,
     /// Slots and trial; absent when the disk has no boot record.
     pub boot: Option<Boot>,
+    /// The upgrade that is under way, or how the last one since the boot went; absent when there was none.
+    pub upgrade: Option<Upgrade>,
     /// When certificates end, soonest first.
     pub certificates: Vec<CertificateExpiry>,
 }
@@ -47,6 +51,20 @@ pub struct ImageFacts {
     /// When it was built, in seconds since 1970; the clock is never set before this.
     #[serde(rename = "buildTime")]
     pub build_epoch_secs: u64,
+    /// Security epoch: a node never goes back under one that it has blessed.
+    pub epoch: u32,
+    /// Versions of what outlives a generation, by name.
+    pub state: BTreeMap<String, StateVersions>,
+}
+
+/// Which versions of a state an image knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StateVersions {
+    /// The version that it writes.
+    pub writes: u32,
+    /// The oldest that it reads; it reads all from there to `writes`.
+    pub reads: u32,
 }
 
 /// Which configuration runs.

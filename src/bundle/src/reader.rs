@@ -107,6 +107,7 @@ impl<R: Read> Sealed<R> {
     }
 
     /// Returns what follows the head.
+    #[cfg(feature = "builder")]
     pub(crate) fn into_rest(self) -> R {
         self.input
     }

@@ -16,6 +16,10 @@ pub const SERVICES_READY: &str = "ServicesReady";
 pub const MANIFESTS_APPLIED: &str = "ManifestsApplied";
 /// Kubernetes says that the node is ready.
 pub const NODE_READY: &str = "NodeReady";
+/// The state is the one that the last generation left. Not part of a node without a change of generations.
+pub const STATE_KEPT: &str = "StateKept";
+/// The last upgrade was not given up. Not part of a node that has had none.
+pub const UPGRADE_HELD: &str = "UpgradeHeld";
 /// All pods of the manifests run and are ready.
 pub const PODS_READY: &str = "PodsReady";
 

@@ -8,9 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use api::{Condition, ConditionStatus};
+use control::{BootStatus, SlotStatus};
 
 use crate::bring_up::spawn_or_tell;
-use crate::condition::{CONFIG_ACCEPTED, NETWORK_READY, NODE_READY, SERVICES_READY};
+use crate::condition::{CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVICES_READY, UPGRADE_HELD};
 use crate::node::Node;
 
 /// Between two reports while a trial lasts.
@@ -34,12 +35,37 @@ fn report(node: &Node) -> bool {
     let reported = node.init.health(problem(&node.conditions()), deadline_secs);
     let reported = reported.and_then(|()| node.init.status());
     match reported {
-        Ok(status) => status.boot.is_some_and(|b| b.trial.is_some()),
+        Ok(status) => {
+            if let Some(claim) = status.boot.as_ref().and_then(held) {
+                node.claim(UPGRADE_HELD, claim);
+            }
+            status.boot.is_some_and(|b| b.trial.is_some())
+        }
         Err(e) => {
             eprintln!("noded: reporting health: {e:#}");
             true
         }
     }
+}
+
+/// Returns what became of the last upgrade: the later generation of the two runs and is blessed, or was given
+/// up. Nothing while that is open, or where there is one generation only.
+fn held(boot: &BootStatus) -> Option<Claim> {
+    let running = boot.slots.iter().find(|s| s.name == boot.slot)?;
+    let other = boot.slots.iter().find(|s| s.name != boot.slot && s.generation > 0)?;
+    let has = |slot: &SlotStatus, flag: &str| slot.flags.iter().any(|f| f == flag);
+    if running.generation > other.generation {
+        let message = format!("generation {}", running.generation);
+        return has(running, "blessed").then(|| Claim { message, ..Claim::yes("Blessed") });
+    }
+    has(other, "retired").then(|| {
+        let (generation, slot, reason) = (other.generation, &other.name, &other.last_failure);
+        let logs = match reason.as_str() {
+            "deadline" | "health" => format!("; its logs are in /state/failed/{generation}"),
+            _ => String::new(),
+        };
+        Claim::no("GivenUp", format!("generation {generation} in slot {slot}: {reason}{logs}"))
+    })
 }
 
 /// Returns the first thing that is wrong; `None` when nothing is.
@@ -55,7 +81,36 @@ fn problem(conditions: &[Condition]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::{Claim, Conditions, PODS_READY};
+    use crate::condition::{Conditions, PODS_READY};
+
+    fn slot(name: &str, generation: u32, flags: &[&str], last_failure: &str) -> SlotStatus {
+        SlotStatus {
+            name: name.into(),
+            generation,
+            flags: flags.iter().map(|f| (*f).to_owned()).collect(),
+            last_failure: last_failure.into(),
+            ..SlotStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_became_of_the_last_upgrade_is_told() {
+        let boot = |running: SlotStatus, other: SlotStatus| BootStatus {
+            slot: running.name.clone(),
+            slots: vec![running, other],
+            ..BootStatus::default()
+        };
+        let told = |running, other| held(&boot(running, other)).map(|c| (c.reason, c.message));
+        let old = slot("a", 1, &["present", "blessed"], "none");
+        assert_eq!(told(old.clone(), slot("b", 0, &[], "none")), None);
+        assert_eq!(told(slot("b", 2, &["present", "trial"], "none"), old.clone()), None);
+        assert_eq!(told(slot("b", 2, &["present", "blessed"], "none"), old.clone()).unwrap().0, "Blessed");
+        assert_eq!(told(old.clone(), slot("b", 2, &["present", "trial"], "none")), None);
+        let (reason, message) =
+            told(old, slot("b", 2, &["present", "trial", "retired"], "deadline")).unwrap();
+        assert_eq!(reason, "GivenUp");
+        assert_eq!(message, "generation 2 in slot b: deadline; its logs are in /state/failed/2");
+    }
 
     #[test]
     fn everything_but_the_pods_must_be_ready() {

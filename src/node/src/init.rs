@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use control::{
-    BootOrder, LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message, write_message,
+    BootOrder, FreeSlot, LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message,
+    write_message,
 };
 
 /// Longest wait for an answer: `init` never blocks, but an emulated machine is slow.
@@ -75,6 +76,15 @@ impl Init {
     pub fn boot(&self, order: BootOrder) -> Result<Result<(), Refusal>> {
         match self.ask(&Request::Boot { order })? {
             Reply::Ok => Ok(Ok(())),
+            Reply::Refused { message, hint } => Ok(Err(Refusal { message, hint })),
+            other => unexpected(other),
+        }
+    }
+
+    /// Gives the slot that does not run free, to be written; the inner error is a refusal.
+    pub fn begin_update(&self) -> Result<Result<FreeSlot, Refusal>> {
+        match self.ask(&Request::Boot { order: BootOrder::BeginUpdate })? {
+            Reply::Free(slot) => Ok(Ok(slot)),
             Reply::Refused { message, hint } => Ok(Err(Refusal { message, hint })),
             other => unexpected(other),
         }

@@ -22,6 +22,8 @@ mod memory;
 mod node;
 mod prefetch;
 mod serve;
+mod state;
+mod upgrade;
 
 use std::fs;
 use std::path::Path;

@@ -9,6 +9,7 @@ use net::Network;
 
 use crate::condition::{Claim, Conditions};
 use crate::init::Init;
+use crate::upgrade::Upgrader;
 
 /// The node. Shared by all threads.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// The cluster's certificate authorities are on disk.
     pub has_authority: AtomicBool,
+    /// The upgrade, if there is one.
+    pub upgrader: Upgrader,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
 }
@@ -44,6 +47,7 @@ impl Node {
             documents,
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
+            upgrader: Upgrader::default(),
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
         }
@@ -81,6 +85,7 @@ impl Node {
         let facts = self.lock();
         status.node_name.clone_from(&self.documents.node.hostname);
         status.image = self.image.clone();
+        status.upgrade = Some(self.upgrader.status()).filter(|u| u.stage != api::UpgradeStage::None);
         status.config = facts.config.clone();
         status.conditions = facts.conditions.list();
         status.certificates.clone_from(&facts.certificates);

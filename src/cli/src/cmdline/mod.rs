@@ -25,7 +25,7 @@ pub use inspect::Inspect;
 pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
-pub use node::{Access, LogsOf, Node, NodeCommand};
+pub use node::{Access, LogsOf, Node, NodeCommand, UpgradeTo};
 pub use run::Run;
 pub use stop::Stop;
 

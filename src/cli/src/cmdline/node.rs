@@ -1,10 +1,11 @@
 //! `ironhull node`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values::signal;
+use super::values::{duration, signal};
 
 /// Talk to a node.
 #[derive(Clone, Debug, Args)]
@@ -56,6 +57,8 @@ pub enum NodeCommand {
         #[arg(value_parser = signal)]
         signal: i32,
     },
+    /// Install the generation of a bundle and reboot into it
+    Upgrade(UpgradeTo),
     /// Give the running generation up for the other one
     #[command(after_help = "Example: ironhull node single rollback --reboot")]
     Rollback {
@@ -73,7 +76,7 @@ pub enum NodeCommand {
         #[arg(long)]
         reboot: bool,
     },
-    /// Call off an upgrade that did not boot yet, or a boot-once
+    /// Call off an upgrade under way or not booted yet, or a boot-once
     #[command(after_help = "Example: ironhull node single cancel")]
     Cancel,
     /// Restart the machine, in order
@@ -82,6 +85,30 @@ pub enum NodeCommand {
     /// Switch the machine off, in order
     #[command(after_help = "Example: ironhull node single shutdown")]
     Shutdown,
+}
+
+/// Install the generation of a bundle and reboot into it.
+///
+/// The node checks the bundle before it writes, and keeps the new generation
+/// only if it gets healthy; else the running one is started again.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node single upgrade out/single.hull")]
+pub struct UpgradeTo {
+    /// Bundle: a file, or an address that the node fetches it from
+    #[arg(value_name = "FILE|URL")]
+    pub bundle: String,
+    /// Evict the pods first; new ones come when the node is back
+    #[arg(long)]
+    pub drain: bool,
+    /// Install only: the new generation is started at the next boot
+    #[arg(long)]
+    pub no_reboot: bool,
+    /// Come back when the node goes down, not when the outcome is known
+    #[arg(long, conflicts_with = "no_reboot")]
+    pub no_wait: bool,
+    /// How long to wait for the outcome
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub time_limit: Duration,
 }
 
 /// Show the log of a service, of init or of the kernel.

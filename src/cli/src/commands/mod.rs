@@ -11,3 +11,4 @@ pub mod lock;
 pub mod node;
 pub mod run;
 pub mod stop;
+pub mod upgrade;

@@ -1,11 +1,12 @@
 //! `ironhull node`: one node, asked and told.
 
 use anyhow::Result;
-use api::{Boot, BootOnceRequest, Client, Condition, LogQuery, Service, Stage, Status};
+use api::{Boot, BootOnceRequest, Client, ClientError, Condition, LogQuery, Service, Stage, Status};
 use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
+use crate::commands::upgrade;
 use crate::output::{self, bytes, table};
 
 /// Runs the command.
@@ -26,6 +27,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             client.signal(service, *signal)?;
             done(&format!("signal {signal} was sent to {service}"))
         }
+        NodeCommand::Upgrade(options) => upgrade::run(global, &client, options),
         NodeCommand::Rollback { reboot } => {
             client.rollback()?;
             leave(&client, *reboot)?;
@@ -37,10 +39,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             let which = slot.as_ref().map_or("the other slot".to_owned(), |s| format!("slot {s}"));
             done(&at_next_boot(&format!("{which} is started once"), *reboot))
         }
-        NodeCommand::Cancel => {
-            client.cancel()?;
-            done("what was to happen at the next boot is called off")
-        }
+        NodeCommand::Cancel => done(cancel(&client)?),
         NodeCommand::Reboot => {
             client.reboot()?;
             done("the node is going down to start again")
@@ -50,6 +49,17 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             done("the node is going down")
         }
     }
+}
+
+/// Calls off the upgrade under way, else what would happen at the next boot; says which.
+fn cancel(client: &Client) -> Result<&'static str> {
+    match client.cancel_upgrade() {
+        Ok(_) => return Ok("the upgrade is called off"),
+        Err(ClientError::Node { status: 404 | 409, .. }) => {}
+        Err(other) => return Err(other.into()),
+    }
+    client.cancel()?;
+    Ok("what was to happen at the next boot is called off")
 }
 
 /// Reboots if that was asked for.
@@ -99,6 +109,9 @@ fn status_text(status: &Status) -> String {
     ];
     let mut text = table(&head);
     status.config.errors.iter().for_each(|e| text.push_str(&format!("config error: {e}\n")));
+    if let Some(upgrade) = &status.upgrade {
+        text.push_str(&table(&[row(["upgrade", &upgrade::line(upgrade)])]));
+    }
     if let Some(boot) = &status.boot {
         text.push('\n');
         text.push_str(&boot_text(boot));

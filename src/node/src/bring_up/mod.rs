@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::node::Node;
+use crate::state;
 
 pub use cluster::{plan_now, role};
+pub use workloads::connect;
 
 /// Starts everything; returns at once.
 ///
@@ -29,6 +31,7 @@ fn run(node: &Arc<Node>, role: config::Role) {
     let clock_was_behind = time::apply_floor(node);
     let network = network::bring_up(node);
     time::follow(node, &network, clock_was_behind);
+    state::prepare(node);
     let manifests = cluster::bring_up(node, &network, role);
     services::follow(node);
     workloads::follow(node, &manifests);

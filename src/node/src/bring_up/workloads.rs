@@ -14,6 +14,7 @@ use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
 use crate::kube::{Access, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, watch_one};
 use crate::node::Node;
+use crate::upgrade;
 
 /// The apiserver ends a watch after this long; then the next one begins.
 const WATCH: Duration = Duration::from_secs(600);
@@ -37,7 +38,10 @@ pub fn follow(node: &Arc<Node>, manifests: &[Manifest]) {
 }
 
 /// A client with the certificate that is there now: they are renewed.
-fn connect(node: &Node) -> Result<Kube> {
+///
+/// # Errors
+/// If the certificates can't be read.
+pub fn connect(node: &Node) -> Result<Kube> {
     let server = format!("https://127.0.0.1:{}", node.documents.cluster.spec.api.port);
     let directory = Path::new(cluster::PKI_DIRECTORY).join("noded");
     Kube::new(&Access::in_directory(&server, &directory, "client"))
@@ -84,6 +88,7 @@ fn follow_node(node: &Node) {
                 if !named && state.is_some() {
                     named = true;
                     name_role(&kube, &itself);
+                    welcome_pods(node, &kube, &itself);
                 }
                 node.claim(NODE_READY, claim);
                 true
@@ -107,6 +112,16 @@ fn name_role(kube: &Kube, itself: &Resource) {
     });
     if let Err(e) = kube.apply(&itself.path(), &object) {
         eprintln!("noded: labelling the node: {e:#}");
+    }
+}
+
+/// Lets pods come again after an upgrade that has emptied the node.
+fn welcome_pods(node: &Node, kube: &Kube, itself: &Resource) {
+    if node.upgrader.status().stage.is_busy() {
+        return;
+    }
+    if let Err(e) = upgrade::uncordon(kube, &itself.name) {
+        eprintln!("noded: uncordoning the node: {e:#}");
     }
 }
 

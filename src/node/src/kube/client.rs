@@ -121,12 +121,32 @@ impl Kube {
     /// # Errors
     /// If the apiserver refuses, with its reason.
     pub fn apply(&self, path: &str, object: &Value) -> Result<()> {
-        let url = format!("{}?fieldManager=ironhull&force=true", self.url(path));
+        self.apply_as("ironhull", path, object)
+    }
+
+    /// The same under another name: what one manager does not name any more is taken away, the fields of
+    /// another one stay.
+    ///
+    /// # Errors
+    /// If the apiserver refuses, with its reason.
+    pub fn apply_as(&self, manager: &str, path: &str, object: &Value) -> Result<()> {
+        let url = format!("{}?fieldManager={manager}&force=true", self.url(path));
         // JSON is YAML, and the only content type that takes it is this one.
         let request = self.agent.patch(url).content_type("application/apply-patch+yaml");
         let sent = request.send(&serde_json::to_vec(object)?[..]);
         let response = sent.with_context(|| format!("applying {path}"))?;
         checked(response).map(drop).with_context(|| format!("applying {path}"))
+    }
+
+    /// Posts an object.
+    ///
+    /// # Errors
+    /// If the apiserver refuses, with its reason.
+    pub fn post(&self, path: &str, object: &Value) -> Result<()> {
+        let request = self.agent.post(self.url(path)).content_type("application/json");
+        let response = request.send(&serde_json::to_vec(object)?[..]);
+        let response = response.with_context(|| format!("posting to {path}"))?;
+        checked(response).map(drop).with_context(|| format!("posting to {path}"))
     }
 
     /// Opens a stream of events that the apiserver ends after `longest`.

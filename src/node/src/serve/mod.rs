@@ -10,6 +10,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod upgrade;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

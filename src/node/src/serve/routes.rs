@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use api::{
     BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
-    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status,
+    MAX_PIECE_BYTES, MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest,
+    Status,
 };
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -22,6 +23,7 @@ use tokio::time::{sleep, timeout};
 
 use super::body::Pieces;
 use super::error::Failure;
+use super::upgrade;
 use crate::node::Node;
 use crate::{convert, issue, memory};
 
@@ -35,8 +37,10 @@ const LEAVE_DELAY: Duration = Duration::from_millis(300);
 /// Portions of a log on their way to a slow client.
 const LOG_PORTIONS: usize = 4;
 
-type Shared = State<Arc<Node>>;
-type Answer<T> = Result<Json<T>, Failure>;
+/// The node, as handlers get it.
+pub(super) type Shared = State<Arc<Node>>;
+/// What handlers answer.
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
 
 /// All routes.
 pub fn router(node: Arc<Node>) -> Router {
@@ -52,6 +56,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/boot/once", post(boot_once))
         .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: Shared| leave(node, ShutdownKind::PowerOff)))
+        .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this route has another method")
@@ -64,8 +69,9 @@ pub fn router(node: Arc<Node>) -> Router {
 /// Bounds the time until an answer begins, and refuses a body that is too long before it is read.
 async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    if length.and_then(|l| l.parse::<u64>().ok()).is_some_and(|l| l > MAX_REQUEST_BYTES as u64) {
-        let error = format!("body is longer than {MAX_REQUEST_BYTES} bytes");
+    let most = if request.uri().path() == upgrade::DATA { MAX_PIECE_BYTES } else { MAX_REQUEST_BYTES };
+    if length.and_then(|l| l.parse::<u64>().ok()).is_some_and(|l| l > most as u64) {
+        let error = format!("body is longer than {most} bytes");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error));
     }
     timeout(ANSWER_TIMEOUT, next.run(request))
@@ -74,7 +80,7 @@ async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
 }
 
 /// Runs what blocks on a thread of its own.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
     match spawn_blocking(run).await {

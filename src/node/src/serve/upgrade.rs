@@ -1,0 +1,68 @@
+//! The routes of upgrades.
+
+use std::sync::Arc;
+
+use api::{MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeRequest};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+
+use super::error::Failure;
+use super::routes::{Answer, Shared, blocking};
+use crate::node::Node;
+use crate::upgrade::{Refused, Upgrader};
+
+/// Where pieces of a bundle go: the only route with a long body.
+pub const DATA: &str = "/v1/upgrade/data";
+
+/// All routes of upgrades.
+pub fn router() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/v1/upgrade", get(status).post(begin))
+        .route("/v1/upgrade/cancel", post(cancel))
+        .route(DATA, put(take).layer(DefaultBodyLimit::max(MAX_PIECE_BYTES)))
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        match refused {
+            Refused::Malformed(error) => Failure::bad_request(error),
+            Refused::Conflict(error, hint) => {
+                let failure = Failure::new(StatusCode::CONFLICT, error);
+                match hint {
+                    Some(hint) => failure.hint(&hint),
+                    None => failure,
+                }
+            }
+            Refused::Failed(error) => error.into(),
+        }
+    }
+}
+
+async fn status(State(node): Shared) -> Answer<Upgrade> {
+    Ok(Json(node.upgrader.status()))
+}
+
+async fn begin(State(node): Shared, request: Result<Json<UpgradeRequest>, JsonRejection>) -> Answer<Upgrade> {
+    let Json(request) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
+    eprintln!("noded: an operator asks for an upgrade: {request:?}");
+    Ok(Json(blocking(move || Ok(Upgrader::begin(&node, &request))).await??))
+}
+
+async fn take(
+    State(node): Shared,
+    query: Result<Query<PieceQuery>, QueryRejection>,
+    piece: Result<Bytes, BytesRejection>,
+) -> Answer<Upgrade> {
+    let Query(PieceQuery { offset }) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
+    let piece = piece.map_err(|e| Failure::new(e.status(), e.body_text()))?;
+    Ok(Json(blocking(move || Ok(Upgrader::take(&node, offset, &piece))).await??))
+}
+
+async fn cancel(State(node): Shared) -> Answer<Upgrade> {
+    eprintln!("noded: an operator calls an upgrade off");
+    Ok(Json(node.upgrader.cancel()?))
+}

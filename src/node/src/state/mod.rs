@@ -1,0 +1,104 @@
+//! State that outlives a generation: what version of it is on the disk, a snapshot before a new generation
+//! first touches it, and the way back.
+//!
+//! A generation that runs writes the state in its own version. So before it starts anything it looks at what
+//! is recorded there ([`decide`](plan::decide)):
+//!
+//! * another generation's, readable: a copy is kept, then it may write;
+//! * not readable, as after a fall back over such a change: the newest snapshot that is readable comes back,
+//!   what was there is put aside, and the status says what was lost;
+//! * neither: nothing is started, and the reason is told.
+//!
+//! The new generation takes the snapshot, not the old one before it reboots: at this moment nothing runs
+//! that writes, so a plain copy is whole, and nothing that was written in between is missing from it. It is
+//! also taken when the upgrade was only installed, or started by hand. That is all a sole controller can
+//! do; a member of a quorum will have to join anew instead.
+
+mod copy;
+mod plan;
+mod store;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use config::StorageKind;
+
+use crate::condition::{Claim, SERVICES_READY, STATE_KEPT};
+use crate::node::Node;
+use plan::{Image, Step};
+use store::Store;
+
+/// Where the state is.
+const STATE: &str = "/state";
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// Returns the versions of the state on the disk, by name; none where nothing was recorded.
+pub fn recorded() -> BTreeMap<String, u32> {
+    Store::at(Path::new(STATE)).load().map(|r| r.versions).unwrap_or_default()
+}
+
+/// Makes the state one that this generation may write; returns when it is.
+pub fn prepare(node: &Arc<Node>) {
+    let mut told = String::new();
+    loop {
+        match try_prepare(node) {
+            Ok(()) => return,
+            Err(e) => {
+                let text = format!("{e:#}");
+                if text != told {
+                    crate::console::announce(&format!("ironhull: the state can't be used: {text}"));
+                    told.clone_from(&text);
+                }
+                node.claim(SERVICES_READY, Claim::no("State", text));
+            }
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn try_prepare(node: &Node) -> Result<()> {
+    let boot = node.init.status().context("asking init what runs")?.boot;
+    // Without a boot record there is one generation for ever.
+    let Some(boot) = boot else { return Ok(()) };
+    let image = Image { generation: boot.generation, versions: known(node) };
+    let store = Store::at(Path::new(STATE));
+    let step = plan::decide(store.load().as_ref(), &image, &store.snapshots())?;
+    let claim = store.carry_out(&step, &image)?;
+    if let Some(claim) = claim {
+        node.claim(STATE_KEPT, claim);
+    }
+    Ok(())
+}
+
+/// Returns the versions that the image knows of what is on this node's disk.
+fn known(node: &Node) -> BTreeMap<String, plan::Versions> {
+    let unused = match node.documents.cluster.spec.storage.kind {
+        StorageKind::Etcd => "kine",
+        StorageKind::Kine => "etcd",
+    };
+    let versions = |v: &api::StateVersions| plan::Versions { writes: v.writes, reads: v.reads };
+    node.image.state.iter().filter(|(n, _)| *n != unused).map(|(n, v)| (n.clone(), versions(v))).collect()
+}
+
+/// Says what a step came to; nothing where there is nothing to say.
+fn claim(step: &Step, left: Option<&Path>) -> Option<Claim> {
+    match step {
+        Step::Record => None,
+        Step::Keep { of } => {
+            let message = format!("as generation {of} left it: /state/snapshots/{of}");
+            Some(Claim { message, ..Claim::yes("Kept") })
+        }
+        Step::Restore { of, unreadable, .. } => {
+            let left = left.map(|l| l.display().to_string()).unwrap_or_default();
+            let message = format!(
+                "{unreadable}: restored as generation {of} left it; what was written since is in {left}"
+            );
+            Some(Claim::no("Restored", message))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Empties the node before it goes down, and lets pods come again when it is back.
+//!
+//! As `kubectl drain --ignore-daemonsets --delete-emptydir-data`: no new pods, then each is evicted, which
+//! respects disruption budgets. The mark on the Kubernetes node belongs to a field manager of its own: taking
+//! it away leaves alone what an operator has cordoned by hand.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::kube::Kube;
+
+/// Who cordons: not who labels the node.
+const MANAGER: &str = "ironhull-upgrade";
+/// How long pods get to go. Their own grace is within.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The pods of a list, as far as it matters here.
+#[derive(Deserialize)]
+struct Pods {
+    items: Vec<Pod>,
+}
+
+#[derive(Deserialize)]
+struct Pod {
+    metadata: Metadata,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    namespace: String,
+    annotations: std::collections::BTreeMap<String, String>,
+    owner_references: Vec<Owner>,
+    deletion_timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    kind: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    phase: String,
+}
+
+/// Cordons the Kubernetes node `name` and evicts its pods; returns when they are gone. `advanced` is told
+/// how many of how many are gone, and says false to stop.
+///
+/// # Errors
+/// If some do not go in five minutes, naming them; the node is not cordoned any more then.
+pub fn drain(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({ "spec": { "unschedulable": true } })))?;
+    let emptied = empty(kube, name, advanced);
+    if emptied.is_err()
+        && let Err(e) = uncordon(kube, name)
+    {
+        eprintln!("noded: {e:#}");
+    }
+    emptied
+}
+
+/// Lets pods come again, where [`drain`] has kept them away.
+///
+/// # Errors
+/// If the apiserver refuses.
+pub fn uncordon(kube: &Kube, name: &str) -> Result<()> {
+    // What a manager does not name any more is taken away where nobody else owns it.
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({})))
+}
+
+fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut most = 0;
+    loop {
+        let list: Pods = kube.get(&format!("/api/v1/pods?fieldSelector=spec.nodeName={name}"))?;
+        let left: Vec<&Pod> = list.items.iter().filter(|p| must_go(p)).collect();
+        most = most.max(left.len() as u64);
+        if !advanced(most - left.len() as u64, most) {
+            bail!("called off");
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut refused = Vec::new();
+        for pod in left.iter().filter(|p| p.metadata.deletion_timestamp.is_none()) {
+            // A budget that does not allow it now may do so when another pod has come up elsewhere.
+            if let Err(e) = evict(kube, pod) {
+                refused.push(format!("{}/{}: {e:#}", pod.metadata.namespace, pod.metadata.name));
+            }
+        }
+        if Instant::now() >= end {
+            let names: Vec<String> =
+                left.iter().map(|p| format!("{}/{}", p.metadata.namespace, p.metadata.name)).collect();
+            bail!("pods do not go: {}; {}", names.join(", "), refused.join("; "));
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Returns whether a pod must go: mirrors of static pods, those of daemon sets and those that have ended stay.
+fn must_go(pod: &Pod) -> bool {
+    let mirror = pod.metadata.annotations.contains_key("kubernetes.io/config.mirror");
+    let of_daemon_set = pod.metadata.owner_references.iter().any(|o| o.kind == "DaemonSet");
+    let ended = matches!(pod.status.phase.as_str(), "Succeeded" | "Failed");
+    !mirror && !of_daemon_set && !ended
+}
+
+fn evict(kube: &Kube, pod: &Pod) -> Result<()> {
+    let Metadata { name, namespace, .. } = &pod.metadata;
+    let eviction = json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": { "name": name, "namespace": namespace },
+    });
+    kube.post(&format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction"), &eviction)
+}
+
+fn path(name: &str) -> String {
+    format!("/api/v1/nodes/{name}")
+}
+
+/// Returns the node object with `more` in it.
+fn node(name: &str, more: Value) -> Value {
+    let mut node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } });
+    if let (Value::Object(node), Value::Object(more)) = (&mut node, more) {
+        node.extend(more);
+    }
+    node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_node_stays() {
+        let pods = json!({ "items": [
+            { "metadata": { "name": "a", "namespace": "x" }, "status": { "phase": "Running" } },
+            { "metadata": { "name": "b", "namespace": "x", "ownerReferences": [{ "kind": "DaemonSet" }] } },
+            { "metadata": { "name": "c", "namespace": "x",
+                "annotations": { "kubernetes.io/config.mirror": "1" } } },
+            { "metadata": { "name": "d", "namespace": "x" }, "status": { "phase": "Succeeded" } },
+            { "metadata": { "name": "e", "namespace": "x", "ownerReferences": [{ "kind": "ReplicaSet" }] } },
+        ] });
+        let pods: Pods = serde_json::from_value(pods).unwrap();
+        let going: Vec<&str> =
+            pods.items.iter().filter(|p| must_go(p)).map(|p| p.metadata.name.as_str()).collect();
+        assert_eq!(going, ["a", "e"]);
+    }
+
+    #[test]
+    fn the_mark_is_all_that_is_claimed() {
+        let cordoned = node("n", json!({ "spec": { "unschedulable": true } }));
+        assert_eq!(cordoned["spec"]["unschedulable"], true);
+        assert_eq!(node("n", json!({})).as_object().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,147 @@
+//! The work of an upgrade, from a bundle to the reboot.
+//!
+//! Nothing is written to a slot before the whole bundle has been checked. A failure is shown and leaves the
+//! running generation as it was; a bundle that is no good is thrown away, so that the next try does not go on
+//! with it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use api::{UpgradeBundle, UpgradeStage};
+use bundle::Manifest;
+use control::ShutdownKind;
+use net::clock;
+use update::{Staged, Step, UpdateError, keys};
+
+use super::slot::Slots;
+use super::{STAGING, Then, drain, fetch, free_bytes};
+use crate::node::Node;
+use crate::{bring_up, state};
+
+/// The key set that the image brings, and the one that a bundle brought.
+const IMAGE_KEYS: &str = "/usr/share/ironhull/update-keys.json";
+const KEPT_KEYS: &str = "/state/config/update-keys.json";
+
+/// Where the bundle is.
+#[derive(Debug)]
+pub enum Bundle {
+    /// All of it is here.
+    Here(Staged),
+    /// At an address.
+    At(String),
+}
+
+/// Does it all; shows how it goes.
+pub fn run(node: &Arc<Node>, bundle: Bundle, then: Then) {
+    let upgrader = &node.upgrader;
+    if let Err(error) = upgrade(node, bundle, then) {
+        let known = error.downcast_ref::<UpdateError>();
+        if known.is_some_and(UpdateError::is_about_the_bundle)
+            && let Err(e) = Staged::discard(Path::new(STAGING))
+        {
+            eprintln!("noded: throwing a bundle away: {e}");
+        }
+        let hint = known.and_then(UpdateError::hint);
+        eprintln!("noded: upgrade: {error:#}");
+        upgrader.show(|u| {
+            u.stage = if upgrader.is_cancelled() { UpgradeStage::Cancelled } else { UpgradeStage::Failed };
+            u.error = Some(format!("{error:#}"));
+            u.hint = hint;
+        });
+    }
+}
+
+fn upgrade(node: &Arc<Node>, bundle: Bundle, then: Then) -> Result<()> {
+    let staged = match bundle {
+        Bundle::Here(staged) => staged,
+        Bundle::At(url) => fetched(node, &url)?,
+    };
+    install(node, &staged)?;
+    drop(staged);
+    Staged::discard(Path::new(STAGING))?;
+    node.upgrader.enter(UpgradeStage::Installed, 0);
+    if then.drain {
+        drain_node(node).context("the new generation is installed, but the node is not empty")?;
+    }
+    if then.reboot {
+        ensure!(!node.upgrader.is_cancelled(), "called off; the new generation starts at the next boot");
+        node.upgrader.enter(UpgradeStage::Rebooting, 0);
+        node.init.shutdown(ShutdownKind::Reboot).context("asking init to reboot")?;
+    }
+    Ok(())
+}
+
+/// Fetches the bundle.
+fn fetched(node: &Node, url: &str) -> Result<Staged> {
+    let upgrader = &node.upgrader;
+    let free = free_bytes().map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    upgrader.enter(UpgradeStage::Fetching, 0);
+    fetch::fetch(url, Path::new(STAGING), free, &mut |done, total| {
+        upgrader.show(|u| {
+            u.done_bytes = done;
+            u.total_bytes = u.total_bytes.max(total);
+        });
+        !upgrader.is_cancelled()
+    })
+}
+
+/// Checks the bundle, then writes it.
+fn install(node: &Node, staged: &Staged) -> Result<()> {
+    let upgrader = &node.upgrader;
+    let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
+    let mut slots = Slots::load(&node.init)?;
+    let (kernel_bytes, root_bytes) = slots.room()?;
+    let on_disk = state::recorded();
+    let running = slots.boot().slots.iter().find(|s| s.name == slots.boot().slot);
+    let facts = bundle::Node {
+        role: &node.image.role,
+        architecture: &node.image.architecture,
+        epoch: slots.boot().epoch_floor.max(running.map_or(0, |s| s.epoch)),
+        kernel_bytes,
+        root_bytes,
+        state: &on_disk,
+        now_secs: clock::now().as_secs(),
+    };
+    upgrader.enter(UpgradeStage::Verifying, staged.source().bytes);
+    let open = || staged.reader();
+    let examined =
+        update::examine(open, &keys, (&facts, &node.image.kubernetes), &mut |done| upgrader.advance(done))?;
+    let next_keys = examined.next_keys().cloned();
+    let manifest = examined.manifest();
+    let total = manifest.parts.uki.bytes + manifest.parts.root.bytes;
+    let named = describe(manifest);
+    upgrader.show(|u| u.bundle = Some(named));
+    ensure!(!upgrader.is_cancelled(), "called off");
+    upgrader.enter(UpgradeStage::Writing, total);
+    let generation = update::install(examined, &mut slots, &mut |step, done| match step {
+        Step::Writing => upgrader.advance(done),
+        Step::Checking => upgrader.show(|u| (u.stage, u.done_bytes) = (UpgradeStage::Checking, done)),
+    })?;
+    let slot = slots.free.take();
+    upgrader.show(|u| (u.slot, u.generation) = (slot, Some(generation)));
+    // The keys follow the commit: a bundle that is not installed changes nothing.
+    if let Some(set) = next_keys {
+        keys::keep(&set, Path::new(KEPT_KEYS))?;
+    }
+    eprintln!("noded: generation {generation} is installed");
+    Ok(())
+}
+
+fn describe(manifest: &Manifest) -> UpgradeBundle {
+    UpgradeBundle {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        kubernetes: manifest.kubernetes.clone(),
+    }
+}
+
+/// Empties the node.
+fn drain_node(node: &Node) -> Result<()> {
+    node.upgrader.enter(UpgradeStage::Draining, 0);
+    let kube = bring_up::connect(node)?;
+    drain::drain(&kube, &node.documents.node.hostname, &mut |done, total| {
+        node.upgrader.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
+        !node.upgrader.is_cancelled()
+    })
+}

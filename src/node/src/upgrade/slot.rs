@@ -1,0 +1,142 @@
+//! The free slot as it is on this node: two block devices, and the boot record through `init`.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use bundle::Kind;
+use control::{BootOrder, BootStatus, SlotStatus};
+use formats::disk::ReadAt;
+use rustix::fs::Advice;
+use update::{Device, Free, Target, UpdateError};
+
+use crate::init::{Init, Refusal};
+
+/// `O_EXCL`: a device that is mounted or mapped is not opened, so nothing that runs is ever written over.
+const EXCLUSIVE: i32 = 0o200;
+
+/// A partition.
+#[derive(Debug)]
+pub struct Partition {
+    file: File,
+    bytes: u64,
+}
+
+impl Partition {
+    /// Opens a partition that nothing else uses.
+    fn open(path: &Path, part: Kind) -> Result<Partition, UpdateError> {
+        let open = || {
+            let file = File::options().read(true).write(true).custom_flags(EXCLUSIVE).open(path)?;
+            let bytes = sys::device_bytes(&file, path).map_err(io::Error::other)?;
+            Ok(Partition { file, bytes })
+        };
+        open().map_err(|source| UpdateError::Device { doing: "opening", part, source })
+    }
+}
+
+impl ReadAt for Partition {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(bytes, offset)
+    }
+}
+
+impl Device for Partition {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    fn forget(&self) {
+        // A kernel that keeps it gives back what it wrote, which is worth less than what the medium has.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
+    }
+}
+
+/// The slots of this node.
+#[derive(Debug)]
+pub struct Slots<'a> {
+    init: &'a Init,
+    boot: BootStatus,
+    /// The slot that was given free.
+    pub free: Option<String>,
+}
+
+impl<'a> Slots<'a> {
+    /// The slots by what `init` says of them.
+    ///
+    /// # Errors
+    /// If it can't be asked, or the disk has no boot record.
+    pub fn load(init: &'a Init) -> Result<Slots<'a>> {
+        let boot = init.status()?.boot.context("the disk has no boot record")?;
+        Ok(Slots { init, boot, free: None })
+    }
+
+    /// Returns what `init` says.
+    pub fn boot(&self) -> &BootStatus {
+        &self.boot
+    }
+
+    /// Returns the lengths of the smaller kernel and the smaller root partition.
+    ///
+    /// # Errors
+    /// If one can't be asked.
+    pub fn room(&self) -> Result<(u64, u64)> {
+        let bytes = |path: &PathBuf| -> Result<u64> {
+            let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+            Ok(sys::device_bytes(&file, path)?)
+        };
+        let mut room = (u64::MAX, u64::MAX);
+        for slot in &self.boot.slots {
+            room = (room.0.min(bytes(&slot.kernel)?), room.1.min(bytes(&slot.root)?));
+        }
+        Ok(room)
+    }
+
+    fn slot(&self, name: &str) -> Option<&SlotStatus> {
+        self.boot.slots.iter().find(|s| s.name == name && s.name != self.boot.slot)
+    }
+}
+
+impl Target for Slots<'_> {
+    type Device = Partition;
+
+    fn begin(&mut self) -> Result<Free<Partition>, UpdateError> {
+        let free = answered(self.init.begin_update())?;
+        let slot = self.slot(&free.name).ok_or_else(|| UpdateError::Slots {
+            message: format!("init gave slot {:?} free, which is not the other one", free.name),
+            hint: "report this: it is a mistake in the program".to_owned(),
+        })?;
+        let opened = Free {
+            generation: free.generation,
+            kernel: Partition::open(&slot.kernel, Kind::Uki)?,
+            root: Partition::open(&slot.root, Kind::Root)?,
+        };
+        self.free = Some(free.name);
+        Ok(opened)
+    }
+
+    fn commit(&mut self, generation: u32, epoch: u32) -> Result<(), UpdateError> {
+        answered(self.init.boot(BootOrder::CommitUpdate { generation, epoch }))
+    }
+}
+
+/// Turns an answer of `init` into a result.
+fn answered<T>(answer: Result<Result<T, Refusal>>) -> Result<T, UpdateError> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Refusal { message, hint })) => Err(UpdateError::Slots { message, hint }),
+        Err(e) => Err(UpdateError::Slots {
+            message: format!("asking init: {e:#}"),
+            hint: "try again; `ironhull node ADDRESS logs init` may say more".to_owned(),
+        }),
+    }
+}
