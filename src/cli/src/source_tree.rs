@@ -64,16 +64,15 @@ fn profile_names(root: &Path) -> Vec<String> {
     names
 }
 
-/// Reads and checks a profile.
+/// Reads and checks a profile. Files that it names are from its directory on, and from here on in the result.
 pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("reading profile {}", file.display()))?;
     let mut profile = config::parse_profile(&file.display().to_string(), &text)?;
-    if let Some(signing) = &mut profile.secure_boot {
-        let dir = file.parent().unwrap_or(Path::new(""));
-        for name in [&mut signing.key, &mut signing.certificate] {
-            *name = dir.join(&name).to_string_lossy().into_owned();
-        }
+    let dir = file.parent().unwrap_or(Path::new(""));
+    let signing = profile.secure_boot.iter_mut().flat_map(|s| [&mut s.key, &mut s.certificate]);
+    for name in signing.chain(&mut profile.update_keys) {
+        *name = dir.join(&name).to_string_lossy().into_owned();
     }
     Ok(profile)
 }

@@ -128,6 +128,23 @@ fn an_unknown_profile_key_shows_line_and_caret_and_nothing_is_written() {
 }
 
 #[test]
+fn update_keys_are_looked_for_beside_the_profile() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(
+        dir.path(),
+        "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\nupdateKeys: keys.json\n\
+         kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n",
+    );
+    std::fs::write(dir.path().join("image-profiles/keys.json"), "{}").unwrap();
+    let output = ironhull(dir.path(), &["build", "small"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("image-profiles/keys.json: reading a key set: missing field"), "{text}");
+    assert!(text.contains("hint: make one with `ironhull bundle keyset"), "{text}");
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
 fn an_unknown_profile_is_answered_with_those_that_are_there() {
     let dir = tempfile::tempdir().unwrap();
     source_tree(dir.path(), "");

@@ -33,6 +33,10 @@ pub struct ImageProfile {
     /// What signs boot selector and kernel image for Secure Boot. Default: nothing.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub secure_boot: Option<SecureBoot>,
+    /// The key set that vouches for upgrade bundles, as `ironhull bundle keyset` prints it: a file, from the
+    /// directory of the profile on. Default: none, and a node of the image takes no bundle.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub update_keys: Option<String>,
 }
 
 /// What signs programs for Secure Boot. Both are files, from the directory of the profile on.

@@ -21,7 +21,7 @@ const COMPONENTS: &[(&str, Component)] = &[
     (Component::Runc.name(), Component::Runc),
     (Component::Cni.name(), Component::Cni),
 ];
-const PLANNED: &[&str] = &["addons", "updateKeys", "embeddedConfig", "compression"];
+const PLANNED: &[&str] = &["addons", "embeddedConfig", "compression"];
 
 /// Reads the document; `None` when an error was reported that leaves no profile.
 pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
@@ -38,6 +38,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let outputs = f.optional(cx, "outputs", outputs);
     let qcow2 = f.optional(cx, "qcow2", qcow2);
     let secure_boot = f.optional(cx, "secureBoot", secure_boot);
+    let update_keys = f.optional(cx, "updateKeys", checked(checks::file));
     f.finish(cx);
     Some(ImageProfile {
         name: name?,
@@ -50,6 +51,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         outputs: outputs.unwrap_or_else(default_outputs),
         qcow2: qcow2.unwrap_or_default(),
         secure_boot,
+        update_keys,
     })
 }
 

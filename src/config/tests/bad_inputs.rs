@@ -78,9 +78,10 @@ kubernetes: { version: 1.36 }
 kernel: { config: [] }
 outputs: [raw, qcow, iso]
 slots: { rootMiB: 5 }
-updateKeys: []
+addons: []
 secureBoot: { key: \"\" }
 qcow2: { compression: none }
+updateKeys: [a.json]
 ";
     let expected = "\
 error: key \"name\" is missing
@@ -149,11 +150,11 @@ error: slots.rootMiB: expected a number from 64 to 16384, found 5
 9 | slots: { rootMiB: 5 }
   |                   ^
 
-error: key \"updateKeys\" is planned, but not supported yet
+error: key \"addons\" is planned, but not supported yet
   --> p.yaml:10:1
    |
-10 | updateKeys: []
-   | ^^^^^^^^^^
+10 | addons: []
+   | ^^^^^^
 
 error: secureBoot: key \"certificate\" is missing
   --> p.yaml:11:13
@@ -172,6 +173,12 @@ error: qcow2.compression: expected zstd or zlib, found \"none\"
    |
 12 | qcow2: { compression: none }
    |                       ^^^^
+
+error: updateKeys: expected text, found a list
+  --> p.yaml:13:13
+   |
+13 | updateKeys: [a.json]
+   |             ^
 ";
     assert_eq!(profile_errors(text), expected);
 }

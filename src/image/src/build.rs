@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use config::{Compression, ImageProfile, Output, SecureBoot};
+use config::{Compression, ImageProfile, Output};
 use formats::qcow2;
 use inputs::Workspace;
 use inputs::store::KeyBuilder;
@@ -20,6 +20,7 @@ use crate::facts::{Facts, VERSION};
 use crate::hash::hash_file;
 use crate::hostdisk::HostDisk;
 use crate::identity::hex;
+use crate::keys::Keys;
 use crate::layout::{disk_bytes, places};
 use crate::materials::{Materials, gather};
 use crate::plan::{ARCHIVES, Content, Text, plan};
@@ -55,10 +56,9 @@ impl Outcome {
 /// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
 /// they were.
 pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Result<Outcome> {
-    // A key that can't be read is told before the first long build.
-    let signer = signer(profile)?;
+    let keys = Keys::load(profile)?;
     let materials = gather(workspace, profile)?;
-    let key = key(workspace, profile, (&materials, signer.as_ref()))?;
+    let key = key(workspace, profile, (&materials, &keys))?;
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
@@ -68,10 +68,12 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     let facts = Facts::of(profile, materials.build_time);
     let overlay = overlay::load(&overlay_path(workspace))?;
     let plan = plan(profile, &materials.binaries());
-    let root = assemble(materials.packages.clone(), &plan, &bytes(&materials, profile, &facts)?, &overlay)?;
+    let texts = texts(&materials, &facts, &keys);
+    let bytes = bytes(&materials, profile, texts)?;
+    let root = assemble(materials.packages.clone(), &plan, &bytes, &overlay)?;
     drop(step);
     let raw = work.file("raw");
-    let parts = DiskParts { root: &root, materials: &materials, signer: signer.as_ref(), facts: &facts };
+    let parts = DiskParts { root: &root, materials: &materials, signer: keys.signer.as_ref(), facts: &facts };
     let written = write_disk(workspace, profile, &parts, &raw)?;
     let files = write_outputs(workspace, profile, &materials, &work)?;
     let root_hash = hex(&written.root.root_hash);
@@ -85,17 +87,11 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     Ok(Outcome::Made(built))
 }
 
-/// Reads what signs for Secure Boot, if the profile names it.
-fn signer(profile: &ImageProfile) -> Result<Option<Signer>> {
-    let load = |s: &SecureBoot| Signer::load(Path::new(&s.key), Path::new(&s.certificate));
-    Ok(profile.secure_boot.as_ref().map(load).transpose()?)
-}
-
 /// Returns the hash of all that goes into the files.
 fn key(
     workspace: &Workspace,
     profile: &ImageProfile,
-    (materials, signer): (&Materials, Option<&Signer>),
+    (materials, keys): (&Materials, &Keys),
 ) -> Result<String> {
     let overlay = workspace.with_memo(|memo| memo.tree(&overlay_path(workspace)))?;
     let exe = std::env::current_exe().map_err(Error::file("finding", "this program"))?;
@@ -104,9 +100,8 @@ fn key(
     let key = KeyBuilder::new("image", 1, VERSION)
         .with("profile", profile)
         .with("overlay", overlay.to_string())
-        .with("builder", builder.to_string())
-        .with("signer", signer.map(Signer::certificate).unwrap_or_default());
-    Ok(materials.add_to(key).finish().digest().to_string())
+        .with("builder", builder.to_string());
+    Ok(materials.add_to(keys.add_to(key)).finish().digest().to_string())
 }
 
 fn overlay_path(workspace: &Workspace) -> PathBuf {
@@ -114,7 +109,11 @@ fn overlay_path(workspace: &Workspace) -> PathBuf {
 }
 
 /// Returns the bytes of everything that the plan puts into the root.
-fn bytes(materials: &Materials, profile: &ImageProfile, facts: &Facts) -> Result<BTreeMap<Content, Bytes>> {
+fn bytes(
+    materials: &Materials,
+    profile: &ImageProfile,
+    texts: BTreeMap<Text, Vec<u8>>,
+) -> Result<BTreeMap<Content, Bytes>> {
     let mut bytes = BTreeMap::new();
     for (component, built) in &materials.components {
         for (name, path) in &built.binaries {
@@ -132,14 +131,20 @@ fn bytes(materials: &Materials, profile: &ImageProfile, facts: &Facts) -> Result
         let archive = archive.map_err(Error::format("writing a container image"))?;
         bytes.insert(Content::Archive(name), Bytes::Memory(archive));
     }
+    bytes.extend(texts.into_iter().map(|(text, bytes)| (Content::Text(text), Bytes::Memory(bytes))));
+    Ok(bytes)
+}
+
+/// Returns the texts that the builder writes.
+fn texts(materials: &Materials, facts: &Facts, keys: &Keys) -> BTreeMap<Text, Vec<u8>> {
     let texts = [
         (Text::Certificates, materials.certificates.clone()),
         (Text::Facts, facts.to_json().into_bytes()),
         (Text::OsRelease, facts.to_os_release().into_bytes()),
         (Text::Sbom, materials.sbom.clone().into_bytes()),
     ];
-    bytes.extend(texts.map(|(text, bytes)| (Content::Text(text), Bytes::Memory(bytes))));
-    Ok(bytes)
+    let update_keys = keys.update.clone().map(|bytes| (Text::UpdateKeys, bytes));
+    texts.into_iter().chain(update_keys).collect()
 }
 
 /// What a disk is written from.

@@ -27,6 +27,14 @@ pub enum Error {
     /// A key of Secure Boot can't be read or does not sign.
     #[error(transparent)]
     SecureBoot(#[from] secureboot::Error),
+    /// The key set for upgrade bundles is none.
+    #[error("reading update keys {}: {source}", .path.display())]
+    UpdateKeys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: bundle::BundleError,
+    },
     /// Two parts of the root do not go together.
     #[error("putting together the root: {0}")]
     Tree(#[from] TreeError),
@@ -91,6 +99,9 @@ impl Error {
                 Some(format!("give the {part} more room with `{key}` in the profile"))
             }
             Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
+            Error::UpdateKeys { .. } => {
+                Some("make one with `ironhull bundle keyset KEY.pub > FILE`".to_owned())
+            }
             Error::SecureBoot(error) => error.hint().map(str::to_owned),
             Error::File { .. } | Error::Format { .. } if is_disk_full(self) => {
                 Some("free some space, or write elsewhere with --output".to_owned())

@@ -14,6 +14,7 @@ mod hash;
 mod hostdisk;
 mod identity;
 pub mod inspect;
+mod keys;
 mod layout;
 mod materials;
 mod oci;

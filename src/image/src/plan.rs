@@ -52,6 +52,8 @@ pub enum Text {
     Facts,
     /// The list of everything in the image.
     Sbom,
+    /// The key set that vouches for upgrade bundles.
+    UpdateKeys,
 }
 
 impl Content {
@@ -77,6 +79,9 @@ const TEXTS: &[(&str, Text)] = &[
     ("usr/share/ironhull/sbom.spdx.json", Text::Sbom),
 ];
 
+/// Where the key set is, if the profile names one.
+const UPDATE_KEYS: &str = "usr/share/ironhull/update-keys.json";
+
 /// Plans the root of `profile`; `binaries` are those of each component.
 #[must_use]
 pub fn plan(profile: &ImageProfile, binaries: &BTreeMap<Component, Vec<String>>) -> Plan {
@@ -95,6 +100,9 @@ pub fn plan(profile: &ImageProfile, binaries: &BTreeMap<Component, Vec<String>>)
     }
     for (path, text) in TEXTS {
         plan.add(path, Entry::File(Content::Text(*text)));
+    }
+    if profile.update_keys.is_some() {
+        plan.add(UPDATE_KEYS, Entry::File(Content::Text(Text::UpdateKeys)));
     }
     for component in &profile.components {
         for binary in binaries.get(component).into_iter().flatten() {
@@ -209,5 +217,9 @@ link usr/sbin/iptables-save -> iptables-nft-save
 0755 var/
 ";
         assert_eq!(plan(&profile(), &binaries).to_string(), expected);
+        let updated = ImageProfile { update_keys: Some("keys.json".to_owned()), ..profile() };
+        let text = plan(&updated, &binaries).to_string();
+        let more = text.lines().filter(|l| !expected.contains(l)).collect::<Vec<_>>();
+        assert_eq!(more, ["0644 usr/share/ironhull/update-keys.json = UpdateKeys"]);
     }
 }
