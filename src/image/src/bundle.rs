@@ -3,13 +3,12 @@
 //! Files appear by rename. What is damaged in the image is found here, not on the nodes: the kernel image
 //! is held against its header, the root against its hash.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use bundle::{Hash, KeySet, Manifest, Packed, Parts, Sealed, SecretKey, StateVersions};
+use bundle::{Hash, KeySet, Manifest, Packed, Parts, Sealed, SecretKey};
 use formats::disk::{Cursor, ReadAt};
 use formats::verity;
 
@@ -18,13 +17,6 @@ use crate::{Error, error::Result};
 
 /// Mode of a bundle, less the umask.
 const MODE: u32 = 0o666;
-/// What a generation writes and the oldest it reads, of all that outlives it but Kubernetes. etcd by its
-/// minor version, 3.7 is 307: it reads the storage of the one before.
-const STATE: [(&str, StateVersions); 3] = [
-    ("etcd", StateVersions { writes: 307, reads: 306 }),
-    ("ironhull", StateVersions { writes: 1, reads: 1 }),
-    ("kine", StateVersions { writes: 1, reads: 1 }),
-];
 
 /// What a bundle says that its image does not.
 #[derive(Clone, Debug, Default)]
@@ -42,15 +34,26 @@ pub struct Order {
 /// bundle can't be made, [`Error::File`] if a file can't be written. `output` is then as it was.
 pub fn create(image: &Image, order: Order, keys: &[SecretKey], output: &Path) -> Result<Manifest> {
     let generation = image.generation()?;
+    let not = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
+    // The facts are what goes on: the root vouches for them, and nothing for the header.
+    let (header, facts) = (&generation.header, &generation.facts);
+    if header.epoch != facts.epoch {
+        return Err(not(format!(
+            "epoch: expected {}, that of image.json, found {}",
+            facts.epoch, header.epoch
+        )));
+    }
+    if facts.state.is_empty() {
+        return Err(
+            not("expected the versions of its state in image.json, found none: build it anew".into()),
+        );
+    }
     verity::verify(&generation.root, &generation.params).map_err(Error::format("verifying the root"))?;
     let directory = directory(output);
     let (uki, uki_frames) = pack(&generation.uki, directory)?;
-    if uki.part.sha256.0 != generation.header.sha256 {
-        let hash = format!("expected SHA-256 {}, found {}", Hash(generation.header.sha256), uki.part.sha256);
-        return Err(Error::NotAnImage {
-            path: image.path().to_owned(),
-            reason: format!("kernel image: {hash}"),
-        });
+    if uki.part.sha256.0 != header.sha256 {
+        let hash = format!("expected SHA-256 {}, found {}", Hash(header.sha256), uki.part.sha256);
+        return Err(not(format!("kernel image: {hash}")));
     }
     let (root, root_frames) = pack(&generation.root, directory)?;
     let manifest = manifest(&generation, order, Parts { uki: uki.part, root: root.part });
@@ -96,21 +99,16 @@ fn pack(part: &dyn ReadAt, directory: &Path) -> Result<(Packed, File)> {
 /// Returns what the bundle says. Pure.
 fn manifest(generation: &Generation<'_>, order: Order, parts: Parts) -> Manifest {
     let facts = generation.facts.clone();
-    let mut state: BTreeMap<_, _> = STATE.iter().map(|(name, v)| ((*name).to_owned(), *v)).collect();
-    let minor = facts.kubernetes.split('.').nth(1).and_then(|m| m.parse::<u32>().ok());
-    if let Some(writes) = minor {
-        state.insert("kubernetes".to_owned(), StateVersions { writes, reads: writes.saturating_sub(1) });
-    }
     Manifest {
         name: facts.name,
         version: facts.version,
         role: facts.role,
         architecture: facts.architecture,
-        epoch: generation.header.epoch,
+        epoch: facts.epoch,
         kubernetes: facts.kubernetes,
         build_time: facts.build_time,
         expires: order.expires,
-        state,
+        state: facts.state,
         root_hash: Hash(generation.params.root_hash),
         parts,
         key_set: order.key_set,

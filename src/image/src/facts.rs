@@ -1,10 +1,23 @@
 //! What the image says of itself: `os-release(5)` and `image.json`. Pure.
 
+use std::collections::BTreeMap;
+
+use bundle::StateVersions;
 use config::{Architecture, ImageProfile, Role};
 use serde::{Deserialize, Serialize};
 
 /// Version of the image: that of the program that builds it, with which its init and noded are built.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Security epoch of the images that are built.
+const EPOCH: u32 = 0;
+/// What an image writes and the oldest it reads, of all that outlives it but Kubernetes. etcd by its
+/// minor version, 3.7 is 307: it reads the storage of the one before.
+const STATE: [(&str, StateVersions); 3] = [
+    ("etcd", StateVersions { writes: 307, reads: 306 }),
+    ("ironhull", StateVersions { writes: 1, reads: 1 }),
+    ("kine", StateVersions { writes: 1, reads: 1 }),
+];
 
 /// What the node says of its image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +35,12 @@ pub struct Facts {
     pub kubernetes: String,
     /// Date of the newest input in seconds since 1970: the clock of a node is never before it.
     pub build_time: u64,
+    /// Security epoch: a node never goes back under one that it ran. 0 in images that say nothing of it.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Versions of what outlives a generation, by name. Empty in images that say nothing of it.
+    #[serde(default)]
+    pub state: BTreeMap<String, StateVersions>,
 }
 
 impl Facts {
@@ -38,13 +57,15 @@ impl Facts {
             architecture: architecture(profile.architecture).to_owned(),
             kubernetes: profile.kubernetes.version.clone(),
             build_time,
+            epoch: EPOCH,
+            state: state(&profile.kubernetes.version),
         }
     }
 
     /// Returns `image.json`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let text = serde_json::to_string_pretty(self).expect("facts are strings and a number");
+        let text = serde_json::to_string_pretty(self).expect("facts are plain data with text keys");
         text + "\n"
     }
 
@@ -57,6 +78,15 @@ impl Facts {
              VERSION_ID={version}\nIMAGE_ID={name}\nIMAGE_VERSION={version}\nVARIANT_ID={role}\n"
         )
     }
+}
+
+/// Returns the versions of what outlives an image with this Kubernetes, which is known by its minor version and
+/// reads what the one before wrote.
+fn state(kubernetes: &str) -> BTreeMap<String, StateVersions> {
+    let minor = kubernetes.split('.').nth(1).and_then(|m| m.parse::<u32>().ok());
+    let kubernetes =
+        minor.map(|writes| ("kubernetes", StateVersions { writes, reads: writes.saturating_sub(1) }));
+    STATE.into_iter().chain(kubernetes).map(|(name, versions)| (name.to_owned(), versions)).collect()
 }
 
 /// Returns an architecture by its Debian and OCI name.
@@ -79,6 +109,8 @@ mod tests {
             architecture: "amd64".into(),
             kubernetes: "1.36.3".into(),
             build_time: 1_790_000_000,
+            epoch: 3,
+            state: state("1.36.3"),
         }
     }
 
@@ -87,6 +119,22 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&facts().to_json()).unwrap();
         assert_eq!(json["buildTime"], 1_790_000_000);
         assert_eq!(json["kubernetes"], "1.36.3");
+        assert_eq!(json["epoch"], 3);
+        let state = serde_json::json!({
+            "etcd": { "writes": 307, "reads": 306 },
+            "ironhull": { "writes": 1, "reads": 1 },
+            "kine": { "writes": 1, "reads": 1 },
+            "kubernetes": { "writes": 36, "reads": 35 },
+        });
+        assert_eq!(json["state"], state);
+    }
+
+    #[test]
+    fn an_older_image_says_nothing_of_epoch_and_state() {
+        let older = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
+            "kubernetes":"1.36.3","buildTime":1790000000}"#;
+        let expected = Facts { epoch: 0, state: BTreeMap::new(), ..facts() };
+        assert_eq!(serde_json::from_str::<Facts>(older).unwrap(), expected);
     }
 
     #[test]

@@ -145,6 +145,8 @@ mod tests {
             architecture: "amd64".into(),
             kubernetes: "1.36.3".into(),
             build_time: 1_790_000_000,
+            epoch: 0,
+            state: BTreeMap::new(),
         }
     }
 

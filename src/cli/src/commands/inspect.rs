@@ -74,10 +74,13 @@ fn whole_text(Whole { image, slots, kernel, root }: &Whole<'_>) -> String {
     let slots = slots_text(slots);
     let head = format!("{} disk of {}, id {}\n", image.format(), bytes(image.disk_bytes()), image.id());
     let facts = root.facts().map_or_else(String::new, |f| {
-        format!(
-            "image {} {}: {} for {}, Kubernetes {}, inputs of {} s since 1970\n",
-            f.name, f.version, f.role, f.architecture, f.kubernetes, f.build_time
-        )
+        let head = format!(
+            "image {} {}: {} for {}, Kubernetes {}, security epoch {}, inputs of {} s since 1970\n",
+            f.name, f.version, f.role, f.architecture, f.kubernetes, f.epoch, f.build_time
+        );
+        f.state.iter().fold(head, |text, (name, v)| {
+            text + &format!("state {name}: writes {}, reads {} to {}\n", v.writes, v.reads, v.writes)
+        })
     });
     let row = |p: &_| partition_row(p);
     let partitions = table(&image.table().partitions.iter().map(row).collect::<Vec<_>>());

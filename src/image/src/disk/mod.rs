@@ -24,8 +24,6 @@ const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
 const SPARE_PATH: &str = "EFI/IRONHULL/LOADER.EFI";
 /// Number of the generation in a new image.
 const FIRST_GENERATION: u32 = 1;
-/// Security epoch of the images that are built.
-const EPOCH: u32 = 0;
 
 /// What a disk is made of.
 #[derive(Debug)]
@@ -67,8 +65,14 @@ pub(crate) fn write(disk: &mut HostDisk, parts: &Parts<'_>) -> Result<Written> {
     let kernel_bytes = kernel.len() as u64;
     check_fill(at(Partition::KernelA), UKI_OFFSET + kernel_bytes)?;
     let kernel_sha256: [u8; 32] = Sha256::digest(&kernel).into();
-    write_kernel(disk, at(Partition::KernelA), &kernel, kernel_sha256)?;
-    write_record(disk, at(Partition::BootState))?;
+    let header = Header {
+        length: kernel_bytes,
+        sha256: kernel_sha256,
+        generation: FIRST_GENERATION,
+        epoch: parts.facts.epoch,
+    };
+    write_kernel(disk, at(Partition::KernelA), &kernel, &header)?;
+    write_record(disk, at(Partition::BootState), parts.facts.epoch)?;
     let identity = Identity { name: &parts.facts.name, root: &root, kernel: &kernel_sha256 };
     let loader = signed(parts.loader.to_vec(), parts.signer)?;
     write_esp(disk, at(Partition::Esp), &loader, &identity)?;
@@ -110,9 +114,7 @@ impl Identity<'_> {
 }
 
 /// Writes a kernel image behind the header that the boot selector checks it by.
-fn write_kernel(disk: &mut HostDisk, place: Place, kernel: &[u8], sha256: [u8; 32]) -> Result<()> {
-    let length = kernel.len() as u64;
-    let header = Header { length, sha256, generation: FIRST_GENERATION, epoch: EPOCH };
+fn write_kernel(disk: &mut HostDisk, place: Place, kernel: &[u8], header: &Header) -> Result<()> {
     disk.write_all_at(&header.encode(), place.start)
         .and_then(|()| disk.write_all_at(kernel, place.start + UKI_OFFSET))
         .map_err(Error::format("writing the kernel slot"))
@@ -123,8 +125,8 @@ fn write_kernel(disk: &mut HostDisk, place: Place, kernel: &[u8], sha256: [u8; 3
 /// On trial, because a new image has never run: it is blessed when a node has first been healthy. Until
 /// then nothing is lost by it, for there is no other slot: a deadline that passes changes nothing, and
 /// when its tries are spent it is started all the same, as the last resort. The second place stays empty.
-fn write_record(disk: &mut HostDisk, place: Place) -> Result<()> {
-    let record = Record::installed(EPOCH).encode();
+fn write_record(disk: &mut HostDisk, place: Place, epoch: u32) -> Result<()> {
+    let record = Record::installed(epoch).encode();
     disk.write_all_at(&record, place.start + RecordPlace::First.offset())
         .map_err(Error::format("writing the boot record"))
 }

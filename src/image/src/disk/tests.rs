@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use bundle::StateVersions;
 use config::Slots;
 use formats::tree::Node;
 
@@ -52,6 +53,8 @@ fn facts() -> Facts {
         architecture: "amd64".into(),
         kubernetes: "1.36.3".into(),
         build_time: 1_789_199_741,
+        epoch: 5,
+        state: BTreeMap::from([("etcd".into(), StateVersions { writes: 307, reads: 306 })]),
     }
 }
 
@@ -62,7 +65,11 @@ fn make(path: &Path, init: &[u8]) -> Result<Written> {
 
 /// The same, with a signature where there is who signs.
 fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Written> {
-    let facts = facts();
+    make_of(path, init, (signer, facts()))
+}
+
+/// The same, of an image that says this of itself.
+fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, Facts)) -> Result<Written> {
     let mut root = Tree::new();
     root.insert("usr/share/ironhull/image.json", Node::file(facts.to_json().into_bytes(), 0o644))?;
     root.insert("usr/share/ironhull/sbom.spdx.json", Node::file(b"{}".to_vec(), 0o644))?;
@@ -134,11 +141,11 @@ fn the_boot_selector_finds_what_it_looks_for() {
     let room = at(Partition::KernelA).bytes;
     let header = Header::parse(&read(at(Partition::KernelA).start), room).unwrap();
     let expected =
-        Header { length: written.kernel_bytes, sha256: written.kernel_sha256, generation: 1, epoch: 0 };
+        Header { length: written.kernel_bytes, sha256: written.kernel_sha256, generation: 1, epoch: 5 };
     assert_eq!(header, expected);
     assert_eq!(Header::parse(&read(at(Partition::KernelB).start), room), None);
     let states = RecordPlace::ALL.map(|p| Record::parse(&read(at(Partition::BootState).start + p.offset())));
-    assert_eq!(states, [Some(Record::installed(0)), None]);
+    assert_eq!(states, [Some(Record::installed(5)), None]);
     let headers = slots::Pair { a: Some(header), b: None };
     let start = slots::Boot::new(states[0], states[1], &headers).next_start().unwrap();
     assert_eq!((start.slot, start.generation), (slots::Slot::A, 1));
@@ -147,6 +154,49 @@ fn the_boot_selector_finds_what_it_looks_for() {
     for path in [BOOT_PATH, SPARE_PATH] {
         assert!(formats::fat::read(&esp, path).unwrap() == efi_program(), "{path}");
     }
+}
+
+#[test]
+fn the_bundle_of_a_disk_says_what_its_image_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, hull] = ["a.raw", "a.hull"].map(|name| dir.path().join(name));
+    let written = make(&path, b"init").unwrap();
+    let key = bundle::SecretKey::from_seed([7; 32]);
+    let create = |path: &Path, keys: &[bundle::SecretKey]| {
+        crate::bundle::create(&Image::open(path).unwrap(), crate::bundle::Order::default(), keys, &hull)
+    };
+    let manifest = create(&path, std::slice::from_ref(&key)).unwrap();
+    assert_eq!((manifest.epoch, &manifest.state), (5, &facts().state));
+    assert_eq!(manifest.root_hash.0, written.root.root_hash);
+    let keys = bundle::KeySet::new(1, 1, vec![key.public()]).unwrap();
+    let mut sealed = crate::bundle::open(&hull).unwrap().verify(&keys).unwrap();
+    while sealed.next_part().is_some() {
+        sealed = sealed.unpack(&mut io::sink()).unwrap();
+    }
+    assert_eq!(sealed.finish().unwrap(), manifest);
+    std::fs::remove_file(&hull).unwrap();
+    // No node would take one that says nothing of the state.
+    make_of(&path, b"init", (None, Facts { state: BTreeMap::new(), ..facts() })).unwrap();
+    let error = create(&path, &[]).unwrap_err();
+    assert!(error.to_string().ends_with("found none: build it anew"), "{error}");
+    assert!(!hull.exists());
+}
+
+#[test]
+fn a_header_of_another_epoch_than_the_root_says_makes_no_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.raw");
+    make(&path, b"init").unwrap();
+    let at = place(&places(&SLOTS), Partition::KernelA);
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let mut block = [0; 512];
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut block, at.start).unwrap();
+    let header = Header { epoch: 6, ..Header::parse(&block, at.bytes).unwrap() };
+    std::os::unix::fs::FileExt::write_all_at(&file, &header.encode(), at.start).unwrap();
+    let image = Image::open(&path).unwrap();
+    let error = crate::bundle::create(&image, crate::bundle::Order::default(), &[], &dir.path().join("b"));
+    let error = error.unwrap_err().to_string();
+    assert!(error.ends_with("epoch: expected 5, that of image.json, found 6"), "{error}");
 }
 
 #[test]
