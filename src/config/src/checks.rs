@@ -10,6 +10,9 @@ const MAX_LABEL: usize = 63;
 /// Longest DNS name.
 const MAX_DNS_NAME: usize = 253;
 
+/// Longest version of an image.
+const MAX_VERSION: usize = 64;
+
 /// A fault in the form "expected …, found …".
 fn expected<T>(what: &str, found: &str) -> Result<T, Fault> {
     let shown: String = found.chars().take(80).collect();
@@ -132,6 +135,15 @@ pub(crate) fn version(text: &str) -> Result<String, Fault> {
     expected("a version, as 1.36.3", text)
 }
 
+/// The version of an image, which its maker counts.
+pub(crate) fn image_version(text: &str) -> Result<String, Fault> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b".+~_-".contains(&b);
+    if (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(fine) {
+        return Ok(text.to_owned());
+    }
+    expected("a version of at most 64 letters, digits and \".+~_-\"", text)
+}
+
 /// The name of a kernel configuration fragment.
 pub(crate) fn fragment(text: &str) -> Result<String, Fault> {
     let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
@@ -251,6 +263,9 @@ mod tests {
         try_all(subject_name, &["*.example.org", "10.0.0.1"], &["*", "*.*.a", "a.*"]);
         try_all(link_name, &["eth0", "en*"], &["", "a/b", "0123456789abcdef", "a b"]);
         try_all(version, &["1.36.3"], &["v1.36.3", "1.36", "1.36.3-rc.1", "1..3"]);
+        let long = "1".repeat(64);
+        let good = ["0.1.0", "2026.11-2", "1.0~rc1+build.5_A", "7", &long];
+        try_all(image_version, &good, &["", "1 0", "v1/2", "1\n", "é", "\"", &"1".repeat(65)]);
         try_all(fragment, &["base", "amd64"], &["../base", "base.config", ""]);
         try_all(flag, &["audit-log-path", "v"], &["--v", "", "-v", "a b", "a=b"]);
     }

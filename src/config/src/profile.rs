@@ -9,6 +9,10 @@ use serde::Serialize;
 pub struct ImageProfile {
     /// Name of the image and of its files: lower-case letters, digits and `-`.
     pub name: String,
+    /// Version of the image, as its maker counts: at most 64 letters, digits and `.+~_-`. Default: that of the
+    /// Ironhull that builds it.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub version: Option<String>,
     /// What a node of this image does.
     pub role: Role,
     /// Processor architecture. Default `amd64`.

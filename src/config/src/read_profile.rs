@@ -29,6 +29,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     f.required(cx, "apiVersion", text);
     f.required(cx, "kind", text);
     let name = f.required(cx, "name", checked(checks::name));
+    let version = f.optional(cx, "version", checked(checks::image_version));
     let role = f.required(cx, "role", one_of(ROLES, &["controller", "worker"]));
     let architecture = f.optional(cx, "architecture", one_of(ARCHITECTURES, &["arm64"]));
     let kubernetes = f.required(cx, "kubernetes", kubernetes);
@@ -42,6 +43,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     f.finish(cx);
     Some(ImageProfile {
         name: name?,
+        version,
         role: role?,
         architecture: architecture.unwrap_or_default(),
         kubernetes: kubernetes?,

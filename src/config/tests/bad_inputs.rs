@@ -82,6 +82,7 @@ addons: []
 secureBoot: { key: \"\" }
 qcow2: { compression: none }
 updateKeys: [a.json]
+version: 1 beta
 ";
     let expected = "\
 error: key \"name\" is missing
@@ -179,6 +180,12 @@ error: updateKeys: expected text, found a list
    |
 13 | updateKeys: [a.json]
    |             ^
+
+error: version: expected a version of at most 64 letters, digits and \".+~_-\", found \"1 beta\"
+  --> p.yaml:14:10
+   |
+14 | version: 1 beta
+   |          ^^^^^^
 ";
     assert_eq!(profile_errors(text), expected);
 }

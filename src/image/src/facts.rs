@@ -6,7 +6,7 @@ use bundle::StateVersions;
 use config::{Architecture, ImageProfile, Role};
 use serde::{Deserialize, Serialize};
 
-/// Version of the image: that of the program that builds it, with which its init and noded are built.
+/// Version of Ironhull: that of the program that builds, with which the image's init and noded are built.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Security epoch of the images that are built.
@@ -52,7 +52,7 @@ impl Facts {
         };
         Facts {
             name: profile.name.clone(),
-            version: VERSION.to_owned(),
+            version: version(profile).to_owned(),
             role: role.to_owned(),
             architecture: architecture(profile.architecture).to_owned(),
             kubernetes: profile.kubernetes.version.clone(),
@@ -69,15 +69,22 @@ impl Facts {
         text + "\n"
     }
 
-    /// Returns `os-release`.
+    /// Returns `os-release`. The version of the image is quoted: to a shell a `~` in front means a home.
     #[must_use]
     pub fn to_os_release(&self) -> String {
         let Facts { name, version, role, kubernetes, .. } = self;
         format!(
-            "NAME=Ironhull\nID=ironhull\nPRETTY_NAME=\"Ironhull {version} ({role}, Kubernetes {kubernetes})\"\n\
-             VERSION_ID={version}\nIMAGE_ID={name}\nIMAGE_VERSION={version}\nVARIANT_ID={role}\n"
+            "NAME=Ironhull\nID=ironhull\n\
+             PRETTY_NAME=\"Ironhull {VERSION} ({name} {version}, Kubernetes {kubernetes})\"\n\
+             VERSION_ID={VERSION}\nIMAGE_ID={name}\nIMAGE_VERSION=\"{version}\"\nVARIANT_ID={role}\n"
         )
     }
+}
+
+/// Returns the version of an image of `profile`: by default that of Ironhull.
+#[must_use]
+pub fn version(profile: &ImageProfile) -> &str {
+    profile.version.as_deref().unwrap_or(VERSION)
 }
 
 /// Returns the versions of what outlives an image with this Kubernetes, which is known by its minor version and
@@ -130,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn an_image_has_the_version_of_its_profile_or_of_ironhull() {
+        let profile = |more: &str| {
+            let text = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: x\nrole: single\n\
+                        kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
+            config::parse_profile("x.yaml", &format!("{text}{more}")).unwrap()
+        };
+        assert_eq!(Facts::of(&profile(""), 0).version, VERSION);
+        assert_eq!(Facts::of(&profile("version: 2026.11.a\n"), 0).version, "2026.11.a");
+    }
+
+    #[test]
     fn an_older_image_says_nothing_of_epoch_and_state() {
         let older = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
             "kubernetes":"1.36.3","buildTime":1790000000}"#;
@@ -139,8 +157,12 @@ mod tests {
 
     #[test]
     fn os_release_names_image_and_versions() {
-        let text = facts().to_os_release();
-        assert!(text.contains("\nPRETTY_NAME=\"Ironhull 0.1.0 (single, Kubernetes 1.36.3)\"\n"), "{text}");
-        assert!(text.ends_with("VARIANT_ID=single\n"));
+        let facts = Facts { version: "~2026.11+5".into(), ..facts() };
+        let expected = format!(
+            "NAME=Ironhull\nID=ironhull\n\
+             PRETTY_NAME=\"Ironhull {VERSION} (single ~2026.11+5, Kubernetes 1.36.3)\"\n\
+             VERSION_ID={VERSION}\nIMAGE_ID=single\nIMAGE_VERSION=\"~2026.11+5\"\nVARIANT_ID=single\n"
+        );
+        assert_eq!(facts.to_os_release(), expected);
     }
 }

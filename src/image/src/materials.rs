@@ -14,7 +14,7 @@ use inputs::sbom;
 use inputs::store::KeyBuilder;
 
 use crate::date::parse_release_date;
-use crate::facts::VERSION;
+use crate::facts;
 use crate::source::HostFile;
 use crate::{Error, error::Result};
 
@@ -74,7 +74,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let built: Vec<BuiltComponent> = components.iter().map(|(_, c)| c.clone()).collect();
     let sbom = sbom::spdx(&sbom::Contents {
         name: &profile.name,
-        version: VERSION,
+        version: facts::version(profile),
         created: build_time,
         packages: &locked,
         components: &built,
