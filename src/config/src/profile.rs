@@ -13,6 +13,10 @@ pub struct ImageProfile {
     /// Ironhull that builds it.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub version: Option<String>,
+    /// Security epoch, 0 to 4294967295: raised when a flaw is closed, and no node goes back under one that it ran.
+    /// Default 0.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub epoch: u32,
     /// What a node of this image does.
     pub role: Role,
     /// Processor architecture. Default `amd64`.

@@ -30,6 +30,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     f.required(cx, "kind", text);
     let name = f.required(cx, "name", checked(checks::name));
     let version = f.optional(cx, "version", checked(checks::image_version));
+    let epoch = f.optional(cx, "epoch", number(0, u32::MAX.into()));
     let role = f.required(cx, "role", one_of(ROLES, &["controller", "worker"]));
     let architecture = f.optional(cx, "architecture", one_of(ARCHITECTURES, &["arm64"]));
     let kubernetes = f.required(cx, "kubernetes", kubernetes);
@@ -44,6 +45,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     Some(ImageProfile {
         name: name?,
         version,
+        epoch: epoch.unwrap_or_default(),
         role: role?,
         architecture: architecture.unwrap_or_default(),
         kubernetes: kubernetes?,

@@ -83,6 +83,7 @@ secureBoot: { key: \"\" }
 qcow2: { compression: none }
 updateKeys: [a.json]
 version: 1 beta
+epoch: 4294967296
 ";
     let expected = "\
 error: key \"name\" is missing
@@ -186,6 +187,12 @@ error: version: expected a version of at most 64 letters, digits and \".+~_-\", 
    |
 14 | version: 1 beta
    |          ^^^^^^
+
+error: epoch: expected a number from 0 to 4294967295, found 4294967296
+  --> p.yaml:15:8
+   |
+15 | epoch: 4294967296
+   |        ^^^^^^^^^^
 ";
     assert_eq!(profile_errors(text), expected);
 }

@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 /// Version of Ironhull: that of the program that builds, with which the image's init and noded are built.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Security epoch of the images that are built.
-const EPOCH: u32 = 0;
 /// What an image writes and the oldest it reads, of all that outlives it but Kubernetes. etcd by its
 /// minor version, 3.7 is 307: it reads the storage of the one before.
 const STATE: [(&str, StateVersions); 3] = [
@@ -57,7 +55,7 @@ impl Facts {
             architecture: architecture(profile.architecture).to_owned(),
             kubernetes: profile.kubernetes.version.clone(),
             build_time,
-            epoch: EPOCH,
+            epoch: profile.epoch,
             state: state(&profile.kubernetes.version),
         }
     }
@@ -137,14 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn an_image_has_the_version_of_its_profile_or_of_ironhull() {
+    fn an_image_has_version_and_epoch_of_its_profile() {
         let profile = |more: &str| {
             let text = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: x\nrole: single\n\
                         kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
             config::parse_profile("x.yaml", &format!("{text}{more}")).unwrap()
         };
-        assert_eq!(Facts::of(&profile(""), 0).version, VERSION);
-        assert_eq!(Facts::of(&profile("version: 2026.11.a\n"), 0).version, "2026.11.a");
+        let found = |more: &str| {
+            let facts = Facts::of(&profile(more), 0);
+            (facts.version, facts.epoch)
+        };
+        assert_eq!(found(""), (VERSION.to_owned(), 0));
+        assert_eq!(found("version: 2026.11.a\nepoch: 4294967295\n"), ("2026.11.a".to_owned(), u32::MAX));
     }
 
     #[test]
