@@ -58,8 +58,8 @@ impl Memo {
         Ok(digest)
     }
 
-    /// Returns one digest over all files below `dir`: their paths relative to it, whether they can be
-    /// executed, and their bytes. Symbolic links count by target. Other kinds of file are left out.
+    /// Returns one digest over all files below `dir`: their paths relative to it, whether their owner
+    /// may execute them, and their bytes. Symbolic links count by target. Other kinds of file are left out.
     ///
     /// # Errors
     /// [`Error::Io`] if something can't be read.
@@ -85,7 +85,7 @@ impl Memo {
                 let target = fs::read_link(&path).map_err(Error::io("reading", &path))?;
                 format!("l {} {name:?}", Digest::of(target.as_os_str().as_bytes()))
             } else if meta.is_file() {
-                let kind = if meta.mode() & 0o111 == 0 { 'f' } else { 'x' };
+                let kind = if meta.mode() & 0o100 == 0 { 'f' } else { 'x' };
                 format!("{kind} {} {name:?}", self.file(&path)?)
             } else {
                 continue;

@@ -159,3 +159,18 @@ fn a_memo_sees_changes_and_survives() {
     fs::rename(src.join("sub/a"), src.join("sub/b")).unwrap();
     assert_ne!(Memo::load(&store).tree(&src).unwrap(), second, "another name");
 }
+
+#[test]
+fn a_memo_asks_whether_the_owner_may_execute() {
+    let (dir, store) = store();
+    let src = dir.path().join("src");
+    fs::create_dir_all(&src).unwrap();
+    fs::write(src.join("a"), "a").unwrap();
+    let with_mode = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(src.join("a"), fs::Permissions::from_mode(mode)).unwrap();
+        Memo::load(&store).tree(&src).unwrap()
+    };
+    assert_eq!(with_mode(0o644), with_mode(0o611));
+    assert_ne!(with_mode(0o644), with_mode(0o744));
+}
