@@ -71,7 +71,7 @@ pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
     let mut profile = config::parse_profile(&file.display().to_string(), &text)?;
     let dir = file.parent().unwrap_or(Path::new(""));
     let signing = profile.secure_boot.iter_mut().flat_map(|s| [&mut s.key, &mut s.certificate]);
-    for name in signing.chain(&mut profile.update_keys) {
+    for name in signing.chain(&mut profile.update_keys).chain(&mut profile.overlay) {
         *name = dir.join(&name).to_string_lossy().into_owned();
     }
     Ok(profile)

@@ -45,6 +45,10 @@ pub struct ImageProfile {
     /// directory of the profile on. Default: none, and a node of the image takes no bundle.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub update_keys: Option<String>,
+    /// Directories whose files are laid over the root, later ones over earlier ones, from the directory of the
+    /// profile on. Files are 0755 if their owner may execute them, else 0644, and belong to root. Default: none.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub overlay: Vec<String>,
 }
 
 /// What signs programs for Secure Boot. Both are files, from the directory of the profile on.

@@ -41,6 +41,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let qcow2 = f.optional(cx, "qcow2", qcow2);
     let secure_boot = f.optional(cx, "secureBoot", secure_boot);
     let update_keys = f.optional(cx, "updateKeys", checked(checks::file));
+    let overlay = f.optional(cx, "overlay", list(checked(checks::file)));
     f.finish(cx);
     Some(ImageProfile {
         name: name?,
@@ -56,6 +57,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         qcow2: qcow2.unwrap_or_default(),
         secure_boot,
         update_keys,
+        overlay: overlay.unwrap_or_default(),
     })
 }
 

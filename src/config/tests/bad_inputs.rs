@@ -84,6 +84,7 @@ qcow2: { compression: none }
 updateKeys: [a.json]
 version: 1 beta
 epoch: 4294967296
+overlay: [files, \"\"]
 ";
     let expected = "\
 error: key \"name\" is missing
@@ -193,6 +194,12 @@ error: epoch: expected a number from 0 to 4294967295, found 4294967296
    |
 15 | epoch: 4294967296
    |        ^^^^^^^^^^
+
+error: overlay.1: expected the name of a file, found \"\"
+  --> p.yaml:16:18
+   |
+16 | overlay: [files, \"\"]
+   |                  ^^
 ";
     assert_eq!(profile_errors(text), expected);
 }

@@ -23,12 +23,13 @@ use crate::identity::hex;
 use crate::keys::Keys;
 use crate::layout::{disk_bytes, places};
 use crate::materials::{Materials, gather};
+use crate::overlay::{self, Overlay};
 use crate::plan::{ARCHIVES, Content, Text, plan};
 use crate::record::{self, Built, BuiltFile, BuiltKernel};
 use crate::root::{Bytes, assemble};
 use crate::slot::KernelParts;
 use crate::step::Step;
-use crate::{Error, error::Result, facts, oci, overlay};
+use crate::{Error, error::Result, facts, oci};
 
 /// What came of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +57,12 @@ impl Outcome {
 /// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
 /// they were.
 pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Result<Outcome> {
+    // What is wrong with the files of the profile is told before the first long build.
     let keys = Keys::load(profile)?;
+    let overlays = overlay::load_all(workspace, profile)?;
     let materials = gather(workspace, profile)?;
-    let key = key(workspace, profile, (&materials, &keys))?;
+    let key = materials.add_to(keys.add_to(key(workspace, profile, &overlays)?)).finish();
+    let key = key.digest().to_string();
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
@@ -66,11 +70,10 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     let work = WorkDir::create(output, &profile.name)?;
     let step = Step::start(workspace, "put together the root");
     let facts = Facts::of(profile, materials.build_time);
-    let overlay = overlay::load(&overlay_path(workspace))?;
     let plan = plan(profile, &materials.binaries());
     let texts = texts(&materials, &facts, &keys);
     let bytes = bytes(&materials, profile, texts)?;
-    let root = assemble(materials.packages.clone(), &plan, &bytes, &overlay)?;
+    let root = assemble(materials.packages.clone(), &plan, &bytes, &overlays)?;
     drop(step);
     let raw = work.file("raw");
     let parts = DiskParts { root: &root, materials: &materials, signer: keys.signer.as_ref(), facts: &facts };
@@ -87,25 +90,17 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     Ok(Outcome::Made(built))
 }
 
-/// Returns the hash of all that goes into the files.
-fn key(
-    workspace: &Workspace,
-    profile: &ImageProfile,
-    (materials, keys): (&Materials, &Keys),
-) -> Result<String> {
-    let overlay = workspace.with_memo(|memo| memo.tree(&overlay_path(workspace)))?;
+/// Begins the hash of all that goes into the files: profile, overlays, this program.
+fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> Result<KeyBuilder> {
     let exe = std::env::current_exe().map_err(Error::file("finding", "this program"))?;
     let builder = workspace.with_memo(|memo| memo.file(&exe))?;
-    let profile = serde_json::to_string(profile).expect("a profile is plain data");
-    let key = KeyBuilder::new("image", 1, VERSION)
-        .with("profile", profile)
-        .with("overlay", overlay.to_string())
-        .with("builder", builder.to_string());
-    Ok(materials.add_to(keys.add_to(key)).finish().digest().to_string())
-}
-
-fn overlay_path(workspace: &Workspace) -> PathBuf {
-    workspace.source().join("rootfs/overlay")
+    // What is in the files that the profile names counts, not where they are.
+    let profile =
+        ImageProfile { secure_boot: None, update_keys: None, overlay: Vec::new(), ..profile.clone() };
+    let profile = serde_json::to_string(&profile).expect("a profile is plain data");
+    let key =
+        KeyBuilder::new("image", 1, VERSION).with("profile", profile).with("builder", builder.to_string());
+    overlay::add_to(key, overlays, workspace)
 }
 
 /// Returns the bytes of everything that the plan puts into the root.

@@ -38,13 +38,27 @@ pub enum Error {
     /// Two parts of the root do not go together.
     #[error("putting together the root: {0}")]
     Tree(#[from] TreeError),
-    /// The overlay holds something that can't be in an image.
-    #[error("reading overlay {}: expected a file, directory or symbolic link, found {found}", .path.display())]
+    /// An overlay holds something that can't be in an image.
+    #[error("reading overlay {}: expected {expected}, found {found}", .path.display())]
     Overlay {
         /// The path on the host.
         path: PathBuf,
+        /// What can be there.
+        expected: &'static str,
         /// What is there.
-        found: &'static str,
+        found: String,
+    },
+    /// An overlay has a directory where the root has something else, or the reverse.
+    #[error("laying {} over the root: expected {expected} at /{place}, found {found}", .path.display())]
+    OverlayConflict {
+        /// The path on the host.
+        path: PathBuf,
+        /// The path in the root.
+        place: String,
+        /// What goes together with what the overlay has.
+        expected: &'static str,
+        /// What the root has.
+        found: String,
     },
     /// A part of a slot is too large.
     #[error("{part} is {bytes} bytes, expected at most {limit}: {percent} % of its {mib} MiB")]

@@ -1,4 +1,5 @@
-//! `rootfs/overlay` as a tree: files copied as they are, at the place where they stand.
+//! Overlays, `rootfs/overlay` and those of the profile, as trees: files copied as they are, at the place where
+//! they stand. The rules are those of git for all of them, so that a profile's files may be kept there too.
 //!
 //! Git keeps only whether a file can be executed, and a checkout has the umask and the owner of whoever
 //! made it. So everything belongs to root, files are 0755 or 0644 by their owner's execute bit, and
@@ -6,21 +7,55 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use config::ImageProfile;
 use formats::tree::{Node, Tree};
+use inputs::Workspace;
+use inputs::store::KeyBuilder;
 
+use crate::skeleton::MOUNTED;
 use crate::source::HostFile;
 use crate::{Error, error::Result};
 
-/// Reads the overlay below `root`.
+/// Files that are laid over the root.
+#[derive(Clone, Debug)]
+pub(crate) struct Overlay {
+    /// The directory on the host.
+    pub dir: PathBuf,
+    /// What is in it.
+    pub tree: Tree,
+}
+
+/// Reads all overlays of an image, in the order in which they are laid over its root.
 ///
 /// # Errors
-/// [`Error::File`] if something can't be read, [`Error::Overlay`] for a device, socket or pipe.
-pub fn load(root: &Path) -> Result<Tree> {
+/// As [`load`].
+pub(crate) fn load_all(workspace: &Workspace, profile: &ImageProfile) -> Result<Vec<Overlay>> {
+    let ours = workspace.source().join("rootfs/overlay");
+    [ours].into_iter().chain(profile.overlay.iter().map(PathBuf::from)).map(load).collect()
+}
+
+/// Adds all that is in the overlays to the key of a build.
+///
+/// # Errors
+/// [`Error::Input`] if something can't be read.
+pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay], workspace: &Workspace) -> Result<KeyBuilder> {
+    overlays.iter().try_fold(key, |key, overlay| {
+        let digest = workspace.with_memo(|memo| memo.tree(&overlay.dir))?;
+        Ok(key.with("overlay", digest.to_string()))
+    })
+}
+
+/// Reads the overlay in `dir`.
+///
+/// # Errors
+/// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name
+/// that is not UTF-8, and for what lies where nobody on a node would see it.
+fn load(dir: PathBuf) -> Result<Overlay> {
     let mut tree = Tree::new();
-    add_directory(&mut tree, root, "")?;
-    Ok(tree)
+    add_directory(&mut tree, &dir, "")?;
+    Ok(Overlay { dir, tree })
 }
 
 /// Adds what is in the directory `dir`, whose path in the tree is `at`.
@@ -33,8 +68,12 @@ fn add_directory(tree: &mut Tree, dir: &Path, at: &str) -> Result<()> {
     names.sort();
     for name in names {
         let path = dir.join(&name);
-        let name = name.to_string_lossy();
-        let target = if at.is_empty() { name.into_owned() } else { format!("{at}/{name}") };
+        let wrong = |expected, found: String| Error::Overlay { path: path.clone(), expected, found };
+        let name = name.to_str().ok_or_else(|| wrong("names in UTF-8", format!("{name:?}")))?;
+        let target = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
+        if MOUNTED.contains(&at) {
+            return Err(wrong("what a node can see", format!("{name:?} below /{at}, which is mounted over")));
+        }
         add(tree, &path, &target)?;
     }
     Ok(())
@@ -53,7 +92,11 @@ fn add(tree: &mut Tree, path: &Path, target: &str) -> Result<()> {
         let mode = if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
         HostFile::node(path, mode)?
     } else {
-        return Err(Error::Overlay { path: path.to_owned(), found: "a device, socket or pipe" });
+        return Err(Error::Overlay {
+            path: path.to_owned(),
+            expected: "a file, directory or symbolic link",
+            found: "a device, socket or pipe".to_owned(),
+        });
     };
     tree.insert(target, node).map_err(Error::Tree)
 }
@@ -62,6 +105,8 @@ fn add(tree: &mut Tree, path: &Path, target: &str) -> Result<()> {
 mod tests {
     use super::*;
     use formats::tree::Kind;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn owner_and_mode_do_not_depend_on_the_checkout() {
@@ -73,7 +118,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
         std::os::unix::fs::symlink("a", root.path().join("etc/link")).unwrap();
-        let tree = load(root.path()).unwrap();
+        let tree = load(root.path().to_owned()).unwrap().tree;
         let mode = |name: &str| tree.get(name).unwrap().mode;
         assert_eq!(
             [mode("etc/a"), mode("etc/b"), mode("etc/c"), mode("etc/d")],
@@ -85,9 +130,34 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_refused_by_name() {
-        let root = tempfile::tempdir().unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(root.path().join("s")).unwrap();
-        assert!(matches!(load(root.path()), Err(Error::Overlay { .. })));
+    fn what_can_not_be_in_an_image_is_refused_by_name() {
+        let error = |make: fn(&Path)| {
+            let root = tempfile::tempdir().unwrap();
+            make(root.path());
+            let error = load(root.path().to_owned()).unwrap_err();
+            assert!(matches!(error, Error::Overlay { .. }), "{error}");
+            error.to_string().replace(&root.path().display().to_string(), "")
+        };
+        let socket = error(|root| drop(std::os::unix::net::UnixListener::bind(root.join("s")).unwrap()));
+        let expected = "expected a file, directory or symbolic link, found a device, socket or pipe";
+        assert_eq!(socket, format!("reading overlay /s: {expected}"));
+        let name = error(|root| {
+            fs::write(root.join(<OsStr as OsStrExt>::from_bytes(b"a\xff")), "").unwrap();
+        });
+        assert_eq!(name, "reading overlay /a\u{fffd}: expected names in UTF-8, found \"a\\xFF\"");
+        let hidden = error(|root| {
+            fs::create_dir_all(root.join("var/lib")).unwrap();
+            fs::write(root.join("var/lib/x"), "").unwrap();
+        });
+        let expected = "expected what a node can see, found \"lib\" below /var, which is mounted over";
+        assert_eq!(hidden, format!("reading overlay /var/lib: {expected}"));
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_told_by_its_name() {
+        for (path, what) in [("/nowhere/files", "No such file"), ("/dev/null", "Not a directory")] {
+            let error = load(path.into()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("reading overlay {path}: {what}")), "{error}");
+        }
     }
 }

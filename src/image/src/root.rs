@@ -1,10 +1,11 @@
-//! The root's tree: packages below, plan over them, overlay on top.
+//! The root's tree: packages below, plan over them, overlays on top.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use formats::tree::{Kind, Node, Tree};
 
+use crate::overlay::Overlay;
 use crate::plan::{Content, Entry, Plan};
 use crate::skeleton::UNWANTED;
 use crate::source::HostFile;
@@ -22,8 +23,8 @@ pub enum Bytes {
 /// Puts the root together.
 ///
 /// # Errors
-/// [`Error::Tree`] where two parts want different kinds of file at one path, [`Error::File`] where a
-/// source can't be read.
+/// [`Error::Tree`] and, for an overlay, [`Error::OverlayConflict`] where two parts want different kinds of file
+/// at one path, [`Error::File`] where a source can't be read.
 ///
 /// # Panics
 /// When a planned content has no bytes: whoever makes the plan gives them.
@@ -31,7 +32,7 @@ pub fn assemble(
     packages: Tree,
     plan: &Plan,
     bytes: &BTreeMap<Content, Bytes>,
-    overlay: &Tree,
+    overlays: &[Overlay],
 ) -> Result<Tree> {
     let mut root = packages;
     for path in UNWANTED {
@@ -48,7 +49,9 @@ pub fn assemble(
         };
         root.insert(path, node)?;
     }
-    lay_over(&mut root, overlay)?;
+    for overlay in overlays {
+        lay_over(&mut root, overlay)?;
+    }
     root.check()?;
     Ok(root)
 }
@@ -61,36 +64,99 @@ fn node_of(bytes: &Bytes, mode: u16) -> Result<Node> {
     }
 }
 
-/// Lays every node of `over` on `root`; directories that are there keep their mode.
-fn lay_over(root: &mut Tree, over: &Tree) -> Result<()> {
+/// Lays every node of an overlay on `root`; directories that are there keep their mode.
+fn lay_over(root: &mut Tree, Overlay { dir, tree }: &Overlay) -> Result<()> {
+    let is_directory = |node: &Node| matches!(node.kind, Kind::Directory(_));
     let mut nodes = Vec::new();
-    over.walk(|path, node| nodes.push((path.to_owned(), node)));
-    for (path, node) in nodes {
-        let is_directory = matches!(node.kind, Kind::Directory(_));
-        if is_directory && root.get(&path).is_some_and(|n| matches!(n.kind, Kind::Directory(_))) {
-            continue;
+    tree.walk(|path, node| nodes.push((path.to_owned(), node)));
+    for (place, node) in nodes {
+        let there = root.get(&place);
+        if there.is_some_and(|there| is_directory(there) != is_directory(node)) {
+            let expected = if is_directory(node) { "a directory" } else { "no directory" };
+            let found = there.map(|there| describe(&there.kind)).unwrap_or_default();
+            return Err(Error::OverlayConflict { path: dir.join(&place), place, expected, found });
         }
-        let node = if is_directory { Node::directory() } else { node.clone() };
-        root.insert(&path, node).map_err(Error::Tree)?;
+        match (is_directory(node), there) {
+            (true, Some(_)) => {}
+            (true, None) => root.insert(&place, Node::directory())?,
+            (false, _) => root.insert(&place, node.clone())?,
+        }
     }
     Ok(())
+}
+
+/// Says what a node is.
+fn describe(kind: &Kind) -> String {
+    match kind {
+        Kind::Directory(_) => "one".to_owned(),
+        Kind::Symlink(target) => format!("a symbolic link to {}", String::from_utf8_lossy(target)),
+        Kind::File(_) | Kind::Hardlink(_) => "a file".to_owned(),
+        Kind::CharDevice(..) | Kind::BlockDevice(..) | Kind::Fifo => "a device or pipe".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn assembled(packages: Tree, overlay: &Tree) -> Result<Tree> {
+    fn assembled(packages: Tree, overlays: &[Overlay]) -> Result<Tree> {
         let mut plan = Plan::default();
         plan.entries.insert("etc".to_owned(), Entry::Directory(0o755));
         plan.entries.insert("lib".to_owned(), Entry::Link("usr/lib".to_owned()));
         plan.entries.insert("usr/lib/x".to_owned(), Entry::File(Content::Program("init")));
         let bytes = BTreeMap::from([(Content::Program("init"), Bytes::Memory(b"init".to_vec()))]);
-        assemble(packages, &plan, &bytes, overlay)
+        assemble(packages, &plan, &bytes, overlays)
     }
 
     fn file(text: &str) -> Node {
         Node::file(text.as_bytes().to_vec(), 0o644)
+    }
+
+    fn overlay(nodes: &[(&str, Node)]) -> Overlay {
+        let mut tree = Tree::new();
+        nodes.iter().for_each(|(path, node)| tree.insert(path, node.clone()).unwrap());
+        Overlay { dir: "/files".into(), tree }
+    }
+
+    #[test]
+    fn the_last_overlay_wins_over_files_and_links() {
+        let overlays = [
+            overlay(&[("etc/a", file("1")), ("etc/b", file("1")), ("etc/link", Node::symlink("a"))]),
+            overlay(&[("etc/a", file("22")), ("etc/link", file("333")), ("etc/b", Node::symlink("a"))]),
+        ];
+        let root = assembled(Tree::new(), &overlays).unwrap();
+        let length = |path: &str| match &root.get(path).unwrap().kind {
+            Kind::File(source) => source.len(),
+            _ => 0,
+        };
+        assert_eq!([length("etc/a"), length("etc/link"), length("etc/b")], [2, 3, 0]);
+        assert!(matches!(&root.get("etc/b").unwrap().kind, Kind::Symlink(target) if target == b"a"));
+    }
+
+    #[test]
+    fn directories_and_other_files_do_not_replace_each_other() {
+        let cases = [
+            (
+                ("usr/lib", file("x")),
+                "/files/usr/lib over the root: expected no directory at /usr/lib, found one",
+            ),
+            (
+                ("usr", Node::symlink("x")),
+                "/files/usr over the root: expected no directory at /usr, found one",
+            ),
+            (
+                ("usr/lib/x/y", file("y")),
+                "/files/usr/lib/x over the root: expected a directory at /usr/lib/x, found a file",
+            ),
+            (
+                ("lib/y", file("y")),
+                "/files/lib over the root: expected a directory at /lib, found a symbolic link to usr/lib",
+            ),
+        ];
+        for (node, expected) in cases {
+            let error = assembled(Tree::new(), &[overlay(&[node])]).unwrap_err();
+            assert_eq!(error.to_string(), format!("laying {expected}"));
+        }
     }
 
     #[test]
@@ -99,10 +165,8 @@ mod tests {
         packages.insert("etc/hosts", file("theirs")).unwrap();
         packages.insert("usr/share/man/man1/x", file("x")).unwrap();
         packages.insert("usr/lib", Node::new(Kind::Directory(BTreeMap::new()), 0o700)).unwrap();
-        let mut overlay = Tree::new();
-        overlay.insert("etc/hosts", file("ours, longer")).unwrap();
-        overlay.insert("usr/lib/y", file("y")).unwrap();
-        let root = assembled(packages, &overlay).unwrap();
+        let overlay = overlay(&[("etc/hosts", file("ours, longer")), ("usr/lib/y", file("y"))]);
+        let root = assembled(packages, &[overlay]).unwrap();
         let Kind::File(hosts) = &root.get("etc/hosts").unwrap().kind else { panic!("no file") };
         assert_eq!(hosts.len(), 12);
         assert!(root.get("usr/share/man").is_none());
@@ -114,6 +178,6 @@ mod tests {
     fn a_package_that_is_not_merged_into_usr_is_refused() {
         let mut packages = Tree::new();
         packages.insert("lib/x", file("x")).unwrap();
-        assert!(matches!(assembled(packages, &Tree::new()), Err(Error::Tree(_))));
+        assert!(matches!(assembled(packages, &[]), Err(Error::Tree(_))));
     }
 }

@@ -21,6 +21,20 @@ pub const DIRECTORIES: &[(&str, u16)] = &[
     ("root", 0o700),
 ];
 
+/// Directories over which a node mounts something: nobody would see what the image has there. Over `etc` too,
+/// but a copy of it.
+pub const MOUNTED: &[&str] = &[
+    "dev",
+    "opt/cni/bin",
+    "proc",
+    "run",
+    "state",
+    "sys",
+    "tmp",
+    "usr/libexec/kubernetes/kubelet-plugins",
+    "var",
+];
+
 /// Symbolic links: path and target. One tree of programs and libraries, as Debian has it.
 pub const LINKS: &[(&str, &str)] = &[
     ("bin", "usr/bin"),
