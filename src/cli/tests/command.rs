@@ -128,13 +128,19 @@ fn an_unknown_profile_key_shows_line_and_caret_and_nothing_is_written() {
 }
 
 #[test]
-fn update_keys_are_looked_for_beside_the_profile() {
+fn keys_that_are_none_are_told_before_anything_is_built() {
     let dir = tempfile::tempdir().unwrap();
     source_tree(
         dir.path(),
         "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\nupdateKeys: keys.json\n\
          kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n",
     );
+    let without = ironhull(dir.path(), &["build", "small", "--key", "a.key"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(stderr(&without).contains("none is to be written: add --format bundle"), "{}", stderr(&without));
+    let missing = ironhull(dir.path(), &["build", "small", "--format", "bundle", "--key", "a.key"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("reading a.key: No such file"), "{}", stderr(&missing));
     std::fs::write(dir.path().join("image-profiles/keys.json"), "{}").unwrap();
     let output = ironhull(dir.path(), &["build", "small"]);
     let text = stderr(&output);

@@ -187,6 +187,8 @@ pub enum Output {
     Raw,
     /// QEMU's format, compressed.
     Qcow2,
+    /// The upgrade bundle, which a node takes.
+    Bundle,
 }
 
 /// How the qcow2 image is written.

@@ -11,7 +11,8 @@ use crate::{
 
 const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
 const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
-const OUTPUTS: &[(&str, Output)] = &[("raw", Output::Raw), ("qcow2", Output::Qcow2)];
+const OUTPUTS: &[(&str, Output)] =
+    &[("raw", Output::Raw), ("qcow2", Output::Qcow2), ("bundle", Output::Bundle)];
 const COMPRESSIONS: &[(&str, Compression)] = &[("zstd", Compression::Zstd), ("zlib", Compression::Zlib)];
 const COMPONENTS: &[(&str, Component)] = &[
     (Component::Kubernetes.name(), Component::Kubernetes),

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use ::bundle::SecretKey;
 use config::{Compression, ImageProfile, Output};
 use formats::qcow2;
 use inputs::Workspace;
@@ -20,6 +21,7 @@ use crate::facts::{Facts, VERSION};
 use crate::hash::hash_file;
 use crate::hostdisk::HostDisk;
 use crate::identity::hex;
+use crate::inspect::Image;
 use crate::keys::Keys;
 use crate::layout::{disk_bytes, places};
 use crate::materials::{Materials, gather};
@@ -29,7 +31,7 @@ use crate::record::{self, Built, BuiltFile, BuiltKernel};
 use crate::root::{Bytes, assemble};
 use crate::slot::KernelParts;
 use crate::step::Step;
-use crate::{Error, error::Result, facts, oci};
+use crate::{Error, bundle, error::Result, facts, oci};
 
 /// What came of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +52,20 @@ impl Outcome {
     }
 }
 
-/// Builds the images of `profile` into `output`.
+/// Builds the images of `profile` into `output`; `keys` sign its bundle, if it has one.
 ///
 /// # Errors
 /// [`Error::Input`] if an input can't be had, [`Error::TooLarge`] if a part of the slot fills more than
 /// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
 /// they were.
-pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Result<Outcome> {
+pub fn build(
+    workspace: &Workspace,
+    profile: &ImageProfile,
+    keys: &[SecretKey],
+    output: &Path,
+) -> Result<Outcome> {
     // What is wrong with the files of the profile is told before the first long build.
-    let keys = Keys::load(profile)?;
+    let keys = Keys::load(profile, keys)?;
     let overlays = overlay::load_all(workspace, profile)?;
     let materials = gather(workspace, profile)?;
     let key = materials.add_to(keys.add_to(key(workspace, profile, &overlays)?)).finish();
@@ -78,7 +85,7 @@ pub fn build(workspace: &Workspace, profile: &ImageProfile, output: &Path) -> Re
     let raw = work.file("raw");
     let parts = DiskParts { root: &root, materials: &materials, signer: keys.signer.as_ref(), facts: &facts };
     let written = write_disk(workspace, profile, &parts, &raw)?;
-    let files = write_outputs(workspace, profile, &materials, &work)?;
+    let files = write_outputs(workspace, profile, (&materials, &keys), &work)?;
     let root_hash = hex(&written.root.root_hash);
     let kernel = BuiltKernel {
         release: materials.kernel.release.clone(),
@@ -131,7 +138,7 @@ fn bytes(
 }
 
 /// Returns the texts that the builder writes.
-fn texts(materials: &Materials, facts: &Facts, keys: &Keys) -> BTreeMap<Text, Vec<u8>> {
+fn texts(materials: &Materials, facts: &Facts, keys: &Keys<'_>) -> BTreeMap<Text, Vec<u8>> {
     let texts = [
         (Text::Certificates, materials.certificates.clone()),
         (Text::Facts, facts.to_json().into_bytes()),
@@ -177,7 +184,7 @@ fn write_disk(
 fn write_outputs(
     workspace: &Workspace,
     profile: &ImageProfile,
-    materials: &Materials,
+    (materials, keys): (&Materials, &Keys<'_>),
     work: &WorkDir,
 ) -> Result<Vec<BuiltFile>> {
     let raw = HostDisk::open(&work.file("raw"))?;
@@ -190,6 +197,12 @@ fn write_outputs(
         let _step = Step::start(workspace, "write the qcow2 image");
         write_qcow2(&raw, codec(profile.qcow2.compression), &work.file("qcow2"))?;
         files.push(hashed(work, "qcow2", "qcow2")?);
+    }
+    if profile.outputs.contains(&Output::Bundle) {
+        let _step = Step::start(workspace, "write the bundle");
+        let image = Image::open(&work.file("raw"))?;
+        bundle::create(&image, bundle::Order::default(), keys.bundle, &work.file("hull"))?;
+        files.push(hashed(work, "bundle", "hull")?);
     }
     let sbom = work.file("spdx.json");
     fs::write(&sbom, &materials.sbom).map_err(Error::file("writing", &sbom))?;

@@ -15,6 +15,9 @@ pub struct Build {
     /// Files to write [default: those of the profile]
     #[arg(long, value_delimiter = ',', value_name = "FORMAT,…")]
     pub format: Vec<Format>,
+    /// Private key to sign the bundle with; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
     /// Where the inputs come from.
     #[command(flatten)]
     pub inputs: Inputs,
@@ -44,4 +47,6 @@ pub enum Format {
     Raw,
     /// QEMU's format, compressed
     Qcow2,
+    /// The upgrade bundle, which a node takes
+    Bundle,
 }

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
+use bundle::SecretKey;
 use config::{ImageProfile, Output};
 use image::{Built, Outcome};
 use serde_json::json;
 
 use crate::cmdline::{Build, Format, Global, Inputs};
+use crate::commands::bundle::secret_keys;
+use crate::hint::Usage;
 use crate::interrupt::Guard;
 use crate::output::{self, bytes, table};
 use crate::{source_tree, workspace};
@@ -20,7 +23,12 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
     if !options.format.is_empty() {
         profile.outputs = options.format.iter().map(|f| output_of(*f)).collect();
     }
-    let outcome = build(&source, &profile, &options.inputs)?;
+    if !options.key.is_empty() && !profile.outputs.contains(&Output::Bundle) {
+        let message = "--key signs bundles, and none is to be written: add --format bundle";
+        return Err(Usage(message.to_owned()).into());
+    }
+    let keys = secret_keys(&options.key)?;
+    let outcome = build(&source, &profile, &keys, &options.inputs)?;
     if matches!(outcome, Outcome::Unchanged(_)) {
         output::tell("nothing has changed");
     }
@@ -30,14 +38,14 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
     output::result(global.json, &json, |_| text(built, directory))
 }
 
-/// Builds `profile` from the source tree.
-pub fn build(source: &Path, profile: &ImageProfile, inputs: &Inputs) -> Result<Outcome> {
+/// Builds `profile` from the source tree; `keys` sign its bundle.
+pub fn build(source: &Path, profile: &ImageProfile, keys: &[SecretKey], inputs: &Inputs) -> Result<Outcome> {
     if let Some(jobs) = inputs.jobs {
         image::limit_jobs(jobs.get());
     }
     let workspace = workspace::open(source, inputs)?;
     let _guard = Guard::new()?;
-    Ok(image::build(&workspace, profile, &inputs.output)?)
+    Ok(image::build(&workspace, profile, keys, &inputs.output)?)
 }
 
 /// Returns the profile's word for a format.
@@ -45,6 +53,7 @@ fn output_of(format: Format) -> Output {
     match format {
         Format::Raw => Output::Raw,
         Format::Qcow2 => Output::Qcow2,
+        Format::Bundle => Output::Bundle,
     }
 }
 

@@ -116,7 +116,10 @@ fn keyset(keys: &[PathBuf], threshold: u32, number: u32) -> Result<()> {
 }
 
 /// Reads private keys.
-fn secret_keys(paths: &[PathBuf]) -> Result<Vec<SecretKey>> {
+///
+/// # Errors
+/// Names the file that can't be read or is none.
+pub fn secret_keys(paths: &[PathBuf]) -> Result<Vec<SecretKey>> {
     let key = |path: &PathBuf| {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         SecretKey::from_pem(&text).with_context(|| format!("reading {}", path.display()))

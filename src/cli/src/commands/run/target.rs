@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use config::Output;
 use image::inspect::Image;
 use inputs::Workspace;
 use vm::Firmware;
@@ -41,14 +42,19 @@ pub fn find(global: &Global, options: &Run) -> Result<Target> {
         return target(name, path.to_owned(), host_firmware());
     }
     let source = source_tree::find(global)?;
-    let profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
-    let outcome = build::build(&source, &profile, &options.inputs)?;
+    let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
+    // Nothing boots from a bundle, and one that was built with a key must not be replaced by one without.
+    profile.outputs.retain(|output| *output != Output::Bundle);
+    let nothing_boots = || {
+        hinted(format!("profile {} has no output that boots", profile.name), "add `outputs: [qcow2]` to it")
+    };
+    if profile.outputs.is_empty() {
+        return Err(nothing_boots());
+    }
+    let outcome = build::build(&source, &profile, &[], &options.inputs)?;
     let built = outcome.built();
     // Raw first: the guest reads it without unpacking clusters.
-    let file = built.file("raw").or_else(|| built.file("qcow2"));
-    let file = file.ok_or_else(|| {
-        hinted(format!("profile {} has no output that boots", profile.name), "add `outputs: [qcow2]` to it")
-    })?;
+    let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(nothing_boots)?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
     let firmware = pinned_firmware(&workspace).or_else(|e| host_firmware().map_err(|_| e));
