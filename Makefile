@@ -6,7 +6,7 @@ TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-u
 IRONHULL       := cargo run --quiet --release --package cli --
 
 .DEFAULT_GOAL := help
-.PHONY: run test e2e check unit bench image clean help deps deps-test
+.PHONY: run test e2e check unit bench image upgrade-demo clean help deps deps-test
 
 run: deps ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
@@ -26,6 +26,10 @@ image: deps ## Build the single-node image into out/
 e2e: deps-test image ## Boot the image in QEMU and test what it promises
 	@cargo test --release --package e2e -- --test-threads=1
 
+upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one that does not
+	@cargo build --quiet --release --package cli
+	@demo/upgrade
+
 bench: deps-test image ## Print the measured figures
 	@cargo run --quiet --release --package e2e --bin bench
 
@@ -39,4 +43,4 @@ clean: ## Remove what was built here; the cache stays (ironhull cache prune)
 	@rm -rf target out
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -13,6 +13,7 @@ mod power_cut;
 mod reboot;
 mod service_healing;
 mod shutdown;
+mod upgrade;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("shutdown_leaves_clean_file_systems", shutdown::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
+    ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),
 ];
 
 fn main() -> ExitCode {
