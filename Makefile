@@ -31,6 +31,7 @@ upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one 
 	@demo/upgrade
 
 bench: deps-test image ## Print the measured figures
+	@cargo build --quiet --release --package e2e --bins
 	@cargo run --quiet --release --package e2e --bin bench
 
 deps: ## Install what the build needs, after saying so

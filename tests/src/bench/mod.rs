@@ -3,6 +3,7 @@
 //! One file a topic. A topic that can't be measured here says why on standard error, and the others
 //! go on. Goals stand beside the figures and judge nothing: a slow machine is no bug.
 
+mod apply;
 mod boot;
 mod build;
 mod cold;
@@ -40,6 +41,7 @@ const TOPICS: &[Topic] = &[
     ("build", &[], build::measure),
     ("writers", writers::TOOLS, writers::measure),
     ("sizes", &["zstd"], sizes::measure),
+    ("apply", apply::TOOLS, apply::measure),
     ("boot", shared::NODE_TOOLS, boot::measure),
     ("idle", shared::NODE_TOOLS, idle::measure),
     ("memory", shared::NODE_TOOLS, memory::measure),
