@@ -172,7 +172,7 @@ impl Upgrader {
 fn receive(node: &Arc<Node>, state: &mut State, staged: Staged) {
     let (done_bytes, total_bytes) = (staged.received(), staged.source().bytes);
     if staged.is_whole() {
-        state.shown = Upgrade { stage: UpgradeStage::Verifying, ..Upgrade::default() };
+        state.shown = Upgrade { stage: UpgradeStage::Verifying, total_bytes, ..Upgrade::default() };
         start(node, job::Bundle::Here(staged), state.then);
     } else {
         state.shown =
