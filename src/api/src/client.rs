@@ -105,6 +105,9 @@ impl Client {
         ] {
             request = request.query(key, value);
         }
+        if let Some(generation) = query.generation {
+            request = request.query("generation", generation.to_string());
+        }
         let (global, silence) = match query.follow {
             true => (None, Some(FOLLOW_TIMEOUT)),
             false => (Some(CALL_TIMEOUT), None),

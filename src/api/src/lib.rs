@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/services` | | [`ServiceList`] |
-//! | `GET /v1/logs?service=&lines=&follow=` | | lines, each a [`LogLine`]; empty ones only say "still here" |
+//! | `GET /v1/logs?service=&lines=&follow=&generation=` | | lines, each a [`LogLine`]; empty ones only say "still here" |
 //! | `POST /v1/services/{name}/restart` | | [`Done`] |
 //! | `POST /v1/services/{name}/signal` | [`SignalRequest`] | [`Done`] |
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |

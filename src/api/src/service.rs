@@ -76,6 +76,9 @@ pub struct LogQuery {
     /// Keep sending new ones.
     #[serde(default)]
     pub follow: bool,
+    /// Those that this generation has left when it failed its trial; absent: those of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
 
 /// As many as a terminal or two show.

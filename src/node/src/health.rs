@@ -61,7 +61,7 @@ fn held(boot: &BootStatus) -> Option<Claim> {
     has(other, "retired").then(|| {
         let (generation, slot, reason) = (other.generation, &other.name, &other.last_failure);
         let logs = match reason.as_str() {
-            "deadline" | "health" => format!("; its logs are in /state/failed/{generation}"),
+            "deadline" | "health" => format!("; `logs SERVICE --failed {generation}` shows its logs"),
             _ => String::new(),
         };
         Claim::no("GivenUp", format!("generation {generation} in slot {slot}: {reason}{logs}"))
@@ -109,7 +109,7 @@ mod tests {
         let (reason, message) =
             told(old, slot("b", 2, &["present", "trial", "retired"], "deadline")).unwrap();
         assert_eq!(reason, "GivenUp");
-        assert_eq!(message, "generation 2 in slot b: deadline; its logs are in /state/failed/2");
+        assert_eq!(message, "generation 2 in slot b: deadline; `logs SERVICE --failed 2` shows its logs");
     }
 
     #[test]

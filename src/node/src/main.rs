@@ -14,6 +14,7 @@ mod condition;
 mod config_source;
 mod console;
 mod convert;
+mod failed_logs;
 mod health;
 mod init;
 mod issue;

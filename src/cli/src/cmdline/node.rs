@@ -123,4 +123,7 @@ pub struct LogsOf {
     /// Go on with new lines
     #[arg(long, short)]
     pub follow: bool,
+    /// What this generation has left when it failed its trial
+    #[arg(long, value_name = "GENERATION", conflicts_with = "follow")]
+    pub failed: Option<u32>,
 }

@@ -78,7 +78,8 @@ fn at_next_boot(what: &str, reboot: bool) -> String {
 
 /// Prints log lines as they come; with JSON, one object a line.
 fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
-    let query = LogQuery { service: options.service.clone(), lines: options.lines, follow: options.follow };
+    let LogsOf { service, lines, follow, failed } = options.clone();
+    let query = LogQuery { service, lines, follow, generation: failed };
     for line in client.logs(&query)? {
         let line = line?;
         match global.json {

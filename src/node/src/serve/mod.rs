@@ -6,6 +6,7 @@
 
 mod body;
 mod error;
+mod logs;
 mod routes;
 #[cfg(test)]
 mod tests;

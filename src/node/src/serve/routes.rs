@@ -4,38 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, LogLine, LogQuery, MAX_LOG_LINES,
-    MAX_PIECE_BYTES, MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest,
-    Status,
+    BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, MAX_PIECE_BYTES,
+    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status,
 };
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use control::{BootOrder, ShutdownKind};
-use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::body::Pieces;
 use super::error::Failure;
-use super::upgrade;
+use super::{logs, upgrade};
 use crate::node::Node;
 use crate::{convert, issue, memory};
 
 /// Longest time until an answer begins, reading the request's body included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// A followed log without new lines gets an empty one this often, so that either side notices when the
-/// other is gone.
-const QUIET: Duration = Duration::from_secs(15);
 /// Between the answer to a reboot or shutdown and its beginning.
 const LEAVE_DELAY: Duration = Duration::from_millis(300);
-/// Portions of a log on their way to a slow client.
-const LOG_PORTIONS: usize = 4;
 
 /// The node, as handlers get it.
 pub(super) type Shared = State<Arc<Node>>;
@@ -49,7 +40,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/services", get(services))
         .route("/v1/services/{name}/restart", post(restart))
         .route("/v1/services/{name}/signal", post(signal))
-        .route("/v1/logs", get(logs))
+        .route("/v1/logs", get(logs::logs))
         .route("/v1/kubeconfig", post(kubeconfig))
         .route("/v1/boot/rollback", post(|node: Shared| order_boot(node, BootOrder::Rollback)))
         .route("/v1/boot/cancel", post(|node: Shared| order_boot(node, BootOrder::Cancel)))
@@ -136,68 +127,14 @@ async fn signal(
 }
 
 /// Whether `init` has a service of that name.
-fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
+pub(super) fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
     Ok(node.init.status()?.services.iter().any(|s| s.name == name))
 }
 
-fn unknown(name: &str) -> Failure {
+pub(super) fn unknown(name: &str) -> Failure {
     let shown: String = name.chars().take(64).collect();
     Failure::new(StatusCode::NOT_FOUND, format!("service {shown:?} does not exist"))
         .hint("GET /v1/services lists them")
-}
-
-async fn logs(
-    State(node): Shared,
-    query: Result<Query<LogQuery>, QueryRejection>,
-) -> Result<Response, Failure> {
-    let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
-    if query.lines > MAX_LOG_LINES {
-        let error = format!("lines: expected at most {MAX_LOG_LINES}, found {}", query.lines);
-        return Err(Failure::bad_request(error));
-    }
-    let query = {
-        let node = Arc::clone(&node);
-        blocking(move || {
-            let has_log =
-                matches!(query.service.as_str(), "init" | "kernel") || known(&node, &query.service)?;
-            Ok(if has_log { Ok(query) } else { Err(unknown(&query.service)) })
-        })
-        .await??
-    };
-    let (sender, receiver) = mpsc::channel(LOG_PORTIONS);
-    // Not a thread of the pool: a follower may stay for days.
-    let reader = std::thread::Builder::new().name("logs".into()).stack_size(crate::STACK_BYTES);
-    reader
-        .spawn(move || send_logs(&node, &query, &sender))
-        .map_err(|e| Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("starting a thread: {e}")))?;
-    Response::builder()
-        .header(header::CONTENT_TYPE, "application/x-ndjson")
-        .body(Body::new(Pieces(receiver)))
-        .map_err(|e| anyhow::Error::from(e).into())
-}
-
-/// Reads a log and sends it on until the client leaves or there is no more.
-fn send_logs(node: &Node, query: &LogQuery, to: &mpsc::Sender<Bytes>) {
-    let wanted = (query.service.as_str(), query.lines, query.follow);
-    let sent = node.init.logs(wanted, QUIET, |lines| to.blocking_send(json_lines(lines).into()).is_ok());
-    if let Err(e) = sent {
-        // The head of the answer is gone; a cut-off body is all the client can be told.
-        eprintln!("noded: reading log of {}: {e:#}", query.service);
-    }
-}
-
-/// Writes lines as JSON, one a line; none at all as an empty line.
-fn json_lines(lines: Vec<control::LogLine>) -> Vec<u8> {
-    let mut text = Vec::new();
-    for line in lines {
-        let line = LogLine { at_ms: line.at_ms, text: line.text };
-        serde_json::to_writer(&mut text, &line).expect("numbers and text are JSON");
-        text.push(b'\n');
-    }
-    if text.is_empty() {
-        text.push(b'\n');
-    }
-    text
 }
 
 async fn kubeconfig(

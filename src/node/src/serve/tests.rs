@@ -153,7 +153,7 @@ fn operator_reads_and_follows_logs() {
     let ca = Ca::new();
     let address = serve(&ca, SERVER_NAME);
     let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
-    let query = |follow| LogQuery { service: "etcd".into(), lines: 10, follow };
+    let query = |follow| LogQuery { service: "etcd".into(), lines: 10, follow, generation: None };
     let texts = |follow, count| {
         let lines = client.logs(&query(follow)).unwrap().take(count);
         lines.map(|l| l.unwrap().text).collect::<Vec<_>>()
@@ -184,7 +184,7 @@ fn refusals_say_why() {
     assert_eq!(request(None, Some(1)).0, 400);
     assert_eq!(request(Some("http://x"), None).0, 400);
     assert_eq!(request(None, None), (503, "the cluster has no certificates yet".into()));
-    let query = LogQuery { service: "etcd".into(), lines: 10_001, follow: false };
+    let query = LogQuery { service: "etcd".into(), lines: 10_001, follow: false, generation: None };
     assert_eq!(code(client.logs(&query).map(drop)).0, 400);
 }
 

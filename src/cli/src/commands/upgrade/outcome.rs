@@ -22,8 +22,10 @@ pub(super) fn wait(client: &Client, boots: u32, generation: u32, end: Instant) -
                     Outcome::GivenUp(why) => {
                         return Err(hinted(
                             why,
-                            "the status shows the slots; the logs of the failed generation are on the node, \
-                             in /state/failed",
+                            format!(
+                                "the status shows the slots; what it has left when it failed its trial: \
+                                 ironhull node ADDRESS logs SERVICE --failed {generation}"
+                            ),
                         ));
                     }
                     Outcome::Open(what) => {
