@@ -19,8 +19,14 @@ const READ_BYTES: u64 = 4 << 20;
 pub fn verify(disk: &impl ReadAt, params: &RootParams) -> Result<(), VerityError> {
     let block = BLOCK_BYTES as u64;
     let hash_start = params.hash_block.saturating_mul(block);
-    let superblock = Superblock::parse(&read_vec(disk, hash_start, block)?)?;
+    let stored = read_vec(disk, hash_start, block)?;
+    let superblock = Superblock::parse(&stored)?;
     check_superblock(&superblock, params)?;
+    // Nothing else vouches for what no field of it holds.
+    if stored != superblock.to_block() {
+        let found = "something".to_owned();
+        return Err(VerityError::Superblock { field: "unused part", found, expected: "zeros" });
+    }
     let data_bytes = params.data_blocks.saturating_mul(block);
     let mut hasher = Hasher::new(params.salt);
     let mut at = 0;
@@ -110,7 +116,10 @@ mod tests {
         assert!(matches!(flip(301 * 4096 + 5), VerityError::Tree { block: 0 }));
         assert!(matches!(flip(302 * 4096 + 33), VerityError::Block { block: 1 }));
         assert!(matches!(flip(disk.len() - 1), VerityError::Tree { block: 3 }));
-        for (at, name) in [(16, "UUID"), (72, "data blocks"), (90, "salt")] {
+        let unused = "unused part";
+        let fields =
+            [(16, "UUID"), (72, "data blocks"), (90, "salt"), (83, unused), (600, unused), (4095, unused)];
+        for (at, name) in fields {
             let found = flip(300 * 4096 + at);
             assert!(matches!(found, VerityError::Superblock { field, .. } if field == name), "{found}");
         }
