@@ -4,16 +4,17 @@
 //! 2. The header in front of the kernel image goes: should both records be lost, a half-written slot is no
 //!    candidate.
 //! 3. Kernel image and root are written, then put on the medium.
-//! 4. The header, alone.
-//! 5. All is read back from the medium: the kernel image by its digest, its command line by the root hash
+//! 4. Both are read back from the medium: the kernel image by its digest, its command line by the root hash
 //!    that was signed, the root by its verity tree.
+//! 5. The header, alone; it is read back, too. So a slot that was found damaged is no candidate either.
 //! 6. The boot record has the slot count. This one sector is the commit.
 
 use std::io::{self, Write};
 
-use bundle::{Bundle, Hash, Kind, Manifest};
+use bundle::{Bundle, BundleError, Hash, Kind, Manifest};
 use formats::disk::{Window, read_vec};
-use formats::{uki, verity};
+use formats::uki;
+use formats::verity::{self, VerityError};
 use ring::digest;
 use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
 
@@ -36,7 +37,8 @@ pub enum Step {
 /// `advanced` is told of each step how many bytes are done, of all bytes of both parts.
 ///
 /// # Errors
-/// [`UpdateError`]; the generation does not count then, and the one that runs is not touched.
+/// [`UpdateError`]; the generation does not count then (but for a commit of which nobody knows whether it was
+/// written), and the one that runs is not touched.
 pub fn install<R: io::Read>(
     bundle: Bundle<R>,
     target: &mut impl Target,
@@ -44,41 +46,62 @@ pub fn install<R: io::Read>(
 ) -> Result<u32, UpdateError> {
     let manifest = bundle.manifest().clone();
     let free = target.begin()?;
+    write_header(&free.kernel, &[0; HEADER_BYTES])?;
     write(bundle, &manifest, &free, &mut |done| advanced(Step::Writing, done))?;
     check(&manifest, &free, &mut |done| advanced(Step::Checking, done))?;
+    seal(&manifest, &free)?;
     target.commit(free.generation, manifest.epoch)?;
     Ok(free.generation)
 }
 
-/// Writes both parts, then the header.
+/// Writes both parts.
 fn write<R: io::Read, D: Device>(
     mut bundle: Bundle<R>,
     manifest: &Manifest,
     free: &Free<D>,
     advanced: &mut dyn FnMut(u64),
 ) -> Result<(), UpdateError> {
-    let header = |bytes: &[u8]| {
-        let written = free.kernel.write_at(bytes, 0).and_then(|()| free.kernel.sync());
-        written.map_err(UpdateError::device("writing the header to", Kind::Uki))
-    };
-    header(&[0; HEADER_BYTES])?;
     let mut done = 0;
     while let Some(part) = bundle.next_part() {
         let device = free.device(part);
         let start = if part == Kind::Uki { UKI_OFFSET } else { 0 };
-        let mut stream = Stream { device, at: start, written: &mut |bytes| advanced(done + bytes), start };
-        bundle = bundle.unpack(&mut stream)?;
+        let written = &mut |bytes| advanced(done + bytes);
+        let mut stream = Stream { device, at: start, written, start, failed: false };
+        bundle = bundle.unpack(&mut stream).map_err(|error| match error {
+            BundleError::Io { source, .. } if stream.failed => UpdateError::device("writing", part)(source),
+            other => other.into(),
+        })?;
         done += manifest.parts.get(part).bytes;
         device.sync().map_err(UpdateError::device("writing", part))?;
     }
     bundle.finish()?;
-    let sealed = Header {
+    Ok(())
+}
+
+/// Writes the header, or empties it.
+fn write_header(kernel: &impl Device, bytes: &[u8; HEADER_BYTES]) -> Result<(), UpdateError> {
+    let written = kernel.write_at(bytes, 0).and_then(|()| kernel.sync());
+    written.map_err(UpdateError::device("writing the header to", Kind::Uki))
+}
+
+/// Writes the header of a slot that was read back, and reads it back.
+fn seal<D: Device>(manifest: &Manifest, free: &Free<D>) -> Result<(), UpdateError> {
+    let header = Header {
         length: manifest.parts.uki.bytes,
         sha256: manifest.parts.uki.sha256.0,
         generation: free.generation,
         epoch: manifest.epoch,
     };
-    header(&sealed.encode())
+    write_header(&free.kernel, &header.encode())?;
+    free.kernel.forget();
+    let mut block = [0; HEADER_BYTES];
+    let read = free.kernel.read_exact_at(&mut block, 0);
+    read.map_err(UpdateError::device("reading back", Kind::Uki))?;
+    if Header::parse(&block, free.kernel.len()) == Some(header) {
+        return Ok(());
+    }
+    let differs = io::Error::new(io::ErrorKind::InvalidData, "the header is not the one that was written");
+    Err(UpdateError::device("reading back", Kind::Uki)(differs))
 }
 
 /// A partition that is written in order.
@@ -87,11 +110,13 @@ struct Stream<'a, D> {
     start: u64,
     at: u64,
     written: &'a mut dyn FnMut(u64),
+    /// The partition, not the bundle, failed.
+    failed: bool,
 }
 
 impl<D: Device> Write for Stream<'_, D> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.device.write_at(bytes, self.at)?;
+        self.device.write_at(bytes, self.at).inspect_err(|_| self.failed = true)?;
         self.at += bytes.len() as u64;
         (self.written)(self.at - self.start);
         Ok(bytes.len())
@@ -102,7 +127,7 @@ impl<D: Device> Write for Stream<'_, D> {
     }
 }
 
-/// Reads back what was written.
+/// Reads both parts back.
 fn check<D: Device>(
     manifest: &Manifest,
     free: &Free<D>,
@@ -110,7 +135,6 @@ fn check<D: Device>(
 ) -> Result<(), UpdateError> {
     free.kernel.forget();
     free.root.forget();
-    check_header(manifest, free)?;
     let kernel = read_kernel(manifest, &free.kernel)?;
     advanced(manifest.parts.uki.bytes);
     let params = root_params(&kernel)?;
@@ -118,28 +142,13 @@ fn check<D: Device>(
     check_params(manifest, &params)?;
     let root = Window::new(&free.root, 0, manifest.parts.root.bytes);
     let root = root.ok_or(io::ErrorKind::UnexpectedEof.into());
-    let root = root.map_err(UpdateError::device("reading back", Kind::Root))?;
-    verity::verify(&root, &params).map_err(UpdateError::RootDiffers)?;
+    let device = UpdateError::device("reading back", Kind::Root);
+    verity::verify(&root.map_err(&device)?, &params).map_err(|error| match error {
+        VerityError::Io(source) => device(source),
+        other => UpdateError::RootDiffers(other),
+    })?;
     advanced(manifest.parts.uki.bytes + manifest.parts.root.bytes);
     Ok(())
-}
-
-/// Reads the header back.
-fn check_header<D: Device>(manifest: &Manifest, free: &Free<D>) -> Result<(), UpdateError> {
-    let mut block = [0; HEADER_BYTES];
-    let read = free.kernel.read_exact_at(&mut block, 0);
-    read.map_err(UpdateError::device("reading back", Kind::Uki))?;
-    let expected = Header {
-        length: manifest.parts.uki.bytes,
-        sha256: manifest.parts.uki.sha256.0,
-        generation: free.generation,
-        epoch: manifest.epoch,
-    };
-    if Header::parse(&block, free.kernel.len()) == Some(expected) {
-        return Ok(());
-    }
-    let differs = io::Error::new(io::ErrorKind::InvalidData, "the header is not the one that was written");
-    Err(UpdateError::device("reading back", Kind::Uki)(differs))
 }
 
 /// Reads the kernel image back and holds it against its digest.
