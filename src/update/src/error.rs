@@ -52,6 +52,9 @@ pub enum UpdateError {
     /// The bundle is none, or not to be believed.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The bundle is another one than a moment ago.
+    #[error("verifying the bundle: it was exchanged after it was examined")]
+    Exchanged,
     /// The node must not take it.
     #[error("{0}")]
     Refused(#[from] bundle::Refusal),

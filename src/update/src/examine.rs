@@ -20,7 +20,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 ///
 /// # Errors
 /// [`UpdateError::Bundle`] if it is not to be believed, cut off or damaged, [`UpdateError::Refused`] and
-/// [`UpdateError::Kubernetes`] if this node must not take it; what `open` answers.
+/// [`UpdateError::Kubernetes`] if this node must not take it, [`UpdateError::Exchanged`] if it is another
+/// one the second time; what `open` answers.
 pub fn examine<R: Read>(
     open: impl Fn() -> Result<R, UpdateError>,
     keys: &KeySet,
@@ -37,6 +38,8 @@ pub fn examine<R: Read>(
         whole = whole.skim(&mut |bytes| advanced(done + bytes))?;
         done += packed;
     }
-    whole.finish()?;
-    Ok(sealed()?.verify(keys)?)
+    let examined = whole.finish()?;
+    let again = sealed()?.verify(keys)?;
+    // What may be taken was decided by the first manifest; the keys may vouch for others.
+    if again.manifest() == &examined { Ok(again) } else { Err(UpdateError::Exchanged) }
 }

@@ -5,7 +5,7 @@
 //! | power cuts after every sector, with sectors that overtake others between two syncs | `power` |
 //! | writes, syncs and reads that fail; sectors that are not what was written | `faults` |
 //! | orders of writes that are wrong, which the judge must find | `broken` |
-//! | bundles that are refused before the first write | `hostile` |
+//! | bundles that are refused before the first write | `hostile`, `exchanged` |
 //!
 //! A cut is judged by the code that the boot selector runs, and by a check of the slot of its own.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
@@ -14,6 +14,8 @@
 mod broken;
 #[path = "cuts/disk.rs"]
 mod disk;
+#[path = "cuts/exchanged.rs"]
+mod exchanged;
 #[path = "cuts/faults.rs"]
 mod faults;
 #[path = "cuts/generation.rs"]
