@@ -4,8 +4,8 @@
 //! |---|---|
 //! | keep what arrives until it is whole | [`Staged`] |
 //! | who may vouch for a bundle | [`keys`] |
-//! | may this node take it: all of it is checked before the first write | [`examine`] |
-//! | write the slot, read it back, have it count | [`install`] |
+//! | may this node take it: all of it is checked before the first write | [`examine()`] |
+//! | write the slot, read it back, have it count | [`install()`] |
 //!
 //! Where a slot lies and who writes the boot record is the caller's: a [`Target`]. So the very code that
 //! runs on a node runs in the tests on a disk that records each write and is cut after any of them. Each
