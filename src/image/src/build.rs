@@ -68,7 +68,25 @@ pub fn build(
     let keys = Keys::load(profile, keys)?;
     let overlays = overlay::load_all(workspace, profile)?;
     let materials = gather(workspace, profile)?;
-    let key = materials.add_to(keys.add_to(key(workspace, profile, &overlays)?)).finish();
+    make(workspace, profile, &Ingredients { materials, keys, overlays }, output)
+}
+
+/// What an image is made of beside its profile.
+struct Ingredients<'a> {
+    materials: Materials,
+    keys: Keys<'a>,
+    overlays: Vec<Overlay>,
+}
+
+/// Makes the files, unless they are there.
+fn make(
+    workspace: &Workspace,
+    profile: &ImageProfile,
+    ingredients: &Ingredients<'_>,
+    output: &Path,
+) -> Result<Outcome> {
+    let Ingredients { materials, keys, overlays } = ingredients;
+    let key = materials.add_to(keys.add_to(key(workspace, profile, overlays)?)).finish();
     let key = key.digest().to_string();
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
@@ -78,14 +96,14 @@ pub fn build(
     let step = Step::start(workspace, "put together the root");
     let facts = Facts::of(profile, materials.build_time);
     let plan = plan(profile, &materials.binaries());
-    let texts = texts(&materials, &facts, &keys);
-    let bytes = bytes(&materials, profile, texts)?;
-    let root = assemble(materials.packages.clone(), &plan, &bytes, &overlays)?;
+    let texts = texts(materials, &facts, keys);
+    let bytes = bytes(materials, profile, texts)?;
+    let root = assemble(materials.packages.clone(), &plan, &bytes, overlays)?;
     drop(step);
     let raw = work.file("raw");
-    let parts = DiskParts { root: &root, materials: &materials, signer: keys.signer.as_ref(), facts: &facts };
+    let parts = DiskParts { root: &root, materials, signer: keys.signer.as_ref(), facts: &facts };
     let written = write_disk(workspace, profile, &parts, &raw)?;
-    let files = write_outputs(workspace, profile, (&materials, &keys), &work)?;
+    let files = write_outputs(workspace, profile, ingredients, &work)?;
     let root_hash = hex(&written.root.root_hash);
     let kernel = BuiltKernel {
         release: materials.kernel.release.clone(),
@@ -184,7 +202,7 @@ fn write_disk(
 fn write_outputs(
     workspace: &Workspace,
     profile: &ImageProfile,
-    (materials, keys): (&Materials, &Keys<'_>),
+    Ingredients { materials, keys, .. }: &Ingredients<'_>,
     work: &WorkDir,
 ) -> Result<Vec<BuiltFile>> {
     let raw = HostDisk::open(&work.file("raw"))?;
@@ -292,3 +310,6 @@ impl Drop for WorkDir {
         drop(fs::remove_dir_all(&self.dir));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,7 +300,7 @@ impl Root<'_> {
     }
 
     /// Reads one file; `None` if it is not there or can't be read.
-    fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
         let entry = self.entries.iter().find(|e| e.path == path)?;
         self.reader.read(entry).ok()
     }

@@ -45,7 +45,7 @@ pub(crate) struct Materials {
     /// Date of the newest input.
     pub build_time: u64,
     /// The packages' pins, for the key.
-    pins: String,
+    pub pins: String,
 }
 
 /// Gets everything for `profile`.

@@ -212,4 +212,4 @@ impl Seek for Seekable<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

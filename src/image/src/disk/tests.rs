@@ -18,7 +18,7 @@ fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
 }
 
 /// The smallest EFI program: headers and one section of 512 bytes.
-fn efi_program() -> Vec<u8> {
+pub(crate) fn efi_program() -> Vec<u8> {
     let mut pe = vec![0; 1536];
     put(&mut pe, 0, b"MZ");
     put(&mut pe, 0x3c, &0x80u32.to_le_bytes());

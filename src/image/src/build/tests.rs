@@ -1,0 +1,186 @@
+//! A profile to files, from inputs that are small: what the files hold, and what makes them anew.
+
+use ::bundle::KeySet;
+use formats::tree::Tree;
+use inputs::kernel::Kernel;
+use inputs::programs::{BuiltProgram, PROGRAMS};
+use inputs::store::{Mode, Store};
+
+use super::*;
+use crate::disk::tests::efi_program;
+
+const PROFILE: &str = "\
+apiVersion: ironhull.dev/v1
+kind: ImageProfile
+name: small
+version: 2026.11-1
+epoch: 7
+role: single
+kubernetes: { version: 1.36.3 }
+kernel: { config: [base] }
+slots: { rootMiB: 64, kernelMiB: 16, stateMiB: 256, dataMiB: 1024 }
+";
+
+/// A source tree, a cache and an output directory.
+struct Lab {
+    dir: tempfile::TempDir,
+    workspace: Workspace,
+    profile: ImageProfile,
+}
+
+impl Lab {
+    /// Makes them, with a profile that names update keys and an overlay and writes `outputs`.
+    fn new(outputs: &[Output]) -> Lab {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["source/rootfs/overlay/etc", "files/etc", "materials"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        fs::write(at("source/rootfs/overlay/etc/hosts"), "ours").unwrap();
+        fs::write(at("files/etc/hosts"), "theirs").unwrap();
+        fs::write(at("keys.json"), KeySet::new(1, 1, vec![key(1).public()]).unwrap().to_json()).unwrap();
+        for name in PROGRAMS.iter().map(|p| p.binary).chain(["kernel", "stub"]) {
+            fs::write(at("materials").join(name), efi_program()).unwrap();
+        }
+        let store = Store::open(at("cache"), Mode::Offline).unwrap();
+        let workspace = Workspace::open(&at("source"), store, inputs::Options::default()).unwrap();
+        let text = |name: &str| at(name).to_string_lossy().into_owned();
+        let profile = ImageProfile {
+            outputs: outputs.to_vec(),
+            update_keys: Some(text("keys.json")),
+            overlay: vec![text("files")],
+            ..config::parse_profile("small.yaml", PROFILE).unwrap()
+        };
+        Lab { dir, workspace, profile }
+    }
+
+    /// Returns a path in the lab.
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Builds into `out`.
+    fn build(&self, keys: &[SecretKey]) -> Result<Outcome> {
+        let path = |name: &str| self.at("materials").join(name);
+        let program = |name: &str| BuiltProgram {
+            name: name.to_owned(),
+            version: "0.1.0".to_owned(),
+            path: path(name),
+            crates: Vec::new(),
+        };
+        let materials = Materials {
+            packages: Tree::new(),
+            components: Vec::new(),
+            programs: PROGRAMS.iter().map(|p| program(p.binary)).collect(),
+            kernel: Kernel {
+                image: path("kernel"),
+                config: path("config"),
+                release: "6.12.0".to_owned(),
+                version: "6.12.0-1".to_owned(),
+            },
+            stub: path("stub"),
+            certificates: Vec::new(),
+            sbom: "{}".to_owned(),
+            build_time: 1_790_000_000,
+            pins: String::new(),
+        };
+        let ingredients = Ingredients {
+            materials,
+            keys: Keys::load(&self.profile, keys)?,
+            overlays: overlay::load_all(&self.workspace, &self.profile)?,
+        };
+        make(&self.workspace, &self.profile, &ingredients, &self.at("out"))
+    }
+
+    /// Returns the names in `out` that are not hidden.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.at("out")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort();
+        names
+    }
+}
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32])
+}
+
+#[test]
+fn a_bundle_alone_leaves_no_disk_and_is_listed_with_its_hash() {
+    let lab = Lab::new(&[Output::Bundle]);
+    let outcome = lab.build(&[key(1)]).unwrap();
+    assert_eq!(lab.names(), ["small.hull", "small.json", "small.spdx.json"]);
+    let text = fs::read(lab.at("out/small.json")).unwrap();
+    let built: Built = serde_json::from_slice(&text).unwrap();
+    assert_eq!(&built, outcome.built());
+    let (bytes, sha256) = hash_file(&lab.at("out/small.hull")).unwrap();
+    let file = built.file("bundle").unwrap();
+    assert_eq!((&*file.name, file.bytes, &file.sha256), ("small.hull", bytes, &Some(sha256)));
+    let keys = KeySet::parse(&fs::read(lab.at("keys.json")).unwrap()).unwrap();
+    let sealed = bundle::open(&lab.at("out/small.hull")).unwrap().verify(&keys).unwrap();
+    let manifest = sealed.unpack(&mut std::io::sink()).and_then(|b| b.unpack(&mut std::io::sink()));
+    let manifest = manifest.and_then(::bundle::Bundle::finish).unwrap();
+    assert_eq!((&*manifest.version, manifest.epoch), ("2026.11-1", 7));
+    assert_eq!((&manifest.state, manifest.root_hash.to_string()), (&built.facts.state, built.root_hash));
+}
+
+#[test]
+fn what_the_profile_names_is_in_the_image() {
+    let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    lab.build(&[]).unwrap();
+    let images = ["raw", "qcow2"].map(|ending| Image::open(&lab.at(&format!("out/small.{ending}"))).unwrap());
+    let root = images[0].root().unwrap();
+    let facts = root.facts().unwrap();
+    assert_eq!((&*facts.version, facts.epoch), ("2026.11-1", 7));
+    assert_eq!(images[0].generation().unwrap().header.epoch, 7);
+    let keys = "usr/share/ironhull/update-keys.json";
+    assert_eq!(root.read(keys.as_bytes()), fs::read(lab.at("keys.json")).ok());
+    let listing = root.listing();
+    let line = listing.lines().find(|l| l.ends_with(keys)).unwrap();
+    assert!(line.starts_with("-0644   1 0:0 "), "{line}");
+    assert_eq!(root.read(b"etc/hosts").as_deref(), Some(&b"theirs"[..]));
+    // The bundle of a build is the one that is made of its disk afterwards.
+    let expected = fs::read(lab.at("out/small.hull")).unwrap();
+    for image in images {
+        bundle::create(&image, bundle::Order::default(), &[], &lab.at("again.hull")).unwrap();
+        assert!(fs::read(lab.at("again.hull")).unwrap() == expected, "{}", image.format());
+    }
+}
+
+#[test]
+fn what_has_changed_is_built_anew_and_nothing_else() {
+    let lab = Lab::new(&[Output::Bundle]);
+    let made = |keys: &[SecretKey]| matches!(lab.build(keys).unwrap(), Outcome::Made(_));
+    assert!(made(&[]));
+    assert!(!made(&[]));
+    assert!(made(&[key(1)]), "a key");
+    assert!(made(&[key(2)]), "another key");
+    assert!(!made(&[key(2)]));
+    fs::write(lab.at("keys.json"), KeySet::new(2, 1, vec![key(1).public()]).unwrap().to_json()).unwrap();
+    assert!(made(&[key(2)]), "other update keys");
+    fs::write(lab.at("files/etc/hosts"), "others").unwrap();
+    assert!(made(&[key(2)]), "another file");
+    fs::create_dir(lab.at("files/empty")).unwrap();
+    assert!(!made(&[key(2)]));
+    fs::remove_file(lab.at("out/small.hull")).unwrap();
+    assert!(made(&[key(2)]), "a bundle that is gone");
+    let record = fs::read_to_string(lab.at("out/.small.built")).unwrap();
+    assert!(!record.contains("PRIVATE"), "{record}");
+}
+
+#[test]
+fn files_are_known_by_what_is_in_them_not_by_where_they_are() {
+    let mut lab = Lab::new(&[Output::Bundle]);
+    assert!(matches!(lab.build(&[]), Ok(Outcome::Made(_))));
+    for name in ["keys.json", "files"] {
+        fs::rename(lab.at(name), lab.at(&format!("moved-{name}"))).unwrap();
+    }
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    lab.profile.update_keys = Some(text(lab.at("moved-keys.json")));
+    lab.profile.overlay = vec![text(lab.at("moved-files"))];
+    assert!(matches!(lab.build(&[]), Ok(Outcome::Unchanged(_))));
+    lab.profile.overlay.clear();
+    assert!(matches!(lab.build(&[]), Ok(Outcome::Made(_))));
+}
