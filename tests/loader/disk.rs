@@ -11,7 +11,7 @@ use formats::gpt::{self, Guid, Table};
 use sha2::{Digest, Sha256};
 use slots::{Entry, Flags, Header, Pair, Partition, Place, Record, Slot, UKI_OFFSET};
 
-use crate::programs::loader;
+use crate::programs;
 
 const MIB: u64 = 1 << 20;
 /// Partitions with their lengths, one behind the other from 1 MiB on.
@@ -26,6 +26,8 @@ const DISK_BYTES: u64 = 51 * MIB;
 /// What stands on a disk.
 #[derive(Clone)]
 pub struct Contents {
+    /// What the firmware starts.
+    pub loader: Vec<u8>,
     /// The two records, as they stand there.
     pub records: [Vec<u8>; 2],
     /// The kernel partitions.
@@ -42,6 +44,7 @@ impl Contents {
         let record = record(1, 9, 3);
         let older = Record { sequence: record.sequence - 1, ..record };
         Contents {
+            loader: programs::loader(),
             records: [record.encode().to_vec(), older.encode().to_vec()],
             kernels: Pair { a: kernel(a, 1), b: kernel(b, 2) },
             files: BTreeMap::new(),
@@ -61,7 +64,7 @@ impl Contents {
         file.set_len(DISK_BYTES).unwrap();
         gpt::write(&mut file, &table(self.seed)).unwrap();
         let mut files = self.files.clone();
-        files.insert("EFI/BOOT/BOOTX64.EFI".to_owned(), loader());
+        files.insert("EFI/BOOT/BOOTX64.EFI".to_owned(), self.loader.clone());
         let (start, bytes) = place(Partition::Esp);
         let options = fat::Options { bytes, offset: start, serial: 1, label: "ESP".to_owned() };
         let esp = fat::write(files, &options).unwrap();
@@ -89,6 +92,13 @@ pub struct DiskFile {
 }
 
 impl DiskFile {
+    /// Returns QEMU's arguments for a second disk, attached by virtio in the way that `option` says.
+    pub fn attached(&self, option: &str) -> Vec<String> {
+        let drive = format!("if=none,id=other,format=raw,file={}", self.path.display());
+        let device = format!("virtio-blk-pci,drive=other,{option}");
+        vec!["-drive".to_owned(), drive, "-device".to_owned(), device]
+    }
+
     fn put(&self, partition: Partition, at: u64, bytes: &[u8]) {
         self.file.write_all_at(bytes, place(partition).0 + at).unwrap();
     }

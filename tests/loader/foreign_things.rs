@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::disk::Contents;
-use crate::machine::{Bus, Machine, Reset, boot, boot_until, present};
+use crate::machine::{Machine, Reset, boot, boot_until, present};
 use crate::programs::{Order, probe};
 
 const LAST: &str = "probe B was told: slot=b generation=2 tries=2 reason=has-tries";
@@ -52,6 +52,6 @@ fn noise_on_the_serial_line() {
     let disk = contents().write(&dir.path().join("disk.raw"));
     // No escape: that is the firmware's own key, long before the boot selector.
     let noise = Some(&b"\r\n q\x04\x7fe \xff\x00y12"[..]);
-    let machine = Machine { disk: &disk, more: vec![], reset: Reset::Ends, bus: Bus::Virtio, noise };
+    let machine = Machine { noise, ..Machine::new(&disk) };
     assert_eq!(machine.run(dir.path()).last().unwrap(), LAST);
 }

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use crate::disk::{Contents, DiskFile};
 
-/// The firmware and its variables.
-const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The firmware without and with Secure Boot, and variables without keys.
+const PLAIN: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const SECURE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/// The variables of a machine, in its directory.
+pub const VARIABLES_NAME: &str = "variables.fd";
 /// A limit against hanging, no figure.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -30,8 +33,20 @@ pub enum Bus {
     Nvme,
 }
 
+/// Which firmware the machine has, and its variables when it is switched on.
+#[derive(Clone, Copy)]
+pub enum Firmware<'a> {
+    /// Without Secure Boot.
+    Plain,
+    /// With Secure Boot; no key is enrolled.
+    SetupMode,
+    /// With Secure Boot, and the variables of this file.
+    Secure(&'a Path),
+}
+
 /// A machine to run.
 pub struct Machine<'a> {
+    pub firmware: Firmware<'a>,
     pub disk: &'a DiskFile,
     /// More arguments for QEMU.
     pub more: Vec<String>,
@@ -51,12 +66,12 @@ pub struct Outcome {
 /// Returns whether this host has what these tests need.
 pub fn present() -> bool {
     let there = e2e::tool::present(&["qemu-system-x86_64"]);
-    let firmware = [CODE, VARIABLES].iter().all(|f| Path::new(f).exists());
-    assert!(firmware || std::env::var_os("CI").is_none(), "{CODE} is missing, and CI is set");
-    if !firmware {
-        println!("SKIPPED: {CODE} is missing (make deps-test)");
+    let missing = [PLAIN, SECURE, VARIABLES].into_iter().find(|f| !Path::new(f).exists());
+    if let Some(file) = missing {
+        assert!(std::env::var_os("CI").is_none(), "{file} is missing, and CI is set");
+        println!("SKIPPED: {file} is missing (make deps-test)");
     }
-    there && firmware
+    there && missing.is_none()
 }
 
 /// Boots a disk once, attached by virtio.
@@ -68,21 +83,30 @@ pub fn boot(contents: &Contents) -> Outcome {
 pub fn boot_until(contents: &Contents, reset: Reset) -> Outcome {
     let dir = tempfile::tempdir().unwrap();
     let disk = contents.write(&dir.path().join("disk.raw"));
-    let machine = Machine { disk: &disk, more: vec![], reset, bus: Bus::Virtio, noise: None };
+    let machine = Machine { reset, ..Machine::new(&disk) };
     let lines = machine.run(dir.path());
     Outcome { lines, disk }
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    /// Returns a machine with plain firmware and the disk attached by virtio, which ends by a reset.
+    pub fn new(disk: &'a DiskFile) -> Machine<'a> {
+        let (firmware, reset, bus) = (Firmware::Plain, Reset::Ends, Bus::Virtio);
+        Machine { firmware, disk, more: vec![], reset, bus, noise: None }
+    }
+
     /// Runs the machine with files in `dir`; returns the lines of boot selector and probes.
+    ///
+    /// The firmware's variables are left in `dir`, as [`VARIABLES_NAME`].
     pub fn run(&self, dir: &Path) -> Vec<String> {
-        let variables = dir.join("variables.fd");
-        std::fs::copy(VARIABLES, &variables).unwrap();
+        let variables = dir.join(VARIABLES_NAME);
+        std::fs::copy(self.firmware.variables(), &variables).unwrap();
         let mut command = Command::new("qemu-system-x86_64");
         command
-            .args(["-machine", "q35", "-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"])
+            .args(["-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none"])
+            .args(self.firmware.arguments())
             .arg("-drive")
-            .arg(format!("if=pflash,format=raw,readonly=on,file={CODE}"))
+            .arg(format!("if=pflash,format=raw,readonly=on,file={}", self.firmware.code()))
             .arg("-drive")
             .arg(format!("if=pflash,format=raw,file={}", variables.display()))
             .arg("-drive")
@@ -95,6 +119,25 @@ impl Machine<'_> {
         }
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         lines(&watch(child, self.noise))
+    }
+}
+
+impl Firmware<'_> {
+    fn code(&self) -> &str {
+        if matches!(self, Firmware::Plain) { PLAIN } else { SECURE }
+    }
+
+    fn variables(&self) -> &Path {
+        if let Firmware::Secure(variables) = self { variables } else { Path::new(VARIABLES) }
+    }
+
+    /// Returns the kind of machine. With Secure Boot only the firmware itself may write its variables, which it
+    /// does in system management mode.
+    fn arguments(&self) -> &[&str] {
+        match self {
+            Firmware::Plain => &["-machine", "q35"],
+            _ => &["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"],
+        }
     }
 }
 

@@ -12,5 +12,7 @@ mod nothing_bootable;
 mod programs;
 mod same_bytes;
 mod second_disk;
+mod secure_boot;
+mod secure_boot_keys;
 mod unanswered_start;
 mod whole_slots;

@@ -17,6 +17,8 @@ pub enum Order {
     Reset,
     /// Stores variables that are in the way, then resets.
     Litter,
+    /// Says whether Secure Boot is on, and switches off.
+    SecureBoot,
 }
 
 impl Order {
@@ -26,6 +28,7 @@ impl Order {
             Order::Return => b'r',
             Order::Reset => b'b',
             Order::Litter => b'v',
+            Order::SecureBoot => b's',
         }
     }
 }
@@ -37,11 +40,30 @@ pub fn loader() -> Vec<u8> {
 
 /// Returns a probe with a name of one letter.
 pub fn probe(order: Order, name: u8) -> Vec<u8> {
-    const MARK: &[u8] = b"PROBE-ORDER-->";
-    let mut probe = built().1.clone();
-    let at = probe.windows(MARK.len()).position(|w| w == MARK).unwrap() + MARK.len();
-    probe[at..at + 2].copy_from_slice(&[order.letter(), name]);
+    written(&[order.letter(), name])
+}
+
+/// Returns a probe that enrols signed updates of `PK`, `KEK` and `db`, and switches off. An empty one is left out.
+pub fn enrolling(updates: &[Vec<u8>; 3]) -> Vec<u8> {
+    let mut probe = written(b"ee");
+    let at = behind(&probe, b"PROBE-UPDATES-->");
+    for (update, room) in updates.iter().zip(probe[at..].chunks_mut(4096)) {
+        room[..2].copy_from_slice(&u16::try_from(update.len()).unwrap().to_le_bytes());
+        room[2..2 + update.len()].copy_from_slice(update);
+    }
     probe
+}
+
+/// Returns a probe with the two letters of its order.
+fn written(letters: &[u8; 2]) -> Vec<u8> {
+    let mut probe = built().1.clone();
+    let at = behind(&probe, b"PROBE-ORDER-->");
+    probe[at..at + 2].copy_from_slice(letters);
+    probe
+}
+
+fn behind(probe: &[u8], mark: &[u8]) -> usize {
+    probe.windows(mark.len()).position(|w| w == mark).unwrap() + mark.len()
 }
 
 /// Builds both, or takes them from the cache.

@@ -1,7 +1,7 @@
 //! A second disk with the same partition types and higher generations is left alone.
 
 use crate::disk::{Contents, kernel, record};
-use crate::machine::{Bus, Machine, Reset, present};
+use crate::machine::{Machine, present};
 use crate::programs::{Order, probe};
 
 #[test]
@@ -19,14 +19,8 @@ fn another_disk_is_left_alone() {
     (contents.kernels.a, contents.kernels.b) = (kernel(&stranger, 8), kernel(&stranger, 9));
     let other = contents.write(&dir.path().join("other.raw"));
     let before = std::fs::read(&other.path).unwrap();
-    let more = [
-        "-drive".to_owned(),
-        format!("if=none,id=other,format=raw,file={}", other.path.display()),
-        "-device".to_owned(),
-        "virtio-blk-pci,drive=other,addr=2".to_owned(),
-    ];
-    let more = more.to_vec();
-    let machine = Machine { disk: &disk, more, reset: Reset::Ends, bus: Bus::Virtio, noise: None };
+    let more = other.attached("addr=2");
+    let machine = Machine { more, ..Machine::new(&disk) };
     let lines = machine.run(dir.path());
     assert_eq!(lines.last().unwrap(), "probe B was told: slot=b generation=2 tries=2 reason=has-tries");
     assert!(std::fs::read(&other.path).unwrap() == before);

@@ -1,7 +1,7 @@
 //! Two whole slots: the higher generation is started, told which slot it is, and the record says so first.
 
 use crate::disk::Contents;
-use crate::machine::{Bus, Machine, Reset, boot, present};
+use crate::machine::{Bus, Machine, boot, present};
 use crate::programs::{Order, probe};
 
 fn contents() -> Contents {
@@ -36,7 +36,7 @@ fn starts_from_any_bus_and_writes_nothing_but_the_record() {
         let dir = tempfile::tempdir().unwrap();
         let disk = contents().write(&dir.path().join("disk.raw"));
         let before = disk.rest();
-        let machine = Machine { disk: &disk, more: vec![], reset: Reset::Ends, bus, noise: None };
+        let machine = Machine { bus, ..Machine::new(&disk) };
         let lines = machine.run(dir.path());
         assert_eq!(lines.last().unwrap(), "probe B was told: slot=b generation=2 tries=2 reason=has-tries");
         assert!(disk.rest() == before);

@@ -8,10 +8,31 @@ use loader::efi::{Firmware, Guid, Handle, Life, SystemTable};
 use slots::{VARIABLE_GUID_BYTES, VARIABLE_NAME};
 
 /// The order behind a mark by which a test finds it: `o` switches off, `r` returns, `h` hangs, `b` resets,
-/// `v` leaves variables that are in the way and resets.
+/// `v` leaves variables that are in the way and resets, `s` says whether Secure Boot is on and switches off,
+/// `e` enrols [`UPDATES`] and switches off.
 /// The second letter tells probes apart.
 #[used]
 static ORDER: [u8; 16] = *b"PROBE-ORDER-->o?";
+
+/// Signed updates of Secure Boot's variables behind a mark, in the order in which each is signed by one before
+/// it: `PK`, `KEK`, `db`. Each begins with its length, two bytes, little-endian; 0 is none.
+#[used]
+static UPDATES: [u8; MARK.len() + 3 * UPDATE_BYTES] = {
+    let (mut room, mut n) = ([0; _], 0);
+    while n < MARK.len() {
+        room[n] = MARK[n];
+        n += 1;
+    }
+    room
+};
+const MARK: &[u8] = b"PROBE-UPDATES-->";
+/// Room of each update, with its length.
+const UPDATE_BYTES: usize = 4096;
+
+/// The vendor of what UEFI defines.
+const GLOBAL: Guid = Guid::parse("8be4df61-93ca-11d2-aa0d-00e098032b8c");
+/// The vendor of `db`.
+const IMAGE_SECURITY: Guid = Guid::parse("d719b2cb-3d3a-4596-a3bc-dad00e67656f");
 
 /// Where the firmware begins.
 // SAFETY: the linker script names it as the entry point, and no other function has the name.
@@ -35,14 +56,49 @@ extern "efiapi" fn efi_main(image: Handle, table: *const SystemTable) -> usize {
             litter(&firmware);
             firmware.reset()
         }
+        b's' => {
+            tell_secure_boot(&firmware);
+            firmware.shut_down()
+        }
+        b'e' => {
+            enrol(&firmware);
+            firmware.shut_down()
+        }
         _ => firmware.shut_down(),
+    }
+}
+
+/// Says what the firmware's variable says.
+fn tell_secure_boot(firmware: &Firmware) {
+    let mut room = [0; 1];
+    match firmware.variable("SecureBoot", GLOBAL, &mut room) {
+        Ok([value]) => loader::say(firmware, format_args!("probe sees SecureBoot={value}")),
+        _ => loader::say(firmware, format_args!("probe sees no SecureBoot")),
+    }
+}
+
+/// Sets Secure Boot's variables to [`UPDATES`]: the platform key first. It ends setup mode, so the firmware
+/// takes the other two only with a signature that it has checked.
+fn enrol(firmware: &Firmware) {
+    // Not what the compiler knows of it: a test has written there.
+    let updates = core::hint::black_box(&UPDATES).get(MARK.len()..).unwrap_or_default();
+    let variables = [("PK", GLOBAL), ("KEK", GLOBAL), ("db", IMAGE_SECURITY)];
+    for ((name, vendor), room) in variables.into_iter().zip(updates.chunks(UPDATE_BYTES)) {
+        let [low, high, rest @ ..] = room else { continue };
+        let update = rest.get(..usize::from(u16::from_le_bytes([*low, *high]))).unwrap_or_default();
+        if update.is_empty() {
+            continue;
+        }
+        match firmware.set_variable((name, vendor), Life::Signed, update) {
+            Ok(()) => loader::say(firmware, format_args!("probe has set {name}")),
+            Err(status) => loader::say(firmware, format_args!("probe can't set {name}: {status}")),
+        }
     }
 }
 
 /// Stores variables that no boot selector should mind: its own, of another life; the next boot entry, which
 /// does not exist; and what another boot loader keeps.
 fn litter(firmware: &Firmware) {
-    const GLOBAL: Guid = Guid::parse("8be4df61-93ca-11d2-aa0d-00e098032b8c");
     const OTHER_LOADER: Guid = Guid::parse("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");
     let ours = Guid(VARIABLE_GUID_BYTES);
     let variables: [(&str, Guid, &[u8]); 3] = [

@@ -42,6 +42,8 @@ pub enum Life {
     UntilReset = 6,
     /// Until it is removed.
     Stored = 7,
+    /// As stored, and what it is set to begins with a time and a signature that the firmware checks.
+    Signed = 0x27,
 }
 
 /// Why a program was not loaded.
