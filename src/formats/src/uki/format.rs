@@ -7,6 +7,8 @@ use crate::le;
 pub(crate) const SECTION_BYTES: usize = 40;
 /// Most sections that a PE file of ours or of anybody else has.
 const MAX_SECTIONS: u16 = 96;
+/// Largest alignment in a file, by the specification.
+const MAX_FILE_ALIGNMENT: u32 = 64 << 10;
 /// `Magic` of a 64-bit optional header.
 const PE32_PLUS: u16 = 0x20b;
 /// `Subsystem` of an EFI application.
@@ -107,6 +109,12 @@ impl Headers {
         let [section_alignment, file_alignment] = [wide(32)?, wide(36)?];
         if !section_alignment.is_power_of_two() || !file_alignment.is_power_of_two() {
             return Err(bad(format!("it has alignments {section_alignment} and {file_alignment}")));
+        }
+        // Whatever is added is filled up to it.
+        if file_alignment > MAX_FILE_ALIGNMENT {
+            return Err(bad(format!(
+                "it has a file alignment of {file_alignment}, at most 65536 is believed"
+            )));
         }
         let certificates = DIRECTORIES_AT + CERTIFICATES * 8;
         let has_directory = usize::from(optional_bytes) >= certificates + 8;

@@ -100,6 +100,9 @@ impl Image {
         let end = ends.max().ok_or_else(|| bad("it has no sections"))?;
         let end = usize::try_from(end).map_err(|_| bad("its sections are cut off"))?;
         let bytes = stub.get(..end).ok_or_else(|| bad("its sections are cut off"))?.to_vec();
+        if bytes.len() < headers.table + headers.sections.len() * SECTION_BYTES {
+            return Err(bad("its sections end within its headers"));
+        }
         let tops = headers.sections.iter().map(|s| u64::from(s.address) + u64::from(s.virtual_size));
         let alignment = headers.section_alignment.max(PAGE_BYTES);
         let address = tops.max().unwrap_or_default().next_multiple_of(alignment);
