@@ -139,4 +139,24 @@ mod tests {
             assert_eq!(header(&block[..length], 1), None);
         }
     }
+
+    /// Whoever can write the disk can write a right checksum too.
+    #[test]
+    fn a_sealed_header_that_says_anything_asks_for_sixteen_kib_at_most() {
+        let numbers = [0, 1, 2, 127, 128, 129, 4096, 0x0200_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX];
+        let fields = (8..92).step_by(4).flat_map(|at| numbers.map(|n| (at, n)));
+        let (good, entries) = table();
+        for ((at, number), count) in fields.flat_map(|f| numbers.map(|n| (f, n))) {
+            let mut block = good.clone();
+            block[80..84].copy_from_slice(&count.to_le_bytes());
+            block[at..at + 4].copy_from_slice(&number.to_le_bytes());
+            block[16..20].fill(0);
+            let crc = crc32(&block[..92]);
+            block[16..20].copy_from_slice(&crc.to_le_bytes());
+            if let Some(place) = header(&block, 1) {
+                assert!(place.bytes <= 16384, "{number} at {at}, {count} entries");
+                assert!(place.bytes < 16384 || place.are(&entries) || at == 88, "{number} at {at}");
+            }
+        }
+    }
 }
