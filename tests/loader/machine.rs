@@ -127,7 +127,8 @@ impl Firmware<'_> {
         if matches!(self, Firmware::Plain) { PLAIN } else { SECURE }
     }
 
-    fn variables(&self) -> &Path {
+    /// Returns the variables when the machine is switched on.
+    pub fn variables(&self) -> &Path {
         if let Firmware::Secure(variables) = self { variables } else { Path::new(VARIABLES) }
     }
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::disk::Contents;
 use crate::machine::{Firmware, Machine, VARIABLES_NAME, present};
-use crate::programs::enrolling;
+use crate::programs::{Order, enrolling, probe};
 
 /// An owner's keys.
 pub struct Keys(TempDir);
@@ -69,6 +69,22 @@ fn each_variable_is_taken_with_a_signature_of_the_key_above_it() {
     if present() {
         enrolled();
     }
+}
+
+/// What `ironhull run` gives a machine: the firmware takes the store for its own.
+#[test]
+fn keys_in_a_store_of_ours_are_enrolled() {
+    if !present() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store.fd");
+    let empty = std::fs::read(Firmware::SetupMode.variables()).unwrap();
+    std::fs::write(&store, secureboot::enrol(owner().0.path(), &empty).unwrap()).unwrap();
+    let program = owner().sign("db", &probe(Order::SecureBoot, b'S'));
+    let disk = Contents { loader: program, ..Contents::new(&[], &[]) }.write(&dir.path().join("disk.raw"));
+    let lines = Machine { firmware: Firmware::Secure(&store), ..Machine::new(&disk) }.run(dir.path());
+    assert_eq!(lines, ["probe S was told: nothing", "probe sees SecureBoot=1"]);
 }
 
 /// Enrols the updates and expects that the firmware refuses the last one alone.

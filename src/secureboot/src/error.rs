@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use formats::authenticode::AuthenticodeError;
+use formats::efivar::StoreError;
 
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,7 +36,7 @@ pub enum Error {
     /// A file holds no key or certificate of the kind expected.
     #[error("reading {what} {}: {reason}", .path.display())]
     Read {
-        /// `key` or `certificate`.
+        /// `key`, `certificate` or `signed update`.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -53,6 +54,9 @@ pub enum Error {
     /// A program can't be signed.
     #[error(transparent)]
     Program(#[from] AuthenticodeError),
+    /// Keys can't be enrolled.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The key did not sign.
     #[error("signing: {0}")]
     Sign(String),
@@ -66,6 +70,9 @@ impl Error {
             Error::Exists(_) => Some("nothing is overwritten: choose another directory"),
             Error::Read { what: "key", .. } => {
                 Some("expected an RSA key of 2048 to 4096 bits, PEM, \"BEGIN PRIVATE KEY\"")
+            }
+            Error::File { path, .. } if path.extension().is_some_and(|e| e == "auth") => {
+                Some("make the keys by `ironhull keys create DIR`")
             }
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! The keys of Secure Boot: made, read, and used to sign programs.
 //!
 //! [`create()`] makes the three keys that a machine's owner has, with everything that firmware takes to enrol
-//! them. [`Signer`] signs EFI programs with one of them. The bytes are those of `formats::authenticode` and
+//! them, and [`enrol()`] does so for a virtual machine. [`Signer`] signs EFI programs with one of them. The bytes are those of `formats::authenticode` and
 //! `formats::efivar`; this crate has the keys and the files.
 //!
 //! RSA with 2048 bits and SHA-256, because firmware surely takes nothing else: UEFI asks for RSA alone, and
@@ -10,12 +10,14 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod enrol;
 mod error;
 mod files;
 mod made;
 mod signer;
 
 pub use create::{NAMES, create};
+pub use enrol::enrol;
 pub use error::{Error, Result};
 pub use signer::Signer;
 

@@ -1,6 +1,7 @@
 //! A signed update of a variable: `EFI_VARIABLE_AUTHENTICATION_2` and the content.
 
 use crate::gpt::Guid;
+use crate::le;
 use crate::pkcs7::{self, Certificate, Content, oid};
 
 /// The variables' vendor: Secure Boot's lists, and the keys over them.
@@ -9,7 +10,7 @@ const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// `EFI_CERT_TYPE_PKCS7_GUID`.
 const PKCS7: &str = "4aafd29d-68df-49ee-8aa9-347d375665a7";
 /// Kept, seen while booting and running, and only set by a signed update.
-const ATTRIBUTES: u32 = 0x27;
+pub(super) const ATTRIBUTES: u32 = 0x27;
 /// `wRevision` and `wCertificateType` of a certificate that says by a GUID what it is.
 const CERTIFICATE_ENTRY: [u8; 4] = [0x00, 0x02, 0xf1, 0x0e];
 
@@ -32,11 +33,18 @@ pub struct Time {
 
 impl Time {
     /// Returns it as the specification wants it here: all finer parts zero.
-    fn to_bytes(self) -> [u8; 16] {
+    pub(super) fn to_bytes(self) -> [u8; 16] {
         let [low, high] = self.year.to_le_bytes();
         let mut bytes = [0; 16];
         bytes[..7].copy_from_slice(&[low, high, self.month, self.day, self.hour, self.minute, self.second]);
         bytes
+    }
+
+    /// Parses it; `None` if a finer part is not zero.
+    fn from_bytes(bytes: [u8; 16]) -> Option<Time> {
+        let [low, high, month, day, hour, minute, second, finer @ ..] = bytes;
+        let year = u16::from_le_bytes([low, high]);
+        (finer == [0; 9]).then_some(Time { year, month, day, hour, minute, second })
     }
 }
 
@@ -51,7 +59,17 @@ pub struct Update<'a> {
     pub time: Time,
 }
 
-impl Update<'_> {
+impl<'a> Update<'a> {
+    /// Parses a signed update of `variable`, without a look at its signature; `None` if it is none.
+    #[must_use]
+    pub fn parse(variable: &'a str, signed: &'a [u8]) -> Option<Update<'a>> {
+        let time = Time::from_bytes(le::array(signed, 0)?)?;
+        let length = usize::try_from(le::u32(signed, 16)?).ok()?;
+        let pkcs7 = Guid::parse(PKCS7)?.to_disk();
+        let sound = le::array(signed, 20) == Some(CERTIFICATE_ENTRY) && le::array(signed, 24) == Some(pkcs7);
+        let content = signed.get(16usize.checked_add(length)?..)?;
+        (sound && length >= 24).then_some(Update { variable, content, time })
+    }
     /// Returns the GUID under which firmware keeps the variable.
     #[must_use]
     pub fn vendor(&self) -> Guid {
@@ -115,6 +133,15 @@ mod tests {
         assert_eq!(&bytes[16 + length..], b"content");
         assert_eq!(bytes[20..24], CERTIFICATE_ENTRY);
         assert_eq!(bytes[40], 0x30);
+        let found = Update::parse("PK", &bytes).unwrap();
+        assert_eq!((found.content, found.time), (update.content, TIME));
+        for at in 0..bytes.len() {
+            let _ = Update::parse("PK", &bytes[..at]);
+            let mut bad = bytes.clone();
+            bad[at] = 0xff;
+            let _ = Update::parse("PK", &bad);
+        }
+        assert!((0..40 + 2).all(|length| Update::parse("PK", &bytes[..length]).is_none()));
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! Puts keys into the file in which a virtual machine's firmware keeps its variables.
+
+use std::fs;
+use std::path::Path;
+
+use formats::efivar::{Update, add_to_store};
+
+use crate::{Error, NAMES, Result};
+
+/// Returns `variables`, a store of OVMF without keys, with the keys in `dir` enrolled: what their `.auth` files
+/// set, whose signatures are not looked at, as in setup mode.
+///
+/// # Errors
+/// [`Error::File`] if an `.auth` file can't be read, [`Error::Read`] if it is none, [`Error::Store`] if
+/// `variables` is no store, or has keys.
+pub fn enrol(dir: &Path, variables: &[u8]) -> Result<Vec<u8>> {
+    let read = |name: &str| {
+        let path = dir.join(format!("{name}.auth"));
+        fs::read(&path).map_err(|source| Error::File { doing: "reading", path, source })
+    };
+    let files = NAMES.iter().map(|name| read(name)).collect::<Result<Vec<_>>>()?;
+    let updates = NAMES.iter().zip(&files).map(|(name, file)| {
+        Update::parse(name, file).ok_or_else(|| Error::Read {
+            what: "signed update",
+            path: dir.join(format!("{name}.auth")),
+            reason: "expected a time, a signature and what it signs".into(),
+        })
+    });
+    let updates = updates.collect::<Result<Vec<_>>>()?;
+    let mut variables = variables.to_vec();
+    add_to_store(&mut variables, &updates)?;
+    Ok(variables)
+}
