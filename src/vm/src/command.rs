@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::{Accelerator, Definition, Forward};
+use crate::{Accelerator, Definition, FirmwareKind, Forward};
 
 /// All that differs from one start of a machine to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Launch {
     pub cpus: u32,
     /// The machine's directory: disk, firmware variables, log and sockets.
     pub directory: PathBuf,
+    /// What the firmware is.
+    pub firmware: FirmwareKind,
     /// Firmware code, read-only.
     pub firmware_code: PathBuf,
     /// Host ports that lead into the guest.
@@ -38,7 +40,9 @@ pub fn command_line(definition: &Definition, launch: &Launch) -> Vec<OsString> {
     line.add("-cpu", &options.cpu);
     line.add("-smp", launch.cpus.to_string());
     line.add("-m", format!("{}M", launch.memory_mib));
-    for row in &definition.arguments {
+    let secure: &[_] =
+        if launch.firmware == FirmwareKind::SecureBoot { &definition.secure_boot } else { &[] };
+    for row in definition.arguments.iter().chain(secure) {
         line.0.extend(row.iter().map(OsString::from));
     }
     let at = |name| launch.directory.join(name);
@@ -112,6 +116,7 @@ mod tests {
             memory_mib: 4096,
             cpus: 2,
             directory: "/m/single".into(),
+            firmware: FirmwareKind::Uefi,
             firmware_code: "/c/OVMF,CODE.fd".into(),
             ports: vec![Forward { host: 6443, guest: 6443 }, Forward { host: 41000, guest: 9443 }],
             user_data: Some("/m/single/node.yaml".into()),
@@ -152,6 +157,15 @@ mod tests {
 -pidfile /m/single/pid
 -daemonize";
         assert_eq!(text(&launch()), expected);
+    }
+
+    #[test]
+    fn variables_are_the_firmwares_alone_with_secure_boot() {
+        let line = text(&Launch { firmware: FirmwareKind::SecureBoot, ..launch() });
+        assert!(
+            line.contains("-machine smm=on\n-global driver=cfi.pflash01,property=secure,value=on\n"),
+            "{line}"
+        );
     }
 
     #[test]

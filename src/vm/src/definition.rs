@@ -16,6 +16,8 @@ pub struct Definition {
     pub machine: String,
     /// What depends on the accelerator.
     pub accelerators: Accelerators,
+    /// More arguments for firmware with Secure Boot.
+    pub secure_boot: Vec<Vec<String>>,
     /// `-device` of the disk, whose drive is `disk0`.
     pub disk: String,
     /// `-device` of the network card, whose back end is `net0`.

@@ -15,13 +15,25 @@ use crate::{Accelerator, Forward, VmError};
 /// Longest name of a machine: a socket's path may have 108 bytes in all.
 const MAX_NAME_BYTES: usize = 40;
 
-/// The firmware's two files.
+/// Firmware of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firmware {
-    /// Code, used read-only.
+    /// What it is.
+    pub kind: FirmwareKind,
+    /// Code, a file that is used read-only.
     pub code: PathBuf,
-    /// Variables as shipped; each machine has a copy of its own.
-    pub variables: PathBuf,
+    /// Content of the variables that a machine begins with.
+    pub variables: Vec<u8>,
+}
+
+/// What firmware a machine has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirmwareKind {
+    /// Starts whatever is there.
+    #[default]
+    Uefi,
+    /// Starts only what one of the keys in its variables has signed.
+    SecureBoot,
 }
 
 /// What is remembered from one start to the next.
@@ -33,6 +45,9 @@ pub struct State {
     pub ports: Vec<Forward>,
     /// What ran the guest last.
     pub accelerator: Option<Accelerator>,
+    /// What the firmware's variables were made from: a digest.
+    #[serde(default)]
+    pub variables: String,
 }
 
 /// The directory of one machine.
@@ -180,6 +195,7 @@ mod tests {
             image: "sha256:1".into(),
             ports: vec![Forward { host: 1, guest: 2 }],
             accelerator: Some(Accelerator::Tcg),
+            variables: "sha256:2".into(),
         };
         dir.save(&state).unwrap();
         assert_eq!(dir.load().unwrap(), state);

@@ -18,7 +18,7 @@ mod qmp;
 pub use accelerator::{Accelerator, Choice, choose};
 pub use command::{Launch, command_line};
 pub use definition::{AcceleratorOptions, Accelerators, Definition};
-pub use directory::{Firmware, MachineDir, State};
+pub use directory::{Firmware, FirmwareKind, MachineDir, State};
 pub use error::VmError;
 pub use machine::{DiskChoice, Machine, Request, Stopped};
 pub use ports::Forward;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use sha2::{Digest, Sha256};
 
 use crate::disk::{self, Blank};
 use crate::qmp::Qmp;
@@ -28,7 +29,7 @@ pub struct Request {
     pub memory_mib: u32,
     /// Processors.
     pub cpus: u32,
-    /// Firmware files.
+    /// Firmware.
     pub firmware: Firmware,
     /// What runs the guest.
     pub accelerator: Accelerator,
@@ -123,18 +124,20 @@ impl Machine {
         let fresh = self.needs_disk(request)?;
         let before = self.dir.exists().then(|| self.dir.load()).transpose()?;
         let ports = before.as_ref().map(|s| s.ports.clone()).unwrap_or_default();
+        let made_from = before.as_ref().map(|s| s.variables.clone()).unwrap_or_default();
         let kept = before.map(|s| s.image);
         let image = if fresh { request.image_id.clone() } else { kept.unwrap_or_default() };
         if fresh {
             disk::create(&self.dir, Blank { image: &request.image, bytes: request.disk_bytes })?;
         }
-        let variables = self.dir.file("firmware-vars.fd");
-        if fresh || !variables.exists() {
-            let bytes = fs::read(&request.firmware.variables)
-                .map_err(VmError::file("reading firmware variables", &request.firmware.variables))?;
-            fs::write(&variables, bytes).map_err(VmError::file("writing", &variables))?;
+        let file = self.dir.file("firmware-vars.fd");
+        let variables: String =
+            Sha256::digest(&request.firmware.variables).iter().map(|b| format!("{b:02x}")).collect();
+        // Other firmware or other keys: what the old one had stored is no use.
+        if fresh || !file.exists() || made_from != variables {
+            fs::write(&file, &request.firmware.variables).map_err(VmError::file("writing", &file))?;
         }
-        Ok(State { image, ports, accelerator: None })
+        Ok(State { image, ports, accelerator: None, variables })
     }
 
     /// Returns the launch for the command line.
@@ -145,6 +148,7 @@ impl Machine {
             memory_mib: request.memory_mib,
             cpus: request.cpus,
             directory: self.dir.path().to_owned(),
+            firmware: request.firmware.kind,
             firmware_code: request.firmware.code.clone(),
             ports: ports.to_vec(),
             user_data: request.user_data.clone(),
@@ -247,6 +251,7 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FirmwareKind;
     use std::path::Path;
 
     fn request(root: &Path, disk: DiskChoice, image_id: &str) -> Request {
@@ -260,8 +265,9 @@ mod tests {
             memory_mib: 128,
             cpus: 1,
             firmware: Firmware {
+                kind: FirmwareKind::Uefi,
                 code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
-                variables: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
+                variables: fs::read("/usr/share/OVMF/OVMF_VARS_4M.fd").unwrap_or_default(),
             },
             accelerator: Accelerator::Tcg,
             guest_ports: vec![9443],
@@ -279,6 +285,30 @@ mod tests {
             eprintln!("SKIPPED: {missing} is missing");
         }
         missing.is_some()
+    }
+
+    #[test]
+    fn variables_are_kept_until_they_come_from_others() {
+        if tools_are_missing() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let machine = Machine::new(MachineDir::below(root.path(), "m").unwrap());
+        machine.dir().create().unwrap();
+        let mut request = request(root.path(), DiskChoice::Same, "one");
+        let file = machine.dir().file("firmware-vars.fd");
+        let mut content_after = |variables: &[u8]| {
+            request.firmware.variables = variables.to_vec();
+            let state = machine.prepare(&request).unwrap();
+            machine.dir().save(&state).unwrap();
+            let found = fs::read(&file).unwrap();
+            // As the firmware does.
+            fs::write(&file, b"written to").unwrap();
+            found
+        };
+        assert_eq!(content_after(b"one"), b"one");
+        assert_eq!(content_after(b"one"), b"written to");
+        assert_eq!(content_after(b"two"), b"two");
     }
 
     #[test]
@@ -304,7 +334,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = MachineDir::below(root.path(), "m").unwrap();
         dir.create().unwrap();
-        dir.save(&State { image: "one".into(), ports: vec![], accelerator: None }).unwrap();
+        let state = State { image: "one".into(), ports: vec![], accelerator: None, variables: String::new() };
+        dir.save(&state).unwrap();
         fs::write(dir.file("disk.qcow2"), "").unwrap();
         let machine = Machine::new(dir);
         let needs = |disk, id| machine.needs_disk(&request(root.path(), disk, id));

@@ -26,7 +26,7 @@ pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
 pub use node::{Access, LogsOf, Node, NodeCommand, UpgradeTo};
-pub use run::Run;
+pub use run::{Firmware, Run};
 pub use stop::Stop;
 
 /// Builds, boots and looks after immutable Kubernetes appliances.

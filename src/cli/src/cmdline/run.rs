@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Inputs;
 use super::values::{duration, memory, size};
@@ -27,6 +27,12 @@ pub struct Run {
     /// Size of a new disk; at least the image's own
     #[arg(long, value_name = "SIZE", default_value = "8G", value_parser = size)]
     pub disk: u64,
+    /// What the machine starts: anything, or only what a key has signed
+    #[arg(long, value_enum, default_value_t = Firmware::Uefi)]
+    pub firmware: Firmware,
+    /// Keys made by `ironhull keys create`, for --firmware secureboot
+    #[arg(long, value_name = "DIR", required_if_eq("firmware", "secureboot"))]
+    pub keys: Option<PathBuf>,
     /// Node and cluster config [default: a new one with a demo]
     #[arg(long, value_name = "FILE")]
     pub user_data: Option<PathBuf>,
@@ -51,4 +57,15 @@ pub struct Run {
     /// Where the inputs come from.
     #[command(flatten)]
     pub inputs: Inputs,
+}
+
+/// What firmware a machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Firmware {
+    /// UEFI without Secure Boot.
+    #[value(help = "UEFI without Secure Boot")]
+    Uefi,
+    /// UEFI with Secure Boot and the keys of --keys.
+    #[value(name = "secureboot", help = "UEFI with Secure Boot and your keys")]
+    SecureBoot,
 }

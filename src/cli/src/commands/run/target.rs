@@ -1,22 +1,26 @@
 //! What to boot: an image that is there, or one built from a profile. And with which firmware.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use config::Output;
 use image::inspect::Image;
 use inputs::Workspace;
-use vm::Firmware;
+use vm::{Firmware, FirmwareKind};
 
-use crate::cmdline::{Global, Run};
+use crate::cmdline::{self, Global, Run};
 use crate::commands::build;
-use crate::hint::hinted;
+use crate::hint::{Usage, hinted};
 use crate::{source_tree, workspace};
 
 /// Package that has the firmware.
 const PACKAGE: &str = "ovmf";
-/// The firmware's two files, in the package and on a host that has it installed.
-const FILES: [&str; 2] = ["usr/share/OVMF/OVMF_CODE_4M.fd", "usr/share/OVMF/OVMF_VARS_4M.fd"];
+/// The firmware's code without and with Secure Boot, and its variables, in the package and on a host that has
+/// it installed.
+const UEFI: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
+const SECURE_BOOT: &str = "usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
+const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// An image and the firmware to boot it.
 #[derive(Debug)]
@@ -35,11 +39,12 @@ pub struct Target {
 
 /// Finds the image, builds it if a profile is named.
 pub fn find(global: &Global, options: &Run) -> Result<Target> {
+    let wanted = Wanted::of(options)?;
     let path = Path::new(&options.target);
     let is_profile = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     if path.is_file() && !is_profile {
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        return target(name, path.to_owned(), host_firmware());
+        return target(name, path.to_owned(), wanted.of_host());
     }
     let source = source_tree::find(global)?;
     let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
@@ -57,7 +62,7 @@ pub fn find(global: &Global, options: &Run) -> Result<Target> {
     let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(nothing_boots)?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
-    let firmware = pinned_firmware(&workspace).or_else(|e| host_firmware().map_err(|_| e));
+    let firmware = wanted.pinned(&workspace).or_else(|e| wanted.of_host().map_err(|_| e));
     let kube = workspace.component("kubernetes")?.binaries.remove("kube");
     Ok(Target { kube, ..target(profile.name.clone(), image, firmware)? })
 }
@@ -69,21 +74,54 @@ fn target(name: String, image: PathBuf, firmware: Result<Firmware>) -> Result<Ta
     Ok(Target { name, image, id, firmware: firmware?, kube: None })
 }
 
-/// Returns the firmware of the pinned package.
-fn pinned_firmware(workspace: &Workspace) -> Result<Firmware> {
-    let lock = workspace.lock()?;
-    let [code, variables] = FILES.map(|f| workspace.package_file(&lock, PACKAGE, f));
-    Ok(Firmware { code: code?, variables: variables? })
+/// The firmware that is wanted.
+struct Wanted<'a> {
+    kind: FirmwareKind,
+    /// Directory of the keys to enrol.
+    keys: Option<&'a Path>,
 }
 
-/// Returns the firmware that the host has installed.
-fn host_firmware() -> Result<Firmware> {
-    let [code, variables] = FILES.map(|f| Path::new("/").join(f));
-    match code.is_file() && variables.is_file() {
-        true => Ok(Firmware { code, variables }),
-        false => Err(hinted(
-            format!("finding UEFI firmware: {} is not there", code.display()),
-            format!("install the package {PACKAGE}"),
-        )),
+impl Wanted<'_> {
+    fn of(options: &Run) -> Result<Wanted<'_>> {
+        let keys = options.keys.as_deref();
+        match (options.firmware, keys) {
+            (cmdline::Firmware::Uefi, None) => Ok(Wanted { kind: FirmwareKind::Uefi, keys }),
+            (cmdline::Firmware::SecureBoot, Some(_)) => Ok(Wanted { kind: FirmwareKind::SecureBoot, keys }),
+            _ => Err(Usage("--firmware secureboot and --keys DIR go together".to_owned()).into()),
+        }
+    }
+
+    /// Returns the paths of code and variables, from the root of a file system.
+    fn files(&self) -> [&'static str; 2] {
+        [if self.kind == FirmwareKind::Uefi { UEFI } else { SECURE_BOOT }, VARIABLES]
+    }
+
+    /// Returns the firmware of the pinned package.
+    fn pinned(&self, workspace: &Workspace) -> Result<Firmware> {
+        let lock = workspace.lock()?;
+        let [code, variables] = self.files().map(|f| workspace.package_file(&lock, PACKAGE, f));
+        self.firmware(code?, &variables?)
+    }
+
+    /// Returns the firmware that the host has installed.
+    fn of_host(&self) -> Result<Firmware> {
+        let [code, variables] = self.files().map(|f| Path::new("/").join(f));
+        if !code.is_file() || !variables.is_file() {
+            return Err(hinted(
+                format!("finding UEFI firmware: {} is not there", code.display()),
+                format!("install the package {PACKAGE}"),
+            ));
+        }
+        self.firmware(code, &variables)
+    }
+
+    /// Reads the variables and enrols the keys.
+    fn firmware(&self, code: PathBuf, variables: &Path) -> Result<Firmware> {
+        let shipped = fs::read(variables).with_context(|| format!("reading {}", variables.display()))?;
+        let variables = match self.keys {
+            Some(keys) => secureboot::enrol(keys, &shipped)?,
+            None => shipped,
+        };
+        Ok(Firmware { kind: self.kind, code, variables })
     }
 }
