@@ -15,8 +15,10 @@ use crate::layout::{Place, check_fill};
 use crate::{Error, error::Result};
 
 /// What follows the root parameters on the kernel command line. Both consoles get messages; the last
-/// one is `/dev/console`. A panic ends in a reset, so that no node hangs for ever.
-const CMDLINE: &str = "console=tty0 console=ttyS0,115200 panic=10 quiet loglevel=4";
+/// one is `/dev/console`. A panic ends in a reset, and so does a start that has not got to `init` a minute
+/// after the kernel's own watchdog, which then is armed already: no node hangs for ever.
+const CMDLINE: &str =
+    "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 quiet loglevel=4";
 /// Directories of the initrd beside `/init`.
 const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
 /// Level of zstd for the initrd: small in a second, and unpacked at the same speed at every level.

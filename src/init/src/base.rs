@@ -1,6 +1,10 @@
-//! What all phases need: a voice, the boot stages, the watchdog.
+//! What all phases need: a voice, the boot stages, the watchdogs.
+//!
+//! All watchdogs there are get armed and fed together. One of hardware outlives the kernel. The kernel's own
+//! runs since long before this program (`softdog.soft_active_on_boot` on the command line), so that a start
+//! that never gets here ends in a reset too: if it is not taken over, it fires.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use control::Stage;
 use sys::Watchdog;
@@ -20,14 +24,14 @@ const MAX_STAGE_BYTES: usize = 64;
 pub(crate) struct Base {
     pub(crate) voice: Voice,
     pub(crate) stages: Vec<Stage>,
-    watchdog: Option<Watchdog>,
+    watchdogs: Vec<Watchdog>,
     fed_ms: u64,
 }
 
 impl Base {
-    /// Returns a base that is mute and has no watchdog yet.
+    /// Returns a base that is mute and has no watchdogs yet.
     pub(crate) fn new() -> Base {
-        Base { voice: Voice::default(), stages: Vec::new(), watchdog: None, fed_ms: 0 }
+        Base { voice: Voice::default(), stages: Vec::new(), watchdogs: Vec::new(), fed_ms: 0 }
     }
 
     /// Notes that a stage was reached now, unless it was before, and says so.
@@ -43,37 +47,42 @@ impl Base {
         }
     }
 
-    /// Arms the best watchdog there is; none is said and survived.
-    pub(crate) fn arm_watchdog(&mut self) {
-        let Some(path) = best_watchdog(&list_watchdogs()) else {
-            self.voice.info("no watchdog found");
-            return;
-        };
-        match Watchdog::arm(&path, TIMEOUT_SECS) {
-            Ok((watchdog, _)) => self.watchdog = Some(watchdog),
-            Err(e) => self.voice.error(&e.to_string()),
+    /// Arms all watchdogs there are; none is said and survived.
+    pub(crate) fn arm_watchdogs(&mut self) {
+        for name in list_watchdogs() {
+            match Watchdog::arm(&Path::new("/dev").join(name), TIMEOUT_SECS) {
+                Ok((watchdog, _)) => self.watchdogs.push(watchdog),
+                Err(e) => self.voice.error(&e.to_string()),
+            }
+        }
+        if self.watchdogs.is_empty() {
+            self.voice.error("no watchdog found: a hang will not end");
         }
         self.fed_ms = sys::boot_ms();
     }
 
-    /// Feeds the watchdog if it is time; returns in how many milliseconds it will be.
-    pub(crate) fn feed_watchdog(&mut self) -> Option<u64> {
-        let watchdog = self.watchdog.as_mut()?;
+    /// Feeds the watchdogs if it is time; returns in how many milliseconds it will be.
+    pub(crate) fn feed_watchdogs(&mut self) -> Option<u64> {
+        if self.watchdogs.is_empty() {
+            return None;
+        }
         let now = sys::boot_ms();
         if now.saturating_sub(self.fed_ms) >= FEED_MS {
             self.fed_ms = now;
-            if let Err(e) = watchdog.feed() {
-                self.voice.error(&e.to_string());
+            for watchdog in &mut self.watchdogs {
+                if let Err(e) = watchdog.feed() {
+                    self.voice.error(&e.to_string());
+                }
             }
         }
         Some((self.fed_ms + FEED_MS).saturating_sub(now))
     }
 
-    /// Waits, with the watchdog fed.
+    /// Waits, with the watchdogs fed.
     pub(crate) fn pause(&mut self, ms: u64) {
         let end = sys::boot_ms() + ms;
         loop {
-            self.feed_watchdog();
+            self.feed_watchdogs();
             let left = end.saturating_sub(sys::boot_ms());
             if left == 0 {
                 return;
@@ -96,37 +105,12 @@ fn stage_line(stage: &Stage) -> String {
     format!("stage {} at {}.{:03} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000)
 }
 
-/// A watchdog by what is behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Behind {
-    /// A device, which outlives the kernel.
-    Hardware,
-    /// A timer of the kernel, which does not.
-    Kernel,
-}
-
-/// Returns the watchdog devices, by name.
-fn list_watchdogs() -> Vec<(String, Behind)> {
+/// Returns the names of the watchdog devices, in order.
+fn list_watchdogs() -> Vec<String> {
     let entries = std::fs::read_dir("/sys/class/watchdog").into_iter().flatten().flatten();
-    let mut found: Vec<(String, Behind)> = entries
-        .map(|e| {
-            let place = std::fs::canonicalize(e.path()).unwrap_or_default();
-            (e.file_name().to_string_lossy().into_owned(), behind(&place))
-        })
-        .collect();
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut found: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+    found.sort();
     found
-}
-
-/// Returns what is behind the watchdog at this place in sysfs: one without a device is virtual.
-fn behind(place: &Path) -> Behind {
-    if place.starts_with("/sys/devices/virtual") { Behind::Kernel } else { Behind::Hardware }
-}
-
-/// Returns the first hardware watchdog, or else the kernel's own.
-fn best_watchdog(found: &[(String, Behind)]) -> Option<PathBuf> {
-    let hardware = found.iter().find(|(_, behind)| *behind == Behind::Hardware);
-    hardware.or(found.first()).map(|(name, _)| PathBuf::from("/dev").join(name))
 }
 
 #[cfg(test)]
@@ -148,15 +132,5 @@ mod tests {
         let mut base = Base::new();
         (0..100).for_each(|n| base.reach_at(&format!("s{n}"), 1));
         assert_eq!(base.stages.len(), MAX_STAGES);
-    }
-
-    #[test]
-    fn hardware_watchdog_comes_first() {
-        let at = |place: &str| behind(Path::new(place));
-        let soft = ("watchdog0".to_owned(), at("/sys/devices/virtual/watchdog/watchdog0"));
-        let hard = ("watchdog1".to_owned(), at("/sys/devices/pci0000:00/0000:00:04.0/watchdog/watchdog1"));
-        assert_eq!(best_watchdog(&[]), None);
-        assert_eq!(best_watchdog(std::slice::from_ref(&soft)), Some("/dev/watchdog0".into()));
-        assert_eq!(best_watchdog(&[soft, hard]), Some("/dev/watchdog1".into()));
     }
 }

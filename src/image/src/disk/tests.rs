@@ -114,7 +114,11 @@ fn what_was_written_is_read_back() {
     let kernel = image.kernel().unwrap();
     assert_eq!(kernel.root.as_ref(), Some(&written.root));
     assert_eq!(kernel.release, "6.12.0");
-    assert!(kernel.cmdline.ends_with(" panic=10 quiet loglevel=4"), "{}", kernel.cmdline);
+    assert!(
+        kernel.cmdline.ends_with(" panic=10 softdog.soft_active_on_boot=1 quiet loglevel=4"),
+        "{}",
+        kernel.cmdline
+    );
     let root = image.root().unwrap();
     assert_eq!((root.facts(), root.sbom().as_deref()), (Some(facts()), Some("{}")));
     let disk = HostDisk::open(&path).unwrap();

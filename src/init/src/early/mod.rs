@@ -48,7 +48,7 @@ pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Booted> {
     base.voice.open();
     mounted?;
     base.reach_at("init", started);
-    base.arm_watchdog();
+    base.arm_watchdogs();
     let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
     let params = RootParams::parse(&cmdline)?;
     let root = root::find(base, &params)?;

@@ -9,7 +9,7 @@ impl Runner<'_> {
     /// started.
     pub(super) fn next_ms(&mut self) -> Option<u64> {
         let now = sys::boot_ms();
-        let watchdog = if self.may_feed(now) { self.base.feed_watchdog().map(|ms| now + ms) } else { None };
+        let watchdog = if self.may_feed(now) { self.base.feed_watchdogs().map(|ms| now + ms) } else { None };
         let clearing = (!self.clearing.is_empty()).then_some(now + CLEAR_LOOK_MS);
         let patience = self.leaving.map(|l| l.since_ms + super::SHUTDOWN_PATIENCE_MS + 1);
         let all = [

@@ -71,7 +71,7 @@ fn unmount_all(base: &mut Base) {
         if failed.count() == 0 {
             break;
         }
-        base.feed_watchdog();
+        base.feed_watchdogs();
     }
     for mount in mounts::to_leave(&load_mounts()) {
         base.voice.error(&format!("{mount} is in use, making it read-only"));
