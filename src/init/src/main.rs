@@ -30,12 +30,16 @@ mod run;
 mod shutdown;
 mod voice;
 
+use std::time::Duration;
+
 use control::ShutdownKind;
 
 use crate::base::Base;
 
 /// How long in milliseconds a fatal message stays on the console before the machine starts again.
 const FATAL_PAUSE_MS: u64 = 10_000;
+/// Longest wait for the boot record to take the reason.
+const NOTE_LIMIT: Duration = Duration::from_secs(2);
 
 fn main() {
     if std::process::id() != 1 {
@@ -48,11 +52,36 @@ fn main() {
             let kind = run::run(&mut base, &booted);
             shutdown::leave(&mut base, kind)
         }
-        Err(error) => {
-            base.voice.error(&format!("cannot start: {error:#}"));
+        Err(death) => {
+            base.voice.error(&format!("cannot start: {death}"));
+            note_death(&mut base, death.reason());
             base.voice.error("starting again in 10 s");
             base.pause(FATAL_PAUSE_MS);
             shutdown::leave(&mut base, ShutdownKind::Reboot)
         }
+    }
+}
+
+/// Notes in the boot record why this start fails. In a child and with a limit: the disk may be what is
+/// broken, and nothing may stand between this machine and its reset.
+fn note_death(base: &mut Base, reason: slots::Reason) {
+    let ended = sys::run_in_child_within(NOTE_LIMIT, || match record::note_death(reason) {
+        Ok(Some(slot)) => {
+            base.voice.error(&format!("the boot record has it as last failure of slot {slot}: {reason}"));
+            true
+        }
+        Ok(None) => {
+            base.voice.error("no boot record is known for sure to be the one of this start");
+            true
+        }
+        Err(error) => {
+            base.voice.error(&format!("noting it in the boot record: {error:#}"));
+            false
+        }
+    });
+    match ended {
+        Ok(Some(_)) => {}
+        Ok(None) => base.voice.error("the boot record can't be written in time"),
+        Err(error) => base.voice.error(&error.to_string()),
     }
 }

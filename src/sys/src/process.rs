@@ -4,10 +4,14 @@
 //! children that parent is the caller, which forgets the number in the same step.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::error::{During, SysError};
+
+/// Time between two looks at a child that may not end.
+const CHILD_LOOK: Duration = Duration::from_millis(5);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,29 +95,61 @@ pub fn reap() -> Option<(u32, Exit)> {
 /// # Errors
 /// [`SysError`] when there can be no copy.
 pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
+    let child = fork(work)?;
+    loop {
+        if let Some(exit) = wait_for(child, WaitOptions::empty())? {
+            return Ok(exit);
+        }
+    }
+}
+
+/// As [`run_in_child`], but waits no longer than `limit`: `None` when the copy had not ended by then. It
+/// is told to die and left alone, since one that waits for a broken disk can't be waited for.
+///
+/// # Errors
+/// [`SysError`] when there can be no copy.
+pub fn run_in_child_within(limit: Duration, work: impl FnOnce() -> bool) -> Result<Option<Exit>, SysError> {
+    let child = fork(work)?;
+    let end = Instant::now() + limit;
+    loop {
+        let ended = wait_for(child, WaitOptions::NOHANG)?;
+        if ended.is_some() || Instant::now() >= end {
+            if ended.is_none() {
+                // One that has just ended has nothing left to be told.
+                let _ = rustix::process::kill_process(child, Signal::KILL);
+            }
+            return Ok(ended);
+        }
+        std::thread::sleep(CHILD_LOOK);
+    }
+}
+
+/// Makes a copy of this process that runs `work` and ends.
+fn fork(work: impl FnOnce() -> bool) -> Result<Pid, SysError> {
     // SAFETY: the caller is single-threaded by contract of this crate's users, so the child's copy of
     // every lock is free; the child leaves by `_exit`, running nothing of the parent's.
     let pid = unsafe { libc::fork() };
-    match pid {
-        ..0 => Err(SysError::last("forking", "a child")),
-        0 => {
+    match Pid::from_raw(pid) {
+        Some(child) if pid > 0 => Ok(child),
+        Some(_) => Err(SysError::last("forking", "a child")),
+        None => {
             let code = i32::from(!work());
             // SAFETY: ends this process only.
             unsafe { libc::_exit(code) }
         }
-        1.. => loop {
-            let child = Pid::from_raw(pid);
-            match rustix::process::waitpid(child, WaitOptions::empty()) {
-                Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(e).during("waiting for child", pid),
-                Ok(ended) => {
-                    let status = ended.map(|(_, s)| s);
-                    let code = status.and_then(rustix::process::WaitStatus::exit_status).map(Exit::Code);
-                    let signal = status.and_then(rustix::process::WaitStatus::terminating_signal);
-                    return Ok(code.or(signal.map(Exit::Signal)).unwrap_or(Exit::Code(1)));
-                }
-            }
-        },
+    }
+}
+
+/// Returns how a child ended; `None` when it has not, or the wait was interrupted.
+fn wait_for(child: Pid, options: WaitOptions) -> Result<Option<Exit>, SysError> {
+    match rustix::process::waitpid(Some(child), options) {
+        Err(rustix::io::Errno::INTR) | Ok(None) => Ok(None),
+        Err(e) => Err(e).during("waiting for child", child),
+        Ok(Some((_, status))) => {
+            let code = status.exit_status().map(Exit::Code);
+            let signal = status.terminating_signal().map(Exit::Signal);
+            Ok(Some(code.or(signal).unwrap_or(Exit::Code(1))))
+        }
     }
 }
 
@@ -125,6 +161,16 @@ mod tests {
     fn child_answers_by_exit_code() {
         assert_eq!(run_in_child(|| true).unwrap(), Exit::Code(0));
         assert_eq!(run_in_child(|| false).unwrap(), Exit::Code(1));
+    }
+
+    #[test]
+    fn a_child_that_does_not_end_is_left_behind() {
+        let limit = Duration::from_secs(60);
+        assert_eq!(run_in_child_within(limit, || true).unwrap(), Some(Exit::Code(0)));
+        let endless = || loop {
+            std::thread::sleep(limit);
+        };
+        assert_eq!(run_in_child_within(Duration::ZERO, endless).unwrap(), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
 //! with it the try); damage on state or data does not, it is maintenance: said, never formatted away.
 
+mod death;
 mod format;
 mod root;
 mod storage;
@@ -16,6 +17,8 @@ use sys::MountFlags;
 
 use crate::base::Base;
 use crate::blocks::Block;
+
+pub(crate) use death::Death;
 
 /// Where the root is put together before it becomes `/`.
 const NEW_ROOT: &str = "/sysroot";
@@ -41,7 +44,10 @@ pub(crate) struct Booted {
 }
 
 /// Brings the machine up to its root. Everything later happens on it.
-pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Booted> {
+///
+/// # Errors
+/// [`Death`]: there is nothing to run, and the machine has to start again.
+pub(crate) fn boot(base: &mut Base) -> Result<Booted, Death> {
     let started = sys::boot_ms();
     let mounted = mount_kernel_trees();
     // Whatever there is to write to: the message of a failure has to reach somebody.
@@ -52,7 +58,7 @@ pub(crate) fn boot(base: &mut Base) -> anyhow::Result<Booted> {
     let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
     let params = RootParams::parse(&cmdline)?;
     let root = root::find(base, &params)?;
-    let verified = root::mount(&params, &root, Path::new(NEW_ROOT))?;
+    let verified = root::mount(&params, &root, Path::new(NEW_ROOT)).map_err(Death::RootNotVerified)?;
     base.reach("root");
     let condition = storage::mount_all(base, &root.disk, Path::new(NEW_ROOT));
     if condition == Condition::default() {

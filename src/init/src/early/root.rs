@@ -7,11 +7,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use formats::verity::{self, Superblock};
 use slots::RootParams;
 use sys::MountFlags;
 
+use super::Death;
 use crate::base::Base;
 use crate::blocks::{self, Block};
 use crate::record;
@@ -25,7 +26,10 @@ const SILENT_MS: u64 = 3_000;
 const SUPERBLOCK_BYTES: usize = 512;
 
 /// Finds the partition that holds the root of the command line; waits for disks to appear.
-pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block> {
+///
+/// # Errors
+/// [`Death::RootNotFound`] if none has it after a while.
+pub(super) fn find(base: &mut Base, params: &RootParams) -> Result<Block, Death> {
     let start = sys::boot_ms();
     let mut told = false;
     loop {
@@ -40,7 +44,7 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> anyhow::Result<Block
         }
         let waited = sys::boot_ms().saturating_sub(start);
         if waited >= WAIT_MS {
-            bail!("{}", not_found(&all));
+            return Err(Death::RootNotFound(not_found(&all)));
         }
         if waited >= SILENT_MS && !told {
             told = true;

@@ -4,6 +4,7 @@
 //! socket. What to write is decided in `slots`, never here. A disk without a record (made by something
 //! else than our builder) is told of once, and everything else goes on.
 
+mod death;
 mod handoff;
 mod store;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 use slots::{Current, Handoff, Header, Pair, Record, Running, Slot, Why};
 
 use crate::blocks::Block;
+pub(crate) use death::note_death;
 use store::Store;
 
 /// The record of the disk that runs.
