@@ -60,6 +60,13 @@ pub enum Request {
         /// What is wanted.
         order: BootOrder,
     },
+    /// Reports that a part of a slot is damaged, to be noted in the boot record. No try is taken.
+    SlotRotten {
+        /// `a` or `b`.
+        slot: String,
+        /// The generation that was read there; if it is another one by now, nothing is noted.
+        generation: u32,
+    },
     /// Stops everything in order, unmounts, then leaves.
     Shutdown {
         /// What follows.

@@ -3,7 +3,7 @@
 
 mod judge;
 
-use formats::uki::{Parts, UkiError, build, dump, sections};
+use formats::uki::{Parts, UkiError, build, dump, locate, sections};
 use proptest::prelude::*;
 
 fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
@@ -88,6 +88,17 @@ fn sections_stand_behind_those_of_the_stub() {
 }
 
 #[test]
+fn a_section_is_found_by_the_headers_alone() {
+    let (stub, kernel) = (stub(), pe(&[".text"], 1 << 20));
+    let image = build(&parts(&stub, &kernel)).unwrap();
+    let found = locate(&image[..1024], ".cmdline").unwrap().unwrap();
+    assert_eq!(&image[usize::try_from(found.start).unwrap()..][..5], b"quiet");
+    assert_eq!(found.end - found.start, 5);
+    assert_eq!(locate(&image[..1024], ".none").unwrap(), None);
+    assert!(matches!(locate(&image[..300], ".cmdline"), Err(UkiError::Malformed { .. })));
+}
+
+#[test]
 fn objdump_sees_the_same_sections() {
     let Some(objdump) = judge::find("objdump") else { return };
     let (stub, kernel) = (stub(), pe(&[".text"], 1 << 20));
@@ -127,6 +138,7 @@ fn damaged_files_are_errors_at_worst() {
         let _ = build(&parts(bad, &kernel));
         let _ = build(&parts(&stub, bad));
         let _ = sections(bad).map(|s| dump(&s));
+        let _ = locate(bad, ".cmdline");
     });
 }
 

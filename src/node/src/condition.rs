@@ -22,6 +22,8 @@ pub const STATE_KEPT: &str = "StateKept";
 pub const UPGRADE_HELD: &str = "UpgradeHeld";
 /// All pods of the manifests run and are ready.
 pub const PODS_READY: &str = "PodsReady";
+/// Every slot that holds a generation was read whole, and nothing in it is damaged.
+pub const SLOTS_SOUND: &str = "SlotsSound";
 
 /// A claim about the node, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -90,6 +90,11 @@ impl Init {
         }
     }
 
+    /// Has the boot record note that the slot with this generation is damaged.
+    pub fn slot_rotten(&self, slot: &str, generation: u32) -> Result<()> {
+        self.order(&Request::SlotRotten { slot: slot.to_owned(), generation })
+    }
+
     /// Stops everything, then leaves.
     pub fn shutdown(&self, kind: ShutdownKind) -> Result<()> {
         self.order(&Request::Shutdown { kind })

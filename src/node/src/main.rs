@@ -22,6 +22,7 @@ mod kube;
 mod memory;
 mod node;
 mod prefetch;
+mod scrub;
 mod serve;
 mod state;
 mod upgrade;
@@ -95,6 +96,7 @@ fn serve_node() -> Result<()> {
         let listener = serve::listen(node.documents.node.api.port).await;
         let listening = Arc::clone(&node);
         health::follow(&listening);
+        scrub::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
         serve::serve(listener, tls, serve::router(node)).await;
     });

@@ -1,5 +1,7 @@
 //! Lists the sections of an image.
 
+use std::ops::Range;
+
 use super::UkiError;
 use super::format::Headers;
 
@@ -35,4 +37,18 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, UkiError> {
         sections.push(Section { name: header.name, address, virtual_size, bytes: content });
     }
     Ok(sections)
+}
+
+/// Returns where in an image the bytes of a section stand, without the padding behind them, or `None` if it
+/// has no such section. Of the image only its beginning is needed: all headers must be in `head`.
+///
+/// # Errors
+/// [`UkiError::Malformed`] if it is no 64-bit EFI program or its headers are cut off.
+pub fn locate(head: &[u8], name: &str) -> Result<Option<Range<u64>>, UkiError> {
+    let headers = Headers::parse(head, "image")?;
+    let found = headers.sections.iter().find(|s| s.name == name);
+    Ok(found.map(|s| {
+        let start = u64::from(s.raw_at);
+        start..start + u64::from(s.raw_size.min(s.virtual_size))
+    }))
 }

@@ -1,7 +1,9 @@
 //! Small commands that services use as probes and tasks. They start fast: no runtime, no threads.
 
 mod images;
+mod part;
 mod read_slot;
+mod scrub_slots;
 mod wait;
 
 use std::path::PathBuf;
@@ -10,10 +12,11 @@ use anyhow::{Result, bail};
 
 pub use images::import_images;
 pub use read_slot::read_slot;
+pub use scrub_slots::scrub_slots;
 
 /// Usage, for errors.
 const USAGE: &str = "noded [wait-answer URL | wait-serving URL | wait-apiserver URL | wait-unix PATH | \
-                     import-images | read-slot KERNEL ROOT | --version]";
+                     import-images | read-slot KERNEL ROOT | scrub-slots | --version]";
 
 /// What the program shall do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum Command {
     ImportImages,
     /// Read a kernel partition and a verified root whole.
     ReadSlot(PathBuf, PathBuf),
+    /// Read all slots that hold a generation, and print what is damaged.
+    ScrubSlots,
     /// Print the version.
     Version,
 }
@@ -50,6 +55,7 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
         ["wait-unix", path] => Ok(Command::WaitUnix(path.to_owned())),
         ["import-images"] => Ok(Command::ImportImages),
         ["read-slot", kernel, root] => Ok(Command::ReadSlot(kernel.into(), root.into())),
+        ["scrub-slots"] => Ok(Command::ScrubSlots),
         ["--version"] => Ok(Command::Version),
         _ => bail!("expected {USAGE}, found {:?}", words.join(" ")),
     }
@@ -68,6 +74,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::WaitUnix(path) => wait::for_unix(path),
         Command::ImportImages => import_images(),
         Command::ReadSlot(kernel, root) => read_slot(kernel, root),
+        Command::ScrubSlots => scrub_slots(),
         Command::Version => {
             println!("noded {}", env!("CARGO_PKG_VERSION"));
             Ok(())

@@ -7,6 +7,7 @@ mod gate;
 mod keep;
 mod order;
 mod reader;
+mod rotten;
 mod status;
 
 use slots::{Expired, Reason, Record, Running};

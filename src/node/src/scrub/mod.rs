@@ -1,0 +1,197 @@
+//! Scrubbing: once a week everything in the slots is read, in the background, so that damage is known while
+//! the other slot is still good.
+//!
+//! A slot is needed only at the next boot, which may be months away. A child reads (`scrub-slots`); what it
+//! finds is claimed as a condition and noted in the boot record. Nothing is repaired, and nothing is failed:
+//! a generation that runs is not stopped for a block that it may never read.
+
+mod kept;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use control::SlotStatus;
+use net::clock;
+use serde::{Deserialize, Serialize};
+
+use crate::bring_up::spawn_or_tell;
+use crate::condition::{Claim, SLOTS_SOUND};
+use crate::node::Node;
+use kept::Kept;
+
+/// Between two runs.
+const INTERVAL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// After a start of the machine there is other work to do.
+const FIRST: Duration = Duration::from_secs(3600);
+/// Up to this long is added, by chance: machines of one host are often started together.
+const SPREAD: Duration = Duration::from_secs(3600);
+/// Longest sleep: the clock may be set meanwhile. Also the pause after a run that could not be made.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// Where the last run is kept.
+const KEPT_PATH: &str = "/state/scrub.json";
+
+/// One run at a time.
+static RUN: Mutex<()> = Mutex::new(());
+
+/// What was found in a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// `a` or `b`.
+    pub slot: String,
+    /// Its generation.
+    pub generation: u32,
+    /// What is damaged, with part and place; absent when nothing is.
+    pub damage: Option<String>,
+}
+
+impl Found {
+    /// Returns whether this was found in what the slot holds.
+    pub fn is_of(&self, slot: &SlotStatus) -> bool {
+        slot.name == self.slot && slot.generation == self.generation
+    }
+}
+
+/// Scrubs from now on; returns at once. What the last run found is claimed again.
+pub fn follow(node: &Arc<Node>) {
+    let node = Arc::clone(node);
+    spawn_or_tell("scrub", move || {
+        claim_kept(&node);
+        let earliest = FIRST + random_part(SPREAD);
+        let mut last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at());
+        loop {
+            let up = Duration::from_millis(sys::boot_ms());
+            match left(earliest.saturating_sub(up), last, clock::now()) {
+                // Whether it could be kept or not, this was a run.
+                Duration::ZERO if run_or_tell(&node) => last = Some(clock::now()),
+                Duration::ZERO => thread::sleep(LONGEST_SLEEP),
+                left => thread::sleep(left.min(LONGEST_SLEEP)),
+            }
+        }
+    });
+}
+
+/// Scrubs now, whenever that was done last, and returns what was found. Waits for a run under way.
+///
+/// # Errors
+/// If the slots could not be read at all. Damage is no error.
+pub fn run(node: &Node) -> Result<Vec<Found>> {
+    let _one = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = read_slots()?;
+    node.claim(SLOTS_SOUND, claim(&found));
+    for rotten in found.iter().filter(|f| f.damage.is_some()) {
+        if let Err(e) = node.init.slot_rotten(&rotten.slot, rotten.generation) {
+            eprintln!("noded: noting damage of slot {}: {e:#}", rotten.slot);
+        }
+    }
+    if let Err(e) = kept::save(Path::new(KEPT_PATH), &Kept::new(clock::now(), found.clone())) {
+        eprintln!("noded: {e:#}");
+    }
+    Ok(found)
+}
+
+/// Scrubs; a run that could not be made is claimed. Tells whether one was.
+fn run_or_tell(node: &Node) -> bool {
+    let done = run(node);
+    if let Err(e) = &done {
+        node.claim(SLOTS_SOUND, Claim::unknown("NotRead", format!("{e:#}")));
+    }
+    done.is_ok()
+}
+
+/// Has a child read the slots.
+fn read_slots() -> Result<Vec<Found>> {
+    let program = std::env::current_exe().context("finding this program")?;
+    let mut command = Command::new(program);
+    // Its threads hash; one leaves the other processors alone.
+    command.arg("scrub-slots").env("RAYON_NUM_THREADS", "1").stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("running {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?}: {}", output.status);
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("parsing the output of {command:?}"))
+}
+
+/// Claims what the last run found in what is still there.
+fn claim_kept(node: &Node) {
+    let boot = node.init.status().ok().and_then(|s| s.boot);
+    let slots = boot.map(|b| b.slots).unwrap_or_default();
+    let kept = kept::load(Path::new(KEPT_PATH)).map(|k| k.found).unwrap_or_default();
+    let found: Vec<Found> = kept.into_iter().filter(|f| slots.iter().any(|s| f.is_of(s))).collect();
+    node.claim(SLOTS_SOUND, claim(&found));
+}
+
+/// What was found means.
+fn claim(found: &[Found]) -> Claim {
+    let damage: Vec<&str> = found.iter().filter_map(|f| f.damage.as_deref()).collect();
+    if !damage.is_empty() {
+        return Claim::no("Rotten", damage.join("; "));
+    }
+    let names: Vec<&str> = found.iter().map(|f| f.slot.as_str()).collect();
+    match names[..] {
+        [] => Claim::unknown("NotRead", "the slots are read once a week"),
+        _ => Claim { message: format!("read whole: {}", names.join(", ")), ..Claim::yes("Scrubbed") },
+    }
+}
+
+/// Returns how long to wait for the next run, at least `quiet`. A last run in the future tells of a clock
+/// that was wrong, and counts as none.
+fn left(quiet: Duration, last: Option<Duration>, now: Duration) -> Duration {
+    let since = last.and_then(|last| now.checked_sub(last));
+    since.map_or(Duration::ZERO, |since| INTERVAL.saturating_sub(since)).max(quiet)
+}
+
+/// Returns a part of `whole`, by chance.
+fn random_part(whole: Duration) -> Duration {
+    let mut random = [0; 4];
+    // Without chance there is no spread, and nothing else is lost.
+    let _ = sys::random_bytes(&mut random);
+    whole.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::ConditionStatus;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn found(slot: &str, damage: Option<&str>) -> Found {
+        Found { slot: slot.into(), generation: 1, damage: damage.map(str::to_owned) }
+    }
+
+    #[test]
+    fn weekly_whatever_the_reboots_and_never_in_the_quiet_time() {
+        let now = 1_000_000 * HOUR;
+        let cases = [
+            (HOUR, None, HOUR),
+            (Duration::ZERO, None, Duration::ZERO),
+            (Duration::ZERO, Some(now - 24 * HOUR), 6 * 24 * HOUR),
+            (HOUR, Some(now - 8 * 24 * HOUR), HOUR),
+            (Duration::ZERO, Some(now - 8 * 24 * HOUR), Duration::ZERO),
+            (Duration::ZERO, Some(now + HOUR), Duration::ZERO),
+        ];
+        for (quiet, last, expected) in cases {
+            assert_eq!(left(quiet, last, now), expected, "{quiet:?} {last:?}");
+        }
+    }
+
+    #[test]
+    fn the_claim_names_all_damage() {
+        assert_eq!(claim(&[]).status, ConditionStatus::Unknown);
+        let sound = claim(&[found("a", None), found("b", None)]);
+        assert_eq!((sound.status, sound.message.as_str()), (ConditionStatus::True, "read whole: a, b"));
+        let rotten = claim(&[found("a", None), found("b", Some("root of slot b: block 7"))]);
+        assert_eq!((rotten.status, rotten.reason), (ConditionStatus::False, "Rotten"));
+        assert_eq!(rotten.message, "root of slot b: block 7");
+    }
+
+    #[test]
+    fn the_spread_is_a_part() {
+        assert!(random_part(HOUR) <= HOUR);
+    }
+}
