@@ -33,8 +33,8 @@ pub struct Accepted<T> {
 
 /// Looks for a config until there is one. Without any the node is in maintenance: it has no operator CA,
 /// so it can't serve its API either, and says so where a person can read it. `check` may refuse what is
-/// well-formed, such as a key that is not the certificate's.
-pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>) -> Accepted<T> {
+/// well-formed, such as a key that is not the certificate's; `waiting` is called after each look in vain.
+pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) -> Accepted<T> {
     let mut told = String::new();
     loop {
         match look(Path::new("/"), &check) {
@@ -49,6 +49,7 @@ pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>) -> Accepted<T> {
                 }
             }
         }
+        waiting();
         thread::sleep(PAUSE);
     }
 }

@@ -72,6 +72,15 @@ impl Init {
         self.order(&Request::Health { problem, deadline_secs: Some(deadline_secs) })
     }
 
+    /// Reports that the node runs but has no config yet. It is no fault of a generation that nobody gave it
+    /// one: a blessed one keeps its tries. A failure is told and does no harm, the next report is near.
+    pub fn waiting_for_config(&self) {
+        let problem = Some("ConfigAccepted: no usable config".to_owned());
+        if let Err(e) = self.order(&Request::Health { problem, deadline_secs: None }) {
+            eprintln!("noded: reporting health: {e:#}");
+        }
+    }
+
     /// Changes what the next boot will start; the inner error is a refusal.
     pub fn boot(&self, order: BootOrder) -> Result<Result<(), Refusal>> {
         match self.ask(&Request::Boot { order })? {

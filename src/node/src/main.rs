@@ -77,7 +77,8 @@ fn serve_node() -> Result<()> {
     bring_up::spawn_or_tell("prefetch", prefetch::programs);
     let image = image_facts()?;
     let role = bring_up::role(&image.role)?;
-    let accepted = config_source::wait(|documents| serve::server_config(&documents.node.api));
+    let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api);
+    let accepted = config_source::wait(check, || init.waiting_for_config());
     let tls = accepted.checked;
     init.stage("config");
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
