@@ -32,7 +32,7 @@ pub(super) struct Trial {
     /// The boot selector was told that the node runs.
     answered: bool,
     settle_ms: u64,
-    /// The watchdog is not fed any more.
+    /// The watchdogs are not fed any more.
     starving: bool,
     /// The logs of a generation that has failed, to be written when everything has ended.
     failed: Option<keep::Kept>,
@@ -134,11 +134,16 @@ impl Runner<'_> {
         if self.trial.is_on() { self.trial.gate.next_ms(now) } else { settle }
     }
 
-    /// Returns whether the watchdog may be fed: on trial only as long as `noded` reports.
+    /// Returns whether the watchdogs may be fed: on trial only as long as `noded` reports.
     pub(super) fn may_feed(&mut self, now: u64) -> bool {
         let starving = self.leaving.is_none() && self.trial.is_on() && self.trial.gate.is_stale(now);
         if starving && !self.trial.starving {
-            self.base.voice.error("noded does not report on trial: the watchdog is fed no more");
+            self.base.voice.error("noded does not report on trial: the watchdogs are fed no more");
+            // The boot selector was answered, so it would find nothing wrong with this start.
+            let note = |record: &Record, running: Running| slots::note(record, running.slot, Reason::Health);
+            if let Some(next) = self.trial.decided(note) {
+                self.write_record(next);
+            }
         }
         self.trial.starving = starving;
         !starving
