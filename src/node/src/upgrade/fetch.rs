@@ -1,7 +1,7 @@
 //! Fetches a bundle into the staging directory, and goes on where a connection broke.
 //!
 //! What vouches for a bundle are its signatures, so plain `http` will do; `https` is checked against the
-//! certificate authorities of the image. Spec: RFC 9110, 14 (ranges) and 13.1.5 (`If-Range`).
+//! certificate authorities of the image. Spec: RFC 9110, 14 (ranges) and 8.8 (what tells versions of a file apart).
 
 use std::io::Read;
 use std::path::Path;
@@ -36,25 +36,29 @@ pub fn is_url(text: &str) -> bool {
     })
 }
 
-/// Fetches `url` into `directory`. `free_bytes` is what there is room for; `advanced` is told how much of
-/// how much is here, and says false to stop.
+/// What is fetched, and where to.
+struct Fetch<'a> {
+    agent: Agent,
+    url: &'a str,
+    directory: &'a Path,
+    free_bytes: u64,
+}
+
+/// Is told how much of how much is here, and says false to stop.
+type Advanced<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
+
+/// Fetches `url` into `directory`, where there is room for `free_bytes`.
 ///
 /// # Errors
 /// When the server refuses, no longer has the same file, or nothing comes for ten minutes.
-pub fn fetch(
-    url: &str,
-    directory: &Path,
-    free_bytes: u64,
-    advanced: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<Staged> {
-    let agent = agent()?;
+pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
+    let fetch = Fetch { agent: agent()?, url, directory, free_bytes };
     let mut pauses = BackOff::new(Duration::from_secs(1), Duration::from_secs(30));
     let (mut last_progress, mut most) = (Instant::now(), 0);
     loop {
-        let tried = try_once(&agent, url, directory, free_bytes, advanced);
-        let error = match tried {
+        let error = match fetch.try_once(advanced) {
             Ok(Attempt::Whole(staged)) => return Ok(staged),
-            Ok(Attempt::Refused(why)) => return Err(why),
+            Ok(Attempt::Refused(why)) => return Err(why.context(format!("fetching {url}"))),
             Ok(Attempt::Broken(received, error)) => {
                 if received > most {
                     (most, last_progress) = (received, Instant::now());
@@ -83,54 +87,49 @@ enum Attempt {
     Broken(u64, anyhow::Error),
 }
 
-/// Asks once, for the rest of what is here.
-fn try_once(
-    agent: &Agent,
-    url: &str,
-    directory: &Path,
-    free_bytes: u64,
-    advanced: &mut dyn FnMut(u64, u64) -> bool,
-) -> Result<Attempt> {
-    // The head says what it is part of; only then is it known whether anything of it is here.
-    let head = agent.get(url).call().with_context(|| format!("fetching {url}"))?;
-    if let Some(refused) = refusal(&head) {
-        return Ok(Attempt::Refused(refused.context(format!("fetching {url}"))));
-    }
-    let Some(bytes) = number(head.headers(), CONTENT_LENGTH.as_str()) else {
-        return Ok(Attempt::Refused(anyhow!("fetching {url}: the server does not say how long it is")));
-    };
-    let tag = tag(head.headers());
-    let source = Source { id: format!("{url} {}", tag.as_deref().unwrap_or_default()), bytes };
-    let mut staged = match Staged::open(directory, source, free_bytes) {
-        Ok(staged) => staged,
-        Err(e) => return Ok(Attempt::Refused(e.into())),
-    };
-    let mut body = head;
-    if staged.received() > 0 && !staged.is_whole() {
-        match (tag, continue_at(agent, url, staged.received())) {
-            (Some(_), Ok(Some(rest))) => body = rest,
-            // Without a tag nobody knows whether it is the same file, and some servers know no ranges.
-            (None, _) | (_, Ok(None)) => {
-                Staged::discard(directory)?;
-                return Ok(Attempt::Broken(0, anyhow!("the server can't continue, beginning anew")));
+impl Fetch<'_> {
+    /// Asks once, for the rest of what is here.
+    fn try_once(&self, advanced: Advanced<'_>) -> Result<Attempt> {
+        // The head says what it is part of; only then is it known whether anything of it is here.
+        let head = self.agent.get(self.url).call()?;
+        if head.status().as_u16() != 200 {
+            return Ok(Attempt::Refused(anyhow!("the server answers {}", head.status())));
+        }
+        let Some(bytes) = number(head.headers(), CONTENT_LENGTH.as_str()) else {
+            return Ok(Attempt::Refused(anyhow!("the server does not say how long it is")));
+        };
+        let tag = tag(head.headers());
+        let source = Source { id: format!("{} {}", self.url, tag.as_deref().unwrap_or_default()), bytes };
+        let mut staged = match Staged::open(self.directory, source, self.free_bytes) {
+            Ok(staged) => staged,
+            Err(e) => return Ok(Attempt::Refused(e.into())),
+        };
+        let mut body = head;
+        if staged.received() > 0 && !staged.is_whole() {
+            match (tag, self.continue_at(staged.received())) {
+                (Some(_), Ok(Some(rest))) => body = rest,
+                // Without a tag nobody knows whether it is the same file, and some servers know no ranges.
+                (None, _) | (_, Ok(None)) => {
+                    Staged::discard(self.directory)?;
+                    return Ok(Attempt::Broken(0, anyhow!("the server can't continue, beginning anew")));
+                }
+                (_, Err(e)) => return Ok(Attempt::Broken(staged.received(), e)),
             }
-            (_, Err(e)) => return Ok(Attempt::Broken(staged.received(), e)),
+        }
+        match copy(body, &mut staged, advanced) {
+            Ok(()) => Ok(Attempt::Whole(staged)),
+            Err(e) if e.is::<CalledOff>() => Ok(Attempt::Refused(e)),
+            Err(e) => Ok(Attempt::Broken(staged.received(), e)),
         }
     }
-    match copy(body, &mut staged, advanced) {
-        Ok(()) => Ok(Attempt::Whole(staged)),
-        Err(e) if e.is::<CalledOff>() => Ok(Attempt::Refused(e)),
-        Err(e) => Ok(Attempt::Broken(staged.received(), e)),
-    }
-}
 
-/// Asks for what follows the first `received` bytes; `None` if the server knows no ranges.
-fn continue_at(agent: &Agent, url: &str, received: u64) -> Result<Option<Response<Body>>> {
-    let asked = agent.get(url).header("Range", format!("bytes={received}-")).call();
-    let response = asked.with_context(|| format!("fetching the rest of {url}"))?;
-    let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let fits = range.starts_with(&format!("bytes {received}-"));
-    Ok((response.status().as_u16() == 206 && fits).then_some(response))
+    /// Asks for what follows the first `received` bytes; `None` if the server knows no ranges.
+    fn continue_at(&self, received: u64) -> Result<Option<Response<Body>>> {
+        let response = self.agent.get(self.url).header("Range", format!("bytes={received}-")).call()?;
+        let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let fits = range.starts_with(&format!("bytes {received}-"));
+        Ok((response.status().as_u16() == 206 && fits).then_some(response))
+    }
 }
 
 /// Someone wants no more.
@@ -154,12 +153,6 @@ fn copy(body: Response<Body>, staged: &mut Staged, advanced: &mut dyn FnMut(u64,
         }
     }
     Ok(())
-}
-
-/// Returns why the server does not give the file, if it does not.
-fn refusal(response: &Response<Body>) -> Option<anyhow::Error> {
-    let status = response.status();
-    (status.as_u16() != 200).then(|| anyhow!("the server answers {status}"))
 }
 
 /// Returns what tells this version of the file from another.
