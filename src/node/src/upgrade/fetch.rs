@@ -52,7 +52,7 @@ type Advanced<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 /// # Errors
 /// When the server refuses, no longer has the same file, or nothing comes for ten minutes.
 pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
-    let fetch = Fetch { agent: agent()?, url, directory, free_bytes };
+    let fetch = Fetch { agent: agent(), url, directory, free_bytes };
     let mut pauses = BackOff::new(Duration::from_secs(1), Duration::from_secs(30));
     let (mut last_progress, mut most) = (Instant::now(), 0);
     loop {
@@ -168,8 +168,9 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 }
 
 /// Returns a client that trusts the authorities of the image.
-fn agent() -> Result<Agent> {
-    let pem = std::fs::read(AUTHORITIES).with_context(|| format!("reading {AUTHORITIES}"))?;
+fn agent() -> Agent {
+    // Without authorities nothing is trusted by https; http needs none.
+    let pem = std::fs::read(AUTHORITIES).unwrap_or_default();
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -188,12 +189,94 @@ fn agent() -> Result<Agent> {
         .user_agent("ironhull")
         .tls_config(tls)
         .build();
-    Ok(config.new_agent())
+    config.new_agent()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+
     use super::*;
+
+    /// Bytes of the file.
+    const BYTES: usize = 100_000;
+
+    fn content() -> Vec<u8> {
+        (0..BYTES).map(|i| (i / 7).to_le_bytes()[0]).collect()
+    }
+
+    /// A server of one file that breaks the first connection in the middle of it. Returns its address, and
+    /// where it tells the `Range` of each request.
+    fn server(knows_ranges: bool) -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/b.hull", listener.local_addr().unwrap());
+        let (told, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let range = answer(&stream.unwrap(), number, knows_ranges);
+                if told.send(range).is_err() {
+                    return;
+                }
+            }
+        });
+        (url, heard)
+    }
+
+    /// Answers one request.
+    fn answer(mut stream: &TcpStream, number: usize, knows_ranges: bool) -> String {
+        let head: Vec<String> =
+            BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+        let range =
+            head.iter().find_map(|l| l.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+        let start =
+            range.as_deref().filter(|_| knows_ranges).map_or(0, |r| r.trim_end_matches('-').parse().unwrap());
+        let status = match start {
+            0 => "200 OK".to_owned(),
+            _ => format!("206 Partial Content\r\nContent-Range: bytes {start}-{}/{BYTES}", BYTES - 1),
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\nETag: \"1\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            BYTES - start
+        );
+        let end = if number == 0 { BYTES / 2 } else { BYTES };
+        // A client that has seen enough goes away.
+        drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content()[start..end])));
+        range.unwrap_or_default()
+    }
+
+    fn fetched(url: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = fetch(url, folder.path(), 1 << 30, &mut |_, _| true).unwrap();
+        let mut bytes = Vec::new();
+        staged.reader().unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_broken_connection_costs_only_the_rest() {
+        let (url, heard) = server(true);
+        assert!(fetched(&url) == content());
+        let ranges: Vec<String> = heard.try_iter().collect();
+        assert_eq!(ranges.last().unwrap(), &format!("{}-", BYTES / 2), "{ranges:?}");
+    }
+
+    #[test]
+    fn a_server_without_ranges_is_asked_for_all_of_it() {
+        let (url, _heard) = server(false);
+        assert!(fetched(&url) == content());
+    }
+
+    #[test]
+    fn what_is_refused_or_called_off_ends_at_once() {
+        let (url, _heard) = server(true);
+        let folder = tempfile::tempdir().unwrap();
+        let called_off = fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err();
+        assert!(format!("{called_off:#}").ends_with("called off"), "{called_off:#}");
+        let full = fetch(&url, folder.path(), 1000, &mut |_, _| true).unwrap_err();
+        assert!(format!("{full:#}").contains("1000 free"), "{full:#}");
+    }
 
     #[test]
     fn only_whole_addresses_are_fetched() {
