@@ -134,6 +134,16 @@ fn a_stub_whose_sections_end_within_its_headers_is_refused() {
     assert!(matches!(build(&parts), Err(UkiError::Malformed { file: "stub", .. })));
 }
 
+/// The headers of what is added would stand behind it, where its own bytes come.
+#[test]
+fn a_stub_with_a_section_on_its_headers_has_no_room() {
+    let (mut stub, kernel) = (program(), program());
+    stub[PE + 6] = 1;
+    stub[TABLE + 20..TABLE + 24].fill(0);
+    let parts = Parts { stub: &stub, os_release: "", cmdline: "", uname: "", initrd: &[], kernel: &kernel };
+    assert_eq!(build(&parts), Err(UkiError::NoRoom { wanted: 5, room: 0 }));
+}
+
 /// Each section of an image is filled up to the alignment: 2 GiB of zeros for a stub of 2 KiB.
 #[test]
 fn an_alignment_that_no_file_has_is_refused() {

@@ -73,8 +73,10 @@ struct New<'a> {
 
 /// Returns how many more section headers fit in front of the first section.
 fn header_room(headers: &Headers) -> usize {
-    let starts = headers.sections.iter().flat_map(|s| [s.address, s.raw_at]).filter(|at| *at > 0);
-    let limit = starts.min().unwrap_or(headers.size_of_headers);
+    // A section with bytes may begin at 0 of the file, on the headers themselves: there is no room then.
+    let starts = |s: &Header| [(s.address > 0).then_some(s.address), (s.raw_size > 0).then_some(s.raw_at)];
+    let limit = headers.sections.iter().flat_map(starts).flatten().min();
+    let limit = limit.unwrap_or(headers.size_of_headers);
     let used = headers.table + headers.sections.len() * SECTION_BYTES;
     usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(used) / SECTION_BYTES
 }
