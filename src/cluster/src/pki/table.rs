@@ -69,8 +69,6 @@ pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
         entry(ca, owner, leaf(name, Usage::Server, (common_name, None), names))
     };
     let mut all = vec![
-        server(Etcd, "etcd/server", store, "etcd-server", loopback()),
-        client(Etcd, "apiserver/etcd-client", api, "apiserver-etcd-client", None),
         server(Kubernetes, "apiserver/server", api, "kube-apiserver", api_names(facts)),
         client(
             Kubernetes,
@@ -94,9 +92,16 @@ pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
         client(Kubernetes, "kube-proxy/client", User::ROOT, "system:kube-proxy", None),
         client(Kubernetes, "noded/client", User::ROOT, "ironhull:noded", Some("system:masters")),
     ];
-    if facts.cluster.spec.storage.kind == StorageKind::Etcd {
-        let peer = leaf("etcd/peer", Usage::Both, ("etcd-peer", None), loopback());
-        all.push(entry(Etcd, store, peer));
+    match facts.cluster.spec.storage.kind {
+        // The API server reaches it by a socket; peers are others.
+        StorageKind::Etcd => {
+            let peer = leaf("etcd/peer", Usage::Both, ("etcd-peer", None), loopback());
+            all.push(entry(Etcd, store, peer));
+        }
+        StorageKind::Kine => {
+            all.push(server(Etcd, "etcd/server", store, "etcd-server", loopback()));
+            all.push(client(Etcd, "apiserver/etcd-client", api, "apiserver-etcd-client", None));
+        }
     }
     all
 }
@@ -156,10 +161,9 @@ pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
     let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
     let public = |original, to, owner| Copy { original, to, mode: 0o644, owner };
     let private = |original, to, owner| Copy { original, to, mode: 0o600, owner };
-    vec![
+    let mut all = vec![
         public("ca/etcd.crt", "etcd/ca.crt", users::store(store)),
         public("ca/kubernetes.crt", "apiserver/ca.crt", api),
-        public("ca/etcd.crt", "apiserver/etcd-ca.crt", api),
         public("ca/front-proxy.crt", "apiserver/front-proxy-ca.crt", api),
         public("ca/service-account.pub", "apiserver/service-account.pub", api),
         private("ca/service-account.key", "apiserver/service-account.key", api),
@@ -172,7 +176,11 @@ pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
         public("ca/kubernetes.crt", "kubelet/ca.crt", User::ROOT),
         public("ca/kubernetes.crt", "kube-proxy/ca.crt", User::ROOT),
         public("ca/kubernetes.crt", "noded/ca.crt", User::ROOT),
-    ]
+    ];
+    if store == StorageKind::Kine {
+        all.push(public("ca/etcd.crt", "apiserver/etcd-ca.crt", api));
+    }
+    all
 }
 
 /// All directories: one for the authorities and one per component, each closed to all but its owner.

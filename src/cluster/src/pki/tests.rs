@@ -70,9 +70,7 @@ fn every_certificate_says_what_it_is_for_and_no_more() {
     let pki = Lab::new().plan(&State::empty());
     let api = "[DNSName(kubernetes) DNSName(kubernetes.default)";
     let cases = [
-        ("etcd/server", "CN=etcd-server server [IPAddress(7f:00:00:01) DNSName(localhost)]"),
         ("etcd/peer", "CN=etcd-peer server client [IPAddress(7f:00:00:01) DNSName(localhost)]"),
-        ("apiserver/etcd-client", "CN=apiserver-etcd-client client"),
         ("apiserver/kubelet-client", "CN=apiserver-kubelet-client, O=ironhull:kubelet-clients client"),
         ("apiserver/front-proxy-client", "CN=front-proxy-client client"),
         ("apiserver/probe", "CN=ironhull:probe client"),
@@ -95,6 +93,23 @@ fn every_certificate_says_what_it_is_for_and_no_more() {
     {
         assert!(server.contains(name), "{name} is missing in {server}, beside {api}");
     }
+}
+
+#[test]
+fn each_store_has_the_certificates_that_it_uses() {
+    let mut lab = Lab::new();
+    let of_the_store = |pki: &Pki| -> Vec<String> {
+        let names = pki.certificates.iter().map(|c| c.name.clone());
+        names.filter(|n| n.starts_with("etcd/") || n == "apiserver/etcd-client").collect()
+    };
+    assert_eq!(of_the_store(&lab.plan(&State::empty())), ["etcd/peer"]);
+    lab.cluster.spec.storage.kind = StorageKind::Kine;
+    let pki = lab.plan(&State::empty());
+    assert_eq!(of_the_store(&pki), ["etcd/server", "apiserver/etcd-client"]);
+    let server = "CN=etcd-server server [IPAddress(7f:00:00:01) DNSName(localhost)]";
+    assert_eq!(describe(text(&pki, "etcd/server.crt")), server);
+    assert_eq!(describe(text(&pki, "apiserver/etcd-client.crt")), "CN=apiserver-etcd-client client");
+    assert_eq!(text(&pki, "apiserver/etcd-ca.crt"), text(&pki, "ca/etcd.crt"));
 }
 
 #[test]
@@ -129,12 +144,12 @@ fn only_what_changed_is_made_anew() {
     let mut broken = state.clone();
     broken.set(&path("kubelet/client.crt"), Some("junk"));
     broken.set(&path("scheduler/client.key"), None);
-    broken.set(&path("etcd/server.key"), Some(text(&first, "etcd/peer.key")));
+    broken.set(&path("etcd/peer.key"), Some(text(&first, "scheduler/client.key")));
     broken.set(&path("kube-proxy/client.key"), Some("junk"));
     let expected = [
         ("kubelet/client", Reason::Missing),
         ("scheduler/client", Reason::Missing),
-        ("etcd/server", Reason::Key),
+        ("etcd/peer", Reason::Key),
         ("kube-proxy/client", Reason::Key),
     ];
     assert_eq!(issued(&lab.plan(&broken)), expected.into());

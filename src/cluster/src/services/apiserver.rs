@@ -53,10 +53,6 @@ fn flags(facts: &Facts) -> Flags {
         ("authorization-mode", "Node,RBAC"),
         ("enable-admission-plugins", "NodeRestriction"),
         ("allow-privileged", "true"),
-        ("etcd-servers", store::URL),
-        ("etcd-cafile", &pki("etcd-ca.crt")),
-        ("etcd-certfile", &pki("etcd-client.crt")),
-        ("etcd-keyfile", &pki("etcd-client.key")),
         ("kubelet-certificate-authority", &pki("ca.crt")),
         ("kubelet-client-certificate", &pki("kubelet-client.crt")),
         ("kubelet-client-key", &pki("kubelet-client.key")),
@@ -77,6 +73,9 @@ fn flags(facts: &Facts) -> Flags {
         // Without it every stop waits for watches until it is killed.
         ("shutdown-watch-termination-grace-period", "5s"),
     ]);
+    for (name, value) in store::client_flags(spec.storage.kind, PKI) {
+        flags.set(name, value);
+    }
     flags.feature_gates(&spec.feature_gates);
     flags.extend(&spec.api.extra_args);
     flags

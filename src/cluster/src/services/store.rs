@@ -1,10 +1,14 @@
 //! etcd, or kine over SQLite: where the API server keeps its objects.
 //!
-//! Both answer on 127.0.0.1:2379 with the same certificate and ask for one of the etcd authority, so the
-//! API server does not know the difference. kine's own way, a unix socket, is closed to all but its user.
+//! etcd answers on a unix socket. The API server opens a connection for each kind of object, some 75 at its
+//! start, and TLS on them is a fifth of what both work until it is ready. In its place stands the file
+//! system: [`SOCKETS`] may be entered by etcd, the API server and root, so that the others on the node, pods
+//! in its network among them, have no port to try certificates on. Its certificates are for peers.
+//!
+//! kine closes its socket to all but its user, so it answers on 127.0.0.1:2379 and asks for a certificate.
 
 use config::StorageKind;
-use control::{Limits, Probe};
+use control::{Limits, Probe, User};
 
 use super::Parts;
 use super::builder::{Flags, daemon, health};
@@ -14,8 +18,14 @@ use crate::users;
 
 /// Name of the service, whichever store it is.
 pub(crate) const NAME: &str = "etcd";
-/// Where it answers.
-pub(crate) const URL: &str = "https://127.0.0.1:2379";
+/// Where kine answers.
+const KINE_URL: &str = "https://127.0.0.1:2379";
+/// Where etcd answers.
+const ETCD_URL: &str = "unix:///run/etcd/etcd.sock";
+/// Where etcd answers what is not gRPC: one port for both costs it a look at each connection.
+const ETCD_HTTP_URL: &str = "unix:///run/etcd/http.sock";
+/// The directory of both.
+const SOCKETS: &str = "/run/etcd";
 /// Port of etcd's health and metrics, on the loopback alone.
 const METRICS_PORT: u16 = 2381;
 const PKI: &str = "/state/pki/etcd";
@@ -27,18 +37,28 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     }
 }
 
+/// The API server's flags to reach the store; `pki` is its own directory of certificates.
+pub(crate) fn client_flags(kind: StorageKind, pki: &str) -> Vec<(&'static str, String)> {
+    match kind {
+        StorageKind::Etcd => vec![("etcd-servers", ETCD_URL.to_owned())],
+        StorageKind::Kine => vec![
+            ("etcd-servers", KINE_URL.to_owned()),
+            ("etcd-cafile", format!("{pki}/etcd-ca.crt")),
+            ("etcd-certfile", format!("{pki}/etcd-client.crt")),
+            ("etcd-keyfile", format!("{pki}/etcd-client.key")),
+        ],
+    }
+}
+
 fn etcd(facts: &Facts, parts: &mut Parts) {
     const PEERS: &str = "https://127.0.0.1:2380";
     let pki = |file: &str| format!("{PKI}/{file}");
     let mut flags = Flags::new([
         ("name", facts.node.hostname.as_str()),
         ("data-dir", "/state/etcd"),
-        ("listen-client-urls", URL),
-        ("advertise-client-urls", URL),
-        ("client-cert-auth", "true"),
-        ("trusted-ca-file", &pki("ca.crt")),
-        ("cert-file", &pki("server.crt")),
-        ("key-file", &pki("server.key")),
+        ("listen-client-urls", ETCD_URL),
+        ("listen-client-http-urls", ETCD_HTTP_URL),
+        ("advertise-client-urls", ETCD_URL),
         ("listen-peer-urls", PEERS),
         ("initial-advertise-peer-urls", PEERS),
         ("initial-cluster", &format!("{}={PEERS}", facts.node.hostname)),
@@ -49,7 +69,7 @@ fn etcd(facts: &Facts, parts: &mut Parts) {
         ("peer-key-file", &pki("peer.key")),
         ("tls-min-version", "TLS1.3"),
         ("listen-metrics-urls", &format!("http://127.0.0.1:{METRICS_PORT}")),
-        // Nobody uses it, and it would dial the server with its server certificate.
+        // Nobody uses it.
         ("enable-grpc-gateway", "false"),
         ("enable-pprof", "false"),
         ("log-level", "warn"),
@@ -61,6 +81,9 @@ fn etcd(facts: &Facts, parts: &mut Parts) {
     service.health = health(probe);
     service.limits = limits();
     parts.directories.push(Directory::private("/state/etcd", users::ETCD));
+    // Set-group-ID: what is made in it gets the API server's group, which may pass through, not list.
+    let owner = User { uid: users::ETCD.uid, gid: users::APISERVER.gid };
+    parts.directories.push(Directory { path: SOCKETS.into(), mode: 0o2710, owner });
     parts.services.push(service);
 }
 

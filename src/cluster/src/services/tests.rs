@@ -42,7 +42,25 @@ fn kine_takes_the_place_of_etcd() {
   --server-key-file=/state/pki/etcd/server.key
   --trusted-ca-file=/state/pki/etcd/ca.crt
 ";
-    assert!(show(&cluster).starts_with(expected), "{}", show(&cluster));
+    let shown = show(&cluster);
+    assert!(shown.starts_with(expected), "{shown}");
+    for flag in
+        ["--etcd-servers=https://127.0.0.1:2379", "--etcd-certfile=/state/pki/apiserver/etcd-client.crt"]
+    {
+        assert!(shown.lines().any(|l| l.trim() == flag), "{flag} is missing in\n{shown}");
+    }
+}
+
+#[test]
+fn etcds_sockets_are_for_etcd_and_the_api_server() {
+    let node = node();
+    let parts = single(&facts(&node, &ClusterConfig::default()));
+    let user = |name: &str| parts.services.iter().find(|s| s.name == name).unwrap().user;
+    let sockets = parts.directories.iter().find(|d| d.path == Path::new("/run/etcd")).unwrap();
+    assert_eq!((sockets.owner.uid, sockets.owner.gid), (user("etcd").uid, user("kube-apiserver").gid));
+    assert_eq!(sockets.mode, 0o2710);
+    let others = parts.services.iter().filter(|s| !s.name.starts_with("kube-apiserver"));
+    assert!(others.map(|s| s.user.gid).all(|gid| gid != sockets.owner.gid));
 }
 
 /// A file of the plan as JSON.
