@@ -134,7 +134,7 @@ mod tests {
 -name single
 -machine q35,vmport=off
 -accel tcg,thread=multi,tb-size=512
--cpu max,-avx,-avx2,-f16c
+-cpu max,-avx,-avx2,-f16c,-erms,-fsrm
 -smp 2
 -m 4096M
 -nodefaults
