@@ -8,6 +8,7 @@ mod acpi_button;
 mod bad_config;
 mod flipped_byte;
 mod kernel_mount;
+mod kine;
 mod node_ready;
 mod power_cut;
 mod reboot;
@@ -23,7 +24,8 @@ use e2e::lab::Lab;
 use e2e::tool;
 
 /// What all behaviours need.
-const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy"];
+const TOOLS: &[&str] =
+    &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy", "sqlite3"];
 
 /// A behaviour: its name and what shows it.
 type Behaviour = (&'static str, fn(&mut Lab));
@@ -37,6 +39,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("state_survives_a_power_cut", power_cut::show),
     ("the_power_button_leaves_clean_file_systems", acpi_button::show),
     ("shutdown_leaves_clean_file_systems", shutdown::show),
+    ("kine_holds_what_it_acknowledged_through_a_power_cut", kine::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
     ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),

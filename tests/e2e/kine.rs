@@ -1,0 +1,54 @@
+//! A cluster lives on kine over SQLite by one line of its config, and what was acknowledged survives a
+//! power cut in the next moment, as it does on etcd.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use e2e::lab::Lab;
+use e2e::node::{After, Node};
+use e2e::{image, tool};
+use slots::Partition;
+
+/// Shows it.
+pub fn show(lab: &mut Lab) {
+    let node = lab.other_node("kine");
+    let dir = lab.dir().join("kine");
+    let config = config(&node, &dir);
+
+    node.run(&image::qcow2(), &["--user-data", &config.display().to_string()]);
+    let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
+    assert!(nodes.contains(" Ready "), "{nodes}");
+    let _ = node.kubectl(&["create", "configmap", "in-sqlite", "--from-literal=a=b"]);
+    node.cut_power();
+    node.check_file_systems(After::PowerCut);
+    the_database_is_whole(&node, &dir);
+
+    node.run(&image::qcow2(), &[]);
+    let _ = node.kubectl(&["get", "configmap", "in-sqlite"]);
+}
+
+/// Makes the config that `ironhull config init` makes, but with the other store.
+fn config(node: &Node, dir: &Path) -> PathBuf {
+    let output = tool::output(node.ironhull().args(["config", "init"]).arg(dir));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let file = dir.join("node.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("storage: { type: etcd }"), "the config names its storage:\n{text}");
+    fs::write(&file, text.replace("storage: { type: etcd }", "storage: { type: kine }")).unwrap();
+    file
+}
+
+/// SQLite finds no fault with its database and the object in it; etcd was never there.
+fn the_database_is_whole(node: &Node, dir: &Path) {
+    let state = node.partition(Partition::State, dir);
+    tool::run("e2fsck", &["-E", "journal_only", "-y", &state]);
+    let debugfs = |request: &str| tool::run("debugfs", &["-R", request, &state]);
+    let found = debugfs("ls -p /");
+    assert!(found.contains("/kine/") && !found.contains("/etcd/"), "{found}");
+    debugfs(&format!("rdump /kine {}", dir.display()));
+    let database = dir.join("kine/state.db").display().to_string();
+    let sqlite = |query: &str| tool::run("sqlite3", &[database.as_str(), query]);
+    assert_eq!(sqlite("PRAGMA integrity_check"), "ok\n");
+    let stored = sqlite("SELECT name FROM kine WHERE name LIKE '%/in-sqlite' AND deleted = 0");
+    assert_eq!(stored, "/registry/configmaps/default/in-sqlite\n");
+}
