@@ -1,0 +1,147 @@
+//! A disk on which generation 1 runs blessed from slot A, and what an upgrade, or decay, makes of it.
+//!
+//! The records are those that `slots` decides on, in the order in which `init` and an updater write them.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use e2e::lab::Lab;
+use e2e::{image, tool};
+use formats::verity::Hasher;
+use sha2::{Digest, Sha256};
+use slots::{Flags, Header, Partition, Place, Reason, Record, RootParams, Running, Slot, UKI_OFFSET, Why};
+
+/// What runs when an upgrade is installed.
+const RUNNING: Running = Running { slot: Slot::A, generation: 1, why: Why::HasTries };
+
+/// A raw disk.
+pub struct Disk {
+    pub path: PathBuf,
+    file: File,
+}
+
+impl Disk {
+    /// Copies the built image, with generation 1 blessed.
+    pub fn new(lab: &Lab, name: &str) -> Disk {
+        let path = lab.dir().join(format!("{name}.raw"));
+        let [from, to] = [&image::raw(), &path].map(|p| p.display().to_string());
+        tool::run("cp", &["--sparse=always", &from, &to]);
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        let disk = Disk { path, file };
+        disk.write_record(&slots::bless(&disk.record(), RUNNING).unwrap());
+        disk
+    }
+
+    /// Installs a kernel image as generation 2 in slot B, as an upgrade does.
+    pub fn install(&self, uki: &[u8]) {
+        let (_, begun) = slots::begin_update(&self.record(), RUNNING).unwrap();
+        self.write_record(&begun);
+        let (length, sha256) = (uki.len() as u64, Sha256::digest(uki).into());
+        let epoch = begun.slots.a.epoch;
+        let header = Header { length, sha256, generation: 2, epoch };
+        self.put(Partition::KernelB, 0, &header.encode());
+        self.put(Partition::KernelB, UKI_OFFSET, uki);
+        self.write_record(&slots::commit_update(&begun, RUNNING, 2, epoch).unwrap());
+    }
+
+    /// Leaves generation 2 one try, as if it had died twice in the same way.
+    pub fn leave_one_try(&self) {
+        let mut record = self.record().succeeding();
+        record.slots.b.tries_left = 1;
+        self.write_record(&record);
+    }
+
+    /// Makes generation 2 one that was blessed.
+    pub fn bless_b(&self) {
+        let mut record = self.record().succeeding();
+        record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED);
+        self.write_record(&record);
+    }
+
+    /// Puts the root of slot A into slot B too.
+    pub fn copy_root(&self) {
+        let [(from, bytes), (to, _)] = [Partition::RootA, Partition::RootB].map(|p| self.place(p));
+        let mut piece = vec![0; 4 << 20];
+        for at in (0..bytes).step_by(piece.len()) {
+            self.file.read_exact_at(&mut piece, from + at).unwrap();
+            self.file.write_all_at(&piece, to + at).unwrap();
+        }
+    }
+
+    /// Puts the image's root into slot B, with these bytes at the start of a file, and returns what vouches
+    /// for it.
+    pub fn put_root(&self, lab: &Lab, path: &str, bytes: &[u8]) -> RootParams {
+        let mut root = std::fs::read(lab.root()).unwrap();
+        let file = std::fs::read(lab.unpacked().join(path)).unwrap();
+        let block = root.chunks(4096).position(|b| b == &file[..4096]).expect("it stands in whole blocks");
+        let place = &mut root[block * 4096..][..bytes.len()];
+        assert!(*place == file[..bytes.len()], "{path} stands in one piece");
+        place.copy_from_slice(bytes);
+        let mut hasher = Hasher::new(image::root_params().salt);
+        hasher.write_all(&root).unwrap();
+        let tree = hasher.finish().unwrap();
+        let (data_blocks, salt) = (tree.data_blocks, tree.salt);
+        let params = RootParams { root_hash: tree.root_hash, salt, data_blocks, hash_block: data_blocks };
+        tree.write(params.uuid(), &mut root).unwrap();
+        self.put(Partition::RootB, 0, &root);
+        params
+    }
+
+    /// Flips one bit.
+    pub fn flip(&self, partition: Partition, at: u64) {
+        let at = self.place(partition).0 + at;
+        let mut byte = [0];
+        self.file.read_exact_at(&mut byte, at).unwrap();
+        self.file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+
+    /// Writes bytes into a partition.
+    pub fn put(&self, partition: Partition, at: u64, bytes: &[u8]) {
+        self.file.write_all_at(bytes, self.place(partition).0 + at).unwrap();
+    }
+
+    /// Returns where a partition is: start and length in bytes.
+    pub fn place(&self, partition: Partition) -> (u64, u64) {
+        image::partition(&self.path, partition)
+    }
+
+    /// Returns the record that counts.
+    pub fn record(&self) -> Record {
+        slots::newest(self.record_at(Place::First), self.record_at(Place::Second)).unwrap().1
+    }
+
+    fn record_at(&self, place: Place) -> Option<Record> {
+        let mut block = [0; slots::RECORD_BYTES];
+        let at = self.place(Partition::BootState).0 + place.offset();
+        self.file.read_exact_at(&mut block, at).unwrap();
+        Record::parse(&block)
+    }
+
+    fn write_record(&self, record: &Record) {
+        let place = slots::write_place(self.record_at(Place::First), self.record_at(Place::Second));
+        self.put(Partition::BootState, place.offset(), &record.encode());
+    }
+
+    /// Asserts that generation 2 is spent, why, and that generation 1 is what it was.
+    #[track_caller]
+    pub fn assert_fell_back(&self, reason: Reason) {
+        let record = self.record();
+        assert_eq!((record.slots.b.generation, record.slots.b.tries_left), (2, 0), "{record}");
+        assert_eq!(record.slots.b.last_failure, reason, "{record}");
+        assert!(record.slots.a.generation == 1 && record.slots.a.is_proven(), "{record}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // The next disk needs the room; what can't be removed goes with the lab.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+/// Returns a path as text.
+pub fn text(path: &Path) -> String {
+    path.display().to_string()
+}

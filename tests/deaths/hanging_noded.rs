@@ -1,0 +1,27 @@
+//! A generation whose `noded` reports once and hangs: `init` feeds the watchdogs no more. The kernel's own
+//! may not reset here, so it is the one of hardware that does: `init` has armed it.
+
+use std::fs;
+
+use e2e::lab::Lab;
+use slots::Reason;
+
+use crate::disk::Disk;
+use crate::generation::Generation;
+use crate::machine::Machine;
+
+/// Shows it.
+pub fn show(lab: &Lab) -> String {
+    let disk = Disk::new(lab, "noded");
+    let program = fs::read(env!("CARGO_BIN_EXE_dying")).unwrap();
+    let params = disk.put_root(lab, "usr/lib/ironhull/noded", &program);
+    let mut generation = Generation::with_root(&params);
+    generation.cmdline.push_str(" softdog.soft_noboot=1");
+    disk.install(&generation.build());
+    disk.leave_one_try();
+    let (serial, seen) = Machine::default().until_generation_1(&disk);
+    assert!(serial.contains("slot b, generation 2, started because"), "{serial}");
+    assert!(serial.contains("noded does not report on trial"), "{serial}");
+    disk.assert_fell_back(Reason::Health);
+    seen
+}

@@ -1,0 +1,55 @@
+//! Power is cut again and again at any point of the boot, the very first one with its making of file
+//! systems among them: generation 1 still boots, is still blessed, and its file systems are sound.
+
+use std::time::Duration;
+
+use e2e::lab::Lab;
+use e2e::{image, tool};
+use slots::Partition;
+
+use crate::disk::{Disk, text};
+use crate::machine::{GENERATION_1, Machine};
+
+/// How often.
+const CUTS: u32 = 20;
+/// How far the cuts go beyond the moment at which a boot that is not disturbed gets to its services.
+const BEYOND: f64 = 1.2;
+
+/// Shows it.
+pub fn show(lab: &Lab) -> String {
+    let machine = Machine::default();
+    // Where in a boot a second falls depends on the host: another disk shows it.
+    let whole = machine.start(&Disk::new(lab, "uncut")).wait_for(GENERATION_1);
+    let disk = Disk::new(lab, "cuts");
+    let cuts: Vec<Duration> = (0..CUTS).map(|n| cut(n, whole.mul_f64(BEYOND))).collect();
+    for at in shuffled(&cuts) {
+        machine.start(&disk).run_until(*at);
+    }
+    let mut running = machine.start(&disk);
+    let took = running.wait_for(GENERATION_1);
+    drop(running);
+    let record = disk.record();
+    assert!(record.slots.a.is_proven() && record.slots.a.generation == 1, "after {cuts:?}:\n{record}");
+    assert_eq!(record.slots.b.flags, slots::Flags::default(), "after {cuts:?}:\n{record}");
+    for partition in [Partition::State, Partition::Data] {
+        let part = lab.dir().join(format!("cuts-{}", partition.label()));
+        image::cut(&disk.path, disk.place(partition), &part);
+        tool::run("e2fsck", &["-E", "journal_only", "-y", &text(&part)]);
+        tool::run("e2fsck", &["-fn", &text(&part)]);
+    }
+    let secs = took.as_secs_f32();
+    format!("generation 1 ran {secs:.0} s after the last power-on, in boot {}", record.boots)
+}
+
+/// Returns the time of a cut: anywhere in its own part of the boot, so that no part is left out.
+fn cut(number: u32, last: Duration) -> Duration {
+    let mut random = [0; 4];
+    sys::random_bytes(&mut random).unwrap();
+    let part = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
+    last.mul_f64((f64::from(number) + part) / f64::from(CUTS))
+}
+
+/// Returns the cuts in an order that mixes early and late ones.
+fn shuffled(cuts: &[Duration]) -> impl Iterator<Item = &Duration> {
+    (0..cuts.len()).map(|n| &cuts[n * 7 % cuts.len()])
+}

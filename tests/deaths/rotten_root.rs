@@ -1,0 +1,42 @@
+//! A root with a block that is not what the kernel vouches for: the machine panics rather than run it.
+//!
+//! Both slots hold the same root here, as after an upgrade of the kernel alone: the one that is started is
+//! the one that is read.
+
+use e2e::lab::Lab;
+use slots::{Partition, Reason};
+
+use crate::disk::Disk;
+use crate::generation::Generation;
+use crate::machine::Machine;
+
+/// Generation 2 is on trial.
+pub fn show_on_trial(lab: &Lab) -> String {
+    let disk = rotten(lab, "rotten-trial");
+    show(&disk)
+}
+
+/// Generation 2 was blessed, and rotted since: generation 1 is still good.
+pub fn show_blessed(lab: &Lab) -> String {
+    let disk = rotten(lab, "rotten-blessed");
+    disk.bless_b();
+    show(&disk)
+}
+
+/// Returns a disk whose generation 2 has one try left, and a bit flipped in its file system's superblock.
+fn rotten(lab: &Lab, name: &str) -> Disk {
+    let disk = Disk::new(lab, name);
+    disk.install(&Generation::good().build());
+    disk.copy_root();
+    disk.flip(Partition::RootB, 1024 + 100);
+    disk.leave_one_try();
+    disk
+}
+
+fn show(disk: &Disk) -> String {
+    let (serial, seen) = Machine::default().until_generation_1(disk);
+    assert!(serial.contains("Kernel panic") && serial.contains("corrupt"), "{serial}");
+    assert!(!serial.contains("slot b, generation 2, started because"), "{serial}");
+    disk.assert_fell_back(Reason::NoAnswer);
+    seen
+}

@@ -1,0 +1,19 @@
+//! A blessed generation without a config, as after the loss of its state: it runs, waits for one, and keeps
+//! all its tries.
+
+use e2e::lab::Lab;
+use e2e::node::wait;
+
+use crate::disk::Disk;
+use crate::machine::{GENERATION_1, Machine};
+
+/// Shows it.
+pub fn show(lab: &Lab) -> String {
+    let disk = Disk::new(lab, "unconfigured");
+    let mut running = Machine::default().start(&disk);
+    let took = running.wait_for(GENERATION_1);
+    wait("the start is answered", || disk.record().attempt.is_none());
+    assert_eq!(disk.record().slots.a.tries_left, slots::BLESSED_TRIES, "{}", disk.record());
+    assert!(running.serial().contains("no config found"), "{}", running.serial());
+    format!("generation 1 ran {:.0} s after power-on", took.as_secs_f32())
+}
