@@ -6,7 +6,7 @@ TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-u
 IRONHULL       := cargo run --quiet --release --package cli --
 
 .DEFAULT_GOAL := help
-.PHONY: run test e2e check unit bench image upgrade-demo clean help deps deps-test
+.PHONY: run test e2e check unit bench image upgrade-demo torture clean help deps deps-test
 
 run: deps ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
@@ -29,6 +29,9 @@ e2e: deps-test image ## Boot the image in QEMU and test what it promises
 upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one that does not
 	@cargo build --quiet --release --package cli
 	@demo/upgrade
+
+torture: deps-test image ## Take the power away at 100 random times during upgrades
+	@IRONHULL_CUTS=100 cargo test --release --package e2e --test deaths -- power_goes_during_upgrades
 
 bench: deps-test image ## Print the measured figures
 	@cargo build --quiet --release --package e2e --bins

@@ -25,8 +25,13 @@ pub struct Disk {
 impl Disk {
     /// Copies the built image, with generation 1 blessed.
     pub fn new(lab: &Lab, name: &str) -> Disk {
+        Disk::of(&image::raw(), lab, name)
+    }
+
+    /// Copies an image, with generation 1 blessed.
+    pub fn of(image: &Path, lab: &Lab, name: &str) -> Disk {
         let path = lab.dir().join(format!("{name}.raw"));
-        let [from, to] = [&image::raw(), &path].map(|p| p.display().to_string());
+        let [from, to] = [image, &path].map(text);
         tool::run("cp", &["--sparse=always", &from, &to]);
         let file = File::options().read(true).write(true).open(&path).unwrap();
         let disk = Disk { path, file };
@@ -122,6 +127,26 @@ impl Disk {
     fn write_record(&self, record: &Record) {
         let place = slots::write_place(self.record_at(Place::First), self.record_at(Place::Second));
         self.put(Partition::BootState, place.offset(), &record.encode());
+    }
+
+    /// Asserts that a slot is whole: its kernel image is the one of its header, and its root is the one that the
+    /// image's command line vouches for.
+    #[track_caller]
+    pub fn assert_whole(&self, slot: Slot) {
+        let (start, room) = self.place(slot.kernel());
+        let mut block = [0; slots::HEADER_BYTES];
+        self.file.read_exact_at(&mut block, start).unwrap();
+        let header = Header::parse(&block, room).expect("the slot has a header");
+        let mut uki = vec![0; usize::try_from(header.length).unwrap()];
+        self.file.read_exact_at(&mut uki, start + UKI_OFFSET).unwrap();
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(&uki)), header.sha256, "kernel image in slot {slot}");
+        let sections = formats::uki::sections(&uki).unwrap();
+        let cmdline = sections.iter().find(|s| s.name == ".cmdline").unwrap().bytes;
+        let params = RootParams::parse(std::str::from_utf8(cmdline).unwrap()).unwrap();
+        let (start, bytes) = self.place(slot.root());
+        let mut root = vec![0; usize::try_from(bytes).unwrap()];
+        self.file.read_exact_at(&mut root, start).unwrap();
+        formats::verity::verify(&root, &params).unwrap_or_else(|e| panic!("root in slot {slot}: {e}"));
     }
 
     /// Asserts that generation 2 is spent, why, and that generation 1 is what it was.

@@ -26,6 +26,8 @@ pub struct Machine {
     pub bare: bool,
     /// What the node finds as its config.
     pub user_data: Option<PathBuf>,
+    /// The port of this host that leads to the node API.
+    pub api: Option<u16>,
 }
 
 /// A running machine; killed when dropped.
@@ -58,10 +60,12 @@ impl Machine {
             "-accel",
             "tcg,thread=multi,tb-size=256",
         ]);
-        qemu.args(["-cpu", "max,-avx,-avx2,-f16c", "-smp", "2", "-m", "2048"]);
+        qemu.args(["-cpu", "max,-avx,-avx2,-f16c,-erms,-fsrm", "-smp", "2", "-m", "2048"]);
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-action", "watchdog=reset"]);
         qemu.args(["-device", "virtio-rng-pci", "-device", "virtio-blk-pci,drive=disk0,bootindex=1"]);
-        qemu.args(["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile="]);
+        let forward = self.api.map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:9443")).unwrap_or_default();
+        qemu.arg("-netdev").arg(format!("user,id=net0{forward}"));
+        qemu.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
         let mut file = |option: &str, before: &str, path: &Path| {
             qemu.arg(option).arg(format!("{before}{}", text(path)));
         };

@@ -19,6 +19,7 @@ mod lost_records;
 mod machine;
 mod power_cuts;
 mod rotten_root;
+mod torture;
 mod unconfigured;
 
 use std::panic::catch_unwind;
@@ -39,6 +40,7 @@ type Behaviour = (&'static str, fn(&Lab) -> String);
 
 /// The longest come first, so that none is left alone at the end.
 const BEHAVIOURS: &[Behaviour] = &[
+    ("power_goes_during_upgrades", torture::show),
     ("twenty_power_cuts_leave_generation_1_blessed", power_cuts::show),
     ("a_noded_that_hangs_on_trial", hanging_noded::show),
     ("services_that_fail_end_at_the_deadline", failing_services::show),
