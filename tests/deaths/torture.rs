@@ -96,8 +96,8 @@ impl Made {
         };
         let (old, new, key) =
             (text(&dir.join("old")), text(&dir.join("new")), text(&key.with_extension("key")));
-        ironhull(&["build", &profile("1"), "--format", "raw", "--output", &old]);
-        ironhull(&["build", &profile("2"), "--format", "bundle", "--key", &key, "--output", &new]);
+        ironhull(&["build", &profile("1.0.0"), "--format", "raw", "--output", &old]);
+        ironhull(&["build", &profile("2.0.0"), "--format", "bundle", "--key", &key, "--output", &new]);
         ironhull(&["config", "init", &text(&dir.join("node"))]);
         Made {
             image: dir.join("old/single.raw"),
