@@ -4,6 +4,7 @@
 //! foreign tools say: `kubectl`, `e2fsck`, `fsck.erofs`.
 
 pub mod bench;
+pub mod host_disk;
 pub mod image;
 pub mod lab;
 pub mod listing;

@@ -9,7 +9,6 @@ mod build;
 mod cold;
 mod contest;
 mod copy;
-mod host_disk;
 mod host_tree;
 mod idle;
 mod machine;

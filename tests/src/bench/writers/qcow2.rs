@@ -11,11 +11,11 @@ use anyhow::{Context, Result};
 use formats::qcow2::{self, Codec};
 
 use super::super::contest::{Contest, Size};
-use super::super::host_disk::HostDisk;
 use super::super::machine::cpus;
 use super::super::row::Row;
 use super::super::shared::Shared;
 use super::{command, run};
+use crate::host_disk::HostDisk;
 use crate::image;
 
 /// Name of the row, our codec, and the tool's option for it.

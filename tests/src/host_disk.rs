@@ -18,6 +18,9 @@ pub struct HostDisk {
 
 impl HostDisk {
     /// Opens a file.
+    ///
+    /// # Errors
+    /// The host's.
     pub fn open(path: &Path) -> io::Result<HostDisk> {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();
