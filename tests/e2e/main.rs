@@ -6,6 +6,7 @@
 
 mod acpi_button;
 mod bad_config;
+mod boot_record;
 mod flipped_byte;
 mod kernel_mount;
 mod kine;
@@ -41,6 +42,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("shutdown_leaves_clean_file_systems", shutdown::show),
     ("kine_holds_what_it_acknowledged_through_a_power_cut", kine::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
+    ("every_power_cut_leaves_a_boot_record_that_starts_the_slot", boot_record::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
     ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),
 ];

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use e2e::pc::{FIRMWARE_CODE as PLAIN, FIRMWARE_VARIABLES as VARIABLES};
+
 use crate::disk::{Contents, DiskFile};
 
-/// The firmware without and with Secure Boot, and variables without keys.
-const PLAIN: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The firmware with Secure Boot.
 const SECURE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
-const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// The variables of a machine, in its directory.
 pub const VARIABLES_NAME: &str = "variables.fd";
 /// A limit against hanging, no figure.

@@ -9,6 +9,7 @@ mod foreign_things;
 mod lost_records;
 mod machine;
 mod nothing_bootable;
+mod power_cuts;
 mod programs;
 mod same_bytes;
 mod second_disk;

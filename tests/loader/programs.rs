@@ -15,6 +15,8 @@ pub enum Order {
     Return,
     /// Resets, as a kernel does that panics.
     Reset,
+    /// Stays, until somebody cuts the power.
+    Stay,
     /// Stores variables that are in the way, then resets.
     Litter,
     /// Says whether Secure Boot is on, and switches off.
@@ -27,6 +29,7 @@ impl Order {
             Order::SwitchOff => b'o',
             Order::Return => b'r',
             Order::Reset => b'b',
+            Order::Stay => b'h',
             Order::Litter => b'v',
             Order::SecureBoot => b's',
         }

@@ -4,9 +4,12 @@
 //! foreign tools say: `kubectl`, `e2fsck`, `fsck.erofs`.
 
 pub mod bench;
+pub mod bootstate;
 pub mod host_disk;
 pub mod image;
 pub mod lab;
 pub mod listing;
+pub mod log;
 pub mod node;
+pub mod pc;
 pub mod tool;
