@@ -16,6 +16,7 @@ mod memory;
 mod options;
 mod qmp;
 mod row;
+mod selector;
 mod shared;
 mod sizes;
 mod table;
@@ -41,6 +42,7 @@ const TOPICS: &[Topic] = &[
     ("writers", writers::TOOLS, writers::measure),
     ("sizes", &["zstd"], sizes::measure),
     ("apply", apply::TOOLS, apply::measure),
+    ("selector", selector::TOOLS, selector::measure),
     ("boot", shared::NODE_TOOLS, boot::measure),
     ("idle", shared::NODE_TOOLS, idle::measure),
     ("memory", shared::NODE_TOOLS, memory::measure),

@@ -1,0 +1,113 @@
+//! The start of the kernel by our boot selector against that by systemd-boot: the same kernel image, on the same
+//! disk but for the ESP, in the same machine.
+//!
+//! Ours reads the image from its slot and compares its digest, which the other doesn't; the other looks for it
+//! among the files of the ESP. Times are those at which lines come over the serial port: the firmware says what
+//! it starts, `init` says by the kernel's clock when it began. The kernel itself is quiet.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use formats::disk::read_vec;
+use formats::fat;
+
+use super::contest::{ROUNDS, median};
+use super::row::{Goal, Row, Value};
+use super::shared::Shared;
+use crate::pc::{self, Running};
+use crate::{image, tool};
+
+/// Programs that are needed.
+pub const TOOLS: &[&str] = &["qemu-system-x86_64"];
+/// The other boot loader, of Debian's package `systemd-boot-efi`.
+const OTHER: &str = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+/// Memory of the machine in MiB.
+const MEMORY_MIB: u32 = 2048;
+
+/// When a boot had come how far, since power-on.
+#[derive(Clone, Copy, Debug)]
+struct Boot {
+    /// The firmware started the boot loader.
+    loader: Duration,
+    /// The kernel's clock began.
+    kernel: Duration,
+    /// `init` spoke.
+    init: Duration,
+}
+
+/// Measures it.
+pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
+    let dir = shared.dir().join("selector");
+    fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    let (raw, other) = (image::raw(), with_other_loader(&dir)?);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        ours.push(boot(&dir, &raw)?);
+        theirs.push(boot(&dir, &other)?);
+    }
+    fs::remove_file(&other).with_context(|| format!("removing {}", other.display()))?;
+    let row = |what: &str, time: fn(&Boot) -> Duration| {
+        // The first round warms the page cache.
+        let of = |boots: &[Boot]| Value::Time(median(boots.iter().skip(1).map(time).collect()));
+        Row::new(what, of(&ours), Goal::NotAboveOther).against("systemd-boot", of(&theirs))
+    };
+    Ok(vec![
+        row("boot selector: its start to the kernel's", |b| b.kernel.saturating_sub(b.loader)),
+        row("boot selector: power-on to init", |b| b.init),
+    ])
+}
+
+/// Copies the image and puts the other boot loader on its ESP, with the kernel image.
+fn with_other_loader(dir: &Path) -> Result<PathBuf> {
+    let loader = fs::read(OTHER).with_context(|| format!("reading {OTHER} (make deps-test)"))?;
+    let files = BTreeMap::from([
+        ("EFI/BOOT/BOOTX64.EFI".to_owned(), loader),
+        ("EFI/Linux/ironhull.efi".to_owned(), image::uki()),
+        ("loader/loader.conf".to_owned(), b"timeout 0\n".to_vec()),
+    ]);
+    let (offset, bytes) = image::partition(&image::raw(), slots::Partition::Esp);
+    let esp = fat::write(files, &fat::Options { bytes, offset, serial: 1, label: "ESP".to_owned() })?;
+    let disk = dir.join("systemd-boot.raw");
+    tool::run("cp", &["--sparse=always".as_ref(), image::raw().as_path(), &disk]);
+    let file = File::options().write(true).open(&disk).context("opening the copy of the image")?;
+    // With its zeros: the old file system is under it.
+    file.write_all_at(&read_vec(&esp, 0, bytes)?, offset).context("writing the ESP")?;
+    Ok(disk)
+}
+
+/// Boots a disk until `init` speaks, then cuts the power.
+fn boot(dir: &Path, disk: &Path) -> Result<Boot> {
+    let mut command = pc::command(dir, MEMORY_MIB);
+    pc::add_disk(&mut command, disk);
+    let power_on = Instant::now();
+    let mut machine = Running::start(command);
+    let (loader, _) = machine.wait_for("BdsDxe: starting ");
+    let (init, line) = machine.wait_for("stage init at ");
+    let since_kernel = clock(&line).with_context(|| format!("expected a time in {line:?}"))?;
+    let since = |time: Instant| time.duration_since(power_on);
+    let kernel = since(init).saturating_sub(since_kernel);
+    Ok(Boot { loader: since(loader), kernel, init: since(init) })
+}
+
+/// Parses the kernel's time in `init`'s line `ironhull: stage init at 1.234 s`.
+fn clock(line: &str) -> Option<Duration> {
+    let secs = line.split_once("stage init at ")?.1.strip_suffix(" s")?;
+    Duration::try_from_secs_f64(secs.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_clock_is_read() {
+        assert_eq!(clock("ironhull: stage init at 5.975 s"), Some(Duration::from_millis(5975)));
+        for line in ["", "ironhull: stage init at x s", "stage init at -1 s", "stage init at 1"] {
+            assert_eq!(clock(line), None, "{line}");
+        }
+    }
+}
