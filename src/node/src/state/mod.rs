@@ -29,7 +29,7 @@ use config::StorageKind;
 
 use crate::condition::{Claim, SERVICES_READY, STATE_KEPT};
 use crate::node::Node;
-use plan::{Image, Step};
+use plan::{Image, Outcome};
 use store::Store;
 
 /// Where the state is.
@@ -38,8 +38,11 @@ const STATE: &str = "/state";
 const PAUSE: Duration = Duration::from_secs(15);
 
 /// Returns the versions of the state on the disk, by name; none where nothing was recorded.
-pub fn recorded() -> BTreeMap<String, u32> {
-    Store::at(Path::new(STATE)).load().map(|r| r.versions).unwrap_or_default()
+///
+/// # Errors
+/// If the record can't be read.
+pub fn recorded() -> Result<BTreeMap<String, u32>> {
+    Ok(Store::at(Path::new(STATE)).load()?.map(|r| r.versions).unwrap_or_default())
 }
 
 /// Makes the state one that this generation may write; returns when it is.
@@ -67,10 +70,10 @@ fn try_prepare(node: &Node) -> Result<()> {
     let Some(boot) = boot else { return Ok(()) };
     let image = Image { generation: boot.generation, versions: known(node) };
     let store = Store::at(Path::new(STATE));
-    let step = plan::decide(store.load().as_ref(), &image, &store.snapshots())?;
-    let claim = store.carry_out(&step, &image)?;
-    if let Some(claim) = claim {
-        node.claim(STATE_KEPT, claim);
+    let step = plan::decide(store.load()?.as_ref(), &image, &store.snapshots())?;
+    store.carry_out(&step, &image)?;
+    if let Some(outcome) = store.load()?.and_then(|r| r.outcome) {
+        node.claim(STATE_KEPT, claim(&outcome));
     }
     Ok(())
 }
@@ -85,20 +88,20 @@ fn known(node: &Node) -> BTreeMap<String, plan::Versions> {
     node.image.state.iter().filter(|(n, _)| *n != unused).map(|(n, v)| (n.clone(), versions(v))).collect()
 }
 
-/// Says what a step came to; nothing where there is nothing to say.
-fn claim(step: &Step, left: Option<&Path>) -> Option<Claim> {
-    match step {
-        Step::Record => None,
-        Step::Keep { of } => {
+/// Says what came of it.
+fn claim(outcome: &Outcome) -> Claim {
+    match outcome {
+        Outcome::Kept { of } => {
             let message = format!("as generation {of} left it: /state/snapshots/{of}");
-            Some(Claim { message, ..Claim::yes("Kept") })
+            Claim { message, ..Claim::yes("Kept") }
         }
-        Step::Restore { of, unreadable, .. } => {
-            let left = left.map(|l| l.display().to_string()).unwrap_or_default();
-            let message = format!(
-                "{unreadable}: restored as generation {of} left it; what was written since is in {left}"
-            );
-            Some(Claim::no("Restored", message))
-        }
+        Outcome::NoSnapshot { why } => Claim::no("NoSnapshot", why.clone()),
+        Outcome::Restored { of, instead_of, unreadable } => Claim::no(
+            "Restored",
+            format!(
+                "{unreadable}: restored as generation {of} left it; what was written since is in \
+                 /state/snapshots/{instead_of}.left"
+            ),
+        ),
     }
 }

@@ -13,6 +13,37 @@ pub struct Recorded {
     pub generation: u32,
     /// Version of each part, by name.
     pub versions: BTreeMap<String, u32>,
+    /// What was done for the generation that writes it, as far as there is anything to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// What came of preparing the state for a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// A copy was kept.
+    #[serde(rename_all = "camelCase")]
+    Kept {
+        /// The generation that left it so.
+        of: u32,
+    },
+    /// No copy was kept, and none is needed for the way back.
+    #[serde(rename_all = "camelCase")]
+    NoSnapshot {
+        /// Why.
+        why: String,
+    },
+    /// A copy came back, and what was there was put aside.
+    #[serde(rename_all = "camelCase")]
+    Restored {
+        /// The generation that had left it so.
+        of: u32,
+        /// The generation that wrote what was put aside.
+        instead_of: u32,
+        /// What could not be read of it.
+        unreadable: String,
+    },
 }
 
 /// What a generation knows of one part.
@@ -58,7 +89,7 @@ impl Image {
     /// Returns what will be on the disk once this generation writes.
     pub fn recorded(&self) -> Recorded {
         let versions = self.versions.iter().map(|(name, v)| (name.clone(), v.writes)).collect();
-        Recorded { generation: self.generation, versions }
+        Recorded { generation: self.generation, versions, outcome: None }
     }
 
     /// Returns the first part that this generation can't read, as text.
@@ -101,7 +132,7 @@ mod tests {
     use super::*;
 
     fn recorded(generation: u32, etcd: u32) -> Recorded {
-        Recorded { generation, versions: BTreeMap::from([("etcd".to_owned(), etcd)]) }
+        Recorded { generation, versions: BTreeMap::from([("etcd".to_owned(), etcd)]), ..Recorded::default() }
     }
 
     fn image(generation: u32, reads: u32, writes: u32) -> Image {
@@ -127,7 +158,11 @@ mod tests {
         let step = decided(Some(recorded(3, 8)), &image(2, 6, 7), &snapshots);
         let Some(Step::Restore { of: 2, instead_of: 3, unreadable }) = step else { panic!("{step:?}") };
         assert_eq!(unreadable, "etcd on the disk has version 8, generation 2 reads 6 to 7");
-        let other = Recorded { versions: BTreeMap::from([("kine".to_owned(), 1)]), generation: 3 };
+        let other = Recorded {
+            versions: BTreeMap::from([("kine".to_owned(), 1)]),
+            generation: 3,
+            ..Recorded::default()
+        };
         assert!(matches!(
             decided(Some(other), &image(2, 6, 7), &snapshots),
             Some(Step::Restore { of: 2, .. })

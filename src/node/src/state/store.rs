@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::copy::{copy_tree, remove_tree, sync_directory, tree_bytes};
-use super::plan::{Image, Recorded, Step};
-use crate::condition::Claim;
+use super::plan::{Image, Outcome, Recorded, Step};
 
 /// What a snapshot holds.
 const DIRECTORIES: [&str; 4] = ["etcd", "kine", "pki", "config"];
@@ -32,8 +31,11 @@ impl Store {
         Store { root: root.to_owned() }
     }
 
-    /// Reads what is recorded; nothing where that can't be read.
-    pub fn load(&self) -> Option<Recorded> {
+    /// Reads what is recorded; nothing on a new disk.
+    ///
+    /// # Errors
+    /// If there is something that can't be read: whose state it is must not be guessed.
+    pub fn load(&self) -> Result<Option<Recorded>> {
         load(&self.record())
     }
 
@@ -42,34 +44,40 @@ impl Store {
         let entries = fs::read_dir(self.root.join("snapshots")).into_iter().flatten().flatten();
         entries
             .filter(|e| e.file_name().to_str().is_some_and(|n| n.parse::<u32>().is_ok()))
-            .filter_map(|e| load(&e.path().join("versions.json")))
+            .filter_map(|e| load(&e.path().join("versions.json")).ok().flatten())
             .collect()
     }
 
-    /// Does a step, then records what will be on the disk. Returns what there is to say.
+    /// Does a step, then records what will be on the disk and what there is to say of it.
     ///
     /// # Errors
     /// If it can't be done: the state is then as it was, or the next try goes on.
-    pub fn carry_out(&self, step: &Step, image: &Image) -> Result<Option<Claim>> {
-        let mut claim = None;
-        match step {
-            Step::Record => {}
-            Step::Keep { of } => {
-                claim = match self.keep(*of, image) {
-                    Ok(()) => super::claim(step, None),
-                    Err(e) => Some(self.without_snapshot(image, e)?),
-                };
-            }
-            Step::Restore { of, instead_of, .. } => {
-                let left = self.restore(*of, *instead_of).context("restoring a snapshot")?;
-                claim = super::claim(step, Some(&left));
-            }
+    pub fn carry_out(&self, step: &Step, image: &Image) -> Result<()> {
+        // Built before there were versions: what is recorded is of more use than nothing.
+        if image.versions.is_empty() {
+            return Ok(());
         }
-        let wanted = image.recorded();
-        if self.load().as_ref() != Some(&wanted) {
+        let before = self.load()?;
+        let outcome = match step {
+            Step::Record => before.as_ref().and_then(|r| r.outcome.clone()),
+            Step::Keep { of } => Some(match self.keep(*of, image) {
+                Ok(()) => Outcome::Kept { of: *of },
+                Err(e) => without_snapshot(before.as_ref(), image, e)?,
+            }),
+            Step::Restore { of, instead_of, unreadable } => {
+                self.restore(*of, *instead_of).context("restoring a snapshot")?;
+                Some(Outcome::Restored { of: *of, instead_of: *instead_of, unreadable: unreadable.clone() })
+            }
+        };
+        let wanted = Recorded { outcome, ..image.recorded() };
+        if before.as_ref() != Some(&wanted) {
             self.save(&self.record(), &wanted).context("recording the versions of the state")?;
         }
-        Ok(claim)
+        if let Step::Restore { of, .. } = step {
+            // Its directories have gone to where they belong; the next generation makes a new one.
+            remove_tree(&self.snapshot(*of)).context("removing a snapshot that was restored")?;
+        }
+        Ok(())
     }
 
     fn record(&self) -> PathBuf {
@@ -82,57 +90,51 @@ impl Store {
 
     /// Keeps a copy of everything, as generation `of` left it.
     fn keep(&self, of: u32, image: &Image) -> Result<()> {
-        let to = self.snapshot(of);
+        let (to, folder) = (self.snapshot(of), self.root.join("snapshots"));
+        let draft = folder.join(format!("{of}.draft"));
+        // What an earlier try has left needs the room that this one may lack. What this generation wrote in an
+        // earlier life, put aside when an older one came back, is older than what stands there now.
+        for old in [&draft, &to, &self.put_aside(image.generation)] {
+            remove_tree(old).with_context(|| format!("removing {}", old.display()))?;
+        }
         self.forget_all_but(MAX_SNAPSHOTS - 1, &[of, image.generation])?;
-        remove_tree(&to)?;
         let needed = self.present().map(|d| tree_bytes(&self.root.join(d))).sum::<u64>() + RESERVE_BYTES;
         let free = self.free_bytes()?;
         if needed > free {
             bail!("a snapshot needs {needed} bytes of the state partition, which has {free} free");
         }
-        let draft = self.root.join("snapshots").join(format!("{of}.draft"));
-        remove_tree(&draft)?;
         fs::create_dir_all(&draft)?;
         for directory in self.present() {
             let from = self.root.join(directory);
             copy_tree(&from, &draft.join(directory))
                 .with_context(|| format!("copying {}", from.display()))?;
         }
-        let recorded = self.load().context("the versions of the state are not recorded any more")?;
-        self.save(&draft.join("versions.json"), &recorded)?;
+        let recorded = self.load()?.context("the versions of the state are not recorded any more")?;
+        self.save(&draft.join("versions.json"), &Recorded { outcome: None, ..recorded })?;
         fs::rename(&draft, &to)?;
-        Ok(sync_directory(&self.root.join("snapshots"))?)
+        Ok(sync_directory(&folder)?)
     }
 
-    /// Goes on without a snapshot where none is needed for the way back: the versions stay the same.
-    fn without_snapshot(&self, image: &Image, error: anyhow::Error) -> Result<Claim> {
-        if self.load().is_some_and(|r| r.versions == image.recorded().versions) {
-            return Ok(Claim::no("NoSnapshot", format!("{error:#}")));
-        }
-        Err(error.context("keeping the state before it is changed"))
-    }
-
-    /// Brings the snapshot of generation `of` back; returns where what was there before is put.
-    fn restore(&self, of: u32, instead_of: u32) -> Result<PathBuf> {
-        let snapshot = self.snapshot(of);
-        let left = self.root.join("snapshots").join(format!("{instead_of}.left"));
-        fs::create_dir_all(&left)?;
+    /// Brings the snapshot of generation `of` back, and puts what was there aside. Directories are moved, not
+    /// copied: it needs no room, and a try that was cut goes on where it was.
+    fn restore(&self, of: u32, instead_of: u32) -> Result<()> {
+        let (snapshot, aside) = (self.snapshot(of), self.put_aside(instead_of));
+        fs::create_dir_all(&aside)?;
         for directory in DIRECTORIES.iter().filter(|d| snapshot.join(d).exists()) {
-            let (now, aside) = (self.root.join(directory), left.join(directory));
-            let fresh = self.root.join(format!("{directory}.restored"));
-            copy_tree(&snapshot.join(directory), &fresh)
-                .with_context(|| format!("copying {}", snapshot.join(directory).display()))?;
-            // What was put aside by a try that was cut is the one to keep.
-            match aside.exists() {
-                true => remove_tree(&now)?,
-                false if now.exists() => fs::rename(&now, &aside)?,
-                false => {}
+            let (kept, now) = (snapshot.join(directory), self.root.join(directory));
+            if now.exists() {
+                let old = aside.join(directory);
+                remove_tree(&old).with_context(|| format!("removing {}", old.display()))?;
+                fs::rename(&now, &old).with_context(|| format!("moving {} aside", now.display()))?;
             }
-            fs::rename(&fresh, &now)?;
+            fs::rename(&kept, &now).with_context(|| format!("moving {} back", kept.display()))?;
         }
-        sync_directory(&left)?;
-        sync_directory(&self.root)?;
-        Ok(left)
+        [&aside, &snapshot, &self.root].into_iter().try_for_each(|d| Ok(sync_directory(d)?))
+    }
+
+    /// Where what generation `of` wrote is put when an older one can't read it.
+    fn put_aside(&self, of: u32) -> PathBuf {
+        self.root.join("snapshots").join(format!("{of}.left"))
     }
 
     /// Removes all but the newest snapshots, and those that no number of `spare` names.
@@ -173,17 +175,23 @@ impl Store {
     }
 }
 
-/// Reads a record. One that can't be parsed counts as none: it is told, and written anew.
-fn load(path: &Path) -> Option<Recorded> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => return None,
-        Err(e) => {
-            eprintln!("noded: reading {}: {e}", path.display());
-            return None;
+/// Goes on without a snapshot where none is needed for the way back: the versions stay the same.
+fn without_snapshot(before: Option<&Recorded>, image: &Image, error: anyhow::Error) -> Result<Outcome> {
+    match before.is_some_and(|r| r.versions == image.recorded().versions) {
+        true => Ok(Outcome::NoSnapshot { why: format!("{error:#}") }),
+        false => Err(error.context("keeping the state before it is changed")),
+    }
+}
+
+/// Reads a record; `None` if there is none.
+fn load(path: &Path) -> Result<Option<Recorded>> {
+    match fs::read(path) {
+        Ok(text) => {
+            serde_json::from_slice(&text).map(Some).with_context(|| format!("parsing {}", path.display()))
         }
-    };
-    serde_json::from_slice(&text).map_err(|e| eprintln!("noded: parsing {}: {e}", path.display())).ok()
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e).with_context(|| format!("reading {}", path.display())),
+    }
 }
 
 #[cfg(test)]
@@ -196,12 +204,12 @@ mod tests {
     }
 
     /// Starts a generation: prepares the state, then writes a text into etcd's directory.
-    fn run(store: &Store, image: &Image, text: &str) -> Result<Option<Claim>> {
-        let step = decide(store.load().as_ref(), image, &store.snapshots())?;
-        let claim = store.carry_out(&step, image)?;
+    fn run(store: &Store, image: &Image, text: &str) -> Result<Option<Outcome>> {
+        let step = decide(store.load()?.as_ref(), image, &store.snapshots())?;
+        store.carry_out(&step, image)?;
         fs::create_dir_all(store.root.join("etcd")).unwrap();
         fs::write(store.root.join("etcd/db"), text).unwrap();
-        Ok(claim)
+        Ok(store.load()?.unwrap().outcome)
     }
 
     fn db(path: &Path) -> String {
@@ -214,31 +222,51 @@ mod tests {
         let store = Store::at(folder.path());
         assert_eq!(run(&store, &image(1, 6, 7), "one").unwrap(), None);
         assert_eq!(run(&store, &image(1, 6, 7), "one again").unwrap(), None);
-        assert_eq!(run(&store, &image(2, 7, 8), "two").unwrap().unwrap().reason, "Kept");
-        let claim = run(&store, &image(1, 6, 7), "one once more").unwrap().unwrap();
-        assert_eq!(claim.reason, "Restored");
-        assert!(claim.message.contains("version 8"), "{}", claim.message);
+        assert_eq!(run(&store, &image(2, 7, 8), "two").unwrap(), Some(Outcome::Kept { of: 1 }));
         assert_eq!(db(&folder.path().join("snapshots/1")), "one again");
+        let outcome = run(&store, &image(1, 6, 7), "one once more").unwrap();
+        assert!(matches!(outcome, Some(Outcome::Restored { of: 1, instead_of: 2, .. })), "{outcome:?}");
         assert_eq!(db(&folder.path().join("snapshots/2.left")), "two");
+        // It is still told after the next boot.
+        assert_eq!(run(&store, &image(1, 6, 7), "one at last").unwrap(), outcome);
         // And forward again: nothing of the first time is in the way.
         run(&store, &image(3, 7, 8), "three").unwrap();
-        assert_eq!(db(&folder.path().join("snapshots/1")), "one once more");
+        assert_eq!(db(&folder.path().join("snapshots/1")), "one at last");
         assert_eq!(db(folder.path()), "three");
     }
 
     #[test]
-    fn a_restore_that_was_cut_goes_on() {
+    fn what_a_generation_wrote_in_its_second_life_is_put_aside_too() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
-        run(&store, &image(1, 6, 7), "one").unwrap();
-        run(&store, &image(2, 7, 8), "two").unwrap();
-        let left = folder.path().join("snapshots/2.left");
-        fs::create_dir_all(&left).unwrap();
-        // Cut after what was there went aside.
-        fs::rename(folder.path().join("etcd"), left.join("etcd")).unwrap();
-        run(&store, &image(1, 6, 7), "on").unwrap();
-        assert_eq!((db(&left), db(folder.path())), ("two".to_owned(), "on".to_owned()));
-        assert_eq!(store.load().unwrap().generation, 1);
+        for (generation, text) in [(1, "one"), (2, "first life"), (1, "one"), (2, "second life"), (1, "one")]
+        {
+            let versions = if generation == 1 { (6, 7) } else { (7, 8) };
+            run(&store, &image(generation, versions.0, versions.1), text).unwrap();
+        }
+        assert_eq!(db(&folder.path().join("snapshots/2.left")), "second life");
+    }
+
+    #[test]
+    fn a_restore_that_was_cut_goes_on() {
+        for cut in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::at(folder.path());
+            run(&store, &image(1, 6, 7), "one").unwrap();
+            run(&store, &image(2, 7, 8), "two").unwrap();
+            let left = folder.path().join("snapshots/2.left");
+            fs::create_dir_all(&left).unwrap();
+            if cut > 0 {
+                fs::rename(folder.path().join("etcd"), left.join("etcd")).unwrap();
+            }
+            if cut > 1 {
+                fs::rename(folder.path().join("snapshots/1/etcd"), folder.path().join("etcd")).unwrap();
+            }
+            let step = decide(store.load().unwrap().as_ref(), &image(1, 6, 7), &store.snapshots()).unwrap();
+            store.carry_out(&step, &image(1, 6, 7)).unwrap();
+            assert_eq!((db(&left), db(folder.path())), ("two".to_owned(), "one".to_owned()), "cut {cut}");
+            assert_eq!(store.load().unwrap().unwrap().generation, 1);
+        }
     }
 
     #[test]
@@ -254,14 +282,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cut_try_has_left_is_removed_before_room_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        run(&store, &image(1, 6, 7), "one").unwrap();
+        fs::create_dir_all(folder.path().join("snapshots/1.draft/etcd")).unwrap();
+        fs::create_dir_all(folder.path().join("snapshots/1/junk")).unwrap();
+        run(&store, &image(2, 6, 7), "two").unwrap();
+        assert!(!folder.path().join("snapshots/1.draft").exists());
+        assert!(!folder.path().join("snapshots/1/junk").exists());
+        assert_eq!(db(&folder.path().join("snapshots/1")), "one");
+    }
+
+    #[test]
     fn without_a_snapshot_nothing_goes_on_that_needs_one() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path());
         run(&store, &image(1, 6, 7), "one").unwrap();
         // A file where the directory of snapshots should be.
         fs::write(folder.path().join("snapshots"), "").unwrap();
-        assert_eq!(run(&store, &image(2, 6, 7), "two").unwrap().unwrap().reason, "NoSnapshot");
+        assert!(matches!(run(&store, &image(2, 6, 7), "two").unwrap(), Some(Outcome::NoSnapshot { .. })));
         assert!(run(&store, &image(3, 7, 8), "three").is_err());
-        assert_eq!((store.load().unwrap().generation, db(folder.path())), (2, "two".to_owned()));
+        assert_eq!((store.load().unwrap().unwrap().generation, db(folder.path())), (2, "two".to_owned()));
+    }
+
+    #[test]
+    fn a_record_that_can_not_be_read_is_no_new_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        run(&store, &image(1, 6, 7), "one").unwrap();
+        fs::write(folder.path().join("versions.json"), "{").unwrap();
+        assert!(store.load().is_err());
+        let knows_none = Image { generation: 2, versions: BTreeMap::new() };
+        store.carry_out(&Step::Record, &knows_none).unwrap();
+        assert_eq!(fs::read(folder.path().join("versions.json")).unwrap(), b"{");
     }
 }

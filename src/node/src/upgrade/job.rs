@@ -92,7 +92,7 @@ fn install(node: &Node, staged: &Staged) -> Result<()> {
     let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
     let mut slots = Slots::load(&node.init)?;
     let (kernel_bytes, root_bytes) = slots.room()?;
-    let on_disk = state::recorded();
+    let on_disk = state::recorded()?;
     let running = slots.boot().slots.iter().find(|s| s.name == slots.boot().slot);
     let facts = bundle::Node {
         role: &node.image.role,
