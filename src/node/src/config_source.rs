@@ -1,13 +1,17 @@
 //! Which config the node runs: the one it is given, else the last one it has accepted.
+//!
+//! An accepted one is kept only once the state is this generation's to write ([`keep_accepted`]): the copy of the
+//! state for the way back must hold what the generation before has accepted. And should that one find nothing
+//! else that it can read, it looks there.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use api::ConfigFacts;
 use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
 
@@ -15,6 +19,8 @@ use crate::console;
 
 /// The last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
+/// Copies of the state as generations left it, by their numbers.
+const SNAPSHOTS: &str = "state/snapshots";
 /// Said where there is neither a config nor one from before.
 const NOTHING_FOUND: &str = "no config found\nhint: in QEMU: -fw_cfg name=opt/ironhull/config,file=FILE";
 /// Between two looks for a config while there is none.
@@ -29,6 +35,8 @@ pub struct Accepted<T> {
     pub checked: T,
     /// Where they came from, and what was refused.
     pub facts: ConfigFacts,
+    /// The text, if it was given: to be kept for the next boot.
+    pub given: Option<String>,
 }
 
 /// Looks for a config until there is one. Without any the node is in maintenance: it has no operator CA,
@@ -54,35 +62,64 @@ pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) 
     }
 }
 
-/// Looks once, on the machine whose file system begins at `root`. A good config is kept for the next
-/// boot; a bad one is told, and the last good one runs.
+/// Keeps what was given for the next boot; a failure is told. A full disk is no reason to refuse a good config.
+pub fn keep_accepted(text: &str) {
+    let path = Path::new("/").join(ACCEPTED);
+    if let Err(e) = keep(&path, text) {
+        console::announce(&format!("ironhull: keeping the config as {}: {e:#}", path.display()));
+    }
+}
+
+/// Looks once, on the machine whose file system begins at `root`. A bad config is told, and the last good one
+/// runs.
 fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
-    let kept = root.join(ACCEPTED);
     let refused = match userdata::find(root) {
         Ok(None) => None,
         Err(e) => Some(e.to_string()),
         Ok(Some(found)) => match parse(&found.label, &found.text, check) {
             Err(e) => Some(format!("{e:#}")),
             Ok((documents, checked)) => {
-                // A full disk is no reason to refuse a good config.
-                if let Err(e) = keep(&kept, &found.text) {
-                    console::announce(&format!("ironhull: keeping the config as {}: {e:#}", kept.display()));
-                }
                 let facts = ConfigFacts { source: Some(found.source.to_owned()), errors: Vec::new() };
-                return Ok(Accepted { documents, checked, facts });
+                return Ok(Accepted { documents, checked, facts, given: Some(found.text) });
             }
         },
     };
-    let Some(text) = read(&kept)? else {
-        bail!("{}", refused.unwrap_or_else(|| NOTHING_FOUND.to_owned()));
-    };
-    let (documents, checked) = parse(&kept.display().to_string(), &text, check)
-        .map_err(|e| anyhow!("{}{e:#}", refused.as_ref().map_or(String::new(), |r| format!("{r}\n"))))?;
-    if let Some(text) = &refused {
-        console::announce(&format!("ironhull: the new config is refused, the last good one runs\n{text}"));
+    let mut problems: Vec<String> = refused.iter().cloned().collect();
+    for kept in kept_ones(root) {
+        let parsed = read(&kept).and_then(|text| match text {
+            Some(text) => parse(&kept.display().to_string(), &text, check).map(Some),
+            None => Ok(None),
+        });
+        match parsed {
+            Ok(None) => {}
+            Ok(Some((documents, checked))) => {
+                if let Some(text) = &refused {
+                    console::announce(&format!(
+                        "ironhull: the new config is refused, the last good one runs\n{text}"
+                    ));
+                }
+                let errors = problems.iter().flat_map(|t| t.lines()).map(str::to_owned).collect();
+                let facts = ConfigFacts { source: Some("last-accepted".into()), errors };
+                return Ok(Accepted { documents, checked, facts, given: None });
+            }
+            Err(e) => problems.push(format!("{e:#}")),
+        }
     }
-    let errors = refused.iter().flat_map(|t| t.lines()).map(str::to_owned).collect();
-    Ok(Accepted { documents, checked, facts: ConfigFacts { source: Some("last-accepted".into()), errors } })
+    match problems.is_empty() {
+        true => bail!("{NOTHING_FOUND}"),
+        false => bail!("{}", problems.join("\n")),
+    }
+}
+
+/// Returns where accepted configs may be: the last one, then those of snapshots, the newest first.
+fn kept_ones(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let snapshots = root.join(SNAPSHOTS);
+    let entries = fs::read_dir(&snapshots).into_iter().flatten().flatten();
+    let mut generations: Vec<u32> = entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    generations.sort_unstable_by(|a, b| b.cmp(a));
+    let older =
+        generations.into_iter().map(move |g| snapshots.join(g.to_string()).join("config/accepted.yaml"));
+    std::iter::once(root.join(ACCEPTED)).chain(older)
 }
 
 /// Parses and checks a text.
@@ -158,36 +195,60 @@ mod tests {
         fs::write(path, text).unwrap();
     }
 
+    /// Looks once and keeps what was given.
+    fn boot(root: &Path) -> Result<Accepted<()>> {
+        let accepted = look(root, &check)?;
+        if let Some(text) = &accepted.given {
+            keep(&root.join(ACCEPTED), text)?;
+        }
+        Ok(accepted)
+    }
+
     #[test]
     fn keeps_what_it_accepts_and_falls_back_to_it() {
         let root = tempfile::tempdir().unwrap();
         give(root.path(), &good("a"));
-        let first = look(root.path(), &check).unwrap();
+        let first = boot(root.path()).unwrap();
         assert_eq!(first.documents.node.hostname, "a");
         assert!(first.facts.errors.is_empty());
         let mode = fs::metadata(root.path().join(ACCEPTED)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         give(root.path(), "kind: Nonsense\n");
-        let second = look(root.path(), &check).unwrap();
+        let second = boot(root.path()).unwrap();
         assert_eq!(second.documents.node.hostname, "a");
         assert_eq!(second.facts.source.as_deref(), Some("last-accepted"));
         assert!(!second.facts.errors.is_empty());
         give(root.path(), &good("refused"));
-        let third = look(root.path(), &check).unwrap();
+        let third = boot(root.path()).unwrap();
         assert_eq!(third.documents.node.hostname, "a");
         assert!(third.facts.errors[0].contains("this one is refused"));
         fs::remove_file(root.path().join(GIVEN)).unwrap();
-        assert!(look(root.path(), &check).unwrap().facts.errors.is_empty());
+        assert!(boot(root.path()).unwrap().facts.errors.is_empty());
         give(root.path(), &good("b"));
-        assert_eq!(look(root.path(), &check).unwrap().documents.node.hostname, "b");
+        assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "b");
+    }
+
+    /// A newer generation has accepted what this one can't read, and failed.
+    #[test]
+    fn what_a_snapshot_holds_is_better_than_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        for (generation, hostname) in [("9", "old"), ("10", "new"), ("11.left", "aside")] {
+            let path = root.path().join(SNAPSHOTS).join(generation).join("config/accepted.yaml");
+            keep(&path, &good(hostname)).unwrap();
+        }
+        keep(&root.path().join(ACCEPTED), "of: the future\n").unwrap();
+        give(root.path(), "of: the future\n");
+        let accepted = boot(root.path()).unwrap();
+        assert_eq!(accepted.documents.node.hostname, "new");
+        assert!(!accepted.facts.errors.is_empty());
     }
 
     #[test]
     fn says_what_is_missing_or_wrong() {
         let root = tempfile::tempdir().unwrap();
-        assert!(look(root.path(), &check).unwrap_err().to_string().starts_with("no config found"));
+        assert!(boot(root.path()).unwrap_err().to_string().starts_with("no config found"));
         give(root.path(), "kind: Nonsense\n");
-        let error = look(root.path(), &check).unwrap_err().to_string();
+        let error = boot(root.path()).unwrap_err().to_string();
         assert!(error.contains("Nonsense"), "{error}");
         assert!(!root.path().join(ACCEPTED).exists());
     }

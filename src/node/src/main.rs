@@ -84,7 +84,7 @@ fn serve_node() -> Result<()> {
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
     let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
-    bring_up::start(Arc::clone(&node), role)?;
+    bring_up::start(Arc::clone(&node), role, accepted.given)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

@@ -69,6 +69,9 @@ pub enum UpdateError {
         /// What to do about it.
         hint: String,
     },
+    /// Somebody wants no more.
+    #[error("called off")]
+    CalledOff,
     /// A partition of the slot failed.
     #[error("{doing} the {part} partition of the free slot: {source}")]
     Device {

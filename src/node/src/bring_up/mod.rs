@@ -13,25 +13,28 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::node::Node;
-use crate::state;
+use crate::{config_source, state};
 
 pub use cluster::{plan_now, role};
 pub use workloads::connect;
 
-/// Starts everything; returns at once.
+/// Starts everything; returns at once. `given` is the config to be kept for the next boot.
 ///
 /// # Errors
 /// If the first thread can't be started.
-pub fn start(node: Arc<Node>, role: config::Role) -> anyhow::Result<()> {
-    spawn("bring-up", move || run(&node, role))
+pub fn start(node: Arc<Node>, role: config::Role, given: Option<String>) -> anyhow::Result<()> {
+    spawn("bring-up", move || run(&node, role, given.as_deref()))
 }
 
 /// The steps that must come one after the other.
-fn run(node: &Arc<Node>, role: config::Role) {
+fn run(node: &Arc<Node>, role: config::Role, given: Option<&str>) {
     let clock_was_behind = time::apply_floor(node);
     let network = network::bring_up(node);
     time::follow(node, &network, clock_was_behind);
     state::prepare(node);
+    if let Some(text) = given {
+        config_source::keep_accepted(text);
+    }
     let manifests = cluster::bring_up(node, &network, role);
     services::follow(node);
     workloads::follow(node, &manifests);

@@ -6,22 +6,25 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::{UpgradeBundle, UpgradeStage};
 use bundle::Manifest;
-use control::ShutdownKind;
+use control::{BootOrder, ShutdownKind};
 use net::clock;
 use update::{Staged, Step, UpdateError, keys};
 
-use super::slot::Slots;
+use super::slot::{KEPT_KEYS, Slots};
 use super::{STAGING, Then, drain, fetch, free_bytes};
 use crate::node::Node;
 use crate::{bring_up, state};
 
-/// The key set that the image brings, and the one that a bundle brought.
+/// The key set that the image brings.
 const IMAGE_KEYS: &str = "/usr/share/ironhull/update-keys.json";
-const KEPT_KEYS: &str = "/state/config/update-keys.json";
+/// Between the word that the node reboots and the reboot: who watches shall hear it.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Where the bundle is.
 #[derive(Debug)]
@@ -44,11 +47,23 @@ pub fn run(node: &Arc<Node>, bundle: Bundle, then: Then) {
         }
         let hint = known.and_then(UpdateError::hint);
         eprintln!("noded: upgrade: {error:#}");
+        if upgrader.is_cancelled() && upgrader.status().generation.is_some() {
+            give_up(node);
+        }
         upgrader.show(|u| {
             u.stage = if upgrader.is_cancelled() { UpgradeStage::Cancelled } else { UpgradeStage::Failed };
             u.error = Some(format!("{error:#}"));
             u.hint = hint;
         });
+    }
+}
+
+/// Has the generation that was just installed not be started.
+fn give_up(node: &Node) {
+    match node.init.boot(BootOrder::Cancel) {
+        Ok(Ok(())) => {}
+        Ok(Err(refused)) => eprintln!("noded: calling the new generation off: {}", refused.message),
+        Err(e) => eprintln!("noded: calling the new generation off: {e:#}"),
     }
 }
 
@@ -59,14 +74,18 @@ fn upgrade(node: &Arc<Node>, bundle: Bundle, then: Then) -> Result<()> {
     };
     install(node, &staged)?;
     drop(staged);
-    Staged::discard(Path::new(STAGING))?;
+    if let Err(e) = Staged::discard(Path::new(STAGING)) {
+        eprintln!("noded: removing the bundle: {e}");
+    }
+    ensure!(!node.upgrader.is_cancelled(), "called off");
     node.upgrader.enter(UpgradeStage::Installed, 0);
     if then.drain {
         drain_node(node).context("the new generation is installed, but the node is not empty")?;
     }
     if then.reboot {
-        ensure!(!node.upgrader.is_cancelled(), "called off; the new generation starts at the next boot");
+        ensure!(!node.upgrader.is_cancelled(), "called off");
         node.upgrader.enter(UpgradeStage::Rebooting, 0);
+        thread::sleep(FAREWELL);
         node.init.shutdown(ShutdownKind::Reboot).context("asking init to reboot")?;
     }
     Ok(())
@@ -90,7 +109,7 @@ fn fetched(node: &Node, url: &str) -> Result<Staged> {
 fn install(node: &Node, staged: &Staged) -> Result<()> {
     let upgrader = &node.upgrader;
     let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
-    let mut slots = Slots::load(&node.init)?;
+    let mut slots = Slots::load(&node.init, &upgrader.cancelled)?;
     let (kernel_bytes, root_bytes) = slots.room()?;
     let on_disk = state::recorded()?;
     let running = slots.boot().slots.iter().find(|s| s.name == slots.boot().slot);
@@ -107,7 +126,7 @@ fn install(node: &Node, staged: &Staged) -> Result<()> {
     let open = || staged.reader();
     let examined =
         update::examine(open, &keys, (&facts, &node.image.kubernetes), &mut |done| upgrader.advance(done))?;
-    let next_keys = examined.next_keys().cloned();
+    slots.next_keys = examined.next_keys().cloned();
     let manifest = examined.manifest();
     let total = manifest.parts.uki.bytes + manifest.parts.root.bytes;
     let named = describe(manifest);
@@ -120,10 +139,6 @@ fn install(node: &Node, staged: &Staged) -> Result<()> {
     })?;
     let slot = slots.free.take();
     upgrader.show(|u| (u.slot, u.generation) = (slot, Some(generation)));
-    // The keys follow the commit: a bundle that is not installed changes nothing.
-    if let Some(set) = next_keys {
-        keys::keep(&set, Path::new(KEPT_KEYS))?;
-    }
     eprintln!("noded: generation {generation} is installed");
     Ok(())
 }

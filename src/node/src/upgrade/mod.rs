@@ -210,12 +210,11 @@ fn may_begin(node: &Node) -> Result<(), Refused> {
     let Some(boot) = status.boot else {
         return Err(Refused::conflict("the disk has no boot record", "write a newer image to it"));
     };
+    let has = |slot: &control::SlotStatus, flag: &str| slot.flags.iter().any(|f| f == flag);
     let running = boot.slots.iter().find(|s| s.name == boot.slot);
-    let blessed = running.is_some_and(|s| {
-        let has = |flag: &str| s.flags.iter().any(|f| f == flag);
-        has("blessed") && !has("retired")
-    });
-    match blessed {
+    let blessed = running.is_some_and(|s| has(s, "blessed") && !has(s, "retired"));
+    let alone = !boot.slots.iter().any(|s| s.name != boot.slot && has(s, "present"));
+    match blessed || alone {
         true => Ok(()),
         false => Err(Refused::Conflict(
             format!(

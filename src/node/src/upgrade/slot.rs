@@ -4,39 +4,44 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use bundle::Kind;
+use bundle::{KeySet, Kind};
 use control::{BootOrder, BootStatus, SlotStatus};
 use formats::disk::ReadAt;
 use rustix::fs::Advice;
-use update::{Device, Free, Target, UpdateError};
+use update::{Device, Free, Target, UpdateError, keys};
 
 use crate::init::{Init, Refusal};
 
+/// The key set that a bundle brought.
+pub const KEPT_KEYS: &str = "/state/config/update-keys.json";
 /// `O_EXCL`: a device that is mounted or mapped is not opened, so nothing that runs is ever written over.
 const EXCLUSIVE: i32 = 0o200;
 
 /// A partition.
 #[derive(Debug)]
-pub struct Partition {
+pub struct Partition<'a> {
     file: File,
     bytes: u64,
+    /// Nothing more is written once it is set.
+    called_off: &'a AtomicBool,
 }
 
-impl Partition {
+impl<'a> Partition<'a> {
     /// Opens a partition that nothing else uses.
-    fn open(path: &Path, part: Kind) -> Result<Partition, UpdateError> {
+    fn open(path: &Path, part: Kind, called_off: &'a AtomicBool) -> Result<Partition<'a>, UpdateError> {
         let open = || {
             let file = File::options().read(true).write(true).custom_flags(EXCLUSIVE).open(path)?;
             let bytes = sys::device_bytes(&file, path).map_err(io::Error::other)?;
-            Ok(Partition { file, bytes })
+            Ok(Partition { file, bytes, called_off })
         };
         open().map_err(|source| UpdateError::Device { doing: "opening", part, source })
     }
 }
 
-impl ReadAt for Partition {
+impl ReadAt for Partition<'_> {
     fn len(&self) -> u64 {
         self.bytes
     }
@@ -46,8 +51,11 @@ impl ReadAt for Partition {
     }
 }
 
-impl Device for Partition {
+impl Device for Partition<'_> {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.called_off.load(Ordering::Relaxed) {
+            return Err(io::Error::other("called off"));
+        }
         self.file.write_all_at(bytes, offset)
     }
 
@@ -66,8 +74,11 @@ impl Device for Partition {
 pub struct Slots<'a> {
     init: &'a Init,
     boot: BootStatus,
+    called_off: &'a AtomicBool,
     /// The slot that was given free.
     pub free: Option<String>,
+    /// The keys that the bundle brings.
+    pub next_keys: Option<KeySet>,
 }
 
 impl<'a> Slots<'a> {
@@ -75,9 +86,9 @@ impl<'a> Slots<'a> {
     ///
     /// # Errors
     /// If it can't be asked, or the disk has no boot record.
-    pub fn load(init: &'a Init) -> Result<Slots<'a>> {
+    pub fn load(init: &'a Init, called_off: &'a AtomicBool) -> Result<Slots<'a>> {
         let boot = init.status()?.boot.context("the disk has no boot record")?;
-        Ok(Slots { init, boot, free: None })
+        Ok(Slots { init, boot, called_off, free: None, next_keys: None })
     }
 
     /// Returns what `init` says.
@@ -106,10 +117,10 @@ impl<'a> Slots<'a> {
     }
 }
 
-impl Target for Slots<'_> {
-    type Device = Partition;
+impl<'a> Target for Slots<'a> {
+    type Device = Partition<'a>;
 
-    fn begin(&mut self) -> Result<Free<Partition>, UpdateError> {
+    fn begin(&mut self) -> Result<Free<Partition<'a>>, UpdateError> {
         let free = answered(self.init.begin_update())?;
         let slot = self.slot(&free.name).ok_or_else(|| UpdateError::Slots {
             message: format!("init gave slot {:?} free, which is not the other one", free.name),
@@ -117,16 +128,40 @@ impl Target for Slots<'_> {
         })?;
         let opened = Free {
             generation: free.generation,
-            kernel: Partition::open(&slot.kernel, Kind::Uki)?,
-            root: Partition::open(&slot.root, Kind::Root)?,
+            kernel: Partition::open(&slot.kernel, Kind::Uki, self.called_off)?,
+            root: Partition::open(&slot.root, Kind::Root, self.called_off)?,
         };
         self.free = Some(free.name);
         Ok(opened)
     }
 
     fn commit(&mut self, generation: u32, epoch: u32) -> Result<(), UpdateError> {
-        answered(self.init.boot(BootOrder::CommitUpdate { generation, epoch }))
+        if self.called_off.load(Ordering::Relaxed) {
+            return Err(UpdateError::CalledOff);
+        }
+        // In front of the commit: both sets have signed the bundle, and a cut in between must not lose the new one.
+        if let Some(set) = &self.next_keys {
+            keys::keep(set, Path::new(KEPT_KEYS))?;
+        }
+        let order = self.init.boot(BootOrder::CommitUpdate { generation, epoch });
+        match (order, &self.free) {
+            // The answer is lost, the record may be written: the record says.
+            (Err(e), Some(name)) if has_it(self.init, name, generation) => {
+                eprintln!("noded: committing generation {generation}: {e:#}; but it is committed");
+                Ok(())
+            }
+            (order, _) => answered(order),
+        }
     }
+}
+
+/// Returns whether the record has the generation in the slot.
+fn has_it(init: &Init, name: &str, generation: u32) -> bool {
+    let boot = init.status().ok().and_then(|s| s.boot);
+    let slots = boot.map(|b| b.slots).unwrap_or_default();
+    slots
+        .iter()
+        .any(|s| s.name == name && s.generation == generation && s.flags.iter().any(|f| f == "present"))
 }
 
 /// Turns an answer of `init` into a result.

@@ -43,6 +43,11 @@ pub enum Refusal {
         /// The generation in the other slot.
         other: u32,
     },
+    /// The running slot was found damaged: the other one may be the only sound one.
+    Damaged {
+        /// The slot that runs.
+        slot: Slot,
+    },
     /// The slot holds no whole generation.
     Absent {
         /// The slot.
@@ -102,6 +107,9 @@ impl fmt::Display for Refusal {
                     f,
                     "running generation {running} is older than blessed generation {other} in the other slot"
                 )
+            }
+            Refusal::Damaged { slot } => {
+                write!(f, "running slot {slot} is damaged: the other slot may be the only sound one")
             }
             Refusal::Absent { slot } => write!(f, "slot {slot} holds no whole generation"),
             Refusal::NotProven { slot, generation } => {

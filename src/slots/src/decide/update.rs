@@ -1,7 +1,10 @@
 //! The two records around the writing of a slot: the first gives the slot free, the second is the commit.
 //!
-//! Between them the node has one generation only, and no promise covers damage to it. So the updater
-//! reads the running slot whole before it begins.
+//! Between them the node has one generation only, and no promise covers damage to it. So a running slot that is
+//! known to be damaged is not upgraded from: the other one is the sound one.
+//!
+//! A generation on trial may be upgraded from only where there is no other that an upgrade would cost: else the
+//! first generation of a disk that never gets healthy would stay for ever.
 
 use super::{Refusal, Running};
 use crate::{Entry, Flags, Reason, Record, Slot, TRIAL_TRIES};
@@ -10,13 +13,17 @@ use crate::{Entry, Flags, Reason, Record, Slot, TRIAL_TRIES};
 /// of the slot. The slot keeps its number, so that numbers never come back.
 ///
 /// # Errors
-/// [`Refusal::OnTrial`] if the running generation is not blessed; [`Refusal::OtherIsNewer`] if the
-/// other slot holds a later blessed one (the running one was booted once by hand);
+/// [`Refusal::OnTrial`] if the running generation is not blessed and the other slot is not empty;
+/// [`Refusal::Damaged`] if the running slot was found damaged; [`Refusal::OtherIsNewer`] if the other slot holds
+/// a later blessed one (the running one was booted once by hand);
 /// [`Refusal::NotRecorded`] if the record does not have the running generation.
 pub fn begin_update(record: &Record, running: Running) -> Result<(Slot, Record), Refusal> {
-    running.proven_entry(record)?;
     let target = running.slot.other();
     let other = record.slots.get(target);
+    let entry = if other.is_present() { running.proven_entry(record)? } else { running.entry(record)? };
+    if entry.last_failure == Reason::Rotten {
+        return Err(Refusal::Damaged { slot: running.slot });
+    }
     if other.is_proven() && other.generation > running.generation {
         return Err(Refusal::OtherIsNewer { running: running.generation, other: other.generation });
     }
@@ -40,7 +47,7 @@ pub fn commit_update(
     generation: u32,
     epoch: u32,
 ) -> Result<Record, Refusal> {
-    let floor = running.proven_entry(record)?.epoch.max(record.epoch_floor);
+    let floor = running.entry(record)?.epoch.max(record.epoch_floor);
     let target = running.slot.other();
     let expected = record.next_generation();
     if record.slots.get(target).is_present() {
@@ -53,6 +60,7 @@ pub fn commit_update(
         return Err(Refusal::EpochOlder { floor, found: epoch });
     }
     let mut next = record.succeeding();
+    next.force = None;
     *next.slots.get_mut(target) = Entry {
         generation,
         epoch,

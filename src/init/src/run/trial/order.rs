@@ -75,6 +75,7 @@ const fn hint(refusal: Refusal) -> &'static str {
         }
         Refusal::OnTrial { .. } => "wait for the trial to end, or end it with rollback",
         Refusal::NotRecorded { .. } => "reboot: the boot selector then starts what the record has",
+        Refusal::Damaged { .. } => "leave the damaged generation with rollback, then upgrade",
         Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or give it up with rollback",
         Refusal::EpochOlder { .. } => "use a newer release: an older epoch is never installed",
         _ => "the status shows the slots and what is known of them",
@@ -144,7 +145,11 @@ mod tests {
         let (next, reply) = decide(&commit(3), &begun, running()).unwrap();
         assert_eq!(reply, Reply::Ok);
         assert!(next.slots.b.flags.has(Flags::TRIAL) && next.slots.b.generation == 3);
-        let refused = decide(&BootOrder::BeginUpdate, &Record::installed(0), running()).unwrap_err();
+        let mut on_trial = two();
+        on_trial.slots.a.flags = Flags::PRESENT.with(Flags::TRIAL);
+        let refused = decide(&BootOrder::BeginUpdate, &on_trial, running()).unwrap_err();
         assert!(refused.message.contains("on trial"), "{}", refused.message);
+        // The first generation of a disk has no other that an upgrade could cost.
+        assert!(decide(&BootOrder::BeginUpdate, &Record::installed(0), running()).is_ok());
     }
 }

@@ -22,7 +22,9 @@ fn note(record: &Record, slot: &str, generation: u32) -> Result<Option<Record>, 
     if !entry.is_present() || entry.generation != generation {
         return Err(format!("slot {slot} does not hold generation {generation}"));
     }
-    let news = entry.last_failure != Reason::Rotten;
+    // A generation that the operator has given up stays so: by any other reason its health could undo that.
+    let by_hand = entry.is_retired() && entry.last_failure == Reason::ByHand;
+    let news = entry.last_failure != Reason::Rotten && !by_hand;
     Ok(news.then(|| slots::note(record, slot, Reason::Rotten)))
 }
 
@@ -37,6 +39,10 @@ mod tests {
         assert_eq!(noted.slots.a.last_failure, Reason::Rotten);
         assert_eq!(noted.slots.a.tries_left, record.slots.a.tries_left);
         assert_eq!(note(&noted, "a", 1).unwrap(), None);
+        let mut by_hand = record;
+        by_hand.slots.a.flags = by_hand.slots.a.flags.with(slots::Flags::RETIRED);
+        by_hand.slots.a.last_failure = Reason::ByHand;
+        assert_eq!(note(&by_hand, "a", 1).unwrap(), None);
     }
 
     #[test]
