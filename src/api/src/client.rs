@@ -203,12 +203,15 @@ impl Client {
         self.post("/v1/upgrade", &self.to_json(request)?)
     }
 
-    /// Uploads a piece of a bundle, at most [`crate::MAX_PIECE_BYTES`], that belongs at `offset`.
+    /// Uploads a piece of the bundle whose SHA-256 is `id`, at most [`crate::MAX_PIECE_BYTES`], that belongs at
+    /// `offset`.
     ///
     /// # Errors
-    /// [`ClientError`]; a piece that does not follow is [`ClientError::Node`] with status 409.
-    pub fn upload(&self, offset: u64, piece: &[u8]) -> Result<Upgrade, ClientError> {
-        let request = self.agent.put(url("/v1/upgrade/data")).query("offset", offset.to_string());
+    /// [`ClientError`]; a piece that does not follow, or of a bundle that the node does not wait for, is
+    /// [`ClientError::Node`] with status 409.
+    pub fn upload(&self, id: &str, offset: u64, piece: &[u8]) -> Result<Upgrade, ClientError> {
+        let request = self.agent.put(url("/v1/upgrade/data"));
+        let request = request.query("id", id).query("offset", offset.to_string());
         let request = request.content_type("application/octet-stream");
         let response = self.check(request.send(piece))?;
         self.read(response)

@@ -18,7 +18,7 @@
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `GET /v1/upgrade` | | [`Upgrade`] |
 //! | `POST /v1/upgrade` | [`UpgradeRequest`] | [`Upgrade`], or 409 |
-//! | `PUT /v1/upgrade/data?offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`], or 409 |
+//! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`], or 409 |
 //! | `POST /v1/upgrade/cancel` | | [`Upgrade`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!

@@ -43,9 +43,11 @@ pub struct Upload {
 }
 
 /// Where a piece of an upload belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PieceQuery {
+    /// SHA-256 of its bundle, as in [`Upload`]: one operator's piece is never taken for another's.
+    pub id: String,
     /// Its first byte in the bundle; the number of bytes that the node has.
     pub offset: u64,
 }

@@ -277,3 +277,15 @@ fn odd_requests_are_refused() {
         assert_eq!(answer, format!("HTTP/1.1 {status}"), "{:.60}", request);
     }
 }
+
+#[test]
+fn a_piece_that_nobody_waits_for_is_refused() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let refused = client.upload("ab", 0, b"piece").unwrap_err();
+    assert!(
+        matches!(&refused, ClientError::Node { status: 409, error, .. } if error == "no upload is expected")
+    );
+    assert_eq!(client.upgrade().unwrap(), api::Upgrade::default());
+}

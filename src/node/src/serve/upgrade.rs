@@ -57,9 +57,9 @@ async fn take(
     query: Result<Query<PieceQuery>, QueryRejection>,
     piece: Result<Bytes, BytesRejection>,
 ) -> Answer<Upgrade> {
-    let Query(PieceQuery { offset }) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
+    let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
     let piece = piece.map_err(|e| Failure::new(e.status(), e.body_text()))?;
-    Ok(Json(blocking(move || Ok(Upgrader::take(&node, offset, &piece))).await??))
+    Ok(Json(blocking(move || Ok(Upgrader::take(&node, &query, &piece))).await??))
 }
 
 async fn cancel(State(node): Shared) -> Answer<Upgrade> {

@@ -12,8 +12,9 @@ mod slot;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use api::{Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage};
+use api::{PieceQuery, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage};
 use update::{Source, Staged, UpdateError};
 
 use crate::bring_up::spawn_or_tell;
@@ -23,6 +24,9 @@ pub use drain::uncordon;
 
 /// Where a bundle is kept on its way.
 const STAGING: &str = "/var/lib/ironhull/upgrade";
+
+/// After this time without a piece an upload no longer keeps others off.
+const HOLD: Duration = Duration::from_secs(60);
 
 /// Why a request about an upgrade is not carried out.
 #[derive(Debug)]
@@ -69,6 +73,8 @@ struct State {
     shown: Upgrade,
     /// What arrives by upload.
     staged: Option<Staged>,
+    /// When something of it came last.
+    heard: Option<Instant>,
     then: Then,
 }
 
@@ -93,6 +99,13 @@ impl Upgrader {
                 "wait for it, or call it off with `ironhull node ADDRESS cancel`",
             ));
         }
+        let arriving = state.staged.as_ref().map(|s| s.source().id.as_str());
+        if is_held(arriving, &request.source, state.heard.map(|h| h.elapsed())) {
+            return Err(Refused::conflict(
+                "another bundle is being uploaded",
+                "wait for it, or call it off with `ironhull node ADDRESS cancel`",
+            ));
+        }
         upgrader.cancelled.store(false, Ordering::Relaxed);
         state.then = Then { drain: request.drain, reboot: request.reboot };
         match &request.source {
@@ -102,7 +115,7 @@ impl Upgrader {
                 start(node, job::Bundle::At(url.clone()), state.then);
             }
             UpgradeSource::Upload(upload) => {
-                let source = Source { id: format!("sha256:{}", upload.sha256), bytes: upload.bytes };
+                let source = Source { id: source_id(&upload.sha256), bytes: upload.bytes };
                 let staged = Staged::open(Path::new(STAGING), source, free_bytes()?)?;
                 receive(node, &mut state, staged);
             }
@@ -114,12 +127,14 @@ impl Upgrader {
     ///
     /// # Errors
     /// [`Refused`]; nothing was taken then.
-    pub fn take(node: &Arc<Node>, offset: u64, piece: &[u8]) -> Result<Upgrade, Refused> {
+    pub fn take(node: &Arc<Node>, query: &PieceQuery, piece: &[u8]) -> Result<Upgrade, Refused> {
         let mut state = node.upgrader.lock();
-        let Some(mut staged) = state.staged.take() else {
-            return Err(Refused::conflict("no upload is expected", "begin with POST /v1/upgrade"));
+        let expected = source_id(&query.id);
+        let Some(mut staged) = state.staged.take_if(|s| s.source().id == expected) else {
+            let what = if state.staged.is_some() { "another bundle is" } else { "no upload is" };
+            return Err(Refused::conflict(&format!("{what} expected"), "begin with POST /v1/upgrade"));
         };
-        let appended = staged.append(offset, piece);
+        let appended = staged.append(query.offset, piece);
         receive(node, &mut state, staged);
         appended?;
         Ok(state.shown.clone())
@@ -178,7 +193,20 @@ fn receive(node: &Arc<Node>, state: &mut State, staged: Staged) {
         state.shown =
             Upgrade { stage: UpgradeStage::Receiving, done_bytes, total_bytes, ..Upgrade::default() };
         state.staged = Some(staged);
+        state.heard = Some(Instant::now());
     }
+}
+
+/// Returns what an upload is known by where it is kept.
+fn source_id(sha256: &str) -> String {
+    format!("sha256:{sha256}")
+}
+
+/// Returns whether `wanted` must wait for the upload `arriving`, of which something came `silence` ago.
+fn is_held(arriving: Option<&str>, wanted: &UpgradeSource, silence: Option<Duration>) -> bool {
+    let Some(arriving) = arriving else { return false };
+    let same = matches!(wanted, UpgradeSource::Upload(u) if source_id(&u.sha256) == arriving);
+    !same && silence.is_some_and(|s| s <= HOLD)
 }
 
 /// Starts the work.
@@ -231,4 +259,29 @@ fn free_bytes() -> Result<u64, Refused> {
     let facts = rustix::fs::statvfs("/var")
         .map_err(|e| Refused::Failed(anyhow::anyhow!("asking for the room on /var: {e}")))?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_keeps_others_off_while_it_goes_on() {
+        let upload =
+            |sha256: &str| UpgradeSource::Upload(api::Upload { bytes: 5, sha256: sha256.to_owned() });
+        let url = UpgradeSource::Url("https://a.example/b.hull".into());
+        let (now, later) = (Some(Duration::ZERO), Some(HOLD + Duration::from_secs(1)));
+        let cases = [
+            (None, upload("ab"), None, false),
+            (None, url.clone(), now, false),
+            (Some("sha256:ab"), upload("ab"), now, false),
+            (Some("sha256:ab"), upload("cd"), now, true),
+            (Some("sha256:ab"), url.clone(), now, true),
+            (Some("sha256:ab"), upload("cd"), later, false),
+            (Some("sha256:ab"), url, later, false),
+        ];
+        for (arriving, wanted, silence, held) in cases {
+            assert_eq!(is_held(arriving, &wanted, silence), held, "{arriving:?} {wanted:?} {silence:?}");
+        }
+    }
 }

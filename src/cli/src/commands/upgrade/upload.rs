@@ -28,7 +28,7 @@ pub(super) fn upload(
     let reading = || format!("reading {}", path.display());
     let mut file = File::open(path).with_context(reading)?;
     let (bytes, sha256) = digest(&mut file).with_context(reading)?;
-    let request = request(UpgradeSource::Upload(Upload { bytes, sha256 }));
+    let request = request(UpgradeSource::Upload(Upload { bytes, sha256: sha256.clone() }));
     let shown = Shown::default();
     let step = "upload";
     let began = Instant::now();
@@ -36,7 +36,7 @@ pub(super) fn upload(
     let mut answered = Instant::now();
     let mut state = client.begin_upgrade(&request)?;
     while state.stage == UpgradeStage::Receiving {
-        match send(client, &mut file, state.done_bytes) {
+        match send(client, &sha256, &mut file, state.done_bytes) {
             Ok(next) => {
                 answered = Instant::now();
                 state = next;
@@ -57,12 +57,12 @@ pub(super) fn upload(
 }
 
 /// Sends one piece.
-fn send(client: &Client, file: &mut File, offset: u64) -> Result<Upgrade> {
+fn send(client: &Client, id: &str, file: &mut File, offset: u64) -> Result<Upgrade> {
     file.seek(SeekFrom::Start(offset))?;
     let mut piece = Vec::with_capacity(MAX_PIECE_BYTES);
     file.by_ref().take(MAX_PIECE_BYTES as u64).read_to_end(&mut piece)?;
     ensure!(!piece.is_empty(), "the file became shorter while it was read");
-    Ok(client.upload(offset, &piece)?)
+    Ok(client.upload(id, offset, &piece)?)
 }
 
 /// Returns length and digest of a file.
