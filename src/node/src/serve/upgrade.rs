@@ -43,7 +43,8 @@ impl From<Refused> for Failure {
 }
 
 async fn status(State(node): Shared) -> Answer<Upgrade> {
-    Ok(Json(node.upgrader.status()))
+    // Whoever takes a piece holds the state while it writes.
+    Ok(Json(blocking(move || Ok(node.upgrader.status())).await?))
 }
 
 async fn begin(State(node): Shared, request: Result<Json<UpgradeRequest>, JsonRejection>) -> Answer<Upgrade> {
@@ -64,5 +65,5 @@ async fn take(
 
 async fn cancel(State(node): Shared) -> Answer<Upgrade> {
     eprintln!("noded: an operator calls an upgrade off");
-    Ok(Json(node.upgrader.cancel()?))
+    Ok(Json(blocking(move || Ok(node.upgrader.cancel())).await??))
 }
