@@ -1,0 +1,168 @@
+//! An upgrade on its way to the reboot, by what the node says and by its silence.
+//!
+//! A node that goes down forgets the upgrade, and may have no time to say so. Then its boot record tells: numbers
+//! of generations never come back, so one above all that were there before is the one that was installed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use api::{Boot, Client, ClientError, Upgrade, UpgradeStage};
+
+use super::shown::{Watched, line};
+use super::{PAUSE, SILENCE};
+use crate::hint::hinted;
+
+/// After this silence an installed generation is taken to be on its way.
+const GONE: Duration = Duration::from_secs(2);
+
+/// What follows the installation, and until when it is watched.
+#[derive(Clone, Copy)]
+pub(super) struct Then {
+    pub drain: bool,
+    pub reboot: bool,
+    pub end: Instant,
+}
+
+/// Watches until the generation is installed, and on the way down if the node reboots. `before` is what the boot
+/// record said before the upgrade. Returns the number of the generation.
+pub(super) fn watch(client: &Client, begun: Upgrade, before: &Boot, then: Then) -> Result<u32> {
+    let mut step = Watched::default();
+    let (mut state, mut answered) = (begun, Instant::now());
+    loop {
+        step.show(&state);
+        let unnamed = || "the node does not say which generation it installed";
+        match state.stage {
+            UpgradeStage::Failed | UpgradeStage::Cancelled => return Err(failure(&state)),
+            UpgradeStage::Rebooting => return state.generation.with_context(unnamed),
+            UpgradeStage::Installed if !then.reboot => return state.generation.with_context(unnamed),
+            UpgradeStage::None | UpgradeStage::Receiving => {
+                if let Ok(status) = client.status() {
+                    return by_record(before, &status.boot.unwrap_or_default(), then.reboot);
+                }
+            }
+            _ => {}
+        }
+        ensure!(Instant::now() < then.end, "the time limit passed while the node was at: {}", line(&state));
+        std::thread::sleep(PAUSE);
+        match client.upgrade() {
+            Ok(next) => (state, answered) = (next, Instant::now()),
+            Err(e @ (ClientError::Untrusted { .. } | ClientError::Denied { .. })) => return Err(e.into()),
+            Err(e) => match silence(state.stage, then, answered.elapsed()) {
+                Silence::Down if state.generation.is_some() => return state.generation.with_context(unnamed),
+                Silence::TooLong => return Err(e.into()),
+                Silence::Down | Silence::Borne => {}
+            },
+        }
+    }
+}
+
+/// What a silence means.
+#[derive(Debug, PartialEq, Eq)]
+enum Silence {
+    /// The node reboots.
+    Down,
+    /// It may answer yet.
+    Borne,
+    /// Something is wrong.
+    TooLong,
+}
+
+/// Decides what a silence after `stage` means.
+fn silence(stage: UpgradeStage, then: Then, since: Duration) -> Silence {
+    use UpgradeStage as S;
+    match stage {
+        // Installed, and gone before it could say so.
+        S::Rebooting | S::Installed
+            if then.reboot && !(then.drain && stage == S::Installed) && since > GONE =>
+        {
+            Silence::Down
+        }
+        // It may have got further unseen; then only the time limit bounds how long it takes to come back.
+        S::Writing | S::Checking | S::Installed | S::Draining | S::Rebooting if then.reboot => Silence::Borne,
+        _ if since > SILENCE => Silence::TooLong,
+        _ => Silence::Borne,
+    }
+}
+
+/// Returns the generation that was installed since `before`, if one was.
+pub(super) fn installed_since(before: &Boot, now: &Boot) -> Option<u32> {
+    let latest = |boot: &Boot| boot.slots.iter().map(|s| s.generation).max();
+    latest(now).filter(|generation| Some(*generation) > latest(before))
+}
+
+/// Decides what became of an upgrade that the node knows nothing of any more.
+fn by_record(before: &Boot, now: &Boot, reboot: bool) -> Result<u32> {
+    let rebooted = now.boots != before.boots;
+    match installed_since(before, now) {
+        Some(generation) if rebooted || !reboot => Ok(generation),
+        Some(generation) => Err(hinted(
+            format!(
+                "generation {generation} is installed, but noded was restarted before it could reboot the node"
+            ),
+            "start it: ironhull node ADDRESS reboot",
+        )),
+        None => Err(hinted(
+            format!(
+                "the node has forgotten the upgrade: {} was restarted",
+                if rebooted { "it" } else { "its noded" }
+            ),
+            "run the command again: what has arrived is not sent twice",
+        )),
+    }
+}
+
+/// Returns the node's reason and remedy.
+fn failure(state: &Upgrade) -> anyhow::Error {
+    let error = state.error.clone().unwrap_or_else(|| "the upgrade was called off".to_owned());
+    match &state.hint {
+        Some(hint) => hinted(error, hint.clone()),
+        None => anyhow!("{error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::Slot;
+
+    use super::*;
+
+    fn boot(boots: u32, generations: [u32; 2]) -> Boot {
+        let slots = generations.map(|generation| Slot { generation, ..Slot::default() });
+        Boot { boots, slots: slots.into(), generation: 2, ..Boot::default() }
+    }
+
+    #[test]
+    fn the_record_tells_what_the_node_has_forgotten() {
+        // Slot A holds 3, which was given up, while 2 runs.
+        let before = boot(5, [3, 2]);
+        assert_eq!(by_record(&before, &boot(6, [4, 2]), true).unwrap(), 4);
+        assert_eq!(by_record(&before, &boot(9, [4, 2]), true).unwrap(), 4);
+        assert_eq!(by_record(&before, &boot(5, [4, 2]), false).unwrap(), 4);
+        let told = |now, reboot| by_record(&before, &now, reboot).unwrap_err().to_string();
+        assert!(told(boot(5, [4, 2]), true).starts_with("generation 4 is installed, but"));
+        assert!(told(boot(6, [3, 2]), true).ends_with("it was restarted"));
+        assert!(told(boot(5, [3, 2]), true).ends_with("its noded was restarted"));
+    }
+
+    #[test]
+    fn only_a_node_that_is_about_to_reboot_is_taken_to_be_gone() {
+        use UpgradeStage as S;
+        let then = |drain, reboot| Then { drain, reboot, end: Instant::now() };
+        let (short, long) = (GONE * 2, SILENCE * 2);
+        let cases = [
+            (S::Rebooting, then(true, true), short, Silence::Down),
+            (S::Installed, then(false, true), short, Silence::Down),
+            (S::Installed, then(false, true), GONE / 2, Silence::Borne),
+            (S::Installed, then(true, true), short, Silence::Borne),
+            (S::Draining, then(true, true), short, Silence::Borne),
+            (S::Draining, then(true, true), long, Silence::Borne),
+            (S::Checking, then(false, true), long, Silence::Borne),
+            (S::Checking, then(false, false), long, Silence::TooLong),
+            (S::Verifying, then(false, true), short, Silence::Borne),
+            (S::Verifying, then(false, true), long, Silence::TooLong),
+        ];
+        for (stage, then, since, expected) in cases {
+            assert_eq!(silence(stage, then, since), expected, "{stage:?} {}", then.drain);
+        }
+    }
+}
