@@ -33,7 +33,11 @@ pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> 
         let source = UpgradeSource::Url(options.bundle.clone());
         client.begin_upgrade(&UpgradeRequest { source, drain, reboot })?
     } else {
-        upload::upload(client, Path::new(&options.bundle), |source| UpgradeRequest { source, drain, reboot })?
+        upload::upload(client, Path::new(&options.bundle), |source| UpgradeRequest {
+            source,
+            drain,
+            reboot,
+        })?
     };
     let generation = watch::watch(client, begun, &before, watch::Then { drain, reboot, end })?;
     if options.no_reboot || options.no_wait {
@@ -44,7 +48,7 @@ pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> 
         });
     }
     output::tell(&format!("the node reboots into generation {generation}"));
-    let boot = outcome::wait(client, before.boots, generation, end)?;
+    let boot = outcome::wait(client, generation, end)?;
     let text = format!("generation {generation} in slot {} is healthy and blessed", boot.slot);
     output::result(global.json, &json!({ "done": text, "generation": generation, "boot": boot }), |_| {
         text.clone() + "\n"

@@ -10,24 +10,16 @@ use crate::hint::hinted;
 use crate::output;
 
 /// Waits until the new generation is blessed or given up.
-pub(super) fn wait(client: &Client, boots: u32, generation: u32, end: Instant) -> Result<Boot> {
+pub(super) fn wait(client: &Client, generation: u32, end: Instant) -> Result<Boot> {
     let mut told = String::new();
     let mut last = anyhow!("it did not answer");
     while Instant::now() < end {
         match client.status() {
             Ok(status) => {
                 let boot = status.boot.context("the node has no boot record any more")?;
-                match outcome(&boot, boots, generation) {
+                match outcome(&boot, generation) {
                     Outcome::Held => return Ok(boot),
-                    Outcome::GivenUp(why) => {
-                        return Err(hinted(
-                            why,
-                            format!(
-                                "the status shows the slots; what it has left when it failed its trial: \
-                                 ironhull node ADDRESS logs SERVICE --failed {generation}"
-                            ),
-                        ));
-                    }
+                    Outcome::GivenUp(why) => return Err(hinted(why, remedy(&boot, generation))),
                     Outcome::Open(what) => {
                         last = anyhow!("{what}");
                         if what != told {
@@ -56,8 +48,20 @@ enum Outcome {
     Open(String),
 }
 
-/// Decides what a boot record says; `boots` is what the counter said before the reboot.
-fn outcome(boot: &Boot, boots: u32, generation: u32) -> Outcome {
+/// Returns where to look; logs are kept only of a generation that was not healthy in time.
+fn remedy(boot: &Boot, generation: u32) -> String {
+    let slot = boot.slots.iter().find(|s| s.generation == generation);
+    match slot.is_some_and(|s| s.last_failure == "deadline") {
+        true => format!("its logs are kept: ironhull node ADDRESS logs SERVICE --failed {generation}"),
+        false => "the status shows the slots: ironhull node ADDRESS status".to_owned(),
+    }
+}
+
+/// Decides what a boot record says.
+///
+/// That another generation runs says nothing as long as this one may still be started: the node may not be
+/// down yet, or somebody had the other slot started once.
+fn outcome(boot: &Boot, generation: u32) -> Outcome {
     let Some(slot) = boot.slots.iter().find(|s| s.generation == generation) else {
         return Outcome::GivenUp(format!("generation {generation} is in no slot any more"));
     };
@@ -69,8 +73,9 @@ fn outcome(boot: &Boot, boots: u32, generation: u32) -> Outcome {
         let waits = boot.trial.as_ref().map_or("", |t| t.waits_for.as_str());
         return Outcome::Open(format!("generation {generation} is on trial: {waits}"));
     }
-    if boot.boots == boots {
-        return Outcome::Open("the node goes down".to_owned());
+    if slot.tries_left > 0 && !has("retired") {
+        let (now, why) = (boot.generation, if boot.why == "forced" { " by an operator's word" } else { "" });
+        return Outcome::Open(format!("generation {now} runs{why}, generation {generation} is next"));
     }
     Outcome::GivenUp(format!(
         "generation {generation} in slot {} was given up ({}); generation {} runs again",
@@ -83,18 +88,19 @@ mod tests {
     use super::*;
     use api::{Slot, Trial};
 
-    fn boot(generation: u32, boots: u32, flags: &[&str], last_failure: &str) -> Boot {
-        let slot = |name: &str, generation, flags: &[&str], last_failure: &str| Slot {
+    /// The record while `generation` runs; slot B holds generation 2.
+    fn boot(generation: u32, flags: &[&str], tries_left: u8, last_failure: &str) -> Boot {
+        let slot = |name: &str, generation, flags: &[&str], tries_left, last_failure: &str| Slot {
             name: name.into(),
             generation,
             flags: flags.iter().map(|f| (*f).to_owned()).collect(),
+            tries_left,
             last_failure: last_failure.into(),
             ..Slot::default()
         };
         Boot {
             generation,
-            boots,
-            slots: vec![slot("a", 1, &["blessed"], "none"), slot("b", 2, flags, last_failure)],
+            slots: vec![slot("a", 1, &["blessed"], 9, "none"), slot("b", 2, flags, tries_left, last_failure)],
             trial: Some(Trial { waits_for: "NodeReady".into(), ..Trial::default() }),
             ..Boot::default()
         }
@@ -102,13 +108,30 @@ mod tests {
 
     #[test]
     fn the_outcome_is_known_by_the_record() {
-        let open = |b| matches!(outcome(&b, 5, 2), Outcome::Open(_));
-        assert!(open(boot(1, 5, &["present", "trial"], "none")));
-        assert!(open(boot(2, 6, &["present", "trial"], "none")));
-        assert_eq!(outcome(&boot(2, 6, &["present", "blessed"], "none"), 5, 2), Outcome::Held);
-        let given_up = outcome(&boot(1, 8, &["present", "trial", "retired"], "deadline"), 5, 2);
+        let open = |b| matches!(outcome(&b, 2), Outcome::Open(_));
+        assert!(open(boot(2, &["present", "trial"], 0, "none")));
+        assert_eq!(outcome(&boot(2, &["present", "blessed"], 9, "none"), 2), Outcome::Held);
+        let given_up = outcome(&boot(1, &["present", "trial", "retired"], 0, "deadline"), 2);
         let expected = "generation 2 in slot b was given up (deadline); generation 1 runs again";
         assert_eq!(given_up, Outcome::GivenUp(expected.into()));
-        assert!(matches!(outcome(&boot(1, 8, &[], "none"), 5, 3), Outcome::GivenUp(_)));
+        let worn_out = outcome(&boot(1, &["present", "trial"], 0, "no-answer"), 2);
+        assert!(matches!(worn_out, Outcome::GivenUp(_)));
+        assert!(matches!(outcome(&boot(1, &[], 0, "none"), 3), Outcome::GivenUp(_)));
+    }
+
+    #[test]
+    fn a_generation_that_may_still_start_is_not_given_up() {
+        let waiting = Boot { boots: 8, ..boot(1, &["present", "trial"], 3, "none") };
+        assert!(matches!(outcome(&waiting, 2), Outcome::Open(_)));
+        let forced = Boot { why: "forced".into(), ..boot(1, &["present", "trial"], 2, "no-answer") };
+        let expected = "generation 1 runs by an operator's word, generation 2 is next";
+        assert_eq!(outcome(&forced, 2), Outcome::Open(expected.into()));
+    }
+
+    #[test]
+    fn logs_are_named_only_where_they_are_kept() {
+        let of = |why| remedy(&boot(1, &["present", "retired"], 0, why), 2);
+        assert!(of("deadline").ends_with("logs SERVICE --failed 2"));
+        assert!(!of("health").contains("--failed") && !of("no-answer").contains("--failed"));
     }
 }
