@@ -33,7 +33,7 @@ pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> 
         let source = UpgradeSource::Url(options.bundle.clone());
         client.begin_upgrade(&UpgradeRequest { source, drain, reboot })?
     } else {
-        upload::upload(client, Path::new(&options.bundle), |source| UpgradeRequest {
+        upload::upload(client, Path::new(&options.bundle), &before, |source| UpgradeRequest {
             source,
             drain,
             reboot,

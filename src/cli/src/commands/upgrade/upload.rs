@@ -8,19 +8,21 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use api::{
-    Client, ClientError, MAX_PIECE_BYTES, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
+    Boot, Client, ClientError, MAX_PIECE_BYTES, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };
 use inputs::Progress;
 use inputs::progress::Unit;
 use sha2::{Digest, Sha256};
 
+use super::watch::installed_since;
 use super::{PAUSE, SILENCE};
 use crate::progress::Shown;
 
-/// Uploads what the node does not have of a file.
+/// Uploads what the node does not have of a file. `before` is what the boot record said before.
 pub(super) fn upload(
     client: &Client,
     path: &Path,
+    before: &Boot,
     request: impl Fn(UpgradeSource) -> UpgradeRequest,
 ) -> Result<Upgrade> {
     // What is no bundle is told before minutes go into it.
@@ -42,11 +44,7 @@ pub(super) fn upload(
                 state = next;
             }
             Err(e) if is_passing(&e) && answered.elapsed() < SILENCE => {
-                std::thread::sleep(PAUSE);
-                // The node says how far it got.
-                if let Ok(next) = client.begin_upgrade(&request) {
-                    state = next;
-                }
+                state = take_up(client, &request, before, answered)?;
             }
             Err(e) => return Err(e.context(format!("uploading {}", path.display()))),
         }
@@ -54,6 +52,41 @@ pub(super) fn upload(
     }
     shown.finished(step, began.elapsed());
     Ok(state)
+}
+
+/// Asks a node that fell silent how far it got, until it answers.
+fn take_up(client: &Client, request: &UpgradeRequest, before: &Boot, answered: Instant) -> Result<Upgrade> {
+    loop {
+        std::thread::sleep(PAUSE);
+        match ask(client, request, before) {
+            Err(e) if is_passing(&e) || is_conflict(&e) => {
+                // A conflict may be one with our own last piece, of which the next look tells.
+                if answered.elapsed() > SILENCE {
+                    return Err(e.context("going on with the upload"));
+                }
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Asks how far the node got; begins again where it does not have the upload any more.
+fn ask(client: &Client, request: &UpgradeRequest, before: &Boot) -> Result<Upgrade> {
+    let state = client.upgrade()?;
+    if has_it_all(state.stage) {
+        return Ok(state);
+    }
+    // It may have installed it, gone down and come back.
+    if installed_since(before, &client.status()?.boot.unwrap_or_default()).is_some() {
+        return Ok(Upgrade::default());
+    }
+    Ok(client.begin_upgrade(request)?)
+}
+
+/// Returns whether a node at this stage waits for no piece: the answer to the last one was lost.
+fn has_it_all(stage: UpgradeStage) -> bool {
+    use UpgradeStage as S;
+    !matches!(stage, S::None | S::Receiving | S::Failed | S::Cancelled)
 }
 
 /// Sends one piece.
@@ -80,6 +113,11 @@ fn digest(file: &mut File) -> std::io::Result<(u64, String)> {
     }
 }
 
+/// Returns whether what the node is at forbids it.
+fn is_conflict(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ClientError::Node { status: 409, .. }))
+}
+
 /// Returns whether the network, not the node, is in the way.
 fn is_passing(error: &anyhow::Error) -> bool {
     use ClientError as E;
@@ -87,4 +125,28 @@ fn is_passing(error: &anyhow::Error) -> bool {
         error.downcast_ref::<ClientError>(),
         Some(E::Lost { .. } | E::Timeout { .. } | E::Refused { .. } | E::Unreachable { .. })
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_has_it_all_is_sent_nothing() {
+        use UpgradeStage as S;
+        for stage in [S::Verifying, S::Writing, S::Checking, S::Installed, S::Draining, S::Rebooting] {
+            assert!(has_it_all(stage), "{stage:?}");
+        }
+        for stage in [S::None, S::Receiving, S::Failed, S::Cancelled] {
+            assert!(!has_it_all(stage), "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn a_conflict_passes_as_the_last_piece_is_taken() {
+        let address = "a".to_owned();
+        let conflict = ClientError::Node { address, status: 409, error: "under way".into(), hint: None };
+        assert!(is_conflict(&conflict.into()));
+        assert!(is_passing(&ClientError::Lost { address: "a".into(), cause: "reset".into() }.into()));
+    }
 }
