@@ -3,6 +3,7 @@
 //! What vouches for a bundle are its signatures, so plain `http` will do; `https` is checked against the
 //! certificate authorities of the image. Spec: RFC 9110, 14 (ranges) and 8.8 (what tells versions of a file apart).
 
+use std::cell::Cell;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use update::{Source, Staged};
-use ureq::http::Response;
 use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
@@ -24,6 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(60);
 /// After this time without a single byte there is no use in trying on.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Longest pause between two tries.
+const PAUSE: Duration = Duration::from_secs(10);
 /// Bytes read at once.
 const PIECE_BYTES: usize = 256 << 10;
 
@@ -41,19 +44,36 @@ struct Fetch<'a> {
     agent: Agent,
     url: &'a str,
     directory: &'a Path,
-    free_bytes: u64,
+    free_bytes: Room<'a>,
 }
+
+/// Returns how many bytes there is room for.
+type Room<'a> = &'a dyn Fn() -> Result<u64>;
 
 /// Is told how much of how much is here, and says false to stop.
 type Advanced<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-/// Fetches `url` into `directory`, where there is room for `free_bytes`.
+/// Fetches `url` into `directory`, where there is room for `free_bytes` now; later tries ask anew.
+///
+/// `advanced` says false to call it off. That acts between two pieces and between two tries: while a name is
+/// looked up, a connection made or an answer awaited, when the time limit of that step is over, which is after
+/// two minutes at most.
 ///
 /// # Errors
-/// When the server refuses, no longer has the same file, or nothing comes for ten minutes.
+/// When the server refuses, can't be trusted, no longer has the same file, or nothing comes for ten minutes.
 pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
+    let first = Cell::new(Some(free_bytes));
+    let room = || match first.take() {
+        Some(bytes) => Ok(bytes),
+        None => super::free_bytes().map_err(|e| anyhow!("{e:?}")),
+    };
+    fetch_into(url, directory, &room, advanced)
+}
+
+/// Fetches; the room is asked for at each try.
+fn fetch_into(url: &str, directory: &Path, free_bytes: Room<'_>, advanced: Advanced<'_>) -> Result<Staged> {
     let fetch = Fetch { agent: agent(), url, directory, free_bytes };
-    let mut pauses = BackOff::new(Duration::from_secs(1), Duration::from_secs(30));
+    let mut pauses = BackOff::new(Duration::from_secs(1), PAUSE);
     let (mut last_progress, mut most) = (Instant::now(), 0);
     loop {
         let error = match fetch.try_once(advanced) {
@@ -66,6 +86,7 @@ pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_
                 }
                 error
             }
+            Err(error) if is_final(&error) => return Err(error.context(format!("fetching {url}"))),
             Err(error) => error,
         };
         if last_progress.elapsed() > PATIENCE {
@@ -74,6 +95,7 @@ pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_
         eprintln!("noded: fetching {url}: {error:#}; trying again");
         ensure!(advanced(most, 0), "called off");
         pauses.sleep();
+        ensure!(advanced(most, 0), "called off");
     }
 }
 
@@ -92,28 +114,33 @@ impl Fetch<'_> {
     fn try_once(&self, advanced: Advanced<'_>) -> Result<Attempt> {
         // The head says what it is part of; only then is it known whether anything of it is here.
         let head = self.agent.get(self.url).call()?;
-        if head.status().as_u16() != 200 {
-            return Ok(Attempt::Refused(anyhow!("the server answers {}", head.status())));
+        if head.status() != StatusCode::OK {
+            return refusal(head.status());
         }
         let Some(bytes) = number(head.headers(), CONTENT_LENGTH.as_str()) else {
             return Ok(Attempt::Refused(anyhow!("the server does not say how long it is")));
         };
         let tag = tag(head.headers());
+        if tag.is_none() {
+            // Nobody knows whether what is here is of the same file, be it all of it.
+            Staged::discard(self.directory)?;
+        }
         let source = Source { id: format!("{} {}", self.url, tag.as_deref().unwrap_or_default()), bytes };
-        let mut staged = match Staged::open(self.directory, source, self.free_bytes) {
+        let mut staged = match Staged::open(self.directory, source, (self.free_bytes)()?) {
             Ok(staged) => staged,
             Err(e) => return Ok(Attempt::Refused(e.into())),
         };
         let mut body = head;
         if staged.received() > 0 && !staged.is_whole() {
-            match (tag, self.continue_at(staged.received())) {
-                (Some(_), Ok(Some(rest))) => body = rest,
-                // Without a tag nobody knows whether it is the same file, and some servers know no ranges.
-                (None, _) | (_, Ok(None)) => {
+            let rest = self.continue_at(staged.received())?;
+            match rest.status() {
+                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => body = rest,
+                // Some servers know no ranges, and some have another file by now.
+                StatusCode::PARTIAL_CONTENT | StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE => {
                     Staged::discard(self.directory)?;
                     return Ok(Attempt::Broken(0, anyhow!("the server can't continue, beginning anew")));
                 }
-                (_, Err(e)) => return Ok(Attempt::Broken(staged.received(), e)),
+                status => return refusal(status),
             }
         }
         match copy(body, &mut staged, advanced) {
@@ -123,12 +150,35 @@ impl Fetch<'_> {
         }
     }
 
-    /// Asks for what follows the first `received` bytes; `None` if the server knows no ranges.
-    fn continue_at(&self, received: u64) -> Result<Option<Response<Body>>> {
-        let response = self.agent.get(self.url).header("Range", format!("bytes={received}-")).call()?;
-        let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let fits = range.starts_with(&format!("bytes {received}-"));
-        Ok((response.status().as_u16() == 206 && fits).then_some(response))
+    /// Asks for what follows the first `received` bytes.
+    fn continue_at(&self, received: u64) -> Result<Response<Body>, ureq::Error> {
+        self.agent.get(self.url).header("Range", format!("bytes={received}-")).call()
+    }
+}
+
+/// Returns whether an answer begins behind the first `received` bytes.
+fn continues(response: &Response<Body>, received: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
+    range.is_some_and(|r| r.starts_with(&format!("bytes {received}-")))
+}
+
+/// Returns how a try ended with an answer that holds nothing of the file: an error that the server may recover
+/// from is borne.
+fn refusal(status: StatusCode) -> Result<Attempt> {
+    let why = anyhow!("the server answers {status}");
+    match status.as_u16() {
+        429 | 502 | 503 | 504 => Err(why),
+        _ => Ok(Attempt::Refused(why)),
+    }
+}
+
+/// Returns whether another try would end the same way: the server can't be trusted, or the address is none.
+fn is_final(error: &anyhow::Error) -> bool {
+    use ureq::Error as E;
+    match error.downcast_ref::<E>() {
+        Some(E::Io(e)) => e.get_ref().is_some_and(|e| e.is::<rustls::Error>()),
+        Some(E::Rustls(_) | E::Tls(_) | E::Http(_) | E::BadUri(_)) => true,
+        _ => false,
     }
 }
 
@@ -183,7 +233,9 @@ fn agent() -> Agent {
         .build();
     let config = Agent::config_builder()
         .http_status_as_error(false)
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))
         .proxy(None)
         .user_agent("ironhull")
@@ -276,6 +328,95 @@ mod tests {
         assert!(format!("{called_off:#}").ends_with("called off"), "{called_off:#}");
         let full = fetch(&url, folder.path(), 1000, &mut |_, _| true).unwrap_err();
         assert!(format!("{full:#}").contains("1000 free"), "{full:#}");
+    }
+
+    /// A server that gives these answers, one a connection, then closes.
+    fn scripted(answers: &'static [&'static str]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            for (answer, stream) in answers.iter().zip(listener.incoming()) {
+                let mut stream = stream.unwrap();
+                let head = BufReader::new(&stream).lines().map_while(Result::ok);
+                let head: Vec<String> = head.take_while(|l| !l.is_empty()).collect();
+                assert!(
+                    !head.is_empty() && !head.iter().any(|l| l.to_ascii_lowercase().starts_with("range"))
+                );
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_busy_server_is_asked_again_and_room_looked_for_each_time() {
+        let address = scripted(&[
+            "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nABCD",
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Cell::new(0);
+        let room = || {
+            asked.set(asked.get() + 1);
+            Ok(1 << 30)
+        };
+        let url = format!("http://{address}/b.hull");
+        let staged = fetch_into(&url, folder.path(), &room, &mut |_, _| true).unwrap();
+        let mut text = String::new();
+        staged.reader().unwrap().read_to_string(&mut text).unwrap();
+        // Without a tag nothing of the second answer is kept, and no range is asked for.
+        assert_eq!((text.as_str(), asked.get()), ("ABCD", 2));
+    }
+
+    #[test]
+    fn a_whole_file_without_a_tag_is_fetched_again() {
+        let address = scripted(&[
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n1111",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n2222",
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        for expected in ["1111", "2222"] {
+            let url = format!("http://{address}/b.hull");
+            let staged = fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap();
+            let mut text = String::new();
+            staged.reader().unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn other_answers_are_final() {
+        let again = |code| refusal(StatusCode::from_u16(code).unwrap()).is_err();
+        assert!([429, 502, 503, 504].into_iter().all(again));
+        assert!(![204, 301, 403, 404, 500, 501].into_iter().any(again));
+    }
+
+    #[test]
+    fn a_server_that_is_not_trusted_is_not_asked_again() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/b.hull", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut tls = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+            drop(tls.complete_io(&mut stream));
+        });
+        let folder = tempfile::tempdir().unwrap();
+        // Another try would be called off.
+        let error = fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err();
+        assert!(!format!("{error:#}").ends_with("called off"), "{error:#}");
+        assert!(is_final(&error), "{error:#}");
     }
 
     #[test]
