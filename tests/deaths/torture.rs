@@ -15,7 +15,7 @@ use crate::disk::{Disk, text};
 use crate::machine::{Machine, STARTING_2};
 
 /// How often, unless the environment says so.
-const CUTS: u32 = 10;
+const CUTS: u32 = 6;
 /// What `noded` says when it can be asked.
 const ANSWERS: &str = "stage node-api";
 /// What `init` says of what runs.
@@ -37,7 +37,8 @@ pub fn show(lab: &Lab) -> String {
         let mut running = machine.start(&disk);
         running.wait_for(ANSWERS);
         let mut upgrade = made.upgrade(&machine);
-        std::thread::sleep(random_part_of(whole));
+        // Beyond its end, too: the first seconds of the new generation are part of it.
+        std::thread::sleep(random_part_of(whole * 5 / 4));
         drop(running);
         end(&mut upgrade);
         let mut running = machine.start(&disk);
