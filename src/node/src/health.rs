@@ -61,7 +61,7 @@ fn held(boot: &BootStatus) -> Option<Claim> {
     has(other, "retired").then(|| {
         let (generation, slot, reason) = (other.generation, &other.name, &other.last_failure);
         let logs = match reason.as_str() {
-            "deadline" | "health" => format!("; `logs SERVICE --failed {generation}` shows its logs"),
+            "deadline" => format!("; `logs SERVICE --failed {generation}` shows its logs"),
             _ => String::new(),
         };
         Claim::no("GivenUp", format!("generation {generation} in slot {slot}: {reason}{logs}"))
