@@ -13,9 +13,10 @@ use slots::Partition;
 pub fn show(lab: &mut Lab) {
     let node = lab.other_node("kine");
     let dir = lab.dir().join("kine");
-    let config = config(&node, &dir);
+    let config = config(&node, &dir).display().to_string();
+    let run = || node.run(&image::qcow2(), &["--user-data", &config]);
 
-    node.run(&image::qcow2(), &["--user-data", &config.display().to_string()]);
+    run();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
     assert!(nodes.contains(" Ready "), "{nodes}");
     let _ = node.kubectl(&["create", "configmap", "in-sqlite", "--from-literal=a=b"]);
@@ -23,7 +24,7 @@ pub fn show(lab: &mut Lab) {
     node.check_file_systems(After::PowerCut);
     the_database_is_whole(&node, &dir);
 
-    node.run(&image::qcow2(), &[]);
+    run();
     let _ = node.kubectl(&["get", "configmap", "in-sqlite"]);
 }
 
