@@ -10,9 +10,16 @@ use e2e::tool;
 pub fn show(lab: &mut Lab) {
     // Two emulated machines at once would take turns on the processors.
     lab.discard_node();
+    let state = lab.dir().join("demo-state");
     let mut demo = Command::new(tool::source_root().join("demo/upgrade"));
-    demo.arg(lab.dir().join("demo")).env("XDG_STATE_HOME", lab.dir().join("demo-state"));
+    demo.arg(lab.dir().join("demo")).env("XDG_STATE_HOME", &state);
     let output = tool::output(demo.env("IRONHULL_PROGRAM", tool::ironhull()));
+    if !output.status.success() {
+        // It leaves its machine to be looked at; here nobody would.
+        let mut stop = Command::new(tool::ironhull());
+        let _ =
+            tool::output(stop.args(["stop", "upgrade-demo", "--grace", "1"]).env("XDG_STATE_HOME", &state));
+    }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let told = text(&output.stdout);
     assert!(output.status.success(), "{}:\n{told}\n{}", output.status, text(&output.stderr));
