@@ -143,6 +143,9 @@ pub struct Limits {
     pub oom_score_adj: Option<i32>,
     /// `RLIMIT_NOFILE`, soft and hard.
     pub open_files: Option<u64>,
+    /// How late the kernel may wake it from a timed sleep, in microseconds, at least 1 (`PR_SET_TIMERSLACK`):
+    /// wake-ups that fall together cost one interrupt. Everything it starts is given the same.
+    pub timer_slack_us: Option<u32>,
     /// The only capabilities it keeps (names such as `net-bind-service`), as ambient ones, when it does
     /// not run as root. Root keeps all.
     pub capabilities: BTreeSet<String>,
@@ -228,6 +231,9 @@ fn validate(s: &ServiceSpec) -> Result<(), SpecError> {
     }
     if s.limits.cpu_weight.is_some_and(|w| !(1..=10_000).contains(&w)) {
         return range("cpu_weight");
+    }
+    if s.limits.timer_slack_us == Some(0) {
+        return range("timer_slack_us");
     }
     if s.limits.oom_score_adj.is_some_and(|a| !(-1000..=1000).contains(&a)) {
         return range("oom_score_adj");
@@ -316,6 +322,7 @@ mod tests {
         assert!(matches!(change(|s| s.command = vec!["sh".into()]), SpecError::Command(..)));
         assert!(matches!(change(|s| s.restart.first_ms = 0), SpecError::Range(..)));
         assert!(matches!(change(|s| s.limits.cpu_weight = Some(0)), SpecError::Range(..)));
+        assert!(matches!(change(|s| s.limits.timer_slack_us = Some(0)), SpecError::Range(..)));
         assert!(matches!(change(|s| s.stop.signal = 99), SpecError::Range(..)));
         let notify = |s: &mut ServiceSpec| {
             s.health = Some(Health { probe: Probe::Notify, interval_secs: 1, failures: 1 });

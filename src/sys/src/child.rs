@@ -22,6 +22,7 @@ enum Step {
     Session,
     OomScore,
     OpenFiles,
+    TimerSlack,
     User,
     Capabilities,
     NoNewPrivileges,
@@ -30,11 +31,12 @@ enum Step {
 
 /// Returns what a step does, by its number in the report.
 pub(crate) fn step_name(number: i32) -> &'static str {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "setting up descriptors",
         "opening a session",
         "setting oom_score_adj",
         "limiting open files",
+        "setting the timer slack",
         "becoming the user",
         "keeping capabilities",
         "giving up new privileges",
@@ -80,6 +82,9 @@ fn try_become(p: &Prepared) -> Step {
         if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) } < 0 {
             return Step::OpenFiles;
         }
+    }
+    if p.timer_slack_ns.is_some_and(|ns| !prctl(libc::PR_SET_TIMERSLACK, ns, 0)) {
+        return Step::TimerSlack;
     }
     if !set_user(p) {
         return Step::User;

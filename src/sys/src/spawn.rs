@@ -36,6 +36,8 @@ pub struct Launch<'a> {
     pub oom_score_adj: Option<i32>,
     /// `RLIMIT_NOFILE`, soft and hard.
     pub open_files: Option<u64>,
+    /// How late the kernel may wake it from a timed sleep, in nanoseconds; its own children are given the same.
+    pub timer_slack_ns: Option<u64>,
     /// Capability numbers that are kept when `uid` is not 0.
     pub capabilities: &'a [u32],
 }
@@ -73,6 +75,7 @@ pub(crate) struct Prepared {
     pub(crate) output: c_int,
     pub(crate) oom: Option<String>,
     pub(crate) open_files: Option<libc::rlimit>,
+    pub(crate) timer_slack_ns: Option<u64>,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) capabilities: Vec<u32>,
@@ -136,6 +139,7 @@ fn prepare(launch: &Launch<'_>, report: OwnedFd) -> Result<Prepared, SysError> {
         output: launch.output.as_raw_fd(),
         oom: launch.oom_score_adj.map(|a| a.to_string()),
         open_files: launch.open_files.map(|n| libc::rlimit { rlim_cur: n, rlim_max: n }),
+        timer_slack_ns: launch.timer_slack_ns,
         uid: launch.uid,
         gid: launch.gid,
         capabilities: launch.capabilities.to_vec(),
@@ -163,6 +167,7 @@ mod tests {
             output: writer.as_fd(),
             oom_score_adj: Some(500),
             open_files: Some(33),
+            timer_slack_ns: Some(70_000),
             capabilities: &[],
         };
         let child = spawn(&launch).unwrap();
@@ -177,10 +182,10 @@ mod tests {
 
     #[test]
     fn program_gets_what_it_is_given_and_nothing_else() {
-        let line = "echo $A; ulimit -n; cat /proc/self/oom_score_adj; grep SigBlk /proc/self/status; exit 3";
+        let line = "echo $A; ulimit -n; cat /proc/self/oom_score_adj /proc/self/timerslack_ns; grep SigBlk /proc/self/status; exit 3";
         let (exit, text, failure) = run(&["/bin/sh", "-c", line]);
         assert_eq!((exit, failure), (crate::Exit::Code(3), None));
-        assert_eq!(text, "b\n33\n500\nSigBlk:\t0000000000000000\n");
+        assert_eq!(text, "b\n33\n500\n70000\nSigBlk:\t0000000000000000\n");
     }
 
     #[test]

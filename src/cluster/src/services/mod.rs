@@ -15,6 +15,11 @@
 //! without end. Controllers, admission plugins and watch caches are left as they are: what is missing there
 //! is missed.
 //!
+//! Timers. Each Go program has a thread that looks after the others and sleeps for 20 µs between two looks
+//! while there is work. Woken up to 2 ms late, a booting node (two emulated processors) has 48,000 timer
+//! interrupts instead of 130,000, 175,000 changes of process instead of 300,000, and spends a sixth less
+//! time in the kernel. What these services wait for takes milliseconds and more.
+//!
 //! Start. Where the API server's time goes until it is ready, by its profile: documents of its interface in
 //! JSON (OpenAPI) a quarter, TLS a seventh, requests to itself (roles, priorities) a tenth; no flag leaves
 //! out a part of that without loss. TLS to the store could go; see `store.rs`.
@@ -37,6 +42,9 @@ use crate::file::{Directory, File};
 /// noded, whose subcommands are probes and tasks.
 pub(crate) const NODED: &str = "/usr/lib/ironhull/noded";
 
+/// How late a service may be woken from a sleep; see Timers above.
+const TIMER_SLACK_US: u32 = 2000;
+
 /// Services with the files and directories that they need.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
@@ -55,6 +63,10 @@ pub(crate) fn single(facts: &Facts) -> Parts {
     kubelet::add(facts, &mut parts);
     if !facts.cluster.spec.network.kube_proxy.disabled {
         kube_proxy::add(facts, &mut parts);
+    }
+    // What containerd starts are pods, and a pod's clock is its own affair.
+    for service in parts.services.iter_mut().filter(|s| !s.limits.delegate) {
+        service.limits.timer_slack_us = Some(TIMER_SLACK_US);
     }
     parts
 }

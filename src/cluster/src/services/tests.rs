@@ -146,3 +146,12 @@ fn nothing_runs_as_root_but_what_must() {
     let expected = ["containerd", "image-import", "kubelet", "kube-proxy"];
     assert_eq!(root, expected);
 }
+
+#[test]
+fn services_are_woken_late_but_never_pods() {
+    let parts = single(&facts(&node(), &ClusterConfig::default()));
+    for service in &parts.services {
+        let late = service.limits.timer_slack_us.is_some();
+        assert_eq!(late, service.name != "containerd", "{}", service.name);
+    }
+}

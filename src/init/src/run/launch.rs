@@ -69,6 +69,7 @@ pub(super) fn spawn(
         output,
         oom_score_adj: spec.limits.oom_score_adj,
         open_files: spec.limits.open_files,
+        timer_slack_ns: spec.limits.timer_slack_us.map(|us| u64::from(us) * 1000),
         capabilities: &capabilities,
     })?)
 }

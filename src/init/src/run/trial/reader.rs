@@ -57,6 +57,7 @@ impl Runner<'_> {
             output: output.as_fd(),
             oom_score_adj: Some(0),
             open_files: None,
+            timer_slack_ns: None,
             capabilities: &[],
         })?;
         let pid = child.pid;
