@@ -65,11 +65,15 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
     let programs = PROGRAMS.iter().map(|p| workspace.program(p.binary));
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
-    let kernel = workspace.kernel(&lock, &profile.kernel.config)?;
-    let mut components = Vec::new();
-    for (component, build) in recipes {
-        components.push((component, build()?));
-    }
+    // Side by side: each has minutes in which it keeps one processor busy (unpacking, linking, compressing).
+    // If one fails, what the other makes is in the cache for the next build.
+    let (kernel, components) = std::thread::scope(|scope| {
+        let kernel = scope.spawn(|| workspace.kernel(&lock, &profile.kernel.config));
+        let components = recipes.into_iter().map(|(component, build)| Ok((component, build()?)));
+        let components = components.collect::<inputs::Result<Vec<_>>>();
+        (kernel.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), components)
+    });
+    let (kernel, components) = (kernel?, components?);
     check_kubernetes(profile, &components)?;
     let built: Vec<BuiltComponent> = components.iter().map(|(_, c)| c.clone()).collect();
     let sbom = sbom::spdx(&sbom::Contents {
