@@ -30,13 +30,14 @@ impl Disk {
 
     /// Copies an image, with generation 1 blessed.
     pub fn of(image: &Path, lab: &Lab, name: &str) -> Disk {
-        let path = lab.dir().join(format!("{name}.raw"));
-        let [from, to] = [image, &path].map(text);
-        tool::run("cp", &["--sparse=always", &from, &to]);
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        let disk = Disk { path, file };
+        let disk = copy(image, lab, name);
         disk.write_record(&slots::bless(&disk.record(), RUNNING).unwrap());
         disk
+    }
+
+    /// Copies it as it is.
+    pub fn copy(&self, lab: &Lab, name: &str) -> Disk {
+        copy(&self.path, lab, name)
     }
 
     /// Installs a kernel image as generation 2 in slot B, as an upgrade does.
@@ -62,6 +63,13 @@ impl Disk {
     pub fn bless_b(&self) {
         let mut record = self.record().succeeding();
         record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED);
+        self.write_record(&record);
+    }
+
+    /// Makes generation 2 one that the operator has left for generation 1.
+    pub fn retire_b(&self) {
+        let mut record = self.record().succeeding();
+        record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED).with(Flags::RETIRED);
         self.write_record(&record);
     }
 
@@ -164,6 +172,15 @@ impl Drop for Disk {
         // The next disk needs the room; what can't be removed goes with the lab.
         drop(std::fs::remove_file(&self.path));
     }
+}
+
+/// Copies a disk without its holes.
+fn copy(from: &Path, lab: &Lab, name: &str) -> Disk {
+    let path = lab.dir().join(format!("{name}.raw"));
+    let [from, to] = [from, &path].map(text);
+    tool::run("cp", &["--sparse=always", &from, &to]);
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    Disk { path, file }
 }
 
 /// Returns a path as text.

@@ -1,16 +1,14 @@
 //! A generation whose etcd can't start: the deadline passes, its logs are kept, and one reboot later
 //! generation 1 runs.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use e2e::lab::Lab;
 use e2e::{image, tool};
 use slots::{Partition, Reason};
 
 use crate::disk::{Disk, text};
 use crate::generation::Generation;
-use crate::machine::{Machine, STARTING_2};
+use crate::machine::STARTING_2;
+use crate::operator::Operator;
 
 /// Shows it.
 pub fn show(lab: &Lab) -> String {
@@ -18,8 +16,8 @@ pub fn show(lab: &Lab) -> String {
     // What does not begin as a program is none.
     let params = disk.put_root(lab, "usr/bin/etcd", &[0; 4]);
     disk.install(&Generation::with_root(&params).build());
-    let machine = Machine { user_data: Some(user_data(lab)), ..Machine::default() };
-    let (serial, seen) = machine.until_generation_1(&disk);
+    let soon = ("\napi:", "\nhealth: { deadlineSecs: 60 }\napi:");
+    let (serial, seen) = Operator::new(lab, "services-config", soon).machine().until_generation_1(&disk);
     assert!(serial.contains("slot b, generation 2, started because"), "{serial}");
     let (_, after) = serial.split_once("generation 2 has failed its trial (deadline)").expect(&serial);
     assert!(!after.contains(STARTING_2), "{serial}");
@@ -29,17 +27,4 @@ pub fn show(lab: &Lab) -> String {
     let kept = tool::run("debugfs", &["-R", "ls -p /failed/2", &text(&part)]);
     assert!(kept.contains("init.log") && kept.contains("kernel.log"), "{kept}");
     seen
-}
-
-/// Returns a config whose deadline passes soon.
-fn user_data(lab: &Lab) -> PathBuf {
-    let dir = lab.dir().join("services-config");
-    let made = tool::output(Command::new(tool::ironhull()).args(["config", "init"]).arg(&dir));
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let file = dir.join("node.yaml");
-    let config = std::fs::read_to_string(&file).unwrap();
-    let short = config.replacen("\napi:", "\nhealth: { deadlineSecs: 60 }\napi:", 1);
-    assert_ne!(short, config);
-    std::fs::write(&file, short).unwrap();
-    file
 }

@@ -12,12 +12,20 @@ const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// A limit against hanging, no figure.
 const LIMIT: Duration = Duration::from_secs(600);
+/// Stops a process, and lets it go on (`signal(7)`).
+const SIGSTOP: i32 = 19;
+const SIGCONT: i32 = 18;
 /// What `init` says when generation 1 runs.
 pub const GENERATION_1: &str = "slot a, generation 1, started because";
 /// What the kernel says when its own watchdog ends it.
 pub const SOFTDOG: &str = "softdog: Initiating system reboot";
 /// What the boot selector says when it starts generation 2.
 pub const STARTING_2: &str = "starting slot b, generation 2";
+
+/// What `noded` says when it can be asked.
+pub const ANSWERS: &str = "stage node-api";
+/// What `init` says of whatever runs.
+pub const STARTED: &str = ", started because";
 
 /// What a machine has besides its disk.
 #[derive(Clone, Default)]
@@ -111,10 +119,33 @@ impl Running {
         std::thread::sleep(at.saturating_sub(self.begun.elapsed()));
     }
 
+    /// Does something while the machine stands still, as it would be found if it were killed now.
+    pub fn while_frozen<T>(&self, work: impl FnOnce() -> T) -> T {
+        let pid = self.child.id();
+        sys::kill(pid, SIGSTOP).unwrap();
+        while !stands_still(pid) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let result = work();
+        sys::kill(pid, SIGCONT).unwrap();
+        result
+    }
+
     /// Returns what was written to the serial line.
     pub fn serial(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.serial).unwrap_or_default()).into_owned()
     }
+}
+
+/// Returns whether every thread of a process is stopped. One that is in the middle of a write is so only after it.
+fn stands_still(pid: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.map(|t| std::fs::read_to_string(t.unwrap().path().join("status")).unwrap_or_default()).all(
+        |status| {
+            // A thread that has ended since has no status, and writes nothing.
+            status.is_empty() || status.lines().any(|l| l.starts_with("State:\tT"))
+        },
+    )
 }
 
 impl Drop for Running {

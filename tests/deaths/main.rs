@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
+mod cuts;
 mod disk;
 mod dying_init;
 mod failed_initrd;
@@ -17,6 +18,7 @@ mod hanging_noded;
 mod kernel;
 mod lost_records;
 mod machine;
+mod operator;
 mod power_cuts;
 mod rotten_root;
 mod torture;

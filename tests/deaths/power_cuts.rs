@@ -7,6 +7,7 @@ use e2e::lab::Lab;
 use e2e::{image, tool};
 use slots::Partition;
 
+use crate::cuts;
 use crate::disk::{Disk, text};
 use crate::machine::{GENERATION_1, Machine};
 
@@ -21,7 +22,7 @@ pub fn show(lab: &Lab) -> String {
     // Where in a boot a second falls depends on the host: another disk shows it.
     let whole = machine.start(&Disk::new(lab, "uncut")).wait_for(GENERATION_1);
     let disk = Disk::new(lab, "cuts");
-    let cuts: Vec<Duration> = (0..CUTS).map(|n| cut(n, whole.mul_f64(BEYOND))).collect();
+    let cuts = cuts::times(CUTS, whole.mul_f64(BEYOND));
     for at in shuffled(&cuts) {
         machine.start(&disk).run_until(*at);
     }
@@ -39,14 +40,6 @@ pub fn show(lab: &Lab) -> String {
     }
     let secs = took.as_secs_f32();
     format!("generation 1 ran {secs:.0} s after the last power-on, in boot {}", record.boots)
-}
-
-/// Returns the time of a cut: anywhere in its own part of the boot, so that no part is left out.
-fn cut(number: u32, last: Duration) -> Duration {
-    let mut random = [0; 4];
-    sys::random_bytes(&mut random).unwrap();
-    let part = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
-    last.mul_f64((f64::from(number) + part) / f64::from(CUTS))
 }
 
 /// Returns the cuts in an order that mixes early and late ones.

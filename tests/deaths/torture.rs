@@ -1,7 +1,10 @@
 //! The power goes at random times while a node is upgraded: it boots the old generation or the new one, and that
 //! one is whole.
 //!
-//! `make torture` does it a hundred times; `IRONHULL_CUTS` says how often.
+//! A machine whose process stands still has given its disk as much as one whose process is killed at that moment,
+//! so one upgrade has several cuts: it stops for a copy of the disk, goes on, and the copies are booted afterwards.
+//! Its control plane can't start, so that nothing but the upgrade is at work. `make torture` does it a hundred
+//! times; `IRONHULL_CUTS` says how often.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,60 +14,73 @@ use e2e::lab::Lab;
 use e2e::tool;
 use slots::Slot;
 
+use crate::cuts;
 use crate::disk::{Disk, text};
-use crate::machine::{Machine, STARTING_2};
+use crate::machine::{ANSWERS, STARTED, STARTING_2};
+use crate::operator::Operator;
 
 /// How often, unless the environment says so.
-const CUTS: u32 = 6;
-/// What `noded` says when it can be asked.
-const ANSWERS: &str = "stage node-api";
-/// What `init` says of what runs.
-const STARTED: &str = ", started because";
-
+const CUTS: u32 = 10;
+/// So many at most in one upgrade: every copy of the disk takes 1 GB of the host's.
+const CUTS_PER_UPGRADE: u32 = 10;
+/// How far the cuts go beyond the start of the new generation: its first seconds are part of the upgrade.
+const BEYOND: f64 = 1.25;
 /// Shows it.
 pub fn show(lab: &Lab) -> String {
-    let cuts = std::env::var("IRONHULL_CUTS").map_or(CUTS, |n| n.parse().expect("IRONHULL_CUTS is a number"));
+    let wanted =
+        std::env::var("IRONHULL_CUTS").map_or(CUTS, |n| n.parse().expect("IRONHULL_CUTS is a number"));
     let made = Made::new(lab);
-    let machine = Machine {
-        user_data: Some(made.config.join("node.yaml")),
-        api: Some(free_port()),
-        ..Machine::default()
-    };
-    let whole = undisturbed(lab, &made, &machine);
-    let (mut old, mut new) = (0, 0);
-    for number in 0..cuts {
-        let disk = made.disk(lab, &format!("torture-{number}"));
-        let mut running = machine.start(&disk);
-        running.wait_for(ANSWERS);
-        let mut upgrade = made.upgrade(&machine);
-        // Beyond its end, too: the first seconds of the new generation are part of it.
-        std::thread::sleep(random_part_of(whole * 5 / 4));
-        drop(running);
-        end(&mut upgrade);
-        let mut running = machine.start(&disk);
-        running.wait_for(STARTED);
-        let serial = running.serial();
-        drop(running);
-        let runs = slot_that_runs(&serial);
-        disk.assert_whole(runs);
-        match runs {
-            Slot::A => old += 1,
-            Slot::B => new += 1,
-        }
+    let whole = undisturbed(lab, &made);
+    let mut ran = Vec::new();
+    while ran.len() < wanted as usize {
+        let count = CUTS_PER_UPGRADE.min(wanted - u32::try_from(ran.len()).unwrap());
+        let copies = cut_upgrade(lab, &made, &cuts::times(count, whole.mul_f64(BEYOND)));
+        ran.extend(copies.into_iter().map(|disk| what_runs(&made, disk)));
     }
+    let old = ran.iter().filter(|slot| **slot == Slot::A).count();
     format!(
-        "{cuts} cuts within the {:.0} s of an upgrade: {old} times the old generation, {new} times the new one",
-        whole.as_secs_f32()
+        "{wanted} cuts within the {:.0} s of an upgrade: {old} times the old generation, {} times the new one",
+        whole.as_secs_f32(),
+        ran.len() - old
     )
 }
 
-/// Upgrades once without a cut; returns how long that takes, up to the start of the new generation.
-fn undisturbed(lab: &Lab, made: &Made, machine: &Machine) -> Duration {
+/// Upgrades a node; returns its disk as it was at each of these times after the begin.
+fn cut_upgrade(lab: &Lab, made: &Made, times: &[Duration]) -> Vec<Disk> {
     let disk = made.disk(lab, "torture");
-    let mut running = machine.start(&disk);
+    let mut running = made.operator.machine().start(&disk);
+    running.wait_for(ANSWERS);
+    let mut upgrade = made.upgrade();
+    let mut last = Duration::ZERO;
+    let copies = times.iter().enumerate().map(|(number, at)| {
+        std::thread::sleep(*at - last);
+        last = *at;
+        running.while_frozen(|| disk.copy(lab, &format!("torture-{number}")))
+    });
+    let copies = copies.collect();
+    drop(running);
+    end(&mut upgrade);
+    copies
+}
+
+/// Boots a disk, and returns the slot that runs, which is whole.
+fn what_runs(made: &Made, disk: Disk) -> Slot {
+    let mut running = made.operator.machine().start(&disk);
+    running.wait_for(STARTED);
+    let serial = running.serial();
+    drop(running);
+    let runs = slot_that_runs(&serial);
+    disk.assert_whole(runs);
+    runs
+}
+
+/// Upgrades once without a cut; returns how long that takes, up to the start of the new generation.
+fn undisturbed(lab: &Lab, made: &Made) -> Duration {
+    let disk = made.disk(lab, "torture");
+    let mut running = made.operator.machine().start(&disk);
     running.wait_for(ANSWERS);
     let begun = Instant::now();
-    let mut upgrade = made.upgrade(machine);
+    let mut upgrade = made.upgrade();
     running.wait_for(STARTING_2);
     let took = begun.elapsed();
     end(&mut upgrade);
@@ -77,7 +93,7 @@ fn undisturbed(lab: &Lab, made: &Made, machine: &Machine) -> Duration {
 struct Made {
     image: PathBuf,
     bundle: PathBuf,
-    config: PathBuf,
+    operator: Operator,
 }
 
 impl Made {
@@ -99,11 +115,10 @@ impl Made {
             (text(&dir.join("old")), text(&dir.join("new")), text(&key.with_extension("key")));
         ironhull(&["build", &profile("1.0.0"), "--format", "raw", "--output", &old]);
         ironhull(&["build", &profile("2.0.0"), "--format", "bundle", "--key", &key, "--output", &new]);
-        ironhull(&["config", "init", &text(&dir.join("node"))]);
         Made {
             image: dir.join("old/single.raw"),
             bundle: dir.join("new/single.hull"),
-            config: dir.join("node"),
+            operator: Operator::without_control_plane(lab, "torture-config"),
         }
     }
 
@@ -113,17 +128,8 @@ impl Made {
     }
 
     /// Begins the upgrade of a running machine.
-    fn upgrade(&self, machine: &Machine) -> Child {
-        let address = format!("127.0.0.1:{}", machine.api.unwrap());
-        let mut command = Command::new(tool::ironhull());
-        command.args([
-            "node",
-            &address,
-            "--credentials",
-            &text(&self.config),
-            "upgrade",
-            &text(&self.bundle),
-        ]);
+    fn upgrade(&self) -> Child {
+        let mut command = self.operator.order(&["upgrade", &text(&self.bundle)]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
@@ -149,16 +155,4 @@ fn slot_that_runs(serial: &str) -> Slot {
     let line = serial.lines().rfind(|l| l.contains(STARTED)).unwrap();
     let slot = [("slot a, generation 1,", Slot::A), ("slot b, generation 2,", Slot::B)];
     slot.into_iter().find(|(text, _)| line.contains(text)).expect(line).1
-}
-
-/// Returns a part of a time.
-fn random_part_of(whole: Duration) -> Duration {
-    let mut random = [0; 4];
-    sys::random_bytes(&mut random).unwrap();
-    whole.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
-}
-
-/// Returns a port of this host that nobody listens on.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

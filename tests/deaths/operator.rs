@@ -1,0 +1,52 @@
+//! An operator's side of a machine: its config, and orders to its node API.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use e2e::lab::Lab;
+use e2e::tool;
+
+use crate::disk::text;
+use crate::machine::Machine;
+
+/// A config directory made by `ironhull config init`, and the port of this host that leads to the node.
+pub struct Operator {
+    dir: PathBuf,
+    port: u16,
+}
+
+impl Operator {
+    /// Makes one whose config differs from what `config init` writes in one place.
+    #[track_caller]
+    pub fn new(lab: &Lab, name: &str, change: (&str, &str)) -> Operator {
+        let dir = lab.dir().join(name);
+        tool::run(tool::ironhull(), &["config", "init", &text(&dir)]);
+        let config = dir.join("node.yaml");
+        let good = std::fs::read_to_string(&config).unwrap();
+        let changed = good.replacen(change.0, change.1, 1);
+        assert_ne!(changed, good);
+        std::fs::write(&config, changed).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Operator { dir, port }
+    }
+
+    /// Makes one whose control plane can't start: nothing of it competes with what is looked at.
+    pub fn without_control_plane(lab: &Lab, name: &str) -> Operator {
+        let no_flag = "extraArgs: { no-such-flag: none }";
+        let changed = format!("storage: {{ type: etcd, etcd: {{ {no_flag} }} }}\n  api: {{ {no_flag} }}");
+        Operator::new(lab, name, ("storage: { type: etcd }", &changed))
+    }
+
+    /// Returns the machine with this config.
+    pub fn machine(&self) -> Machine {
+        Machine { user_data: Some(self.dir.join("node.yaml")), api: Some(self.port), ..Machine::default() }
+    }
+
+    /// Returns an order to its node.
+    pub fn order(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(tool::ironhull());
+        let address = format!("127.0.0.1:{}", self.port);
+        command.args(["--json", "node", &address, "--credentials", &text(&self.dir)]).args(words);
+        command
+    }
+}
