@@ -21,6 +21,7 @@ mod machine;
 mod operator;
 mod power_cuts;
 mod rotten_root;
+mod scrubbing;
 mod torture;
 mod unconfigured;
 
@@ -48,6 +49,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("services_that_fail_end_at_the_deadline", failing_services::show),
     ("a_root_that_is_not_there", failed_initrd::show_not_found),
     ("a_kernel_that_panics_spends_all_its_tries", kernel::show_panic),
+    ("scrubbing_finds_what_rots", scrubbing::show),
     ("a_root_that_the_kernel_refuses", failed_initrd::show_not_verified),
     ("an_initrd_that_fails", failed_initrd::show_failed),
     ("a_kernel_that_hangs_before_init", kernel::show_hang),

@@ -225,6 +225,14 @@ impl Client {
         self.post("/v1/upgrade/cancel", b"")
     }
 
+    /// Has everything in the slots read, in the background: the condition `SlotsSound` tells what was found.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn scrub(&self) -> Result<(), ClientError> {
+        self.post::<Done>("/v1/scrub", b"").map(drop)
+    }
+
     /// Restarts the machine, after everything on it was stopped in order.
     ///
     /// # Errors

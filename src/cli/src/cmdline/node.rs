@@ -79,6 +79,9 @@ pub enum NodeCommand {
     /// Call off an upgrade under way or not booted yet, or a boot-once
     #[command(after_help = "Example: ironhull node single cancel")]
     Cancel,
+    /// Read everything in the slots, to find damage before it is met
+    #[command(after_help = "Example: ironhull node single scrub")]
+    Scrub,
     /// Restart the machine, in order
     #[command(after_help = "Example: ironhull node single reboot")]
     Reboot,

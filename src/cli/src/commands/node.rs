@@ -40,6 +40,10 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             done(&at_next_boot(&format!("{which} is started once"), *reboot))
         }
         NodeCommand::Cancel => done(cancel(&client)?),
+        NodeCommand::Scrub => {
+            client.scrub()?;
+            done("the slots are being read: SlotsSound in the node's status tells what is found")
+        }
         NodeCommand::Reboot => {
             client.reboot()?;
             done("the node is going down to start again")

@@ -41,7 +41,10 @@ fn run(node: &Arc<Node>, role: config::Role, given: Option<&str>) {
 }
 
 /// Starts a thread with a small stack.
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If there can be none.
+pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     use anyhow::Context;
     let thread = thread::Builder::new().name(name.to_owned()).stack_size(crate::STACK_BYTES);
     thread.spawn(run).map(drop).with_context(|| format!("starting thread {name}"))

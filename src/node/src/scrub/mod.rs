@@ -1,4 +1,4 @@
-//! Scrubbing: once a week everything in the slots is read, in the background, so that damage is known while
+//! Scrubbing: once a week, and when an operator asks for it, everything in the slots is read, in the background, so that damage is known while
 //! the other slot is still good.
 //!
 //! A slot is needed only at the next boot, which may be months away. A child reads (`scrub-slots`); what it
@@ -9,7 +9,7 @@ mod kept;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use control::SlotStatus;
 use net::clock;
 use serde::{Deserialize, Serialize};
 
-use crate::bring_up::spawn_or_tell;
+use crate::bring_up::{spawn, spawn_or_tell};
 use crate::condition::{Claim, SLOTS_SOUND};
 use crate::node::Node;
 use kept::Kept;
@@ -75,11 +75,24 @@ pub fn follow(node: &Arc<Node>) {
     });
 }
 
-/// Scrubs now, whenever that was done last, and returns what was found. Waits for a run under way.
+/// Scrubs now, whenever that was done last; returns at once. A run under way goes on instead.
+///
+/// # Errors
+/// If there can be no thread for it.
+pub fn begin(node: &Arc<Node>) -> Result<()> {
+    if matches!(RUN.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(());
+    }
+    node.claim(SLOTS_SOUND, Claim::unknown("Reading", "the slots are being read"));
+    let node = Arc::clone(node);
+    spawn("scrub-now", move || drop(run_or_tell(&node)))
+}
+
+/// Scrubs. Waits for a run under way.
 ///
 /// # Errors
 /// If the slots could not be read at all. Damage is no error.
-pub fn run(node: &Node) -> Result<Vec<Found>> {
+fn run(node: &Node) -> Result<()> {
     let _one = RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let found = read_slots()?;
     node.claim(SLOTS_SOUND, claim(&found));
@@ -88,10 +101,10 @@ pub fn run(node: &Node) -> Result<Vec<Found>> {
             eprintln!("noded: noting damage of slot {}: {e:#}", rotten.slot);
         }
     }
-    if let Err(e) = kept::save(Path::new(KEPT_PATH), &Kept::new(clock::now(), found.clone())) {
+    if let Err(e) = kept::save(Path::new(KEPT_PATH), &Kept::new(clock::now(), found)) {
         eprintln!("noded: {e:#}");
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Scrubs; a run that could not be made is claimed. Tells whether one was.
@@ -133,7 +146,9 @@ fn claim(found: &[Found]) -> Claim {
     }
     let names: Vec<&str> = found.iter().map(|f| f.slot.as_str()).collect();
     match names[..] {
-        [] => Claim::unknown("NotRead", "the slots are read once a week"),
+        [] => {
+            Claim::unknown("NotRead", "the slots are read once a week, and by `ironhull node ADDRESS scrub`")
+        }
         _ => Claim { message: format!("read whole: {}", names.join(", ")), ..Claim::yes("Scrubbed") },
     }
 }

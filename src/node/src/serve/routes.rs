@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::error::Failure;
 use super::{logs, upgrade};
 use crate::node::Node;
-use crate::{convert, issue, memory};
+use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +45,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/boot/rollback", post(|node: Shared| order_boot(node, BootOrder::Rollback)))
         .route("/v1/boot/cancel", post(|node: Shared| order_boot(node, BootOrder::Cancel)))
         .route("/v1/boot/once", post(boot_once))
+        .route("/v1/scrub", post(scrub))
         .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: Shared| leave(node, ShutdownKind::PowerOff)))
         .merge(upgrade::router())
@@ -135,6 +136,11 @@ pub(super) fn unknown(name: &str) -> Failure {
     let shown: String = name.chars().take(64).collect();
     Failure::new(StatusCode::NOT_FOUND, format!("service {shown:?} does not exist"))
         .hint("GET /v1/services lists them")
+}
+
+async fn scrub(State(node): Shared) -> Answer<Done> {
+    blocking(move || scrub::begin(&node)).await?;
+    Ok(Json(Done {}))
 }
 
 async fn kubeconfig(

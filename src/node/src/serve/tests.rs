@@ -289,3 +289,13 @@ fn a_piece_that_nobody_waits_for_is_refused() {
     );
     assert_eq!(client.upgrade().unwrap(), api::Upgrade::default());
 }
+
+#[test]
+fn slots_are_read_when_an_operator_asks() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    client.scrub().unwrap();
+    let claimed = client.status().unwrap().conditions.into_iter().any(|c| c.kind == "SlotsSound");
+    assert!(claimed);
+}

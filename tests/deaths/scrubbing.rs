@@ -1,0 +1,56 @@
+//! A slot that rots while another runs is found by scrubbing, before it is needed, and noted in the boot record.
+
+use std::time::{Duration, Instant};
+
+use e2e::image;
+use e2e::lab::Lab;
+use slots::{Partition, Reason};
+
+use crate::disk::Disk;
+use crate::machine::ANSWERS;
+use crate::operator::Operator;
+
+/// A block in the middle of the root.
+const BLOCK: u64 = 5000;
+/// A limit against hanging, no figure.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Shows it.
+pub fn show(lab: &Lab) -> String {
+    let disk = Disk::new(lab, "scrubbing");
+    disk.copy_root();
+    disk.install(&image::uki());
+    disk.retire_b();
+    let operator = Operator::without_control_plane(lab, "scrubbing-config");
+    let mut running = operator.machine().start(&disk);
+    running.wait_for(ANSWERS);
+    assert_eq!(scrub(&operator), ("True".to_owned(), "read whole: a, b".to_owned()));
+    // The running system has the host's view of its disk: nothing of it is in the guest's memory.
+    disk.flip(Partition::RootB, BLOCK * 4096);
+    let (status, message) = scrub(&operator);
+    assert_eq!(status, "False");
+    assert!(message.contains("slot b") && message.contains(&format!("block {BLOCK}")), "{message}");
+    drop(running);
+    let record = disk.record();
+    assert_eq!(record.slots.b.last_failure, Reason::Rotten, "{record}");
+    assert_ne!(record.slots.a.last_failure, Reason::Rotten, "{record}");
+    message
+}
+
+/// Has the slots read; returns what is claimed of them afterwards.
+fn scrub(operator: &Operator) -> (String, String) {
+    assert!(operator.order(&["scrub"]).output().unwrap().status.success());
+    let end = Instant::now() + LIMIT;
+    loop {
+        let output = operator.order(&["status"]).output().unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let conditions = status["conditions"].as_array().unwrap();
+        let sound = conditions.iter().find(|c| c["type"] == "SlotsSound").expect("it is claimed");
+        let text = |key: &str| sound[key].as_str().unwrap().to_owned();
+        if text("reason") != "Reading" {
+            return (text("status"), text("message"));
+        }
+        assert!(Instant::now() < end, "{sound}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
