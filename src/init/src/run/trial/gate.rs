@@ -13,6 +13,8 @@ const STEADY_MS: u64 = 30_000;
 const DEADLINE_MS: u64 = 600_000;
 /// A report older than this counts no more: `noded` sends one every few seconds.
 const STALE_MS: u64 = 60_000;
+/// After so many readings that were killed, one more would be killed, too (for memory, as a rule).
+const READINGS: u8 = 5;
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(super) struct Gate {
     was_healthy: bool,
     problem: String,
     reading: Reading,
+    /// Readings that ended without a word on the slot.
+    killed_readings: u8,
     expired: bool,
 }
 
@@ -58,6 +62,7 @@ impl Gate {
             was_healthy: false,
             problem: "no report from noded yet".to_owned(),
             reading: Reading::Open,
+            killed_readings: 0,
             expired: false,
         }
     }
@@ -90,7 +95,10 @@ impl Gate {
         self.reading = match exit {
             Exit::Code(0) => Reading::Sound,
             Exit::Code(1) => Reading::Rotten,
-            Exit::Code(_) | Exit::Signal(_) => Reading::Open,
+            Exit::Code(_) | Exit::Signal(_) => {
+                self.killed_readings = self.killed_readings.saturating_add(1);
+                Reading::Open
+            }
         };
     }
 
@@ -102,7 +110,8 @@ impl Gate {
         let steady = self.healthy_since.is_some_and(|since| now >= since + STEADY_MS);
         match (self.reading, steady) {
             (Reading::Rotten, _) => self.expire(Reason::Rotten),
-            (Reading::Open, true) => Verdict::Read,
+            (Reading::Open, true) if self.killed_readings < READINGS => Verdict::Read,
+            (Reading::Open, true) => self.expire(Reason::Health),
             (Reading::Sound, true) => Verdict::Bless,
             _ if self.healthy_since.is_some() || now < self.deadline_ms => Verdict::Wait,
             _ if self.was_healthy => self.expire(Reason::Health),
@@ -237,6 +246,21 @@ mod tests {
         gate.reading();
         gate.was_read(Exit::Signal(9));
         assert_eq!(live(&mut gate, &None, (10, 40)), Verdict::Read);
+    }
+
+    #[test]
+    fn a_slot_that_can_never_be_read_whole_fails() {
+        let mut gate = Gate::new();
+        assert_eq!(live(&mut gate, &None, (10, 40)), Verdict::Read);
+        for _ in 1..READINGS {
+            gate.reading();
+            gate.was_read(Exit::Signal(9));
+            assert_eq!(gate.step(41 * SECOND), Verdict::Read);
+        }
+        gate.reading();
+        gate.was_read(Exit::Signal(9));
+        assert_eq!(gate.step(42 * SECOND), Verdict::Expire(Reason::Health));
+        assert_eq!(gate.step(43 * SECOND), Verdict::Wait);
     }
 
     #[test]
