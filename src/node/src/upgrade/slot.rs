@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use bundle::{KeySet, Kind};
-use control::{BootOrder, BootStatus, SlotStatus};
+use control::{BootOrder, BootStatus};
 use formats::disk::ReadAt;
 use rustix::fs::Advice;
 use update::{Device, Free, Target, UpdateError, keys};
@@ -111,26 +111,27 @@ impl<'a> Slots<'a> {
         }
         Ok(room)
     }
-
-    fn slot(&self, name: &str) -> Option<&SlotStatus> {
-        self.boot.slots.iter().find(|s| s.name == name && s.name != self.boot.slot)
-    }
 }
 
 impl<'a> Target for Slots<'a> {
     type Device = Partition<'a>;
 
     fn begin(&mut self) -> Result<Free<Partition<'a>>, UpdateError> {
-        let free = answered(self.init.begin_update())?;
-        let slot = self.slot(&free.name).ok_or_else(|| UpdateError::Slots {
-            message: format!("init gave slot {:?} free, which is not the other one", free.name),
+        let mistake = |what: String| UpdateError::Slots {
+            message: what,
             hint: "report this: it is a mistake in the program".to_owned(),
-        })?;
-        let opened = Free {
-            generation: free.generation,
-            kernel: Partition::open(&slot.kernel, Kind::Uki, self.called_off)?,
-            root: Partition::open(&slot.root, Kind::Root, self.called_off)?,
         };
+        let other = self.boot.slots.iter().find(|s| s.name != self.boot.slot);
+        let other = other.ok_or_else(|| mistake("the disk has one slot".to_owned()))?;
+        // In front of the order: what can't be opened must not cost the slot what it holds.
+        let kernel = Partition::open(&other.kernel, Kind::Uki, self.called_off)?;
+        let root = Partition::open(&other.root, Kind::Root, self.called_off)?;
+        let free = answered(self.init.begin_update())?;
+        if free.name != other.name {
+            let found = format!("init gave slot {:?} free, expected {:?}", free.name, other.name);
+            return Err(mistake(found));
+        }
+        let opened = Free { generation: free.generation, kernel, root };
         self.free = Some(free.name);
         Ok(opened)
     }
