@@ -85,7 +85,9 @@ pub fn begin(node: &Arc<Node>) -> Result<()> {
     }
     node.claim(SLOTS_SOUND, Claim::unknown("Reading", "the slots are being read"));
     let node = Arc::clone(node);
-    spawn("scrub-now", move || drop(run_or_tell(&node)))
+    spawn("scrub-now", move || {
+        run_or_tell(&node);
+    })
 }
 
 /// Scrubs. Waits for a run under way.
