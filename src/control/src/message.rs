@@ -30,7 +30,11 @@ pub enum Request {
         signal: i32,
     },
     /// Asks for the state of everything. Answered by [`Reply::Status`].
-    Status,
+    Status {
+        /// With what each service uses: to sum that up costs the kernel a millisecond a service, which is too
+        /// much for those who ask several times a second.
+        usage: bool,
+    },
     /// Asks for log lines. Answered by [`Reply::Logs`]; with `follow` by one [`Reply::Logs`] after the
     /// other until the connection is closed.
     Logs {

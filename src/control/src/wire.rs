@@ -58,10 +58,10 @@ mod tests {
     #[test]
     fn round_trip() {
         let mut wire = Vec::new();
-        write_message(&mut wire, &Request::Status).unwrap();
+        write_message(&mut wire, &Request::Status { usage: true }).unwrap();
         write_message(&mut wire, &Request::Stage { name: "network".into() }).unwrap();
         let mut from = wire.as_slice();
-        assert_eq!(read_message(&mut from).unwrap(), Some(Request::Status));
+        assert_eq!(read_message(&mut from).unwrap(), Some(Request::Status { usage: true }));
         assert_eq!(read_message(&mut from).unwrap(), Some(Request::Stage { name: "network".into() }));
         assert_eq!(read_message::<Request>(&mut from).unwrap(), None);
     }

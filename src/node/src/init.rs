@@ -37,9 +37,18 @@ impl Init {
         Init { socket: socket.to_owned() }
     }
 
-    /// Asks for the state of everything.
+    /// Asks for the state of everything but what services use.
     pub fn status(&self) -> Result<Status> {
-        match self.ask(&Request::Status)? {
+        self.ask_status(false)
+    }
+
+    /// Asks for the state of everything.
+    pub fn status_with_usage(&self) -> Result<Status> {
+        self.ask_status(true)
+    }
+
+    fn ask_status(&self, usage: bool) -> Result<Status> {
+        match self.ask(&Request::Status { usage })? {
             Reply::Status(status) => Ok(status),
             other => unexpected(other),
         }

@@ -19,7 +19,7 @@ impl Runner<'_> {
     /// Does what a request asks and returns the reply.
     pub(super) fn answer(&mut self, client: u32, request: Request) -> Reply {
         let result = match request {
-            Request::Status => return Reply::Status(self.status()),
+            Request::Status { usage } => return Reply::Status(self.status(usage)),
             Request::Logs { service, lines, follow } => {
                 return self.answer_logs(client, (service, lines), follow);
             }
@@ -44,9 +44,9 @@ impl Runner<'_> {
         result.map_or_else(|message| Reply::Error { message }, |()| Reply::Ok)
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, usage: bool) -> Status {
         let mut services = self.supervisor.status();
-        for service in &mut services {
+        for service in services.iter_mut().filter(|_| usage) {
             service.usage = group::usage(&service.name);
         }
         Status {

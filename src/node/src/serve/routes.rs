@@ -98,7 +98,7 @@ async fn status(State(node): Shared) -> Answer<Status> {
 }
 
 async fn services(State(node): Shared) -> Answer<ServiceList> {
-    let status = blocking(move || node.init.status()).await?;
+    let status = blocking(move || node.init.status_with_usage()).await?;
     let services: Vec<Service> = status.services.into_iter().map(convert::service).collect();
     Ok(Json(ServiceList { services }))
 }

@@ -91,7 +91,7 @@ fn answer(stream: &UnixStream) {
     let mut from = BufReader::new(stream);
     while let Ok(Some(request)) = read_message::<Request>(&mut from) {
         let reply = match request {
-            Request::Status => Reply::Status(status()),
+            Request::Status { .. } => Reply::Status(status()),
             Request::Logs { follow, .. } => {
                 for text in ["one", "two"] {
                     let lines = vec![LogLine { at_ms: 1, text: text.into() }];

@@ -12,8 +12,10 @@ use vm::Machine;
 
 use crate::hint::hinted;
 
-/// Pause between two looks.
+/// Pause between two looks at the serial log.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Looks between two questions to the node, which has better to do while it boots.
+const LOOKS_PER_QUESTION: u32 = 10;
 /// Looks between two questions to QEMU whether the guest is broken.
 const LOOKS_PER_CHECK: u32 = 20;
 /// What init writes in front of a stage.
@@ -53,7 +55,7 @@ impl Boot<'_> {
         let mut seen = Seen::default();
         let mut known = BTreeSet::new();
         for look in 0u32.. {
-            for stage in self.look() {
+            for stage in self.look(look.is_multiple_of(LOOKS_PER_QUESTION)) {
                 if !known.insert(stage.name.clone()) {
                     continue;
                 }
@@ -73,12 +75,12 @@ impl Boot<'_> {
         unreachable!("a look is taken until the deadline")
     }
 
-    /// Returns all stages that are known now.
-    fn look(&self) -> Vec<Stage> {
+    /// Returns all stages that are known now, from the serial log or, to be asked for, from the node.
+    fn look(&self, ask: bool) -> Vec<Stage> {
         let text = fs::read(self.serial()).unwrap_or_default();
         let said = stages_of(&String::from_utf8_lossy(&text));
         // The log is the first to know, but kernel messages may tear its lines: the API has the truth.
-        match said.iter().any(|s| s.name == "node-api") {
+        match ask && said.iter().any(|s| s.name == "node-api") {
             true => self.client.status().map_or(said, |status| status.stages),
             false => said,
         }
