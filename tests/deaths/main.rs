@@ -2,9 +2,10 @@
 //! the boot record says why.
 //!
 //! One behaviour a file. Each has a disk of its own, where generation 1 is blessed and generation 2 was just
-//! installed; what is judged is the serial log and the record, so nothing waits for a cluster. Two machines
-//! run at a time, since a machine that boots is busy on one processor. How long it took from power-on to
-//! generation 1 is printed, and never judged. Words on the command line choose behaviours by their names.
+//! installed; what is judged is the serial log and the record, so nothing waits for a cluster. Three machines
+//! run at a time: one that boots is busy on one processor, one that hangs waits for its watchdog. How long it
+//! took from power-on to generation 1 is printed, and never judged. Words on the command line choose behaviours
+//! by their names.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
@@ -36,7 +37,7 @@ use e2e::tool;
 /// What the behaviours need.
 const TOOLS: &[&str] = &["qemu-system-x86_64", "fsck.erofs", "debugfs", "e2fsck"];
 /// Machines at the same time.
-const MACHINES: usize = 2;
+const MACHINES: usize = 3;
 
 /// A behaviour: its name and what shows it and tells what was seen.
 type Behaviour = (&'static str, fn(&Lab) -> String);
