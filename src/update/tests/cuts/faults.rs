@@ -1,6 +1,7 @@
 //! A disk that fails or lies: the update ends with an error, and nothing counts.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use bundle::Kind;
 use formats::verity::VerityError;
@@ -30,7 +31,8 @@ fn every_write_sync_and_read_may_fail() {
         for call in 0..sound.calls - 1 {
             let mut run = scene.update(&bundle, Habits { fails_at: Some(call), ..Habits::SOUND });
             check_nothing_counts(&scene, &sound, &mut run);
-            let error = run.result.unwrap_err().to_string();
+            let error = run.result.unwrap_err();
+            let error = error.source().map_or(error.to_string(), |cause| format!("{error}: {cause}"));
             assert!(error.ends_with(": the disk failed"), "{error}");
             said.push(error.trim_end_matches(": the disk failed").to_owned());
         }
