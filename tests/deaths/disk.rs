@@ -66,7 +66,7 @@ impl Disk {
         self.write_record(&record);
     }
 
-    /// Makes generation 2 one that the operator has left for generation 1.
+    /// Makes generation 2 one that was blessed and then retired, of which nothing bad is known.
     pub fn retire_b(&self) {
         let mut record = self.record().succeeding();
         record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED).with(Flags::RETIRED);

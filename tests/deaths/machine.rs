@@ -120,10 +120,12 @@ impl Running {
     }
 
     /// Does something while the machine stands still, as it would be found if it were killed now.
-    pub fn while_frozen<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn while_frozen<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let pid = self.child.id();
         sys::kill(pid, SIGSTOP).unwrap();
         while !stands_still(pid) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "machine {ended:?}:\n{}", self.serial());
             std::thread::sleep(Duration::from_millis(1));
         }
         let result = work();

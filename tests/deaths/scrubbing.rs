@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::image;
 use e2e::lab::Lab;
+use e2e::{image, tool};
 use slots::{Partition, Reason};
 
 use crate::disk::Disk;
 use crate::machine::ANSWERS;
 use crate::operator::Operator;
 
-/// A block in the middle of the root.
+/// A block of the root.
 const BLOCK: u64 = 5000;
 /// A limit against hanging, no figure.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -39,7 +39,8 @@ pub fn show(lab: &Lab) -> String {
 
 /// Has the slots read; returns what is claimed of them afterwards.
 fn scrub(operator: &Operator) -> (String, String) {
-    assert!(operator.order(&["scrub"]).output().unwrap().status.success());
+    let ordered = tool::output(&mut operator.order(&["scrub"]));
+    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
     let end = Instant::now() + LIMIT;
     loop {
         let output = operator.order(&["status"]).output().unwrap();

@@ -25,6 +25,7 @@ const CUTS: u32 = 10;
 const CUTS_PER_UPGRADE: u32 = 10;
 /// How far the cuts go beyond the start of the new generation: its first seconds are part of the upgrade.
 const BEYOND: f64 = 1.25;
+
 /// Shows it.
 pub fn show(lab: &Lab) -> String {
     let wanted =
@@ -58,6 +59,8 @@ fn cut_upgrade(lab: &Lab, made: &Made, times: &[Duration]) -> Vec<Disk> {
         running.while_frozen(|| disk.copy(lab, &format!("torture-{number}")))
     });
     let copies = copies.collect();
+    // Else what was cut was no upgrade.
+    running.wait_for(STARTING_2);
     drop(running);
     end(&mut upgrade);
     copies

@@ -177,7 +177,7 @@ pub struct ServiceStatus {
     pub last_exit: Option<String>,
     /// Milliseconds since the kernel started, when it entered this state.
     pub since_ms: u64,
-    /// What its cgroup has used; absent when it has none.
+    /// What its cgroup has used; absent when it has none, or was not asked for.
     #[serde(default)]
     pub usage: Option<Usage>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use config::{Component, ImageProfile};
 use formats::tree::{Kind, Node, Tree};
@@ -66,10 +67,15 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let programs = PROGRAMS.iter().map(|p| workspace.program(p.binary));
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
     // Side by side: each has minutes in which it keeps one processor busy (unpacking, linking, compressing).
-    // If one fails, what the other makes is in the cache for the next build.
+    // If the kernel fails, no further component is begun; what is complete is in the cache for the next build.
+    let failed = AtomicBool::new(false);
     let (kernel, components) = std::thread::scope(|scope| {
-        let kernel = scope.spawn(|| workspace.kernel(&lock, &profile.kernel.config));
-        let components = recipes.into_iter().map(|(component, build)| Ok((component, build()?)));
+        let kernel = scope.spawn(|| {
+            let built = workspace.kernel(&lock, &profile.kernel.config);
+            built.inspect_err(|_| failed.store(true, Ordering::Relaxed))
+        });
+        let wanted = recipes.into_iter().take_while(|_| !failed.load(Ordering::Relaxed));
+        let components = wanted.map(|(component, build)| Ok((component, build()?)));
         let components = components.collect::<inputs::Result<Vec<_>>>();
         (kernel.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), components)
     });

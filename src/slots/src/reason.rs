@@ -37,7 +37,7 @@ pub enum Reason {
     InitFailed,
     /// The trial ended without health.
     Deadline,
-    /// Health was lost for good within the trial.
+    /// Health was lost for good within the trial, or could not be proven.
     Health,
     /// The operator gave the generation up.
     ByHand,

@@ -56,10 +56,10 @@ pub enum UpdateError {
     #[error("verifying the bundle: it was exchanged after it was examined")]
     Exchanged,
     /// The node must not take it.
-    #[error(transparent)]
+    #[error("{0}")]
     Refused(#[from] bundle::Refusal),
     /// Kubernetes does not allow the step.
-    #[error(transparent)]
+    #[error("{0}")]
     Kubernetes(#[from] Skew),
     /// The slots do not allow it; `init` says why.
     #[error("{message}")]
@@ -73,7 +73,7 @@ pub enum UpdateError {
     #[error("called off")]
     CalledOff,
     /// A partition of the slot failed.
-    #[error("{doing} the {part} partition of the free slot")]
+    #[error("{doing} the {part} partition of the free slot: {source}")]
     Device {
         /// What was tried, as a gerund.
         doing: &'static str,
@@ -94,7 +94,7 @@ pub enum UpdateError {
     #[error("reading the root back: {0}")]
     RootDiffers(VerityError),
     /// The kernel image is no program of the firmware.
-    #[error("reading the kernel image back")]
+    #[error("reading the kernel image back: {0}")]
     Uki(#[from] UkiError),
     /// The kernel image does not belong to the root.
     #[error("reading the kernel image back: {0}")]

@@ -1,5 +1,5 @@
-//! Scrubbing: once a week, and when an operator asks for it, everything in the slots is read, in the background, so that damage is known while
-//! the other slot is still good.
+//! Scrubbing: once a week, and when an operator asks for it, everything in the slots is read, in the background,
+//! so that damage is known while the other slot is still good.
 //!
 //! A slot is needed only at the next boot, which may be months away. A child reads (`scrub-slots`); what it
 //! finds is claimed as a condition and noted in the boot record. Nothing is repaired, and nothing is failed:
@@ -9,11 +9,13 @@ mod kept;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use api::ConditionStatus;
 use control::SlotStatus;
 use net::clock;
 use serde::{Deserialize, Serialize};
@@ -34,8 +36,11 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// Where the last run is kept.
 const KEPT_PATH: &str = "/state/scrub.json";
 
+/// Why nobody can tell while the slots are read.
+const READING: &str = "Reading";
+
 /// One run at a time.
-static RUN: Mutex<()> = Mutex::new(());
+static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// What was found in a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,66 +61,78 @@ impl Found {
     }
 }
 
-/// Scrubs from now on; returns at once. What the last run found is claimed again.
+/// Scrubs from now on; returns at once. What the last run found is claimed first.
 pub fn follow(node: &Arc<Node>) {
+    claim_kept(node, None);
     let node = Arc::clone(node);
     spawn_or_tell("scrub", move || {
-        claim_kept(&node);
         let earliest = FIRST + random_part(SPREAD);
-        let mut last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at());
         loop {
             let up = Duration::from_millis(sys::boot_ms());
+            let last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at());
             match left(earliest.saturating_sub(up), last, clock::now()) {
-                // Whether it could be kept or not, this was a run.
-                Duration::ZERO if run_or_tell(&node) => last = Some(clock::now()),
-                Duration::ZERO => thread::sleep(LONGEST_SLEEP),
+                Duration::ZERO => {
+                    if is_begun(&node) {
+                        finish(&node);
+                    }
+                    // Whether it could be made and kept or not: never one after the other.
+                    thread::sleep(LONGEST_SLEEP);
+                }
                 left => thread::sleep(left.min(LONGEST_SLEEP)),
             }
         }
     });
 }
 
-/// Scrubs now, whenever that was done last; returns at once. A run under way goes on instead.
+/// Scrubs now, whenever that was done last; returns at once, with that claimed. A run under way goes on instead.
 ///
 /// # Errors
 /// If there can be no thread for it.
 pub fn begin(node: &Arc<Node>) -> Result<()> {
-    if matches!(RUN.try_lock(), Err(TryLockError::WouldBlock)) {
+    if !is_begun(node) {
         return Ok(());
     }
-    node.claim(SLOTS_SOUND, Claim::unknown("Reading", "the slots are being read"));
-    let node = Arc::clone(node);
-    spawn("scrub-now", move || {
-        run_or_tell(&node);
+    let own = Arc::clone(node);
+    spawn("scrub-now", move || finish(&own)).inspect_err(|_| {
+        claim_kept(node, None);
+        RUNNING.store(false, Ordering::SeqCst);
     })
 }
 
-/// Scrubs. Waits for a run under way.
+/// Claims that the slots are read; false while a run is under way.
+fn is_begun(node: &Node) -> bool {
+    let begun = !RUNNING.swap(true, Ordering::SeqCst);
+    if begun {
+        node.claim(SLOTS_SOUND, Claim::unknown(READING, "the slots are being read"));
+    }
+    begun
+}
+
+/// Makes the run that was begun. Its result is claimed when all of it is noted.
+fn finish(node: &Node) {
+    match run(node) {
+        Ok(claim) => node.claim(SLOTS_SOUND, claim),
+        Err(e) => claim_kept(node, Some(e)),
+    }
+    RUNNING.store(false, Ordering::SeqCst);
+}
+
+/// Scrubs; returns what is to be claimed.
 ///
 /// # Errors
 /// If the slots could not be read at all. Damage is no error.
-fn run(node: &Node) -> Result<()> {
-    let _one = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+fn run(node: &Node) -> Result<Claim> {
     let found = read_slots()?;
-    node.claim(SLOTS_SOUND, claim(&found));
     for rotten in found.iter().filter(|f| f.damage.is_some()) {
         if let Err(e) = node.init.slot_rotten(&rotten.slot, rotten.generation) {
             eprintln!("noded: noting damage of slot {}: {e:#}", rotten.slot);
         }
     }
+    let claim = claim(&found);
     if let Err(e) = kept::save(Path::new(KEPT_PATH), &Kept::new(clock::now(), found)) {
         eprintln!("noded: {e:#}");
     }
-    Ok(())
-}
-
-/// Scrubs; a run that could not be made is claimed. Tells whether one was.
-fn run_or_tell(node: &Node) -> bool {
-    let done = run(node);
-    if let Err(e) = &done {
-        node.claim(SLOTS_SOUND, Claim::unknown("NotRead", format!("{e:#}")));
-    }
-    done.is_ok()
+    Ok(claim)
 }
 
 /// Has a child read the slots.
@@ -131,13 +148,20 @@ fn read_slots() -> Result<Vec<Found>> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("parsing the output of {command:?}"))
 }
 
-/// Claims what the last run found in what is still there.
-fn claim_kept(node: &Node) {
+/// Claims what the last run found in what is still there; after a run that failed, only if that is damage.
+fn claim_kept(node: &Node, failed: Option<anyhow::Error>) {
     let boot = node.init.status().ok().and_then(|s| s.boot);
     let slots = boot.map(|b| b.slots).unwrap_or_default();
     let kept = kept::load(Path::new(KEPT_PATH)).map(|k| k.found).unwrap_or_default();
     let found: Vec<Found> = kept.into_iter().filter(|f| slots.iter().any(|s| f.is_of(s))).collect();
-    node.claim(SLOTS_SOUND, claim(&found));
+    let known = claim(&found);
+    node.claim(
+        SLOTS_SOUND,
+        match failed {
+            Some(e) if known.status != ConditionStatus::False => Claim::unknown("NotRead", format!("{e:#}")),
+            _ => known,
+        },
+    );
 }
 
 /// What was found means.
@@ -173,7 +197,6 @@ fn random_part(whole: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::ConditionStatus;
 
     const HOUR: Duration = Duration::from_secs(3600);
 

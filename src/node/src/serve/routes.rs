@@ -139,6 +139,7 @@ pub(super) fn unknown(name: &str) -> Failure {
 }
 
 async fn scrub(State(node): Shared) -> Answer<Done> {
+    eprintln!("noded: an operator asks for a scrub");
     blocking(move || scrub::begin(&node)).await?;
     Ok(Json(Done {}))
 }

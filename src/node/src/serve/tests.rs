@@ -291,11 +291,13 @@ fn a_piece_that_nobody_waits_for_is_refused() {
 }
 
 #[test]
-fn slots_are_read_when_an_operator_asks() {
+fn a_scrub_is_claimed_at_once() {
     let ca = Ca::new();
     let address = serve(&ca, SERVER_NAME);
     let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
     client.scrub().unwrap();
-    let claimed = client.status().unwrap().conditions.into_iter().any(|c| c.kind == "SlotsSound");
-    assert!(claimed);
+    // The program that should read the slots is this test here, which has no answer: what it finds is judged in QEMU.
+    let conditions = client.status().unwrap().conditions;
+    let claim = conditions.iter().find(|c| c.kind == "SlotsSound").unwrap();
+    assert!(["Reading", "NotRead"].contains(&claim.reason.as_str()), "{claim:?}");
 }

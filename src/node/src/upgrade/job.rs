@@ -46,16 +46,29 @@ pub fn run(node: &Arc<Node>, bundle: Bundle, then: Then) {
             eprintln!("noded: throwing a bundle away: {e}");
         }
         let hint = known.and_then(UpdateError::hint);
-        eprintln!("noded: upgrade: {error:#}");
+        let told = told(&error);
+        eprintln!("noded: upgrade: {told}");
         if upgrader.is_cancelled() && upgrader.status().generation.is_some() {
             give_up(node);
         }
         upgrader.show(|u| {
             u.stage = if upgrader.is_cancelled() { UpgradeStage::Cancelled } else { UpgradeStage::Failed };
-            u.error = Some(format!("{error:#}"));
+            u.error = Some(told);
             u.hint = hint;
         });
     }
+}
+
+/// Returns an error with its causes; many have their cause in their own text.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .reduce(|text, cause| match text.ends_with(&cause) {
+            true => text,
+            false => format!("{text}: {cause}"),
+        })
+        .unwrap_or_default()
 }
 
 /// Has the generation that was just installed not be started.
@@ -159,4 +172,23 @@ fn drain_node(node: &Node) -> Result<()> {
         node.upgrader.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
         !node.upgrader.is_cancelled()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let refused =
+            || UpdateError::Slots { message: "slot b is the only good one".into(), hint: String::new() };
+        assert_eq!(told(&refused().into()), "slot b is the only good one");
+        let file = UpdateError::File {
+            doing: "reading",
+            path: "/x".into(),
+            source: std::io::Error::other("the disk failed"),
+        };
+        let error = anyhow::Error::from(file).context("installing");
+        assert_eq!(told(&error), "installing: reading /x: the disk failed");
+    }
 }

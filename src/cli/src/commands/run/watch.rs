@@ -75,7 +75,7 @@ impl Boot<'_> {
         unreachable!("a look is taken until the deadline")
     }
 
-    /// Returns all stages that are known now, from the serial log or, to be asked for, from the node.
+    /// Returns all stages that are known now, from the serial log or, if `ask`, from the node.
     fn look(&self, ask: bool) -> Vec<Stage> {
         let text = fs::read(self.serial()).unwrap_or_default();
         let said = stages_of(&String::from_utf8_lossy(&text));

@@ -13,8 +13,10 @@ const STEADY_MS: u64 = 30_000;
 const DEADLINE_MS: u64 = 600_000;
 /// A report older than this counts no more: `noded` sends one every few seconds.
 const STALE_MS: u64 = 60_000;
-/// After so many readings that were killed, one more would be killed, too (for memory, as a rule).
+/// After so many readings that said nothing (killed for want of memory, as a rule) there is no further one.
 const READINGS: u8 = 5;
+/// Pause after such a reading: want of memory may pass.
+const AGAIN_MS: u64 = 30_000;
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +49,9 @@ pub(super) struct Gate {
     was_healthy: bool,
     problem: String,
     reading: Reading,
-    /// Readings that ended without a word on the slot.
-    killed_readings: u8,
+    /// Readings that ended without a word on the slot, and when the next one may begin.
+    unfinished: u8,
+    again_ms: u64,
     expired: bool,
 }
 
@@ -62,7 +65,8 @@ impl Gate {
             was_healthy: false,
             problem: "no report from noded yet".to_owned(),
             reading: Reading::Open,
-            killed_readings: 0,
+            unfinished: 0,
+            again_ms: 0,
             expired: false,
         }
     }
@@ -91,12 +95,13 @@ impl Gate {
     }
 
     /// The reading has ended: exit code 0 means sound, 1 damaged; all else says nothing of the slot.
-    pub(super) fn was_read(&mut self, exit: Exit) {
+    pub(super) fn was_read(&mut self, exit: Exit, now: u64) {
         self.reading = match exit {
             Exit::Code(0) => Reading::Sound,
             Exit::Code(1) => Reading::Rotten,
             Exit::Code(_) | Exit::Signal(_) => {
-                self.killed_readings = self.killed_readings.saturating_add(1);
+                self.unfinished = self.unfinished.saturating_add(1);
+                self.again_ms = now + AGAIN_MS;
                 Reading::Open
             }
         };
@@ -110,8 +115,8 @@ impl Gate {
         let steady = self.healthy_since.is_some_and(|since| now >= since + STEADY_MS);
         match (self.reading, steady) {
             (Reading::Rotten, _) => self.expire(Reason::Rotten),
-            (Reading::Open, true) if self.killed_readings < READINGS => Verdict::Read,
-            (Reading::Open, true) => self.expire(Reason::Health),
+            (Reading::Open, true) if self.unfinished >= READINGS => self.expire(Reason::Health),
+            (Reading::Open, true) if now >= self.again_ms => Verdict::Read,
             (Reading::Sound, true) => Verdict::Bless,
             _ if self.healthy_since.is_some() || now < self.deadline_ms => Verdict::Wait,
             _ if self.was_healthy => self.expire(Reason::Health),
@@ -127,7 +132,11 @@ impl Gate {
     pub(super) fn next_ms(&self, now: u64) -> Option<u64> {
         let steady = self.healthy_since.map(|since| since + STEADY_MS);
         let stale = self.reported_ms.map(|at| at + STALE_MS);
-        [steady, stale, Some(self.deadline_ms)].into_iter().flatten().filter(|at| *at > now).min()
+        [steady, stale, Some(self.again_ms), Some(self.deadline_ms)]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// Returns whether `noded` has reported once and does no more.
@@ -140,6 +149,9 @@ impl Gate {
         let waits_for = match (self.reading, self.healthy_since) {
             (Reading::Rotten, _) => "the slot is damaged".to_owned(),
             (_, None) => self.problem.clone(),
+            (Reading::Open, _) if self.unfinished >= READINGS => {
+                format!("the slot could not be read to its end, {READINGS} times")
+            }
             (Reading::UnderWay, _) => "both parts of the slot are being read".to_owned(),
             (_, Some(_)) => format!("healthy for {} s without a break", STEADY_MS / 1000),
         };
@@ -179,7 +191,7 @@ mod tests {
         assert_eq!(live(&mut gate, &None, (85, 85)), Verdict::Read);
         gate.reading();
         assert_eq!(live(&mut gate, &None, (90, 600)), Verdict::Wait, "the read may last beyond the deadline");
-        gate.was_read(Exit::Code(0));
+        gate.was_read(Exit::Code(0), 0);
         assert_eq!(live(&mut gate, &None, (605, 605)), Verdict::Bless);
     }
 
@@ -233,7 +245,7 @@ mod tests {
         gate.report(None, None, 40 * SECOND);
         assert_eq!(gate.step(70 * SECOND), Verdict::Read);
         gate.reading();
-        gate.was_read(Exit::Code(0));
+        gate.was_read(Exit::Code(0), 0);
         assert!(!gate.is_stale(99 * SECOND) && gate.is_stale(100 * SECOND));
         assert_eq!(gate.step(100 * SECOND), Verdict::Wait);
         assert_eq!(gate.status(100 * SECOND).waits_for, "noded does not report");
@@ -241,33 +253,35 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_was_killed_says_nothing() {
+    fn a_reader_that_was_killed_says_nothing_and_reads_again_later() {
         let mut gate = Gate::new();
         gate.reading();
-        gate.was_read(Exit::Signal(9));
-        assert_eq!(live(&mut gate, &None, (10, 40)), Verdict::Read);
+        gate.was_read(Exit::Signal(9), 35 * SECOND);
+        assert_eq!(live(&mut gate, &None, (10, 60)), Verdict::Wait);
+        assert_eq!(gate.next_ms(60 * SECOND), Some(65 * SECOND));
+        assert_eq!(live(&mut gate, &None, (65, 65)), Verdict::Read);
     }
 
     #[test]
-    fn a_slot_that_can_never_be_read_whole_fails() {
+    fn a_slot_that_can_never_be_read_to_its_end_fails() {
         let mut gate = Gate::new();
-        assert_eq!(live(&mut gate, &None, (10, 40)), Verdict::Read);
-        for _ in 1..READINGS {
+        let times = [40, 70, 100, 130, 160];
+        for at in times {
+            assert_eq!(live(&mut gate, &None, (at - 30, at)), Verdict::Read);
             gate.reading();
-            gate.was_read(Exit::Signal(9));
-            assert_eq!(gate.step(41 * SECOND), Verdict::Read);
+            gate.was_read(Exit::Signal(9), at * SECOND);
         }
-        gate.reading();
-        gate.was_read(Exit::Signal(9));
-        assert_eq!(gate.step(42 * SECOND), Verdict::Expire(Reason::Health));
-        assert_eq!(gate.step(43 * SECOND), Verdict::Wait);
+        assert_eq!(gate.step(161 * SECOND), Verdict::Expire(Reason::Health));
+        assert_eq!(gate.step(162 * SECOND), Verdict::Wait);
+        let said = gate.status(162 * SECOND).waits_for;
+        assert_eq!(said, "the slot could not be read to its end, 5 times");
     }
 
     #[test]
     fn a_rotten_slot_fails_at_once() {
         let mut gate = Gate::new();
         gate.reading();
-        gate.was_read(Exit::Code(1));
+        gate.was_read(Exit::Code(1), 0);
         assert_eq!(gate.step(1), Verdict::Expire(Reason::Rotten));
         assert_eq!(gate.step(2), Verdict::Wait);
     }

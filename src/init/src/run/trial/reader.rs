@@ -10,6 +10,9 @@ use sys::{Exit, Launch};
 
 use super::super::{Runner, logs, noded};
 
+/// How a child ends that could not be started.
+const NOT_STARTED: Exit = Exit::Code(127);
+
 /// The child, when it runs.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
@@ -36,9 +39,12 @@ impl Runner<'_> {
     /// Starts the child.
     pub(super) fn start_reading(&mut self) {
         let started = self.try_reading();
-        if let Some(pid) = self.said(started) {
-            self.trial.reader.pid = Some(pid);
-            self.trial.gate.reading();
+        match self.said(started) {
+            Some(pid) => {
+                self.trial.reader.pid = Some(pid);
+                self.trial.gate.reading();
+            }
+            None => self.trial.gate.was_read(NOT_STARTED, sys::boot_ms()),
         }
     }
 
@@ -68,7 +74,7 @@ impl Runner<'_> {
     /// Takes the child's result; `failure` says why it could not start.
     pub(in super::super) fn on_read(&mut self, exit: Exit, failure: Option<String>) {
         self.trial.reader.pid = None;
-        self.trial.gate.was_read(exit);
+        self.trial.gate.was_read(exit, sys::boot_ms());
         if exit != Exit::Code(0) {
             let how = failure.unwrap_or_else(|| exit.to_string());
             let text = format!("reading the running slot ended with {how}");
