@@ -30,7 +30,7 @@ fn rows(booted: &Booted) -> Result<Vec<Row>> {
     for (name, at_ms) in &stages {
         rows.push(Row::new(format!("boot ({how}): kernel to {name}"), Value::millis(*at_ms), Goal::Shown));
     }
-    let all = format!("boot ({how}): power-on to the pod's answer");
+    let all = format!("boot ({how}): `ironhull run` to the pod's answer");
     rows.push(Row::new(all, Value::Time(booted.took), Goal::AtMost(GOAL_ALL)));
     let at = |name: &str| {
         let found = stages.iter().find(|(n, _)| n == name).map(|(_, at_ms)| *at_ms);
