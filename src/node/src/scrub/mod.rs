@@ -67,15 +67,17 @@ pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
     spawn_or_tell("scrub", move || {
         let earliest = FIRST + random_part(SPREAD);
+        let mut ran = None;
         loop {
             let up = Duration::from_millis(sys::boot_ms());
-            let last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at());
+            // A run that could not be kept was one all the same.
+            let last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at()).max(ran);
             match left(earliest.saturating_sub(up), last, clock::now()) {
                 Duration::ZERO => {
-                    if is_begun(&node) {
-                        finish(&node);
+                    if is_begun(&node) && finish(&node) {
+                        ran = Some(clock::now());
                     }
-                    // Whether it could be made and kept or not: never one after the other.
+                    // Whether it could be made or not: never one after the other.
                     thread::sleep(LONGEST_SLEEP);
                 }
                 left => thread::sleep(left.min(LONGEST_SLEEP)),
@@ -93,7 +95,10 @@ pub fn begin(node: &Arc<Node>) -> Result<()> {
         return Ok(());
     }
     let own = Arc::clone(node);
-    spawn("scrub-now", move || finish(&own)).inspect_err(|_| {
+    spawn("scrub-now", move || {
+        finish(&own);
+    })
+    .inspect_err(|_| {
         claim_kept(node, None);
         RUNNING.store(false, Ordering::SeqCst);
     })
@@ -108,13 +113,16 @@ fn is_begun(node: &Node) -> bool {
     begun
 }
 
-/// Makes the run that was begun. Its result is claimed when all of it is noted.
-fn finish(node: &Node) {
-    match run(node) {
+/// Makes the run that was begun, and tells whether it could be made. Its result is claimed when all of it is noted.
+fn finish(node: &Node) -> bool {
+    let done = run(node);
+    let is_done = done.is_ok();
+    match done {
         Ok(claim) => node.claim(SLOTS_SOUND, claim),
         Err(e) => claim_kept(node, Some(e)),
     }
     RUNNING.store(false, Ordering::SeqCst);
+    is_done
 }
 
 /// Scrubs; returns what is to be claimed.
