@@ -43,12 +43,14 @@ pub enum Reason {
     ByHand,
     /// Scrubbing found a part of the slot damaged.
     Rotten,
+    /// The last start was answered, and its trial had no end: panic, reset, power cut or reboot.
+    Interrupted,
     /// Written by a newer version: its code.
     Other(u8),
 }
 
 /// All codes known here, with their names; the code is the place in the table.
-const KNOWN: [(Reason, &str); 17] = [
+const KNOWN: [(Reason, &str); 18] = [
     (Reason::None, "none"),
     (Reason::BadHeader, "bad-header"),
     (Reason::GenerationDiffers, "generation-differs"),
@@ -66,6 +68,7 @@ const KNOWN: [(Reason, &str); 17] = [
     (Reason::Health, "health"),
     (Reason::ByHand, "by-hand"),
     (Reason::Rotten, "rotten"),
+    (Reason::Interrupted, "interrupted"),
 ];
 
 impl Reason {
@@ -127,5 +130,6 @@ mod tests {
     fn codes_are_pinned() {
         assert_eq!(Reason::NoAnswer.code(), 9);
         assert_eq!(Reason::Rotten.code(), 16);
+        assert_eq!(Reason::Interrupted.code(), 17);
     }
 }

@@ -4,7 +4,7 @@
 //! writes of this boot. A write that fails is no reason not to start.
 
 use super::{Current, select};
-use crate::{Header, Pair, Place, Reason, Record, Slot, Why};
+use crate::{Flags, Header, Pair, Place, Reason, Record, Slot, Why};
 
 /// What the selector knows during one boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,15 +35,23 @@ pub struct Start {
 impl Boot {
     /// Begins a boot with what the disk says: the records at the two places, the header of each slot.
     ///
-    /// A start that was never answered is noted as its slot's last failure unless one is noted already; a
-    /// slot whose header is missing or of another generation than the record's has failed.
+    /// A start that was never answered, or whose trial had no end, is noted as its slot's last failure unless
+    /// one is noted already; a slot whose header is missing or of another generation than the record's has failed.
     #[must_use]
     pub fn new(first: Option<Record>, second: Option<Record>, headers: &Pair<Option<Header>>) -> Boot {
         let Current { mut record, write_to, rebuilt } = Current::new(first, second, headers);
         record.boots = record.boots.wrapping_add(1);
-        if let Some(slot) = record.attempt.take() {
-            let known = &mut record.slots.get_mut(slot).last_failure;
-            *known = if *known == Reason::None { Reason::NoAnswer } else { *known };
+        let unanswered = record.attempt.take();
+        if let Some(slot) = unanswered.or(record.last_start) {
+            let entry = record.slots.get_mut(slot);
+            let failure = match unanswered {
+                Some(_) => Reason::NoAnswer,
+                None if entry.flags.has(Flags::TRIAL) => Reason::Interrupted,
+                None => Reason::None,
+            };
+            if entry.last_failure == Reason::None {
+                entry.last_failure = failure;
+            }
         }
         let mut boot = Boot { record, write_to, failed: Pair::default(), rebuilt };
         for slot in Slot::ALL {
@@ -98,5 +106,29 @@ impl Boot {
     #[must_use]
     pub const fn is_rebuilt(&self) -> bool {
         self.rebuilt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Running, answer};
+
+    /// What the next boot notes of a trial that was started, and answered or not.
+    fn noted(answered: bool) -> Reason {
+        let mut record = Record::installed(0);
+        record.slots.a.flags = record.slots.a.flags.without(Flags::BLESSED).with(Flags::TRIAL);
+        let header = Header { length: 1, sha256: [0; 32], generation: record.slots.a.generation, epoch: 0 };
+        let headers = Pair { a: Some(header), b: None };
+        let start = Boot::new(Some(record), None, &headers).next_start().unwrap();
+        let running = Running { slot: start.slot, generation: start.generation, why: start.why };
+        let left = if answered { answer(&start.record, running) } else { start.record };
+        Boot::new(Some(left), None, &headers).record.slots.a.last_failure
+    }
+
+    #[test]
+    fn a_trial_without_an_end_leaves_a_reason() {
+        assert_eq!(noted(false), Reason::NoAnswer);
+        assert_eq!(noted(true), Reason::Interrupted);
     }
 }
