@@ -122,11 +122,13 @@ impl UpdateError {
         }
     }
 
-    /// Returns whether the bundle itself is no good: what arrived of it is of no use any more.
+    /// Returns whether the bundle itself is no good: what arrived of it is of no use any more. One that expired
+    /// may only be judged by a wrong clock.
     #[must_use]
     pub fn is_about_the_bundle(&self) -> bool {
         match self {
-            UpdateError::Bundle(BundleError::Io { .. }) => false,
+            UpdateError::Bundle(BundleError::Io { .. })
+            | UpdateError::Refused(bundle::Refusal::Expired { .. }) => false,
             UpdateError::Bundle(_) | UpdateError::Refused(_) | UpdateError::Kubernetes(_) => true,
             UpdateError::Uki(_) | UpdateError::CommandLine(_) | UpdateError::TooMuch { .. } => true,
             _ => false,
@@ -142,5 +144,17 @@ impl UpdateError {
     /// Returns a function that wraps an I/O error with what was tried on which partition.
     pub(crate) fn device(doing: &'static str, part: Kind) -> impl Fn(io::Error) -> UpdateError {
         move |source| UpdateError::Device { doing, part, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_clock_says_is_not_about_the_bundle() {
+        let refused = |refusal| UpdateError::Refused(refusal).is_about_the_bundle();
+        assert!(!refused(bundle::Refusal::Expired { expires: 1, now: 2 }));
+        assert!(refused(bundle::Refusal::EpochOlder { floor: 2, found: 1 }));
     }
 }

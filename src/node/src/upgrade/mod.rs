@@ -246,10 +246,13 @@ fn may_begin(node: &Node) -> Result<(), Refused> {
         true => Ok(()),
         false => Err(Refused::Conflict(
             format!(
-                "running generation {} is on trial: the other slot may be the only good one",
+                "running generation {} is not the blessed one: the other slot may be the only good one",
                 boot.generation
             ),
-            Some("wait for the trial to end, or end it with rollback".to_owned()),
+            Some(
+                "wait for its trial to end, or end it with rollback; after boot-once or rollback, reboot"
+                    .to_owned(),
+            ),
         )),
     }
 }
