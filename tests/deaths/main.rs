@@ -25,6 +25,7 @@ mod rotten_root;
 mod scrubbing;
 mod torture;
 mod unconfigured;
+mod web_server;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;

@@ -3,8 +3,8 @@
 //!
 //! A machine whose process stands still has given its disk as much as one whose process is killed at that moment,
 //! so one upgrade has several cuts: it stops for a copy of the disk, goes on, and the copies are booted afterwards.
-//! Its control plane can't start, so that nothing but the upgrade is at work. `make torture` does it a hundred
-//! times; `IRONHULL_CUTS` says how often.
+//! Its control plane can't start, so that nothing but the upgrade is at work. It fetches the bundle from a web server,
+//! whose first connection breaks. `make torture` does it a hundred times; `IRONHULL_CUTS` says how often.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -18,6 +18,7 @@ use crate::cuts;
 use crate::disk::{Disk, text};
 use crate::machine::{ANSWERS, STARTED, STARTING_2};
 use crate::operator::Operator;
+use crate::web_server;
 
 /// How often, unless the environment says so.
 const CUTS: u32 = 10;
@@ -132,7 +133,7 @@ impl Made {
 
     /// Begins the upgrade of a running machine.
     fn upgrade(&self) -> Child {
-        let mut command = self.operator.order(&["upgrade", &text(&self.bundle)]);
+        let mut command = self.operator.order(&["upgrade", &web_server::serve(&self.bundle)]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
