@@ -188,7 +188,7 @@ pub enum NetworkProvider {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct KubeProxy {
-    /// How services are made. Default `iptables`.
+    /// How services are made. Default `nftables`.
     pub mode: KubeProxyMode,
     /// Leave it out: something else makes services. Default false.
     pub disabled: bool,
@@ -199,10 +199,12 @@ pub struct KubeProxy {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum KubeProxyMode {
-    /// iptables rules.
-    #[default]
+    /// iptables rules, by the programs of that name: many runs of them for one change, and slower the more
+    /// services there are.
     Iptables,
-    /// nftables rules.
+    /// nftables rules, each change in one transaction. A `NodePort` answers at the node's own addresses, not
+    /// at 127.0.0.1.
+    #[default]
     Nftables,
 }
 

@@ -91,11 +91,11 @@ fn the_kubelets_settings_are_laid_over_ours() {
 fn the_pod_network_reaches_every_file() {
     let mut cluster = ClusterConfig::default();
     cluster.spec.network.pod_cidr = "10.32.0.0/12".parse().unwrap();
-    cluster.spec.network.kube_proxy.mode = KubeProxyMode::Nftables;
+    cluster.spec.network.kube_proxy.mode = KubeProxyMode::Iptables;
     let cni = json_file(&cluster, "/etc/cni/net.d/10-ironhull.conflist");
     assert_eq!(cni["plugins"][0]["ipam"]["ranges"][0][0]["subnet"], "10.32.0.0/24");
     let proxy = json_file(&cluster, "/etc/kubernetes/kube-proxy.yaml");
-    assert_eq!((&proxy["clusterCIDR"], &proxy["mode"]), (&"10.32.0.0/12".into(), &"nftables".into()));
+    assert_eq!((&proxy["clusterCIDR"], &proxy["mode"]), (&"10.32.0.0/12".into(), &"iptables".into()));
     assert!(show(&cluster).contains("--cluster-cidr=10.32.0.0/12"));
 }
 
