@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::lab::Lab;
 use crate::node::Node;
-use crate::{image, tool};
+use crate::tool;
 
 /// Programs that a node needs.
 pub const NODE_TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs"];
@@ -65,7 +65,9 @@ impl Shared {
 /// Boots the built image.
 fn boot(node: Node) -> Result<Booted> {
     let mut command = node.ironhull();
-    command.args(["--json", "run"]).arg(image::qcow2()).args(["--name", NAME, "--detach", "--fresh"]);
+    // As `make run` does: from the raw disk, with the pinned firmware.
+    command.current_dir(tool::source_root()).args(["--json", "run", "image-profiles/single.yaml"]);
+    command.args(["--name", NAME, "--detach", "--fresh"]);
     let output = tool::output(&mut command);
     let end = SystemTime::now();
     if !output.status.success() {

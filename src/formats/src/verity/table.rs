@@ -8,15 +8,15 @@ use super::hex;
 const SECTORS_PER_BLOCK: u64 = 8;
 
 /// Returns the parameters of the `verity` target for `root` on `device`, which holds both data and
-/// tree.
+/// tree. `digest` is the kernel's name of SHA-256 or of one of its implementations.
 ///
 /// A block that fails its digest panics the kernel: with `panic=` on the command line that is a reset,
 /// and the reset is what makes the boot selector count the try.
 #[must_use]
-pub fn table(device: &str, root: &RootParams) -> String {
+pub fn table(device: &str, root: &RootParams, digest: &str) -> String {
     let (hash, salt) = (hex(&root.root_hash), hex(&root.salt));
     let (blocks, tree) = (root.data_blocks, root.hash_block.saturating_add(1));
-    format!("1 {device} {device} 4096 4096 {blocks} {tree} sha256 {hash} {salt} 1 panic_on_corruption")
+    format!("1 {device} {device} 4096 4096 {blocks} {tree} {digest} {hash} {salt} 1 panic_on_corruption")
 }
 
 /// Returns the length of the mapped device in sectors of 512 bytes.
@@ -37,7 +37,7 @@ mod tests {
             "ab".repeat(32),
             "01".repeat(32)
         );
-        assert_eq!(table("/dev/vda5", &root), expected);
+        assert_eq!(table("/dev/vda5", &root, "sha256"), expected);
         assert_eq!(data_sectors(&root), 5600);
     }
 }

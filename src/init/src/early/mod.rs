@@ -6,6 +6,7 @@
 
 mod death;
 mod format;
+mod processor;
 mod root;
 mod storage;
 
