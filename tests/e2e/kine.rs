@@ -9,6 +9,8 @@ use e2e::node::{After, Node};
 use e2e::{image, tool};
 use slots::Partition;
 
+use crate::node_ready;
+
 /// Shows it.
 pub fn show(lab: &mut Lab) {
     let node = lab.other_node("kine");
@@ -19,6 +21,7 @@ pub fn show(lab: &mut Lab) {
     run();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
     assert!(nodes.contains(" Ready "), "{nodes}");
+    node_ready::first_objects_are_as_upstream_has_them(&node);
     let _ = node.kubectl(&["create", "configmap", "in-sqlite", "--from-literal=a=b"]);
     node.cut_power();
     node.check_file_systems(After::PowerCut);

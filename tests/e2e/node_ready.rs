@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use e2e::lab::Lab;
+use e2e::node::Node;
 use e2e::tool;
 
 /// Shows it.
@@ -14,6 +15,8 @@ pub fn show(lab: &mut Lab) {
     assert!(nodes.contains(" control-plane "), "{nodes}");
     let answer = get(node.port(30080));
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello from hello"), "{answer}");
+
+    first_objects_are_as_upstream_has_them(node);
 
     let status = node.ask(&["status"]);
     let stages: Vec<&str> =
@@ -28,6 +31,24 @@ pub fn show(lab: &mut Lab) {
     stranger.args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", &address]);
     let refused = tool::output(&mut stranger);
     assert_eq!(String::from_utf8_lossy(&refused.stdout), "000", "a stranger got an answer");
+}
+
+/// What Kubernetes creates for itself was in the store before its API server looked for it, and it found
+/// nothing to mend: its own hand in an object would be seen in that object's managed fields.
+pub fn first_objects_are_as_upstream_has_them(node: &Node) {
+    let roles = "clusterroles,clusterrolebindings,roles,rolebindings";
+    let others = "namespaces,priorityclasses,prioritylevelconfigurations,flowschemas";
+    for (kinds, label, at_least) in
+        [(roles, "kubernetes.io/bootstrapping=rbac-defaults", 120), (others, "", 20)]
+    {
+        let words = ["get", kinds, "-A", "--selector", label, "--show-managed-fields", "-o", "json"];
+        let found: serde_json::Value = serde_json::from_str(&node.kubectl(&words)).unwrap();
+        let found = found["items"].as_array().unwrap();
+        assert!(found.len() >= at_least, "{} of {kinds}", found.len());
+        for object in found.iter().map(|object| object["metadata"].to_string()) {
+            assert!(!object.contains(r#""manager":"kube-apiserver""#), "{object}");
+        }
+    }
 }
 
 /// Fetches `/` by plain HTTP.

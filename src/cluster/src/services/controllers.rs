@@ -59,7 +59,8 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     let user = users::CONTROLLER_MANAGER;
     let mut service =
         daemon("kube-controller-manager", user, flags.command("/usr/bin/kube-controller-manager"));
-    // It ends when it is refused for 10 s, which is shorter than the roles take on a slow machine.
+    // It ends when it is refused for 10 s, which is shorter than upstream takes to make the roles on a slow
+    // machine, should they not be in the store before.
     service.after = after([apiserver::SERVING]);
     service.readiness = Some(Probe::Tcp { port: 10_257 });
     service.health = health(Probe::Tcp { port: 10_257 });

@@ -9,11 +9,11 @@
 //! Memory. A node has few objects and many Go programs, so `GOGC=50`. Measured on the API server alone, not
 //! emulated, until it is ready: 157 MB of its own memory and 1.64 s of processor time, with 100 (Go's
 //! default) 199 MB and 1.47 s, with 200 228 MB and 1.21 s. So the Kubernetes programs let garbage lie for
-//! the first minute (`cmd/kube/main.go` of the component), then collect it and go on with 50: 2.0 s until
+//! the first minute (`cmd/kube/memory.go` of the component), then collect it and go on with 50: 2.0 s until
 //! the API server is ready become 1.6, and its memory afterwards is as before. More than 400 buys nothing,
-//! nor does etcd gain by it. No `GOMEMLIMIT`: one that fits a small node makes a large one collect garbage
-//! without end. Controllers, admission plugins and watch caches are left as they are: what is missing there
-//! is missed.
+//! nor does etcd gain by it. What is idle for 30 s collects all the same, and gives the memory back. No
+//! `GOMEMLIMIT`: one that fits a small node makes a large one collect garbage without end. Controllers,
+//! admission plugins and watch caches are left as they are: what is missing there is missed.
 //!
 //! Timers. Each Go program has a thread that looks after the others and sleeps for 20 µs between two looks
 //! while there is work. Woken up to 2 ms late, a booting node (two emulated processors) has 48,000 timer
@@ -22,7 +22,8 @@
 //!
 //! Start. Where the API server's time goes until it is ready, by its profile: documents of its interface in
 //! JSON (OpenAPI) a quarter, TLS a seventh, requests to itself (roles, priorities) a tenth; no flag leaves
-//! out a part of that without loss. TLS to the store could go; see `store.rs`.
+//! out a part of that without loss. So what it creates for itself is in the store before (the component's
+//! `cmd/kube/empty_store.go`), and no TLS is spoken to the store (`store.rs`).
 
 mod apiserver;
 mod builder;

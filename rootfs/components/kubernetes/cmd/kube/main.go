@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
@@ -21,7 +19,6 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
-	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -30,7 +27,7 @@ import (
 
 // programs makes only the command that is asked for: each costs time and memory to build.
 var programs = map[string]func() *cobra.Command{
-	"kube-apiserver":          apiserver.NewAPIServerCommand,
+	"kube-apiserver":          newAPIServer,
 	"kube-controller-manager": controllers.NewControllerManagerCommand,
 	"kube-proxy":              proxy.NewProxyCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
@@ -55,29 +52,6 @@ func main() {
 			"kube-controller-manager, kube-proxy or kube-scheduler\n", name)
 		os.Exit(2)
 	}
-	startLax()
+	go mindMemory()
 	os.Exit(cli.Run(program()))
-}
-
-// While a program starts: how much garbage there may be, in percent of what is live, and for how long.
-const (
-	laxPercent = 400
-	laxTime    = time.Minute
-)
-
-// startLax lets garbage lie while a daemon starts; afterwards GOGC counts, and the memory goes back to
-// the system. It does so only where the environment sets GOGC.
-//
-// A start throws away several times what it keeps, while the heap is small and all others wait. With
-// the GOGC=50 that suits a small node, collecting is a fifth of the processor time of the API server
-// until it is ready; the memory that it saves is needed later, when pods run.
-func startLax() {
-	if os.Getenv("GOGC") == "" {
-		return
-	}
-	percent := debug.SetGCPercent(laxPercent)
-	time.AfterFunc(laxTime, func() {
-		debug.SetGCPercent(percent)
-		debug.FreeOSMemory()
-	})
 }
