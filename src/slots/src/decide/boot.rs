@@ -44,9 +44,10 @@ impl Boot {
         let unanswered = record.attempt.take();
         if let Some(slot) = unanswered.or(record.last_start) {
             let entry = record.slots.get_mut(slot);
+            let on_trial = entry.flags.has(Flags::TRIAL) && !entry.is_retired();
             let failure = match unanswered {
                 Some(_) => Reason::NoAnswer,
-                None if entry.flags.has(Flags::TRIAL) => Reason::Interrupted,
+                None if on_trial => Reason::Interrupted,
                 None => Reason::None,
             };
             if entry.last_failure == Reason::None {
@@ -116,8 +117,10 @@ mod tests {
 
     /// What the next boot notes of a trial that was started, and answered or not.
     fn noted(answered: bool) -> Reason {
-        let mut record = Record::installed(0);
-        record.slots.a.flags = record.slots.a.flags.without(Flags::BLESSED).with(Flags::TRIAL);
+        noted_of(Record::installed(0), answered)
+    }
+
+    fn noted_of(record: Record, answered: bool) -> Reason {
         let header = Header { length: 1, sha256: [0; 32], generation: record.slots.a.generation, epoch: 0 };
         let headers = Pair { a: Some(header), b: None };
         let start = Boot::new(Some(record), None, &headers).next_start().unwrap();
@@ -130,5 +133,13 @@ mod tests {
     fn a_trial_without_an_end_leaves_a_reason() {
         assert_eq!(noted(false), Reason::NoAnswer);
         assert_eq!(noted(true), Reason::Interrupted);
+    }
+
+    #[test]
+    fn what_was_given_up_and_is_started_once_more_is_on_no_trial() {
+        let mut record = Record::installed(0);
+        record.slots.a.flags = record.slots.a.flags.with(Flags::RETIRED);
+        record.force = Some(Slot::A);
+        assert_eq!(noted_of(record, true), Reason::None);
     }
 }
