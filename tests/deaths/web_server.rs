@@ -1,5 +1,5 @@
 //! A web server of one file, whose first connection breaks half way. It knows ranges and entity tags, and nothing
-//! of TLS, redirections or a second version of the file.
+//! of TLS, redirections or a second version of the file. It serves one connection at a time.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};

@@ -132,6 +132,8 @@ impl Fetch<'_> {
         };
         let mut body = head;
         if staged.received() > 0 && !staged.is_whole() {
+            // First, since a server may serve one at a time.
+            drop(body);
             let rest = self.continue_at(staged.received())?;
             match rest.status() {
                 StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => body = rest,
