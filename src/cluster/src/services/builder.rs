@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use config::ExtraArgs;
 use control::{Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, Stop, User};
 
-/// Where programs look for others: containerd for runc, kube-proxy and plugins for iptables.
+/// Where programs look for others: containerd for runc, kube-proxy and plugins for nft and iptables.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Flags by name, without dashes.

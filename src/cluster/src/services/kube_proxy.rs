@@ -42,5 +42,10 @@ fn config(facts: &Facts) -> Value {
             KubeProxyMode::Iptables => "iptables",
             KubeProxyMode::Nftables => "nftables",
         },
+        // Left out, nftables mode takes the one address that the node has when kube-proxy starts.
+        "nodePortAddresses": match network.kube_proxy.mode {
+            KubeProxyMode::Iptables => json!(null),
+            KubeProxyMode::Nftables => json!(["0.0.0.0/0", "::/0"]),
+        },
     })
 }
