@@ -71,9 +71,12 @@ fn started<'a>(first: &'a Block, matching: &[&'a Block]) -> &'a Block {
 
 /// Makes the verity device and mounts it at `target`; returns the device.
 pub(super) fn mount(params: &RootParams, root: &Block, target: &Path) -> anyhow::Result<PathBuf> {
-    let digest = if processor::is_emulated() { PLAIN_DIGEST } else { DIGEST };
-    let table = verity::table(&root.device, params, digest);
-    let device = sys::open_verity("root", verity::data_sectors(params), &table)?;
+    let open = |name, digest| {
+        let table = verity::table(&root.device, params, digest);
+        sys::open_verity(name, verity::data_sectors(params), &table)
+    };
+    let plain = processor::is_emulated().then(|| open("root-plain", PLAIN_DIGEST).ok()).flatten();
+    let device = plain.map_or_else(|| open("root", DIGEST), Ok)?;
     // There is nothing to fail over to if this fails: the mount says it better.
     drop(std::fs::create_dir(target));
     let source = device.to_str().context("the device-mapper gave no path")?;
