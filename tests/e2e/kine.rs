@@ -21,7 +21,7 @@ pub fn show(lab: &mut Lab) {
     run();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
     assert!(nodes.contains(" Ready "), "{nodes}");
-    node_ready::first_objects_are_as_upstream_has_them(&node);
+    node_ready::first_objects_were_there_before(&node);
     let _ = node.kubectl(&["create", "configmap", "in-sqlite", "--from-literal=a=b"]);
     node.cut_power();
     node.check_file_systems(After::PowerCut);

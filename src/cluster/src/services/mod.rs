@@ -11,7 +11,7 @@
 //! default) 199 MB and 1.47 s, with 200 228 MB and 1.21 s. So the Kubernetes programs let garbage lie for
 //! the first minute (`cmd/kube/memory.go` of the component), then collect it and go on with 50: 2.0 s until
 //! the API server is ready become 1.6, and its memory afterwards is as before. More than 400 buys nothing,
-//! nor does etcd gain by it. What is idle for 30 s collects all the same, and gives the memory back. No
+//! nor does etcd gain by it. What is idle for a minute collects all the same, and gives the memory back. No
 //! `GOMEMLIMIT`: one that fits a small node makes a large one collect garbage without end. Controllers,
 //! admission plugins and watch caches are left as they are: what is missing there is missed.
 //!

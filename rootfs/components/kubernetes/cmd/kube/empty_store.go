@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,10 +21,10 @@ import (
 
 // newAPIServer is upstream's API server, which also fills an empty store while it starts.
 //
-// Upstream creates some 200 objects for its own parts (roles, accounts, priorities) over its own API, one
-// after the other; until then it refuses every other component, and says that it is not ready. That took a
-// quarter of the time from power-on to the first pod. Written before, straight to the store, each is found
-// there; and upstream still compares, completes and mends what it finds, as at every start.
+// Upstream creates some 200 objects for its own parts (roles, accounts, priorities) over its API, one after
+// the other; until then it refuses every other component, and says that it is not ready. Written before,
+// straight to the store, each is found there; and upstream still compares, completes and mends what it finds,
+// as at every start.
 func newAPIServer() *cobra.Command {
 	command := apiserver.NewAPIServerCommand()
 	prepare := command.PersistentPreRunE
@@ -51,40 +52,58 @@ const (
 
 // fillEmptyStore creates each of firstObjects that the store lacks, if it lacks lastObject.
 func fillEmptyStore(command *cobra.Command) error {
-	text := func(flag string) string { value, _ := command.Flags().GetString(flag); return value }
-	list := func(flag string) []string { value, _ := command.Flags().GetStringSlice(flag); return value }
-	if text("encryption-provider-config") != "" || len(list("etcd-servers-overrides")) > 0 {
-		return errors.New("the store is encrypted, or is more than one")
+	// A flag that is not there any more must not be taken for one that is not set.
+	var unknown error
+	text := func(flag string) string {
+		value, err := command.Flags().GetString(flag)
+		unknown = errors.Join(unknown, err)
+		return value
+	}
+	list := func(flag string) []string {
+		value, err := command.Flags().GetStringSlice(flag)
+		unknown = errors.Join(unknown, err)
+		return value
+	}
+	encrypted := text("encryption-provider-config") != ""
+	several := len(list("etcd-servers-overrides")) > 0
+	roles := slices.Contains(list("authorization-mode"), "RBAC") && text("authorization-config") == ""
+	servers, prefix := list("etcd-servers"), path.Join("/", text("etcd-prefix"))+"/"
+	files := transport.TLSInfo{
+		CertFile:      text("etcd-certfile"),
+		KeyFile:       text("etcd-keyfile"),
+		TrustedCAFile: text("etcd-cafile"),
+	}
+	switch {
+	case unknown != nil:
+		return unknown
+	case encrypted, several, !roles:
+		return errors.New("the store is encrypted, or is several, or roles may not be in force")
 	}
 	media, known := runtime.SerializerInfoForMediaType(legacyscheme.Codecs.SupportedMediaTypes(), text("storage-media-type"))
 	if !known {
 		return fmt.Errorf("unknown storage media type %q", text("storage-media-type"))
 	}
-	store, err := connect(list("etcd-servers"), transport.TLSInfo{
-		CertFile:      text("etcd-certfile"),
-		KeyFile:       text("etcd-keyfile"),
-		TrustedCAFile: text("etcd-cafile"),
-	})
+	store, err := connect(servers, files)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 
-	context, cancel := context.WithTimeout(context.Background(), fillTime)
+	limited, cancel := context.WithTimeout(context.Background(), fillTime)
 	defer cancel()
-	prefix := strings.TrimSuffix(text("etcd-prefix"), "/") + "/"
-	found, err := store.Kubernetes.Get(context, prefix+lastObject, etcd.GetOptions{})
+	found, err := store.Kubernetes.Get(limited, prefix+lastObject, etcd.GetOptions{})
 	if err != nil || found.KV != nil {
 		return err
 	}
 	put := func(first firstObject) error {
+		legacyscheme.Scheme.Default(first.object)
 		encoder := legacyscheme.Codecs.EncoderForVersion(media.Serializer, first.version)
 		data, err := runtime.Encode(encoder, first.object)
 		if err != nil {
 			return fmt.Errorf("%s: %w", first.key, err)
 		}
 		// Expects revision 0: what is there stays.
-		_, err = store.Kubernetes.OptimisticPut(context, prefix+first.key, data, 0, etcd.PutOptions{})
+		_, err = store.Kubernetes.OptimisticPut(limited, prefix+first.key, data, 0, etcd.PutOptions{})
 		return err
 	}
 	var group errgroup.Group
@@ -102,7 +121,7 @@ func fillEmptyStore(command *cobra.Command) error {
 
 // connect opens a connection to the store, with TLS if there are files for it.
 func connect(servers []string, files transport.TLSInfo) (*etcd.Client, error) {
-	config := clientv3.Config{Endpoints: servers, DialTimeout: fillTime}
+	config := clientv3.Config{Endpoints: servers}
 	if files.TrustedCAFile != "" || files.CertFile != "" {
 		var err error
 		if config.TLS, err = files.ClientConfig(); err != nil {

@@ -14,7 +14,8 @@ import (
 	policy "k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
 )
 
-// firstObject is what the API server creates in an empty store, as it is stored.
+// firstObject is what Kubernetes creates in an empty store, before defaults. Once stored it differs from
+// what upstream stores in one thing: it has no managed fields, which tell who set what.
 type firstObject struct {
 	// Under the prefix of the store.
 	key     string
@@ -26,8 +27,8 @@ type firstObject struct {
 const lastObject = "clusterroles/cluster-admin"
 
 // firstObjects lists what upstream creates by its hooks and controllers, the last object at the end. Each
-// source is the table that the hook itself reads; what it adds to an object, the registry's strategy for it
-// would (PrepareForCreate).
+// source is the table that the hook itself reads; what is added to an object here, the registry's strategy
+// for it would add (PrepareForCreate).
 func firstObjects() []firstObject {
 	var list objects
 	list.addNamespaces()
@@ -52,18 +53,25 @@ func (list *objects) add(version schema.GroupVersion, kind string, meta *metav1.
 	*list = append(*list, firstObject{key, version, object})
 }
 
-// addNamespaces: the controller "system namespaces" (pkg/controlplane), and of the bootstrap controller.
+// addNamespaces: the controller "system namespaces" (pkg/controlplane).
 func (list *objects) addNamespaces() {
 	for _, name := range []string{
 		metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease,
 	} {
 		namespace := &corev1.Namespace{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}},
+			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
-			Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
 		}
 		list.add(corev1.SchemeGroupVersion, "namespaces", &namespace.ObjectMeta, namespace)
 	}
+}
+
+// noAccount has the controllers that run nowhere without a cloud or a feature gate: upstream makes roles for
+// them, but no account.
+var noAccount = map[string]bool{
+	"route-controller":           true,
+	"service-controller":         true,
+	"selinux-warning-controller": true,
 }
 
 // addRoles: the hook "rbac/bootstrap-roles" (pkg/registry/rbac/rest); and the accounts that the controllers
@@ -91,6 +99,9 @@ func (list *objects) addRoles() {
 	}
 	for _, binding := range policy.ControllerRoleBindings() {
 		for _, subject := range binding.Subjects {
+			if noAccount[subject.Name] {
+				continue
+			}
 			account := &corev1.ServiceAccount{
 				ObjectMeta: metav1.ObjectMeta{Namespace: subject.Namespace, Name: subject.Name},
 			}

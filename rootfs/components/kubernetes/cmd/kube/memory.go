@@ -16,7 +16,7 @@ const (
 // Afterwards: how long a program has to be without a collection to be idle, and up to which heap in bytes
 // its garbage is collected then. A larger one takes a tenth of a second and more.
 const (
-	idleTime = 30 * time.Second
+	idleTime = time.Minute
 	idleHeap = 256 << 20
 )
 
@@ -26,7 +26,8 @@ const (
 // A start throws away several times what it keeps, while the heap is small and all others wait. With
 // the GOGC=50 that suits a small node, collecting is a fifth of the processor time of the API server
 // until it is ready; the memory that it saves is needed later, when pods run. And an idle daemon takes
-// minutes to fill what it may before it collects: half as much again as it needs, and it keeps that.
+// minutes to fill what it may before it collects: half as much again as it needs, and it keeps that. Go by
+// itself collects after two idle minutes.
 func mindMemory() {
 	if os.Getenv("GOGC") == "" {
 		return
@@ -35,19 +36,18 @@ func mindMemory() {
 	time.Sleep(laxTime)
 	debug.SetGCPercent(percent)
 	debug.FreeOSMemory()
-	for last := collected(); ; last = collected() {
+	for {
+		before, _ := collected()
 		time.Sleep(idleTime)
-		if collected().cycles == last.cycles && last.heap < idleHeap {
+		if now, heap := collected(); now == before && heap < idleHeap {
 			debug.FreeOSMemory()
 		}
 	}
 }
 
-// collections says how often garbage was collected, and how many bytes are in the heap, garbage included.
-type collections struct{ cycles, heap uint64 }
-
-func collected() collections {
+// collected says how often garbage was collected, and how many bytes are in the heap, garbage included.
+func collected() (cycles, heap uint64) {
 	samples := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(samples)
-	return collections{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
 }
