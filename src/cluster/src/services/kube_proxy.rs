@@ -27,6 +27,11 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
 
 fn config(facts: &Facts) -> Value {
     let network = &facts.cluster.spec.network;
+    // Left out, nftables mode takes the one address that the node has when kube-proxy starts.
+    let (mode, node_port_addresses) = match network.kube_proxy.mode {
+        KubeProxyMode::Iptables => ("iptables", json!(null)),
+        KubeProxyMode::Nftables => ("nftables", json!(["0.0.0.0/0", "::/0"])),
+    };
     json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -38,14 +43,7 @@ fn config(facts: &Facts) -> Value {
         "healthzBindAddress": format!("127.0.0.1:{HEALTH_PORT}"),
         "hostnameOverride": facts.node.hostname,
         "metricsBindAddress": "127.0.0.1:10249",
-        "mode": match network.kube_proxy.mode {
-            KubeProxyMode::Iptables => "iptables",
-            KubeProxyMode::Nftables => "nftables",
-        },
-        // Left out, nftables mode takes the one address that the node has when kube-proxy starts.
-        "nodePortAddresses": match network.kube_proxy.mode {
-            KubeProxyMode::Iptables => json!(null),
-            KubeProxyMode::Nftables => json!(["0.0.0.0/0", "::/0"]),
-        },
+        "mode": mode,
+        "nodePortAddresses": node_port_addresses,
     })
 }

@@ -130,13 +130,14 @@ impl Fetch<'_> {
             Ok(staged) => staged,
             Err(e) => return Ok(Attempt::Refused(e.into())),
         };
-        let mut body = head;
-        if staged.received() > 0 && !staged.is_whole() {
+        let body = if staged.received() == 0 || staged.is_whole() {
+            head
+        } else {
             // First, since a server may serve one at a time.
-            drop(body);
+            drop(head);
             let rest = self.continue_at(staged.received())?;
             match rest.status() {
-                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => body = rest,
+                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => rest,
                 // Some servers know no ranges, and some have another file by now.
                 StatusCode::PARTIAL_CONTENT | StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE => {
                     Staged::discard(self.directory)?;
@@ -144,7 +145,7 @@ impl Fetch<'_> {
                 }
                 status => return refusal(status),
             }
-        }
+        };
         match copy(body, &mut staged, advanced) {
             Ok(()) => Ok(Attempt::Whole(staged)),
             Err(e) if e.is::<CalledOff>() => Ok(Attempt::Refused(e)),

@@ -115,12 +115,8 @@ mod tests {
     use super::*;
     use crate::{Running, answer};
 
-    /// What the next boot notes of a trial that was started, and answered or not.
-    fn noted(answered: bool) -> Reason {
-        noted_of(Record::installed(0), answered)
-    }
-
-    fn noted_of(record: Record, answered: bool) -> Reason {
+    /// What the next boot notes of slot A, which was started, and answered or not.
+    fn noted(record: Record, answered: bool) -> Reason {
         let header = Header { length: 1, sha256: [0; 32], generation: record.slots.a.generation, epoch: 0 };
         let headers = Pair { a: Some(header), b: None };
         let start = Boot::new(Some(record), None, &headers).next_start().unwrap();
@@ -131,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_trial_without_an_end_leaves_a_reason() {
-        assert_eq!(noted(false), Reason::NoAnswer);
-        assert_eq!(noted(true), Reason::Interrupted);
+        assert_eq!(noted(Record::installed(0), false), Reason::NoAnswer);
+        assert_eq!(noted(Record::installed(0), true), Reason::Interrupted);
     }
 
     #[test]
@@ -140,6 +136,6 @@ mod tests {
         let mut record = Record::installed(0);
         record.slots.a.flags = record.slots.a.flags.with(Flags::RETIRED);
         record.force = Some(Slot::A);
-        assert_eq!(noted_of(record, true), Reason::None);
+        assert_eq!(noted(record, true), Reason::None);
     }
 }
