@@ -18,6 +18,7 @@ pub(crate) fn write(firmware: &Firmware, bootstate: Option<&Opened>, place: Plac
     let write = || {
         let device = bootstate?.device;
         let mut block = firmware.memory(device.block())?;
+        block.fill(0);
         *block.first_chunk_mut::<RECORD_BYTES>()? = record.encode();
         Some(device.write(place.offset(), &block))
     };

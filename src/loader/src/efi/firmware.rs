@@ -149,7 +149,7 @@ impl Firmware {
         if answer.is_success() { Ok(room.get(..bytes).unwrap_or_default()) } else { Err(answer) }
     }
 
-    /// Allocates zeros; `None` if there is not enough memory.
+    /// Allocates bytes that hold whatever was there before; `None` if there is not enough memory.
     #[must_use]
     pub fn memory(&self, bytes: usize) -> Option<Memory> {
         Memory::new(self.boot, bytes)

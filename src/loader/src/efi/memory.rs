@@ -26,7 +26,7 @@ impl core::fmt::Debug for BootServices {
 }
 
 impl Memory {
-    /// Allocates `bytes` zeros; `None` if there is not enough.
+    /// Allocates `bytes` bytes that hold whatever was there before; `None` if there is not enough.
     pub(super) fn new(boot: &'static BootServices, bytes: usize) -> Option<Memory> {
         let mut address = 0;
         let pages = bytes.div_ceil(PAGE).max(1);
@@ -34,9 +34,7 @@ impl Memory {
         if !answer.is_success() {
             return None;
         }
-        let mut memory = Memory { boot, address, bytes };
-        memory.fill(0);
-        Some(memory)
+        Some(Memory { boot, address, bytes })
     }
 
     /// Returns the first byte's address.
@@ -50,7 +48,8 @@ impl Deref for Memory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the firmware gave these pages to nobody else until they are freed in `drop`.
+        // SAFETY: the firmware gave these pages to nobody else until they are freed in `drop`; they come from
+        // outside of the program, so each byte has a value, whatever it is.
         unsafe { slice::from_raw_parts(self.start(), self.bytes) }
     }
 }
