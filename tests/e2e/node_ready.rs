@@ -17,6 +17,7 @@ pub fn show(lab: &mut Lab) {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello from hello"), "{answer}");
 
     first_objects_were_there_before(node);
+    documents_are_there(node);
 
     let status = node.ask(&["status"]);
     let stages: Vec<&str> =
@@ -51,6 +52,28 @@ pub fn first_objects_were_there_before(node: &Node) {
         let touched: Vec<String> = metadata.filter(|m| hands.iter().any(|h| m.contains(h))).collect();
         assert!(touched.len() * 10 <= found.len(), "{} of {}: {touched:?}", touched.len(), found.len());
     }
+}
+
+/// The API's OpenAPI documents: the old one, the list of the new ones, one at its listed address and at that
+/// with another hash, which upstream sends on to the right one.
+fn documents_are_there(node: &Node) {
+    let document = |address: &str| -> serde_json::Value {
+        serde_json::from_str(&node.kubectl(&["get", "--raw", address])).unwrap()
+    };
+    assert!(document("/openapi/v2")["paths"]["/api/v1/nodes"].is_object());
+    let list = document("/openapi/v3");
+    for (version, path) in [("api/v1", "/api/v1/nodes"), ("apis/apps/v1", "/apis/apps/v1/deployments")] {
+        let listed = list["paths"][version]["serverRelativeURL"].as_str().unwrap();
+        let (address, hash) = listed.split_once("?hash=").unwrap();
+        assert!(hash.len() >= 32, "{listed}");
+        for address in [listed, &format!("{address}?hash=OLD"), address] {
+            assert!(document(address)["paths"][path].is_object(), "{address}");
+        }
+    }
+    let custom = "apis/apiextensions.k8s.io/v1";
+    assert!(list["paths"][custom].is_object(), "that of another server of the chain: {list}");
+    let explained = node.kubectl(&["explain", "deployment.spec.replicas"]);
+    assert!(explained.contains("Number of desired pods"), "{explained}");
 }
 
 /// Fetches `/` by plain HTTP.

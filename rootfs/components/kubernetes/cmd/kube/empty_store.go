@@ -4,45 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"time"
 
-	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	etcd "go.etcd.io/etcd/client/v3/kubernetes"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
-	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	kubeoptions "k8s.io/kubernetes/pkg/kubeapiserver/options"
 )
-
-// newAPIServer is upstream's API server, which also fills an empty store while it starts.
-//
-// Upstream creates some 200 objects for its own parts (roles, accounts, priorities) over its API, one after
-// the other; until then it refuses every other component, and says that it is not ready. Written before,
-// straight to the store, each is found there; and upstream still compares, completes and mends what it finds,
-// as at every start.
-func newAPIServer() *cobra.Command {
-	command := apiserver.NewAPIServerCommand()
-	prepare := command.PersistentPreRunE
-	command.PersistentPreRunE = func(command *cobra.Command, arguments []string) error {
-		// Sets the feature gates, on which some roles depend.
-		if err := prepare(command, arguments); err != nil {
-			return err
-		}
-		go func() {
-			// Not fatal: what is missing upstream creates.
-			if err := fillEmptyStore(command); err != nil {
-				fmt.Fprintf(os.Stderr, "kube-apiserver: first objects are left to the API: %v\n", err)
-			}
-		}()
-		return nil
-	}
-	return command
-}
 
 // How the store is filled: so many objects at a time, since each waits for the disk; and so long at most.
 const (
@@ -51,39 +26,22 @@ const (
 )
 
 // fillEmptyStore creates each of firstObjects that the store lacks, if it lacks lastObject.
-func fillEmptyStore(command *cobra.Command) error {
-	// A flag that is not there any more must not be taken for one that is not set.
-	var unknown error
-	text := func(flag string) string {
-		value, err := command.Flags().GetString(flag)
-		unknown = errors.Join(unknown, err)
-		return value
-	}
-	list := func(flag string) []string {
-		value, err := command.Flags().GetStringSlice(flag)
-		unknown = errors.Join(unknown, err)
-		return value
-	}
-	encrypted := text("encryption-provider-config") != ""
-	several := len(list("etcd-servers-overrides")) > 0
-	roles := slices.Contains(list("authorization-mode"), "RBAC") && text("authorization-config") == ""
-	servers, prefix := list("etcd-servers"), path.Join("/", text("etcd-prefix"))+"/"
-	files := transport.TLSInfo{
-		CertFile:      text("etcd-certfile"),
-		KeyFile:       text("etcd-keyfile"),
-		TrustedCAFile: text("etcd-cafile"),
-	}
-	switch {
-	case unknown != nil:
-		return unknown
-	case encrypted, several, !roles:
+//
+// Upstream creates some 200 objects for its own parts (roles, accounts, priorities) over its API, one after
+// the other; until then it refuses every other component, and says that it is not ready. Written before,
+// straight to the store, each is found there; and upstream still compares, completes and mends what it finds,
+// as at every start.
+func fillEmptyStore(options genericoptions.EtcdOptions, authorization kubeoptions.BuiltInAuthorizationOptions) error {
+	roles := authorization.AuthorizationConfigurationFile == "" && slices.Contains(authorization.Modes, "RBAC")
+	if options.EncryptionProviderConfigFilepath != "" || len(options.EtcdServersOverrides) > 0 || !roles {
 		return errors.New("the store is encrypted, or is several, or roles may not be in force")
 	}
-	media, known := runtime.SerializerInfoForMediaType(legacyscheme.Codecs.SupportedMediaTypes(), text("storage-media-type"))
+	media, known := runtime.SerializerInfoForMediaType(legacyscheme.Codecs.SupportedMediaTypes(), options.DefaultStorageMediaType)
 	if !known {
-		return fmt.Errorf("unknown storage media type %q", text("storage-media-type"))
+		return fmt.Errorf("unknown storage media type %q", options.DefaultStorageMediaType)
 	}
-	store, err := connect(servers, files)
+	prefix := path.Join("/", options.StorageConfig.Prefix) + "/"
+	store, err := connect(options.StorageConfig.Transport)
 	if err != nil {
 		return err
 	}
@@ -120,8 +78,9 @@ func fillEmptyStore(command *cobra.Command) error {
 }
 
 // connect opens a connection to the store, with TLS if there are files for it.
-func connect(servers []string, files transport.TLSInfo) (*etcd.Client, error) {
-	config := clientv3.Config{Endpoints: servers}
+func connect(server storagebackend.TransportConfig) (*etcd.Client, error) {
+	config := clientv3.Config{Endpoints: server.ServerList}
+	files := transport.TLSInfo{CertFile: server.CertFile, KeyFile: server.KeyFile, TrustedCAFile: server.TrustedCAFile}
 	if files.TrustedCAFile != "" || files.CertFile != "" {
 		var err error
 		if config.TLS, err = files.ClientConfig(); err != nil {
