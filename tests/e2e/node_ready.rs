@@ -18,6 +18,7 @@ pub fn show(lab: &mut Lab) {
 
     first_objects_were_there_before(node);
     documents_are_there(node);
+    time_zones_are_known(node);
 
     let status = node.ask(&["status"]);
     let stages: Vec<&str> =
@@ -74,6 +75,27 @@ fn documents_are_there(node: &Node) {
     assert!(list["paths"][custom].is_object(), "that of another server of the chain: {list}");
     let explained = node.kubectl(&["explain", "deployment.spec.replicas"]);
     assert!(explained.contains("Number of desired pods"), "{explained}");
+}
+
+/// A CronJob names its zone; the root has no files of zones.
+fn time_zones_are_known(node: &Node) {
+    let job = [
+        "create",
+        "cronjob",
+        "zoned",
+        "--image=none",
+        "--schedule=0 5 * * *",
+        "--dry-run=client",
+        "-o",
+        "json",
+    ];
+    let mut job: serde_json::Value = serde_json::from_str(&node.kubectl(&job)).unwrap();
+    job["spec"]["timeZone"] = "Europe/Berlin".into();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), job.to_string()).unwrap();
+    let made =
+        node.kubectl(&["create", "--dry-run=server", "-o", "name", "-f", &file.path().display().to_string()]);
+    assert_eq!(made.trim(), "cronjob.batch/zoned");
 }
 
 /// Fetches `/` by plain HTTP.

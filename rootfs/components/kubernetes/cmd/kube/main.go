@@ -2,8 +2,9 @@
 // was called by (a symbolic link), or the one named by the first argument of plain "kube".
 //
 // One binary shares its pages between the processes and is a third of the size of six. Only what the
-// upstream main packages import for their side effects is imported here: JSON logs and the client
-// metrics. Without them "--logging-format=json" is refused and rest_client_* metrics are missing.
+// upstream main packages import for their side effects is imported here: JSON logs, the client metrics
+// and the time zones. Without them "--logging-format=json" is refused, rest_client_* metrics are missing,
+// and a CronJob can't name its time zone.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	_ "time/tzdata"
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
