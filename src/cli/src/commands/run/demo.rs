@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Longest wait for each step. A question that came before its way was there gets no answer: the next one does.
-const LIMIT: Duration = Duration::from_secs(1);
 /// Longest answer that is read.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Fetches `/` from a port of this host; returns the first line of the answer's body.
-pub fn fetch(port: u16) -> Result<String> {
+/// Fetches `/` from a port of this host; returns the first line of the answer's body. It waits no longer
+/// than `limit` for the connection and for each piece of the answer.
+pub fn fetch(port: u16, limit: Duration) -> Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT).context("connecting")?;
-    stream.set_read_timeout(Some(LIMIT)).context("connecting")?;
+    let mut stream = TcpStream::connect_timeout(&address, limit).context("connecting")?;
+    stream.set_read_timeout(Some(limit)).context("connecting")?;
     stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").context("asking")?;
     let mut answer = Vec::new();
     stream.take(MAX_BYTES).read_to_end(&mut answer).context("reading the answer")?;

@@ -32,6 +32,10 @@ const KUBECONFIG_SECS: u64 = 30 * 24 * 3600;
 const GRACE: Duration = Duration::from_secs(60);
 /// Pause between two tries to reach the demo.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Longest wait for each step of a question to the demo, for the first one and for the last ones. A question that
+/// came before its way was there gets no answer, the next one does; a slow machine needs its time.
+const DEMO_LIMIT: Duration = Duration::from_millis(200);
+const LONGEST_DEMO_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Run) -> Result<()> {
@@ -141,11 +145,13 @@ fn tell(seen: &Seen, stage: &Stage) {
 /// Asks the demo until it answers.
 fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
     let port = host_port(state, cluster::HELLO_NODE_PORT).context("the demo's port is not forwarded")?;
+    let mut limit = DEMO_LIMIT;
     loop {
-        match demo::fetch(port) {
+        match demo::fetch(port, limit) {
             Ok(line) => return Ok((port, line)),
             Err(_) => boot.check("the demo's answer", false)?,
         }
+        limit = (2 * limit).min(LONGEST_DEMO_LIMIT);
         std::thread::sleep(PAUSE);
     }
 }
