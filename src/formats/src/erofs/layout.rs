@@ -3,7 +3,9 @@
 //! Order on disk: superblock, directories, file data, inodes. Inodes come last so that the tails of
 //! files, which stand with them, have been read by then and each file is read once. An inode, its
 //! attributes and its tail never cross a block: the kernel wants tails within one. The gaps this
-//! leaves are filled with later inodes, best fit first.
+//! leaves are filled with smaller inodes: the largest are placed first, each where it fits best.
+
+use std::cmp::Reverse;
 
 use super::ErofsError;
 use super::format::{BLOCK, BLOCK_BYTES, Inode, LAYOUT_INLINE, LAYOUT_PLAIN, SLOT, XATTR_HEADER_BYTES};
@@ -17,6 +19,8 @@ const SLOTS_PER_BLOCK: u64 = BLOCK / SLOT;
 pub(super) struct Place {
     pub inode: Inode,
     pub nid: u64,
+    /// Slots from there on: inode, attributes and what stands behind them.
+    slots: u64,
     /// Bytes that stand behind the inode.
     pub inline_bytes: usize,
     /// Bytes in blocks of their own.
@@ -36,10 +40,15 @@ pub(super) struct Layout {
 
 /// Lays out `items`.
 pub(super) fn plan(items: &[Item<'_>]) -> Result<Layout, ErofsError> {
+    let mut places: Vec<Place> = (1u32..).zip(items).map(|(serial, item)| shape(item, serial)).collect();
     let mut space = Space::new();
-    let mut places = Vec::with_capacity(items.len());
-    for (serial, item) in (1u32..).zip(items) {
-        places.push(place(item, serial, &mut space));
+    let mut order: Vec<&mut Place> = places.iter_mut().collect();
+    // The root comes first: the superblock has 16 bits for its number.
+    if let Some((_, others)) = order.split_first_mut() {
+        others.sort_by_key(|place| Reverse(place.slots));
+    }
+    for place in order {
+        place.nid = space.take(place.slots);
     }
     let mut next = 1;
     let directories_first = [true, false];
@@ -60,8 +69,8 @@ fn block_number(block: u64) -> Result<u32, ErofsError> {
     u32::try_from(block).map_err(|_| unfit("/", "number of blocks of the image", block, "at most 4294967295"))
 }
 
-/// Decides the form of one inode and finds it a place.
-fn place(item: &Item<'_>, serial: u32, space: &mut Space) -> Place {
+/// Decides the form of one inode; its place comes later.
+fn shape(item: &Item<'_>, serial: u32) -> Place {
     let (kind, _) = item.kind();
     let (size, start) = match &item.payload {
         Payload::File(source) => (source.len(), 0),
@@ -93,8 +102,8 @@ fn place(item: &Item<'_>, serial: u32, space: &mut Space) -> Place {
     let inline = tail > 0 && head + tail <= BLOCK_BYTES;
     let inline_bytes = if inline { tail } else { 0 };
     inode.layout = if inline { LAYOUT_INLINE } else { LAYOUT_PLAIN };
-    let nid = space.take(((head + inline_bytes) as u64).div_ceil(SLOT));
-    Place { inode, nid, inline_bytes, block_bytes: size - inline_bytes as u64 }
+    let slots = ((head + inline_bytes) as u64).div_ceil(SLOT);
+    Place { inode, nid: 0, slots, inline_bytes, block_bytes: size - inline_bytes as u64 }
 }
 
 /// The slots of the inode blocks.
