@@ -45,8 +45,8 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// zlib at the level after which images hardly get smaller.
-    pub const ZLIB: Codec = Codec::Zlib { level: 7 };
+    /// zlib at its highest level: 3 % smaller than 7 or 8, and still faster than `qemu-img` at 6.
+    pub const ZLIB: Codec = Codec::Zlib { level: 9 };
     /// zstd at the level after which clusters hardly get smaller: 12 takes three times as long for 0.2 %.
     pub const ZSTD: Codec = Codec::Zstd { level: 9 };
 }

@@ -1,7 +1,7 @@
 //! The raw image to compressed qcow2, by each compression that the format has.
 //!
-//! With our levels as they stand in [`Codec`]; `qemu-img` has its own (6 of zlib, 3 of zstd) and no
-//! option for them.
+//! `qemu-img` has its own levels (6 of zlib, 3 of zstd) and no option for them. Ours are the lowest at which the
+//! image is not larger than its: for zlib that of images, for zstd one that is five lower.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,7 +21,7 @@ use crate::image;
 /// Name of the row, our codec, and the tool's option for it.
 const CASES: [(&str, Codec, &str); 2] = [
     ("qcow2, zlib", Codec::ZLIB, "compression_type=zlib"),
-    ("qcow2, zstd", Codec::ZSTD, "compression_type=zstd"),
+    ("qcow2, zstd", Codec::Zstd { level: 4 }, "compression_type=zstd"),
 ];
 
 /// Measures it.
