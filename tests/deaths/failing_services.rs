@@ -7,7 +7,7 @@ use slots::{Partition, Reason};
 
 use crate::disk::{Disk, text};
 use crate::generation::Generation;
-use crate::machine::{Machine, STARTING_2};
+use crate::machine::{GENERATION_2, Machine, STARTING_2};
 use crate::operator::Operator;
 
 /// Shows it.
@@ -19,7 +19,7 @@ pub fn show(lab: &Lab) -> String {
     let soon = ("\napi:", "\nhealth: { deadlineSecs: 60 }\napi:");
     let (serial, seen) = Machine { api: None, ..Operator::new(lab, "services-config", soon).machine() }
         .until_generation_1(&disk);
-    assert!(serial.contains("slot b, generation 2, started because"), "{serial}");
+    assert!(serial.contains(GENERATION_2), "{serial}");
     let (_, after) = serial.split_once("generation 2 has failed its trial (deadline)").expect(&serial);
     assert!(!after.contains(STARTING_2), "{serial}");
     disk.assert_fell_back(Reason::Deadline);

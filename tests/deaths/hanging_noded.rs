@@ -8,7 +8,7 @@ use slots::Reason;
 
 use crate::disk::Disk;
 use crate::generation::Generation;
-use crate::machine::Machine;
+use crate::machine::{GENERATION_2, Machine};
 
 /// Shows it.
 pub fn show(lab: &Lab) -> String {
@@ -20,7 +20,7 @@ pub fn show(lab: &Lab) -> String {
     disk.install(&generation.build());
     disk.leave_one_try();
     let (serial, seen) = Machine::default().until_generation_1(&disk);
-    assert!(serial.contains("slot b, generation 2, started because"), "{serial}");
+    assert!(serial.contains(GENERATION_2), "{serial}");
     assert!(serial.contains("noded does not report on trial"), "{serial}");
     disk.assert_fell_back(Reason::Health);
     seen

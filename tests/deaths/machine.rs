@@ -17,6 +17,8 @@ const SIGSTOP: i32 = 19;
 const SIGCONT: i32 = 18;
 /// What `init` says when generation 1 runs.
 pub const GENERATION_1: &str = "slot a, generation 1, started because";
+/// What `init` says when generation 2 runs.
+pub const GENERATION_2: &str = "slot b, generation 2, started because";
 /// What the kernel says when its own watchdog ends it.
 pub const SOFTDOG: &str = "softdog: Initiating system reboot";
 /// What the boot selector says when it starts generation 2.

@@ -2,7 +2,7 @@
 //! the boot record says why.
 //!
 //! One behaviour a file. Each has a disk of its own, where generation 1 is blessed and generation 2 was just
-//! installed; what is judged is the serial log and the record, so nothing waits for a cluster. Three machines
+//! installed; what is judged is the serial log and the record, so nothing waits for a cluster. Three behaviours
 //! run at a time: one that boots is busy on one processor, one that hangs waits for its watchdog. How long it
 //! took from power-on to generation 1 is printed, and never judged. Words on the command line choose behaviours
 //! by their names.
@@ -16,6 +16,7 @@ mod failed_initrd;
 mod failing_services;
 mod generation;
 mod hanging_noded;
+mod interrupted;
 mod kernel;
 mod lost_records;
 mod machine;
@@ -37,7 +38,7 @@ use e2e::tool;
 
 /// What the behaviours need.
 const TOOLS: &[&str] = &["qemu-system-x86_64", "fsck.erofs", "debugfs", "e2fsck"];
-/// Machines at the same time.
+/// Behaviours at the same time: so many machines, but for `make torture`.
 const MACHINES: usize = 3;
 
 /// A behaviour: its name and what shows it and tells what was seen.
@@ -63,6 +64,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_rotten_root_after_its_blessing", rotten_root::show_blessed),
     ("both_records_lost_and_the_newer_slot_dead", lost_records::show),
     ("no_config_costs_a_blessed_generation_no_try", unconfigured::show),
+    ("the_power_goes_after_the_answer_of_a_trial", interrupted::show),
     ("a_truncated_kernel_image", kernel::show_truncated),
 ];
 

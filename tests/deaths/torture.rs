@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use e2e::lab::Lab;
@@ -22,8 +23,12 @@ use crate::web_server;
 
 /// How often, unless the environment says so.
 const CUTS: u32 = 10;
-/// So many at most in one upgrade: every copy of the disk takes 1 GB of the host's.
+/// So many at most in one upgrade: every copy of the disk takes up to 1 GB of the host's.
 const CUTS_PER_UPGRADE: u32 = 10;
+/// So many upgrades at once, if there are several: one alone has a processor idle while its copies boot.
+const UPGRADES_AT_ONCE: usize = 2;
+/// After so many cuts both generations must have been seen.
+const ENOUGH: u32 = 20;
 /// How far the cuts go beyond the start of the new generation: its first seconds are part of the upgrade.
 const BEYOND: f64 = 1.25;
 
@@ -32,32 +37,46 @@ pub fn show(lab: &Lab) -> String {
     let wanted =
         std::env::var("IRONHULL_CUTS").map_or(CUTS, |n| n.parse().expect("IRONHULL_CUTS is a number"));
     let made = Made::new(lab);
-    let whole = undisturbed(lab, &made);
-    let mut ran = Vec::new();
-    while ran.len() < wanted as usize {
-        let count = CUTS_PER_UPGRADE.min(wanted - u32::try_from(ran.len()).unwrap());
-        let copies = cut_upgrade(lab, &made, &cuts::times(count, whole.mul_f64(BEYOND)));
-        ran.extend(copies.into_iter().map(|disk| what_runs(&made, disk)));
-    }
+    let counts = (0..wanted).step_by(CUTS_PER_UPGRADE as usize).map(|n| CUTS_PER_UPGRADE.min(wanted - n));
+    let workers = UPGRADES_AT_ONCE.min(counts.len());
+    let upgrades = Mutex::new(counts.enumerate());
+    let work = |worker: usize| {
+        let operator = Operator::without_control_plane(lab, &format!("torture-config-{worker}"));
+        // How long an upgrade takes beside those of the others.
+        let whole = undisturbed((lab, &format!("torture-whole-{worker}")), &made, &operator);
+        let next = || upgrades.lock().unwrap().next();
+        let cut = std::iter::from_fn(next).flat_map(|(upgrade, count)| {
+            let times = cuts::times(count, whole.mul_f64(BEYOND));
+            cut_upgrade((lab, &format!("torture-{upgrade}")), &made, &operator, &times)
+        });
+        (whole, cut.map(|disk| what_runs(&operator, &disk)).collect::<Vec<Slot>>())
+    };
+    let work = &work;
+    let (wholes, ran): (Vec<Duration>, Vec<Vec<Slot>>) = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).unzip()
+    });
+    let ran = ran.concat();
     let old = ran.iter().filter(|slot| **slot == Slot::A).count();
+    let new = ran.len() - old;
+    assert!(wanted < ENOUGH || (old > 0 && new > 0), "cut {wanted} times: {old} old, {new} new");
+    let secs = wholes.iter().max().map_or(0.0, Duration::as_secs_f32);
     format!(
-        "{wanted} cuts within the {:.0} s of an upgrade: {old} times the old generation, {} times the new one",
-        whole.as_secs_f32(),
-        ran.len() - old
+        "{wanted} cuts within the {secs:.0} s of an upgrade: {old} times the old generation, {new} times the new one"
     )
 }
 
 /// Upgrades a node; returns its disk as it was at each of these times after the begin.
-fn cut_upgrade(lab: &Lab, made: &Made, times: &[Duration]) -> Vec<Disk> {
-    let disk = made.disk(lab, "torture");
-    let mut running = made.operator.machine().start(&disk);
+fn cut_upgrade((lab, name): (&Lab, &str), made: &Made, operator: &Operator, times: &[Duration]) -> Vec<Disk> {
+    let disk = made.disk(lab, name);
+    let mut running = operator.machine().start(&disk);
     running.wait_for(ANSWERS);
-    let mut upgrade = made.upgrade();
+    let mut upgrade = made.upgrade(operator);
     let mut last = Duration::ZERO;
     let copies = times.iter().enumerate().map(|(number, at)| {
         std::thread::sleep(*at - last);
         last = *at;
-        running.while_frozen(|| disk.copy(lab, &format!("torture-{number}")))
+        running.while_frozen(|| disk.copy(lab, &format!("{name}-{number}")))
     });
     let copies = copies.collect();
     // Else what was cut was no upgrade.
@@ -68,8 +87,8 @@ fn cut_upgrade(lab: &Lab, made: &Made, times: &[Duration]) -> Vec<Disk> {
 }
 
 /// Boots a disk, and returns the slot that runs, which is whole.
-fn what_runs(made: &Made, disk: Disk) -> Slot {
-    let mut running = made.operator.machine().start(&disk);
+fn what_runs(operator: &Operator, disk: &Disk) -> Slot {
+    let mut running = operator.machine().start(disk);
     running.wait_for(STARTED);
     let serial = running.serial();
     drop(running);
@@ -79,12 +98,12 @@ fn what_runs(made: &Made, disk: Disk) -> Slot {
 }
 
 /// Upgrades once without a cut; returns how long that takes, up to the start of the new generation.
-fn undisturbed(lab: &Lab, made: &Made) -> Duration {
-    let disk = made.disk(lab, "torture");
-    let mut running = made.operator.machine().start(&disk);
+fn undisturbed((lab, name): (&Lab, &str), made: &Made, operator: &Operator) -> Duration {
+    let disk = made.disk(lab, name);
+    let mut running = operator.machine().start(&disk);
     running.wait_for(ANSWERS);
     let begun = Instant::now();
-    let mut upgrade = made.upgrade();
+    let mut upgrade = made.upgrade(operator);
     running.wait_for(STARTING_2);
     let took = begun.elapsed();
     end(&mut upgrade);
@@ -97,11 +116,10 @@ fn undisturbed(lab: &Lab, made: &Made) -> Duration {
 struct Made {
     image: PathBuf,
     bundle: PathBuf,
-    operator: Operator,
 }
 
 impl Made {
-    /// Builds an image with update keys, the bundle of another version, and a config.
+    /// Builds an image with update keys, and the bundle of another version.
     fn new(lab: &Lab) -> Made {
         let dir = lab.dir().join("torture");
         std::fs::create_dir_all(&dir).unwrap();
@@ -119,11 +137,7 @@ impl Made {
             (text(&dir.join("old")), text(&dir.join("new")), text(&key.with_extension("key")));
         ironhull(&["build", &profile("1.0.0"), "--format", "raw", "--output", &old]);
         ironhull(&["build", &profile("2.0.0"), "--format", "bundle", "--key", &key, "--output", &new]);
-        Made {
-            image: dir.join("old/single.raw"),
-            bundle: dir.join("new/single.hull"),
-            operator: Operator::without_control_plane(lab, "torture-config"),
-        }
+        Made { image: dir.join("old/single.raw"), bundle: dir.join("new/single.hull") }
     }
 
     /// Makes a disk of the image, with generation 1 blessed.
@@ -131,9 +145,9 @@ impl Made {
         Disk::of(&self.image, lab, name)
     }
 
-    /// Begins the upgrade of a running machine.
-    fn upgrade(&self) -> Child {
-        let mut command = self.operator.order(&["upgrade", &web_server::serve(&self.bundle)]);
+    /// Begins the upgrade of an operator's running machine.
+    fn upgrade(&self, operator: &Operator) -> Child {
+        let mut command = operator.order(&["upgrade", &web_server::serve(&self.bundle)]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 }

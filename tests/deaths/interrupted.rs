@@ -1,0 +1,29 @@
+//! A generation on trial that answers the boot selector and then loses its power, until no try is left: the old one
+//! is back, and the record says that the trials were interrupted.
+//!
+//! A panic or a reset after the answer looks the same to the next start.
+
+use e2e::lab::Lab;
+use e2e::node::wait;
+use slots::Reason;
+
+use crate::disk::Disk;
+use crate::generation::Generation;
+use crate::machine::{GENERATION_2, Machine};
+
+/// Shows it.
+pub fn show(lab: &Lab) -> String {
+    let disk = Disk::new(lab, "interrupted");
+    let uki = Generation::good().build();
+    disk.install(&uki);
+    disk.copy_root();
+    disk.leave_one_try();
+    let mut running = Machine::default().start(&disk);
+    running.wait_for(GENERATION_2);
+    wait("the start is answered", || disk.record().attempt.is_none());
+    assert_eq!(disk.record().slots.b.last_failure, Reason::None, "{}", disk.record());
+    drop(running);
+    let (_, seen) = Machine::default().until_generation_1(&disk);
+    disk.assert_fell_back(Reason::Interrupted);
+    seen
+}
