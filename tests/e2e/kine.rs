@@ -1,5 +1,6 @@
 //! A cluster lives on kine over SQLite by one line of its config, and what was acknowledged survives a
-//! power cut in the next moment, as it does on etcd.
+//! power cut in the next moment, as it does on etcd. Its node has a name and an address of its own, so that
+//! this needs no boot more.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,19 @@ use slots::Partition;
 
 use crate::node_ready;
 
+/// The address of the node: that which QEMU forwards to, but with another prefix than DHCP gives.
+const ADDRESS: &str = "10.0.2.15/16";
+/// The start of its config, without the name that `config init` wrote.
+const NETWORK: &str = "\
+hostname: n7
+network:
+  ethernets:
+    eth0:
+      addresses: [10.0.2.15/16]
+      routes: [{ to: default, via: 10.0.2.2 }]
+      nameservers: { addresses: [10.0.2.3] }
+";
+
 /// Shows it.
 pub fn show(lab: &mut Lab) {
     let node = lab.other_node("kine");
@@ -20,7 +34,9 @@ pub fn show(lab: &mut Lab) {
 
     run();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
-    assert!(nodes.contains(" Ready "), "{nodes}");
+    assert!(nodes.starts_with("n7 ") && nodes.contains(" Ready "), "{nodes}");
+    let status = node.ask(&["--credentials", &dir.display().to_string(), "status"]);
+    assert_eq!(status["addresses"], serde_json::json!([ADDRESS]));
     node_ready::first_objects_were_there_before(&node);
     let _ = node.kubectl(&["create", "configmap", "in-sqlite", "--from-literal=a=b"]);
     node.cut_power();
@@ -31,14 +47,16 @@ pub fn show(lab: &mut Lab) {
     let _ = node.kubectl(&["get", "configmap", "in-sqlite"]);
 }
 
-/// Makes the config that `ironhull config init` makes, but with the other store.
+/// Makes the config that `ironhull config init` makes, but with the other store, a name and an address.
 fn config(node: &Node, dir: &Path) -> PathBuf {
-    let output = tool::output(node.ironhull().args(["config", "init"]).arg(dir));
+    let output = tool::output(node.ironhull().args(["config", "init", "--hostname", "n1"]).arg(dir));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let file = dir.join("node.yaml");
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("storage: { type: etcd }"), "the config names its storage:\n{text}");
-    fs::write(&file, text.replace("storage: { type: etcd }", "storage: { type: kine }")).unwrap();
+    let changed = text.replace("storage: { type: etcd }", "storage: { type: kine }");
+    assert!(changed.contains("\nhostname: n1\n"), "the config names its node:\n{text}");
+    fs::write(&file, changed.replace("hostname: n1\n", NETWORK)).unwrap();
     file
 }
 
