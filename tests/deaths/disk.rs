@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use e2e::lab::Lab;
+use e2e::node::wait;
 use e2e::{image, tool};
 use formats::verity::Hasher;
 use sha2::{Digest, Sha256};
@@ -155,6 +156,11 @@ impl Disk {
         let mut root = vec![0; usize::try_from(bytes).unwrap()];
         self.file.read_exact_at(&mut root, start).unwrap();
         formats::verity::verify(&root, &params).unwrap_or_else(|e| panic!("root in slot {slot}: {e}"));
+    }
+
+    /// Waits until the machine that runs from it has answered the boot selector.
+    pub fn wait_for_answer(&self) {
+        wait("the start is answered", || self.record().attempt.is_none());
     }
 
     /// Asserts that generation 2 is spent, why, and that generation 1 is what it was.

@@ -4,7 +4,6 @@
 //! A panic or a reset after the answer looks the same to the next start.
 
 use e2e::lab::Lab;
-use e2e::node::wait;
 use slots::Reason;
 
 use crate::disk::Disk;
@@ -14,13 +13,12 @@ use crate::machine::{GENERATION_2, Machine};
 /// Shows it.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "interrupted");
-    let uki = Generation::good().build();
-    disk.install(&uki);
+    disk.install(&Generation::good().build());
     disk.copy_root();
     disk.leave_one_try();
     let mut running = Machine::default().start(&disk);
     running.wait_for(GENERATION_2);
-    wait("the start is answered", || disk.record().attempt.is_none());
+    disk.wait_for_answer();
     assert_eq!(disk.record().slots.b.last_failure, Reason::None, "{}", disk.record());
     drop(running);
     let (_, seen) = Machine::default().until_generation_1(&disk);

@@ -2,7 +2,6 @@
 //! all its tries.
 
 use e2e::lab::Lab;
-use e2e::node::wait;
 
 use crate::disk::Disk;
 use crate::machine::{GENERATION_1, Machine};
@@ -12,7 +11,7 @@ pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "unconfigured");
     let mut running = Machine::default().start(&disk);
     let took = running.wait_for(GENERATION_1);
-    wait("the start is answered", || disk.record().attempt.is_none());
+    disk.wait_for_answer();
     assert_eq!(disk.record().slots.a.tries_left, slots::BLESSED_TRIES, "{}", disk.record());
     assert!(running.serial().contains("no config found"), "{}", running.serial());
     format!("generation 1 ran {:.0} s after power-on", took.as_secs_f32())

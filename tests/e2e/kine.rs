@@ -14,7 +14,7 @@ use crate::node_ready;
 
 /// The address of the node: that which QEMU forwards to, but with another prefix than DHCP gives.
 const ADDRESS: &str = "10.0.2.15/16";
-/// The start of its config, without the name that `config init` wrote.
+/// What its config has in place of the name that `config init` wrote.
 const NETWORK: &str = "\
 hostname: n7
 network:
