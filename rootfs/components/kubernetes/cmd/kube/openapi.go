@@ -138,15 +138,11 @@ func openAPIHash(services []*restful.WebService, config openapi.OpenAPIV3Config)
 	if !known {
 		return "", errors.New("this program does not know its modules")
 	}
-	schemes, err := json.Marshal(config.SecuritySchemes)
+	told, err := json.Marshal([]any{config.SecuritySchemes, config.Info})
 	if err != nil {
 		return "", err
 	}
-	info, err := json.Marshal(config.Info)
-	if err != nil {
-		return "", err
-	}
-	parts := []string{build.String(), string(schemes), string(info)}
+	parts := []string{build.String(), string(told)}
 	for gate := range utilfeature.DefaultMutableFeatureGate.GetAll() {
 		parts = append(parts, fmt.Sprintf("%s=%t", gate, utilfeature.DefaultFeatureGate.Enabled(gate)))
 	}
