@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn folder() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rootfs/components")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../rootfs/components")
     }
 
     #[test]

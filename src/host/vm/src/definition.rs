@@ -58,7 +58,7 @@ impl Definition {
     /// Returns the machine that `ironhull run` uses.
     #[must_use]
     pub fn q35() -> Definition {
-        Definition::parse(include_str!("../../../qemu/q35.yaml")).expect("a test parses qemu/q35.yaml")
+        Definition::parse(include_str!("../../../../qemu/q35.yaml")).expect("a test parses qemu/q35.yaml")
     }
 
     /// Returns the options for `accelerator`.

@@ -68,8 +68,7 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> R
         .with("workspace", memo.file(&builder.source.join("Cargo.toml"))?.to_string())
         .with("linker", Tool::new("gcc").arg("--version").output()?);
     for ours in sources.ours {
-        let dir = builder.source.join("src").join(ours);
-        key = key.with(ours, memo.tree(&dir)?.to_string());
+        key = key.with(ours, memo.tree(&crate_dir(builder.source, ours)?)?.to_string());
     }
     for foreign in sources.foreign {
         key = key.with("crate", foreign);
@@ -79,6 +78,17 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> R
         key = key.with("converter", converter.to_string());
     }
     Ok(key.finish())
+}
+
+/// Returns the directory of a crate of the workspace: `src/FOLDER/NAME`.
+fn crate_dir(source: &Path, name: &str) -> Result<PathBuf> {
+    let src = source.join("src");
+    let mut folders = fs::read_dir(&src).map_err(Error::io("listing", &src))?;
+    let found = folders.find_map(|folder| {
+        let dir = folder.ok()?.path().join(name);
+        dir.join("Cargo.toml").is_file().then_some(dir)
+    });
+    found.ok_or_else(|| Error::NoRecipe { name: name.to_owned(), path: src.join("*").join(name) })
 }
 
 /// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
@@ -227,7 +237,7 @@ mod tests {
 
     #[test]
     fn lists_each_crate_once() {
-        let tree = "init v0.1.0 (/x/src/init)\tApache-2.0\nlibc v0.2.1\tMIT OR Apache-2.0\n\nlibc v0.2.1\tMIT OR Apache-2.0\n";
+        let tree = "init v0.1.0 (/x/src/node/init)\tApache-2.0\nlibc v0.2.1\tMIT OR Apache-2.0\n\nlibc v0.2.1\tMIT OR Apache-2.0\n";
         let found: Vec<_> =
             crates(tree).into_iter().map(|c| (c.name, c.version, c.licence, c.ours)).collect();
         let row = |n: &str, v: &str, l: &str, o| (n.to_owned(), v.to_owned(), l.to_owned(), o);

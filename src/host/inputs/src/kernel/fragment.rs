@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_shipped_fragments_parse_and_agree() {
-        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../kernel-config");
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../kernel-config");
         let mut wanted = Vec::new();
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 /// Feature of the crate that turns it into something that links without a system.
 pub(super) const FEATURE: &str = "firmware";
 /// Sources of what makes the EFI application out of what was linked, in the workspace.
-pub(super) const CONVERTER: &str = "src/formats/src/pe";
+pub(super) const CONVERTER: &str = "src/shared/formats/src/pe";
 /// The linker script, in the workspace.
-const LINKER_SCRIPT: &str = "src/loader/efi.ld";
+const LINKER_SCRIPT: &str = "src/node/loader/efi.ld";
 /// The compiler's flags: no red zone, no unwinding, nothing of the C library. Symbols are kept for the
 /// check; the EFI application has none.
 const FLAGS: &[&str] = &[

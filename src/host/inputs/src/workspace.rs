@@ -205,7 +205,7 @@ impl Workspace {
         let known = PROGRAMS.iter().chain([&PROBE]).find(|p| p.binary == binary).copied();
         let program = known.ok_or_else(|| Error::NoRecipe {
             name: binary.to_owned(),
-            path: self.source.join("src").join(binary),
+            path: self.source.join("src/*").join(binary),
         })?;
         let compiler = match self.compiler.get() {
             Some(compiler) => compiler.clone(),

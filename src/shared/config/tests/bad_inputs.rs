@@ -421,7 +421,7 @@ fn hostile_texts_end_in_errors() {
 
 #[test]
 fn the_profiles_that_are_shipped_are_good() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../image-profiles");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../image-profiles");
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("the folder can be listed").path();
         let text = std::fs::read_to_string(&path).expect("it is text");

@@ -38,7 +38,7 @@ const fn program(package: &'static str, binary: &'static str, ground: Ground) ->
 /// The programs that an image has.
 pub const PROGRAMS: &[Program] = &[
     program("init", "init", Ground::Linux),
-    program("node", "noded", Ground::Linux),
+    program("noded", "noded", Ground::Linux),
     program("hello", "hello", Ground::Linux),
     program("pause", "pause", Ground::Linux),
     program("loader", "loader", Ground::Firmware),
