@@ -1,9 +1,12 @@
 //! Results on standard output: JSON or text; talk on standard error. A reader that went away is no error.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// Prints a result: as JSON if asked for, else as the text that `text` gives.
 pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
@@ -17,6 +20,13 @@ pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> Stri
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// Returns a path as JSON: a string, or `{"bytes": HEX}` where it is not UTF-8. Serde would fail on such a path, and
+/// a string with replacement characters would name another file.
+pub fn path(path: &Path) -> Value {
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    path.to_str().map_or_else(|| json!({ "bytes": hex(path.as_os_str().as_bytes()) }), Value::from)
 }
 
 /// Says a line on standard error. Nobody need listen: a closed or broken standard error is no failure.
@@ -63,6 +73,13 @@ mod tests {
         let failed = |kind| Err::<(), _>(io::Error::from(kind)).context("writing to standard output");
         assert!(is_broken_pipe(&failed(ErrorKind::BrokenPipe).unwrap_err()));
         assert!(!is_broken_pipe(&failed(ErrorKind::StorageFull).unwrap_err()));
+    }
+
+    #[test]
+    fn a_path_is_a_string_or_its_bytes() {
+        use std::ffi::OsStr;
+        assert_eq!(path(Path::new("a b/ü")), json!("a b/ü"));
+        assert_eq!(path(Path::new(OsStr::from_bytes(b"out\xff"))), json!({ "bytes": "6f7574ff" }));
     }
 
     #[test]

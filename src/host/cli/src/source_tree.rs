@@ -37,18 +37,19 @@ fn is_root(dir: &Path) -> bool {
 }
 
 /// Returns the file of a profile: a path to it, or a name in `image-profiles/` of the source tree.
-pub fn profile_file(profile: &str, root: &Path) -> Result<PathBuf> {
-    let path = Path::new(profile);
-    if path.is_file() {
-        return Ok(path.to_owned());
+pub fn profile_file(profile: &Path, root: &Path) -> Result<PathBuf> {
+    if profile.is_file() {
+        return Ok(profile.to_owned());
     }
-    let named = root.join("image-profiles").join(format!("{profile}.yaml"));
-    if !profile.contains('/') && named.is_file() {
-        return Ok(named);
+    if let Some(name) = profile.to_str().filter(|name| !name.contains('/')) {
+        let named = root.join("image-profiles").join(format!("{name}.yaml"));
+        if named.is_file() {
+            return Ok(named);
+        }
     }
     let names = profile_names(root);
     let found =
-        if path.is_dir() { "is a directory" } else { "is neither a file nor a name in image-profiles/" };
+        if profile.is_dir() { "is a directory" } else { "is neither a file nor a name in image-profiles/" };
     Err(hinted(format!("profile {profile:?} {found}"), format!("there are: {}", names.join(", "))))
 }
 
@@ -72,7 +73,12 @@ pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
     let dir = file.parent().unwrap_or(Path::new(""));
     let signing = profile.secure_boot.iter_mut().flat_map(|s| [&mut s.key, &mut s.certificate]);
     for name in signing.chain(&mut profile.update_keys).chain(&mut profile.overlay) {
-        *name = dir.join(&name).to_string_lossy().into_owned();
+        *name = dir.join(&name).into_os_string().into_string().map_err(|path| {
+            hinted(
+                format!("profile {}: expected paths in UTF-8, found {path:?}", file.display()),
+                "move the profile and the files that it names to such a directory",
+            )
+        })?;
     }
     Ok(profile)
 }

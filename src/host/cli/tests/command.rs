@@ -1,16 +1,18 @@
 //! The built command in a fresh directory: exit codes, where it prints, how it helps.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Runs the command in `dir`, with a home of its own.
-fn ironhull(dir: &Path, arguments: &[&str]) -> Output {
+fn ironhull(dir: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
     prepare(dir, arguments).output().unwrap()
 }
 
-fn prepare(dir: &Path, arguments: &[&str]) -> Command {
+fn prepare(dir: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ironhull"));
     command.current_dir(dir).args(arguments).env_clear().env("HOME", dir).env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::null());
@@ -148,6 +150,54 @@ fn keys_that_are_none_are_told_before_anything_is_built() {
     assert!(text.contains("image-profiles/keys.json: reading a key set: missing field"), "{text}");
     assert!(text.contains("hint: make one with `ironhull bundle keyset"), "{text}");
     assert!(!dir.path().join("out").exists());
+}
+
+#[test]
+fn names_that_are_not_utf_8_work_and_are_bytes_in_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |before: &str, after: &str| -> OsString {
+        [OsStr::new(before), OsStr::from_bytes(b"\xff"), OsStr::new(after)].into_iter().collect()
+    };
+    let words = |list: &[&str], last: OsString| {
+        list.iter().map(OsString::from).chain([last]).collect::<Vec<OsString>>()
+    };
+    let cases = [
+        (words(&["config", "init"], name("c", "")), "63ff"),
+        (words(&["config", "validate"], name("c", "/node.yaml")), "63ff2f6e6f64652e79616d6c"),
+        (words(&["bundle", "keygen"], name("k", "")), "6bff2e6b6579"),
+        (words(&["keys", "create"], name("s", "")), "73ff"),
+    ];
+    for (line, hex) in cases {
+        let output = ironhull(dir.path(), &[&["--json".into()], &line[..]].concat());
+        assert!(output.status.success(), "{line:?}: {}", stderr(&output));
+        assert!(stdout(&output).contains(&format!("\"bytes\": \"{hex}\"")), "{line:?}: {}", stdout(&output));
+    }
+    // What can't succeed here fails by its own reason and not by its name.
+    for line in [
+        words(&["bundle", "create"], name("i", ".raw")),
+        words(&["inspect"], name("i", ".raw")),
+        words(&["run"], name("i", ".raw")),
+        words(&["build", "single", "--output"], name("o", "")),
+        words(&["build"], name("p", ".yaml")),
+    ] {
+        let output = ironhull(dir.path(), &line);
+        assert_eq!(output.status.code(), Some(1), "{line:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_profile_in_a_directory_that_is_not_utf_8_must_name_no_files() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(dir.path(), "");
+    let odd = dir.path().join(OsStr::from_bytes(b"d\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    let profile = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\noverlay: [files]\n\
+                   kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
+    let file = odd.join("p.yaml");
+    std::fs::write(&file, profile).unwrap();
+    let output = ironhull(dir.path(), &[OsStr::new("build"), file.as_os_str()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("expected paths in UTF-8, found "), "{}", stderr(&output));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::values::mirror;
 #[command(after_help = "Example: ironhull build single --format qcow2 --output images")]
 pub struct Build {
     /// Profile: a file, or a name in image-profiles/
-    pub profile: String,
+    pub profile: PathBuf,
     /// Files to write [default: those of the profile]
     #[arg(long, value_delimiter = ',', value_name = "FORMAT,…")]
     pub format: Vec<Format>,

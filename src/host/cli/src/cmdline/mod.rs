@@ -46,6 +46,8 @@ pub struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
     /// Print the result as JSON
+    ///
+    /// A path that is not UTF-8 is {"bytes": HEX} instead of a string.
     #[arg(long, global = true)]
     pub json: bool,
     /// Source tree to build from [default: found upwards from here]

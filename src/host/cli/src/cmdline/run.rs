@@ -17,7 +17,7 @@ use super::values::{duration, memory, size};
 #[command(after_help = "Example: ironhull run single --memory 4G --detach")]
 pub struct Run {
     /// Profile to build, by file or name, or an image
-    pub target: String,
+    pub target: PathBuf,
     /// Memory of the machine, at least 1G
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = memory)]
     pub memory: u64,

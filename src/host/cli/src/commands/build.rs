@@ -34,7 +34,7 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
     }
     let built = outcome.built();
     let directory = &options.inputs.output;
-    let json = json!({ "directory": directory, "image": built });
+    let json = json!({ "directory": output::path(directory), "image": built });
     output::result(global.json, &json, |_| text(built, directory))
 }
 

@@ -98,7 +98,8 @@ fn keygen(global: &Global, name: &Path) -> Result<()> {
         drop(fs::remove_file(&private));
         return Err(error);
     }
-    let json = json!({ "private": private, "public": public, "key": key.public() });
+    let [at_private, at_public] = [&private, &public].map(|p| output::path(p));
+    let json = json!({ "private": at_private, "public": at_public, "key": key.public() });
     output::result(global.json, &json, |_| {
         let (private, public) = (private.display(), public.display());
         format!("{private}  signs bundles: keep it safe\n{public}  belongs into a key set\n")
@@ -136,7 +137,7 @@ fn key_set(path: &Path) -> Result<KeySet> {
 /// Returns what a bundle says, and who signed it, as JSON.
 fn json(path: &Path, manifest: &Manifest, signatures: &[Signature]) -> Value {
     let keys: Vec<PublicKey> = signatures.iter().map(|s| s.key).collect();
-    json!({ "file": path, "manifest": manifest, "signedBy": keys })
+    json!({ "file": output::path(path), "manifest": manifest, "signedBy": keys })
 }
 
 /// Returns the time in seconds since 1970.

@@ -37,7 +37,8 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     }
     let text = make(dir, &options.hostname, &options.cluster)?;
     credentials::write_new(&file, &text, 0o600)?;
-    let json = json!({ "directory": dir, "node": file, "hostname": options.hostname });
+    let json =
+        json!({ "directory": output::path(dir), "node": output::path(&file), "hostname": options.hostname });
     output::result(global.json, &json, |_| {
         let dir = dir.display();
         format!(
@@ -110,8 +111,10 @@ fn check(file: &Path) -> Result<Result<&'static str, Diagnostics>> {
 /// Returns the verdict on one file as JSON.
 fn verdict(file: &Path, checked: &Result<&'static str, Diagnostics>) -> Value {
     match checked {
-        Ok(_) => json!({ "file": file, "valid": true, "errors": [] }),
-        Err(diagnostics) => json!({ "file": file, "valid": false, "errors": diagnostics.errors }),
+        Ok(_) => json!({ "file": output::path(file), "valid": true, "errors": [] }),
+        Err(diagnostics) => {
+            json!({ "file": output::path(file), "valid": false, "errors": diagnostics.errors })
+        }
     }
 }
 

@@ -15,7 +15,8 @@ pub fn run(global: &Global, options: &Keys) -> Result<()> {
 
 fn create(global: &Global, options: &KeysCreate) -> Result<()> {
     let files = secureboot::create(&options.directory, &options.owner)?;
-    let json = json!({ "directory": options.directory, "files": files });
+    let files: Vec<_> = files.iter().map(|file| output::path(file)).collect();
+    let json = json!({ "directory": output::path(&options.directory), "files": files });
     output::result(global.json, &json, |_| {
         let dir = options.directory.display();
         format!(

@@ -21,7 +21,7 @@ pub fn run(global: &Global, options: &Kubeconfig) -> Result<()> {
     let answer = reached.client.kubeconfig(&request)?;
     if let Some(path) = &options.output {
         write(path, &answer.kubeconfig)?;
-        let json = json!({ "file": path, "notAfterEpochSecs": answer.not_after_epoch_secs });
+        let json = json!({ "file": output::path(path), "notAfterEpochSecs": answer.not_after_epoch_secs });
         return output::result(global.json, &json, |_| format!("{}\n", path.display()));
     }
     output::result(global.json, &answer, |a| a.kubeconfig.clone())

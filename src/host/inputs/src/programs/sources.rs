@@ -129,7 +129,8 @@ version = "0.1.0"
 
     #[test]
     fn knows_the_shipped_programs() {
-        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../Cargo.lock")).unwrap();
+        let lock =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../Cargo.lock")).unwrap();
         for program in super::super::PROGRAMS {
             assert!(of(&lock, program.package).unwrap().ours.contains(program.package));
         }

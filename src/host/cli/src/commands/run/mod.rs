@@ -183,13 +183,13 @@ impl Answers<'_> {
     fn json(&self) -> serde_json::Value {
         json!({
             "name": self.machine.dir().name(),
-            "directory": self.machine.dir().path(),
+            "directory": output::path(self.machine.dir().path()),
             "accelerator": self.state.accelerator,
             "ports": self.state.ports,
             "firmwareMs": self.seen.firmware.map(|f| f.as_millis()),
             "stages": self.seen.stages,
-            "kubeconfig": self.kubeconfig,
-            "kubectl": self.kubectl,
+            "kubeconfig": output::path(&self.kubeconfig),
+            "kubectl": self.kubectl.as_deref().map(output::path),
             "demo": self.answer.as_ref().map(|(_, line)| line),
         })
     }

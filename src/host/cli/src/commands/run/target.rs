@@ -40,7 +40,7 @@ pub struct Target {
 /// Finds the image, builds it if a profile is named.
 pub fn find(global: &Global, options: &Run) -> Result<Target> {
     let wanted = Wanted::of(options)?;
-    let path = Path::new(&options.target);
+    let path = options.target.as_path();
     let is_profile = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     if path.is_file() && !is_profile {
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
