@@ -1,5 +1,6 @@
 //! The folders of `src` say where code runs, and what may use what: `host` and `node` use `shared`, nothing
 //! else crosses. Cargo's own reading of the manifests is the judge.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::path::Path;
 use std::process::Command;
