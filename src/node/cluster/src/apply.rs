@@ -4,12 +4,13 @@
 //! one or the new one, whole. What is already as planned is not touched.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 
 use control::User;
+use durable::Draft;
 
 use crate::error::{Error, io};
 use crate::file::{Directory, File};
@@ -44,19 +45,20 @@ pub fn apply(
     for file in files {
         let path = below(root, &file.path);
         if !is_as_planned(&path, file, ownership)? {
-            written.push((write_beside(&path, file, ownership)?, path));
+            written.push((draft(&path, file, ownership)?, path));
             changed.push(file.path.clone());
         }
     }
-    for (beside, file) in &written {
-        beside.sync_all().map_err(io("syncing", file))?;
+    for (draft, path) in &written {
+        draft.sync().map_err(io("syncing", path))?;
     }
-    for (_, path) in &written {
-        fs::rename(beside(path), path).map_err(io("replacing", path))?;
+    let parents: BTreeSet<PathBuf> =
+        written.iter().filter_map(|(_, path)| path.parent()).map(Path::to_owned).collect();
+    for (draft, path) in written {
+        draft.publish().map_err(io("replacing", path))?;
     }
-    let parents: BTreeSet<&Path> = written.iter().filter_map(|(_, path)| path.parent()).collect();
     for parent in parents {
-        fs::File::open(parent).and_then(|d| d.sync_all()).map_err(io("syncing", parent))?;
+        durable::sync_directory(&parent).map_err(io("syncing", parent))?;
     }
     Ok(changed)
 }
@@ -92,29 +94,16 @@ fn is_as_planned(path: &Path, wanted: &File, ownership: Ownership) -> Result<boo
     Ok(fs::read(path).map_err(io("reading", path))? == wanted.contents)
 }
 
-/// The name under which a file is written before it takes its place.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    path.with_file_name(name)
-}
-
 /// Writes the file beside its place, open to nobody else until it has its owner.
-fn write_beside(path: &Path, wanted: &File, ownership: Ownership) -> Result<fs::File, Error> {
-    let beside = beside(path);
-    match fs::remove_file(&beside) {
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(io("removing", &beside)(e)),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create_new(true).mode(0o600).open(&beside).map_err(io("creating", &beside))?;
-    file.write_all(&wanted.contents).map_err(io("writing", &beside))?;
+fn draft(path: &Path, wanted: &File, ownership: Ownership) -> Result<Draft, Error> {
+    let draft = Draft::write(path, &wanted.contents).map_err(io("writing", path))?;
     if ownership == Ownership::Set {
-        fchown(&file, Some(wanted.owner.uid), Some(wanted.owner.gid)).map_err(io("giving away", &beside))?;
+        let owner = wanted.owner;
+        fchown(draft.file(), Some(owner.uid), Some(owner.gid)).map_err(io("giving away", path))?;
     }
-    file.set_permissions(Permissions::from_mode(wanted.mode)).map_err(io("setting the mode of", &beside))?;
-    Ok(file)
+    let mode = Permissions::from_mode(wanted.mode);
+    draft.file().set_permissions(mode).map_err(io("setting the mode of", path))?;
+    Ok(draft)
 }
 
 #[cfg(test)]

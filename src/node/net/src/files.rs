@@ -4,9 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::error::{During, NetError};
@@ -39,14 +37,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), NetError> {
     if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(());
     }
-    let write = || -> io::Result<()> {
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(".new");
-        fs::write(&draft, text)?;
-        fs::set_permissions(&draft, fs::Permissions::from_mode(0o644))?;
-        fs::rename(&draft, path)
-    };
-    write().during("writing", path.display())
+    durable::replace(path, text.as_bytes(), 0o644).during("writing", path.display())
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! else that it can read, it looks there.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -154,15 +153,7 @@ fn keep(path: &Path, text: &str) -> Result<()> {
     }
     let folder = path.parent().context("path has a folder")?;
     fs::DirBuilder::new().recursive(true).create(folder)?;
-    let draft = path.with_extension("new");
-    if draft.exists() {
-        fs::remove_file(&draft)?;
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    Ok(fs::File::open(folder)?.sync_all()?)
+    Ok(durable::replace(path, text.as_bytes(), 0o600)?)
 }
 
 #[cfg(test)]

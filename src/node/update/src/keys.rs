@@ -6,7 +6,7 @@
 //! the image's is on the verified root, the other one on the state partition, whose writer owns the node.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use bundle::KeySet;
@@ -35,15 +35,9 @@ pub fn load(of_image: &Path, kept: &Path) -> Result<KeySet, UpdateError> {
 /// # Errors
 /// [`UpdateError::File`].
 pub fn keep(set: &KeySet, path: &Path) -> Result<(), UpdateError> {
-    let draft = path.with_extension("new");
     let write = || {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder)?;
-        let mut file = fs::File::create(&draft)?;
-        file.write_all(set.to_json().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        fs::File::open(folder)?.sync_all()
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+        durable::replace(path, set.to_json().as_bytes(), 0o644)
     };
     write().map_err(UpdateError::file("keeping the update keys as", path))
 }

@@ -6,7 +6,7 @@
 //! here: a bundle is checked as a whole before it is used.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
@@ -124,13 +124,7 @@ impl Staged {
 
 /// Writes the note, whole or not at all.
 fn write_note(path: &Path, source: &Source) -> Result<(), UpdateError> {
-    let draft = path.with_extension("new");
-    let write = || {
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec(source)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
+    let write = || durable::replace(path, &serde_json::to_vec(source)?, 0o644);
     write().map_err(UpdateError::file("writing", path))
 }
 

@@ -1,6 +1,5 @@
 //! What each request of `noded` does.
 
-use std::io::Write;
 use std::path::Path;
 
 use control::{NODED, Reply, Request, ServiceSpec, Status, validate_all};
@@ -119,11 +118,8 @@ fn check_set(services: &[ServiceSpec]) -> Result<(), String> {
 
 /// Writes the set to its file, whole or not at all.
 fn keep_set(services: &[ServiceSpec]) -> anyhow::Result<()> {
-    let path = Path::new(SERVICES_PATH);
-    let new = path.with_extension("new");
-    let mut file = std::fs::File::create(&new)?;
-    file.write_all(&serde_json::to_vec_pretty(services)?)?;
-    Ok(std::fs::rename(&new, path)?)
+    let text = serde_json::to_vec_pretty(services)?;
+    Ok(durable::replace(Path::new(SERVICES_PATH), &text, 0o644)?)
 }
 
 #[cfg(test)]

@@ -39,10 +39,8 @@ pub(super) fn load(path: &Path) -> Option<Kept> {
 
 /// Writes a run, whole or not at all.
 pub(super) fn save(path: &Path, kept: &Kept) -> Result<()> {
-    let writing = || format!("writing {}", path.display());
-    let new = path.with_extension("new");
-    fs::write(&new, serde_json::to_vec(kept)?).with_context(writing)?;
-    fs::rename(&new, path).with_context(writing)
+    durable::replace(path, &serde_json::to_vec(kept)?, 0o644)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

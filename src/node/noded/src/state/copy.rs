@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
+use durable::sync_directory;
+
 /// Copies a directory with everything in it: contents, modes, owners. Links and devices are left out: the
 /// state has none. Everything is synced; the name `to` appears last.
 ///
@@ -35,14 +37,6 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
-}
-
-/// Makes sure that names in a directory are on the medium.
-///
-/// # Errors
-/// What the place answers.
-pub fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn copy_into(from: &Path, to: &Path) -> io::Result<()> {

@@ -3,13 +3,14 @@
 //! Every step can be cut anywhere and begun again: copies appear by rename, and the record is written last.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use durable::sync_directory;
 
-use super::copy::{copy_tree, remove_tree, sync_directory, tree_bytes};
+use super::copy::{copy_tree, remove_tree, tree_bytes};
 use super::plan::{Image, Outcome, Recorded, Step};
 
 /// What a snapshot holds.
@@ -166,12 +167,7 @@ impl Store {
 
     /// Writes a record, whole or not at all.
     fn save(&self, path: &Path, recorded: &Recorded) -> Result<()> {
-        let draft = path.with_extension("new");
-        let mut file = File::create(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(recorded)?)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        Ok(sync_directory(path.parent().unwrap_or(&self.root))?)
+        Ok(durable::replace(path, &serde_json::to_vec_pretty(recorded)?, 0o644)?)
     }
 }
 

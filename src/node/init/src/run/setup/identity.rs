@@ -1,8 +1,6 @@
 //! What makes this machine itself over reboots: its id, and the seed of its random numbers.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -28,11 +26,11 @@ fn renew_seed() -> anyhow::Result<()> {
     let mut new = [0; SEED_BYTES];
     if old.is_none() {
         sys::random_bytes(&mut new)?;
-        return replace(Path::new(SEED), &new, 0o600);
+        return replace(SEED, &new, 0o600);
     }
     // First the new one, on the disk: a crash in between must not let the old one be credited again.
     sys::random_bytes(&mut new)?;
-    replace(Path::new(SEED), &new, 0o600)?;
+    replace(SEED, &new, 0o600)?;
     old.map_or(Ok(()), |seed| Ok(sys::credit_entropy(&seed)?))
 }
 
@@ -44,20 +42,13 @@ fn load_or_make_id() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     sys::random_bytes(&mut bytes)?;
     let id = format_id(bytes);
-    replace(Path::new(ID_KEPT), id.as_bytes(), 0o444)?;
+    replace(ID_KEPT, id.as_bytes(), 0o444)?;
     Ok(id)
 }
 
-/// Writes a file whole or not at all, and waits until it is on the disk.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    let new = path.with_extension("new");
-    let context = || format!("writing {}", path.display());
-    // One that was cut off by a power loss.
-    drop(fs::remove_file(&new));
-    let mut file =
-        File::options().write(true).create_new(true).mode(mode).open(&new).with_context(context)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
-    fs::rename(&new, path).with_context(context)
+/// Replaces a file.
+fn replace(path: &str, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    durable::replace(Path::new(path), bytes, mode).with_context(|| format!("writing {path}"))
 }
 
 /// Returns whether the text is an id as this module writes it.
