@@ -38,6 +38,14 @@ pub enum Error {
     /// Two parts of the root do not go together.
     #[error("putting together the root: {0}")]
     Tree(#[from] TreeError),
+    /// A package does not go together with the packages before it.
+    #[error("laying package {package} into the root: {source}")]
+    Package {
+        /// Its name.
+        package: String,
+        /// Where they meet.
+        source: TreeError,
+    },
     /// An overlay holds something that can't be in an image.
     #[error("reading overlay {}: expected {expected}, found {found}", .path.display())]
     Overlay {

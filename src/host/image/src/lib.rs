@@ -19,6 +19,7 @@ mod layout;
 mod materials;
 mod oci;
 mod overlay;
+mod packages;
 mod plan;
 mod record;
 mod root;

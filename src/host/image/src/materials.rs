@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use config::{Component, ImageProfile};
-use formats::tree::{Kind, Node, Tree};
+use formats::tree::Tree;
 use inputs::Workspace;
 use inputs::components::BuiltComponent;
-use inputs::debian::{self, EntryKind, Keep, Lock, Locked, Unpacked, Use};
+use inputs::debian::{Lock, Locked, Use};
 use inputs::kernel::Kernel;
 use inputs::programs::{BuiltProgram, PROGRAMS};
 use inputs::sbom;
@@ -16,13 +16,11 @@ use inputs::store::KeyBuilder;
 
 use crate::date::parse_release_date;
 use crate::facts;
-use crate::source::HostFile;
+use crate::packages::root_packages;
 use crate::{Error, error::Result};
 
 /// Package that has the first part of the kernel image, and where.
 const STUB: (&str, &str) = ("systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
-/// Package whose certificates become one file.
-const CERTIFICATES: &str = "ca-certificates";
 /// Raised when the same inputs give another image.
 const REVISION: u32 = 1;
 
@@ -118,49 +116,6 @@ impl Materials {
     }
 }
 
-/// Unpacks the root's packages into one tree; returns it and the certificates.
-fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec<u8>)> {
-    let mut tree = Tree::new();
-    let mut certificates = Vec::new();
-    for package in locked {
-        let unpacked = workspace.package(package, Keep::Root)?;
-        if package.name == CERTIFICATES {
-            certificates = debian::ca_bundle(&unpacked)?;
-        }
-        add_package(&mut tree, &unpacked)?;
-    }
-    Ok((tree, certificates))
-}
-
-/// The set-user-id and set-group-id bits.
-const LENDING: u16 = 0o6000;
-
-/// Adds the files of a package. Owners and modes are the package's own, but no file lends its owner's
-/// rights: on a node nobody but root calls `mount`.
-fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
-    for entry in &package.entries {
-        let kind = match &entry.kind {
-            EntryKind::Directory => Kind::Directory(BTreeMap::new()),
-            EntryKind::File(path) => Kind::File(std::sync::Arc::new(HostFile::new(path)?)),
-            EntryKind::Symlink(target) => Kind::Symlink(target.clone().into_bytes()),
-            EntryKind::Hardlink(target) => Kind::Hardlink(merged(target)),
-        };
-        let mode = if entry.kind == EntryKind::Directory { entry.mode } else { entry.mode & !LENDING };
-        let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, mode) };
-        tree.insert(&merged(&entry.path), node)?;
-    }
-    Ok(())
-}
-
-/// Returns where a package's path lies in one tree below `/usr`, as Debian has it since 2023.
-fn merged(path: &str) -> String {
-    let top = path.split('/').next().unwrap_or(path);
-    match top {
-        "bin" | "sbin" | "lib" | "lib64" => format!("usr/{path}"),
-        _ => path.to_owned(),
-    }
-}
-
 /// Checks that the pinned Kubernetes is the one that the profile asks for.
 fn check_kubernetes(profile: &ImageProfile, components: &[(Component, BuiltComponent)]) -> Result<()> {
     let pinned =
@@ -180,23 +135,4 @@ fn check_kubernetes(profile: &ImageProfile, components: &[(Component, BuiltCompo
 fn pins(lock: &Lock) -> String {
     let line = |p: &Locked| format!("{} {}\n", p.name, p.sha256);
     lock.with_use(Use::Root).map(line).collect::<String>() + &lock.release.date
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_places_lie_below_usr() {
-        let cases = [
-            ("lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libc.so.6"),
-            ("sbin", "usr/sbin"),
-            ("usr/lib64/ld.so", "usr/lib64/ld.so"),
-            ("etc/bin", "etc/bin"),
-            ("library", "library"),
-        ];
-        for (path, expected) in cases {
-            assert_eq!(merged(path), expected);
-        }
-    }
 }

@@ -5,6 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::debian::Locked;
 use crate::kernel::Unstuck;
 use crate::run::Failure;
 
@@ -145,6 +146,16 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A package is malformed or has something that must not be unpacked.
+    #[error("unpacking package {package} from {}: {message}", path.display())]
+    Package {
+        /// Name and version.
+        package: String,
+        /// The .deb.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A file was expected in a package.
     #[error("package {package}: has no file {path}")]
     NoSuchFile {
@@ -226,6 +237,17 @@ impl Error {
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         let path = path.as_ref().to_owned();
         move |source| Error::Io { doing, path, source }
+    }
+
+    /// Names the package if the cause is its archive; otherwise leaves the error as it is.
+    #[must_use]
+    pub(crate) fn in_package(self, package: &Locked) -> Error {
+        match self {
+            Error::Archive { path, message } => {
+                Error::Package { package: format!("{} {}", package.name, package.version), path, message }
+            }
+            other => other,
+        }
     }
 
     /// Names the cache if the cause is a full disk; otherwise leaves the error as it is.

@@ -134,7 +134,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::Fetch`], [`Error::NotFound`], [`Error::Checksum`], [`Error::Offline`], [`Error::NoMirror`] if it
-    /// can't be fetched; [`Error::Archive`] if it can't be unpacked.
+    /// can't be fetched; [`Error::Package`] if it can't be unpacked.
     pub fn package(&self, package: &Locked, keep: Keep) -> Result<Unpacked> {
         debian::fetch_unpacked(&self.store, || self.mirror(), (package, keep), self.progress())
     }

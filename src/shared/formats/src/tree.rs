@@ -151,15 +151,15 @@ impl Tree {
     pub fn insert(&mut self, path: &str, node: Node) -> Result<(), TreeError> {
         let (parents, name) = split(path)?;
         let mut at = &mut self.root;
+        let mut at_name: &[u8] = b"/";
+        let no_directory =
+            |name: &[u8]| TreeError::NotDirectory(path.to_owned(), String::from_utf8_lossy(name).into());
         for part in parents {
-            let Kind::Directory(entries) = &mut at.kind else {
-                return Err(TreeError::NotDirectory(path.to_owned(), String::from_utf8_lossy(part).into()));
-            };
+            let Kind::Directory(entries) = &mut at.kind else { return Err(no_directory(at_name)) };
             at = entries.entry(part.to_vec()).or_insert_with(Node::directory);
+            at_name = part;
         }
-        let Kind::Directory(entries) = &mut at.kind else {
-            return Err(TreeError::NotDirectory(path.to_owned(), path.to_owned()));
-        };
+        let Kind::Directory(entries) = &mut at.kind else { return Err(no_directory(at_name)) };
         let merged = match entries.remove(name) {
             None => node,
             Some(old) => match merge(old, node) {
@@ -288,7 +288,9 @@ mod tests {
             assert_eq!(tree.insert(bad, file("")), Err(TreeError::Path(bad.into())));
         }
         tree.insert("a", file("")).unwrap();
-        assert!(matches!(tree.insert("a/b", file("")), Err(TreeError::NotDirectory(..))));
+        for path in ["a/b", "a/b/c"] {
+            assert_eq!(tree.insert(path, file("")), Err(TreeError::NotDirectory(path.into(), "a".into())));
+        }
         assert_eq!(tree.insert("a", Node::directory()), Err(TreeError::Conflict("a".into())));
         assert!(matches!(tree.get("a").unwrap().kind, Kind::File(_)));
     }

@@ -4,14 +4,14 @@
 //! cache; paths that are absolute or lead upwards are refused all the same, as they would be wrong in the
 //! image. Owners, modes and devices are data, so no rights are needed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lzma_rust2::XzReader;
 use serde::{Deserialize, Serialize};
 
-use super::ar;
+use super::member::{broken, open_data};
 use crate::error::{Error, Result};
 
 /// Largest data.tar that is unpacked, in bytes: room for the largest package wanted, no room for a bomb.
@@ -87,21 +87,6 @@ impl Keep {
     }
 }
 
-/// Opens the tar stream in a .deb.
-pub(crate) fn open_data(deb: &Path) -> Result<Box<dyn Read>> {
-    let file = File::open(deb).map_err(Error::io("opening", deb))?;
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let (name, size) = ar::seek_member(&mut file, "data.tar").map_err(|e| broken(deb, &e))?;
-    let data = file.take(size);
-    match name.as_str() {
-        "data.tar" => Ok(Box::new(data)),
-        "data.tar.xz" => Ok(Box::new(XzReader::new(data, true))),
-        other => {
-            Err(broken(deb, &io::Error::other(format!("expected data.tar or data.tar.xz, found {other}"))))
-        }
-    }
-}
-
 /// Unpacks a .deb into `dir`; returns its entries in the order of the archive, file bytes relative to
 /// `dir`.
 pub(crate) fn unpack(deb: &Path, dir: &Path, keep: Keep) -> Result<Vec<Entry>> {
@@ -117,7 +102,22 @@ pub(crate) fn unpack(deb: &Path, dir: &Path, keep: Keep) -> Result<Vec<Entry>> {
         })?;
         entries.push(header(&item, path, kind).map_err(|e| broken(deb, &e))?);
     }
+    check_links(&entries).map_err(|m| broken(deb, &io::Error::other(m)))?;
     Ok(entries)
+}
+
+/// Checks that each hard link leads to a regular file that is kept: its bytes stand in the archive only there.
+fn check_links(entries: &[Entry]) -> std::result::Result<(), String> {
+    let file = |e: &&Entry| matches!(e.kind, EntryKind::File(_));
+    let files: BTreeSet<&str> = entries.iter().filter(file).map(|e| e.path.as_str()).collect();
+    let lost = entries.iter().find_map(|e| match &e.kind {
+        EntryKind::Hardlink(target) if !files.contains(target.as_str()) => Some((&e.path, target)),
+        _ => None,
+    });
+    match lost {
+        Some((path, target)) => Err(format!("{path}: hard link to {target}, which is not unpacked")),
+        None => Ok(()),
+    }
 }
 
 /// Why an entry is not unpacked.
@@ -176,10 +176,6 @@ fn sound_path(bytes: &[u8]) -> std::result::Result<Option<String>, String> {
         return Err(format!("path {text:?}: expected a relative path without '.' and '..'"));
     }
     Ok(Some(path.to_owned()))
-}
-
-fn broken(deb: &Path, error: &io::Error) -> Error {
-    Error::Archive { path: deb.to_owned(), message: error.to_string() }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::mirror::Mirror;
 use crate::error::{Error, Result};
 use crate::http::{Client, Download, Expected};
 use crate::progress::{Progress, Step, Unit};
-use crate::store::{KeyBuilder, Store};
+use crate::store::{Key, KeyBuilder, Store};
 
 /// An unpacked package.
 #[derive(Clone, Debug)]
@@ -42,9 +42,9 @@ pub(crate) fn fetch(
     package: &Locked,
     progress: &dyn Progress,
 ) -> Result<PathBuf> {
-    let name = format!("{} {}", package.name, package.version);
-    let key = KeyBuilder::new("deb", 1, &name).with("sha256", package.sha256.to_string()).finish();
-    let content = store.get_or_fetch(&key, &format!("Debian package {name}"), |dir| {
+    let key = deb_key(package);
+    let what = format!("Debian package {} {}", package.name, package.version);
+    let content = store.get_or_fetch(&key, &what, |dir| {
         let url = mirror()?.url(&package.filename);
         let part = store.root().join("downloads").join(format!("{}.part", package.sha256));
         let step = Step::start(progress, &format!("fetch {}", package.name), Unit::Bytes, Some(package.size));
@@ -54,6 +54,12 @@ pub(crate) fn fetch(
         fs::rename(&part, &deb).map_err(Error::io("moving", &part))
     })?;
     Ok(content.join("package.deb"))
+}
+
+/// Returns the key of a package's .deb.
+fn deb_key(package: &Locked) -> Key {
+    let name = format!("{} {}", package.name, package.version);
+    KeyBuilder::new("deb", 1, &name).with("sha256", package.sha256.to_string()).finish()
 }
 
 /// Returns a package's files, fetched and unpacked if they are not in the cache.
@@ -70,7 +76,7 @@ pub(crate) fn fetch_unpacked(
         .finish();
     let dir = store.get_or_make(&key, |dir| {
         let deb = fetch(store, &mirror, package, progress)?;
-        let entries = deb::unpack(&deb, dir, keep)?;
+        let entries = deb::unpack(&deb, dir, keep).map_err(|e| e.in_package(package))?;
         let list = dir.join("entries.json");
         let text = serde_json::to_vec(&entries).expect("entries are plain data");
         fs::write(&list, text).map_err(Error::io("writing", &list))
@@ -85,4 +91,38 @@ pub(crate) fn fetch_unpacked(
         }
     }
     Ok(Unpacked { name: package.name.clone(), entries })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::progress::Silent;
+    use crate::store::Mode;
+
+    #[test]
+    fn a_package_that_can_not_be_unpacked_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().join("cache"), Mode::Offline).unwrap();
+        let package = Locked {
+            name: "odd".to_owned(),
+            version: "1:2.0-3".to_owned(),
+            architecture: "all".to_owned(),
+            source: "odd".to_owned(),
+            uses: [].into(),
+            filename: "odd.deb".to_owned(),
+            size: 4,
+            sha256: Digest::of(b"odd"),
+            wanted_by: [].into(),
+        };
+        let made = store.get_or_make(&deb_key(&package), |dir| {
+            fs::write(dir.join("package.deb"), "odd").map_err(Error::io("writing", dir))
+        });
+        made.unwrap();
+        let mirror = || Ok(Mirror::at("http://deb.example.org"));
+        let error = fetch_unpacked(&store, mirror, (&package, Keep::All), &Silent).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("unpacking package odd 1:2.0-3 from "), "{text}");
+        assert!(text.ends_with(": expected an ar archive, found a shorter file"), "{text}");
+    }
 }

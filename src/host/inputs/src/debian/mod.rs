@@ -10,6 +10,7 @@ mod control;
 mod deb;
 mod fetch;
 mod lock;
+mod member;
 mod mirror;
 mod relation;
 mod release;
@@ -27,6 +28,6 @@ pub use update::Update;
 pub use version::compare as compare_versions;
 pub use wanted::Use;
 
-pub(crate) use deb::open_data;
 pub(crate) use fetch::{fetch, fetch_unpacked};
+pub(crate) use member::open_data;
 pub(crate) use update::{Request, update};

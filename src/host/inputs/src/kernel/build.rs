@@ -86,7 +86,7 @@ fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Res
     let work = dir.with_file_name("work");
     let time = {
         let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, Some(SOURCE_FILES));
-        source::unpack(deb, &work, &step)?
+        source::unpack(deb, &work, &step).map_err(|e| e.in_package(builder.package))?
     };
     let name = format!("build kernel {}", builder.package.version);
     let step = Step::start(builder.progress, &name, Unit::Items, Some(BUILD_LINES));

@@ -135,12 +135,76 @@ fn refuses_what_is_no_package() {
         (b"PK\x03\x04not a package".to_vec(), "expected an ar archive, found other first bytes"),
         (ar(&[("debian-binary", b"2.0\n")]), "has no member data.tar*"),
         (huge.collect(), "has no member data.tar*"),
-        (ar(&[("data.tar.lz", b"x")]), "expected data.tar or data.tar.xz, found data.tar.lz"),
+        (
+            ar(&[("data.tar.lz", b"x")]),
+            "expected data.tar, alone or with .gz, .lzma, .xz or .zst, found data.tar.lz",
+        ),
+        (ar(&[("data.tar.bz2", b"x")]), "found data.tar.bz2"),
         (good[..good.len() - 1500].to_vec(), ""),
         (ar(&[("data.tar.xz", b"not xz")]), ""),
+        (ar(&[("data.tar.gz", b"not gz")]), ""),
+        (ar(&[("data.tar.zst", b"not zst")]), ""),
+        (ar(&[("data.tar.lzma", b"not lzma")]), ""),
         ([&good[..60], b"????", &good[64..]].concat(), ""),
     ] {
         let error = unpack_bytes(&bytes, Keep::All).unwrap_err().to_string();
         assert!(error.starts_with("unpacking ") && error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn refuses_a_link_to_a_file_that_is_not_kept() {
+    let data = tar(&[
+        (header("./usr/share/doc/x/big", tar::EntryType::Regular, 1), b"x"),
+        (link("./usr/lib/x", tar::EntryType::Link, "./usr/share/doc/x/big"), b""),
+    ]);
+    assert!(unpack_bytes(&deb(&data), Keep::All).is_ok());
+    let error = unpack_bytes(&deb(&data), Keep::Root).unwrap_err().to_string();
+    assert!(error.ends_with("usr/lib/x: hard link to usr/share/doc/x/big, which is not unpacked"), "{error}");
+}
+
+/// Runs a program, which must be content; `None`, loudly, where it is not installed.
+fn ran(program: &str, arguments: &[&str], dir: &std::path::Path) -> Option<Vec<u8>> {
+    match std::process::Command::new(program).args(arguments).current_dir(dir).output() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            assert!(std::env::var_os("CI").is_none(), "{program} is not installed, and CI needs it");
+            eprintln!("SKIPPED: {program} is not installed");
+            None
+        }
+        output => {
+            let output = output.unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{program} {arguments:?}: {said}");
+            Some(output.stdout)
+        }
+    }
+}
+
+#[test]
+fn unpacks_what_dpkg_packs_however_it_is_compressed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir_all(at("hi/DEBIAN")).unwrap();
+    fs::create_dir_all(at("hi/usr/bin")).unwrap();
+    let control =
+        "Package: hi\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n";
+    fs::write(at("hi/DEBIAN/control"), control).unwrap();
+    let text = "all work and no play ".repeat(9999);
+    fs::write(at("hi/usr/bin/hi"), &text).unwrap();
+    for method in ["none", "gzip", "xz", "zstd"] {
+        let line = ["--root-owner-group", "-Z", method, "-b", "hi", "hi.deb"];
+        if ran("dpkg-deb", &line, dir.path()).is_none() {
+            return;
+        }
+        let (entries, files) = unpack_bytes(&fs::read(at("hi.deb")).unwrap(), Keep::Root).unwrap();
+        let paths: Vec<&str> = entries.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(paths, ["usr", "usr/bin", "usr/bin/hi"], "{method}");
+        assert!(files == [text.as_bytes()], "{method}");
+    }
+    // dpkg reads this one and writes it no more.
+    let data = tar(&[(header("./x", tar::EntryType::Regular, 5), b"hello")]);
+    fs::write(at("data.tar"), data).unwrap();
+    let Some(packed) = ran("xz", &["--format=lzma", "--stdout", "data.tar"], dir.path()) else { return };
+    let (_, files) = unpack_bytes(&ar(&[("data.tar.lzma", &packed)]), Keep::All).unwrap();
+    assert_eq!(files, [b"hello"]);
 }

@@ -1,0 +1,156 @@
+//! The root's Debian packages as one tree.
+//!
+//! The root is merged into `/usr`, as Debian has it since 2023: whatever a package has below `/bin`, `/sbin`
+//! or `/lib` lies below `/usr`, and the links at the old places are the image's own. Where two packages do not
+//! go together the one that came second is named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use formats::tree::{Kind, Node, Tree, TreeError};
+use inputs::Workspace;
+use inputs::debian::{self, Entry, EntryKind, Keep, Locked, Unpacked};
+
+use crate::source::HostFile;
+use crate::{Error, error::Result};
+
+/// Package whose certificates become one file.
+const CERTIFICATES: &str = "ca-certificates";
+/// The set-user-ID and set-group-ID bits.
+const SETUID_SETGID: u16 = 0o6000;
+
+/// Unpacks the root's packages into one tree; returns it and the certificates.
+///
+/// # Errors
+/// [`Error::Input`] if a package can't be had or unpacked; [`Error::Package`] if one does not go together
+/// with those before it; [`Error::File`] if its files in the cache can't be read.
+pub(crate) fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec<u8>)> {
+    let mut tree = Tree::new();
+    let mut certificates = Vec::new();
+    for package in locked {
+        let unpacked = workspace.package(package, Keep::Root)?;
+        if package.name == CERTIFICATES {
+            certificates = debian::ca_bundle(&unpacked)?;
+        }
+        add_package(&mut tree, &unpacked)?;
+    }
+    Ok((tree, certificates))
+}
+
+/// Adds the files of a package. Owners and modes are the package's own, but no file lends its owner's
+/// rights: on a node nobody but root calls `mount`.
+fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
+    let refused = |source: TreeError| Error::Package { package: package.name.clone(), source };
+    for entry in package.entries.iter().filter(|entry| !is_merging_link(entry)) {
+        let kind = match &entry.kind {
+            EntryKind::Directory => Kind::Directory(BTreeMap::new()),
+            EntryKind::File(path) => Kind::File(Arc::new(HostFile::new(path)?)),
+            EntryKind::Symlink(target) => Kind::Symlink(target.clone().into_bytes()),
+            EntryKind::Hardlink(target) => Kind::Hardlink(merged(target)),
+        };
+        let mode = if entry.kind == EntryKind::Directory { entry.mode } else { entry.mode & !SETUID_SETGID };
+        let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, mode) };
+        tree.insert(&merged(&entry.path), node).map_err(refused)?;
+    }
+    tree.check().map_err(refused)
+}
+
+/// Returns whether an entry is one of the links that merge a system into `/usr`, such as `/bin` to `usr/bin`.
+/// `base-files` has them; in the image they are part of the plan.
+fn is_merging_link(entry: &Entry) -> bool {
+    let EntryKind::Symlink(target) = &entry.kind else { return false };
+    let target = target.trim_start_matches('/').trim_end_matches('/');
+    is_merged_directory(&entry.path) && target == merged(&entry.path)
+}
+
+/// Returns whether a directory at the top of a system lies below `/usr` in one that is merged.
+fn is_merged_directory(name: &str) -> bool {
+    ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].contains(&name)
+}
+
+/// Returns where a package's path lies in one tree below `/usr`, as Debian has it since 2023.
+fn merged(path: &str) -> String {
+    match is_merged_directory(path.split('/').next().unwrap_or(path)) {
+        true => format!("usr/{path}"),
+        false => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns an unpacked package without files' bytes: directories and links by path.
+    fn package(name: &str, entries: &[(&str, EntryKind)]) -> Unpacked {
+        let entry = |(path, kind): &(&str, EntryKind)| Entry {
+            path: (*path).to_owned(),
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            kind: kind.clone(),
+        };
+        Unpacked { name: name.to_owned(), entries: entries.iter().map(entry).collect() }
+    }
+
+    fn symlink(target: &str) -> EntryKind {
+        EntryKind::Symlink(target.to_owned())
+    }
+
+    #[test]
+    fn old_places_lie_below_usr() {
+        let cases = [
+            ("lib/x86_64-linux-gnu/libc.so.6", "usr/lib/x86_64-linux-gnu/libc.so.6"),
+            ("sbin", "usr/sbin"),
+            ("usr/lib64/ld.so", "usr/lib64/ld.so"),
+            ("etc/bin", "etc/bin"),
+            ("library", "library"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(merged(path), expected);
+        }
+    }
+
+    #[test]
+    fn links_that_merge_a_system_into_usr_are_not_laid_over_its_directories() {
+        let mut tree = Tree::new();
+        let shell = package(
+            "shell",
+            &[("bin", EntryKind::Directory), ("bin/sh", symlink("bash")), ("lib64", EntryKind::Directory)],
+        );
+        let base = package(
+            "base-files",
+            &[
+                ("usr/bin", EntryKind::Directory),
+                ("bin", symlink("usr/bin")),
+                ("lib", symlink("usr/lib")),
+                ("lib64", symlink("/usr/lib64/")),
+                ("sbin", symlink("usr/sbin")),
+            ],
+        );
+        for package in [&shell, &base, &shell] {
+            add_package(&mut tree, package).unwrap();
+        }
+        let mut paths = Vec::new();
+        tree.walk(|path, _| paths.push(path.to_owned()));
+        assert_eq!(paths, ["usr", "usr/bin", "usr/bin/sh", "usr/lib64"]);
+    }
+
+    #[test]
+    fn packages_that_do_not_go_together_are_named() {
+        let cases = [
+            (("bin", symlink("opt/bin")), "path \"usr/bin\": is there already, as another kind of file"),
+            (("bin/sh/x", EntryKind::Directory), "path \"usr/bin/sh/x\": \"sh\" is not a directory"),
+            (
+                ("usr/y", EntryKind::Hardlink("usr/z".to_owned())),
+                "hard link \"usr/y\": target \"usr/z\" is not a regular file of the tree",
+            ),
+        ];
+        for (entry, expected) in cases {
+            let mut tree = Tree::new();
+            add_package(&mut tree, &package("shell", &[("bin/sh", symlink("bash"))])).unwrap();
+            let error = add_package(&mut tree, &package("odd", &[entry])).unwrap_err().to_string();
+            assert_eq!(error, format!("laying package odd into the root: {expected}"));
+        }
+    }
+}
