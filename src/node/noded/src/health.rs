@@ -10,9 +10,9 @@ use std::time::Duration;
 use api::{Condition, ConditionStatus};
 use control::{BootStatus, SlotStatus};
 
-use crate::bring_up::spawn_or_tell;
 use crate::condition::{CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVICES_READY, UPGRADE_HELD};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 /// Between two reports while a trial lasts.
 const INTERVAL: Duration = Duration::from_secs(5);

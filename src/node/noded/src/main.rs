@@ -25,6 +25,7 @@ mod prefetch;
 mod scrub;
 mod serve;
 mod state;
+mod thread;
 mod upgrade;
 
 use std::fs;
@@ -41,8 +42,6 @@ use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
 
-/// Stacks of our threads: nothing here recurses deeply.
-const STACK_BYTES: usize = 256 << 10;
 /// What the builder wrote into the image about itself.
 const IMAGE_FACTS: &str = "/usr/share/ironhull/image.json";
 /// Threads for questions of the API that block.
@@ -74,7 +73,7 @@ fn main() -> ExitCode {
 fn serve_node() -> Result<()> {
     let init = Init::at(Path::new(control::SOCKET_PATH));
     init.stage("noded");
-    bring_up::spawn_or_tell("prefetch", prefetch::programs);
+    thread::spawn_or_tell("prefetch", prefetch::programs);
     let image = image_facts()?;
     let role = bring_up::role(&image.role)?;
     let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api);
@@ -89,7 +88,7 @@ fn serve_node() -> Result<()> {
         .enable_io()
         .enable_time()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
-        .thread_stack_size(STACK_BYTES)
+        .thread_stack_size(thread::STACK_BYTES)
         .thread_keep_alive(Duration::from_secs(1))
         .build()
         .context("starting the API's runtime")?;

@@ -14,10 +14,10 @@ use config::Role;
 use control::ServiceSpec;
 use net::{Network, clock};
 
-use super::spawn_or_tell;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, SERVICES_READY};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 /// Longest sleep until certificates are looked at again: a clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);

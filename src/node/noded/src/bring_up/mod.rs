@@ -10,10 +10,9 @@ mod time;
 mod workloads;
 
 use std::sync::Arc;
-use std::thread;
 
 use crate::node::Node;
-use crate::{config_source, state};
+use crate::{config_source, state, thread};
 
 pub use cluster::{plan_now, role};
 pub use workloads::connect;
@@ -23,7 +22,7 @@ pub use workloads::connect;
 /// # Errors
 /// If the first thread can't be started.
 pub fn start(node: Arc<Node>, role: config::Role, given: Option<String>) -> anyhow::Result<()> {
-    spawn("bring-up", move || run(&node, role, given.as_deref()))
+    thread::spawn("bring-up", move || run(&node, role, given.as_deref()))
 }
 
 /// The steps that must come one after the other.
@@ -38,21 +37,4 @@ fn run(node: &Arc<Node>, role: config::Role, given: Option<&str>) {
     let manifests = cluster::bring_up(node, &network, role);
     services::follow(node);
     workloads::follow(node, &manifests);
-}
-
-/// Starts a thread with a small stack.
-///
-/// # Errors
-/// If there can be none.
-pub fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
-    use anyhow::Context;
-    let thread = thread::Builder::new().name(name.to_owned()).stack_size(crate::STACK_BYTES);
-    thread.spawn(run).map(drop).with_context(|| format!("starting thread {name}"))
-}
-
-/// Starts a thread; without it the node lacks one thing, which is told, but runs.
-pub fn spawn_or_tell(name: &str, run: impl FnOnce() + Send + 'static) {
-    if let Err(e) = spawn(name, run) {
-        eprintln!("noded: {e:#}");
-    }
 }

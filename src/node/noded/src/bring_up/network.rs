@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use net::{Network, NetworkState};
 
-use super::spawn_or_tell;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, NETWORK_READY};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 /// Longest sleep while nothing changes.
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use control::{ServiceState, Status};
 
-use super::spawn_or_tell;
 use crate::condition::{Claim, SERVICES_READY};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 /// Between two looks while the node boots, and afterwards.
 const WHILE_BOOTING: Duration = Duration::from_millis(250);

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use net::{Network, clock, sntp};
 
-use super::spawn_or_tell;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, TIME_SYNCED};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 /// Smaller errors are left alone.
 const MIN_STEP: Duration = Duration::from_secs(1);

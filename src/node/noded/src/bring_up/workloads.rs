@@ -9,11 +9,12 @@ use anyhow::Result;
 use cluster::Manifest;
 use serde_json::json;
 
-use super::{services, spawn_or_tell};
+use super::services;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
 use crate::kube::{Access, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, watch_one};
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 use crate::upgrade;
 
 /// The apiserver ends a watch after this long; then the next one begins.

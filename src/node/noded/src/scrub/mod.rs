@@ -20,9 +20,9 @@ use control::SlotStatus;
 use net::clock;
 use serde::{Deserialize, Serialize};
 
-use crate::bring_up::{spawn, spawn_or_tell};
 use crate::condition::{Claim, SLOTS_SOUND};
 use crate::node::Node;
+use crate::thread::{spawn, spawn_or_tell};
 use kept::Kept;
 
 /// Between two runs.

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use super::body::Pieces;
 use super::error::Failure;
 use super::routes::{Shared, blocking, known, unknown};
-use crate::failed_logs;
 use crate::node::Node;
+use crate::{failed_logs, thread};
 
 /// A followed log without new lines gets an empty one this often, so that either side notices when the
 /// other is gone.
@@ -49,10 +49,8 @@ pub(super) async fn logs(
     };
     let (sender, receiver) = mpsc::channel(LOG_PORTIONS);
     // Not a thread of the pool: a follower may stay for days.
-    let reader = std::thread::Builder::new().name("logs".into()).stack_size(crate::STACK_BYTES);
-    reader
-        .spawn(move || send_logs(&node, &query, &sender))
-        .map_err(|e| Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("starting a thread: {e}")))?;
+    thread::spawn("logs", move || send_logs(&node, &query, &sender))
+        .map_err(|e| Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("{e:#}")))?;
     ndjson(Body::new(Pieces(receiver)))
 }
 

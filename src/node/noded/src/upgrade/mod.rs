@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use api::{PieceQuery, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage};
 use update::{Source, Staged, UpdateError};
 
-use crate::bring_up::spawn_or_tell;
 use crate::node::Node;
+use crate::thread::spawn_or_tell;
 
 pub use drain::uncordon;
 
