@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result};
 use api::Kubeconfig;
 
-use crate::bring_up::{plan_now, role};
 use crate::node::Node;
+use crate::plan::{plan_now, role};
 
 /// Name of the operator in the cluster's audit log.
 const USER: &str = "operator";

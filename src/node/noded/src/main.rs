@@ -21,6 +21,7 @@ mod issue;
 mod kube;
 mod memory;
 mod node;
+mod plan;
 mod prefetch;
 mod scrub;
 mod serve;
@@ -75,7 +76,7 @@ fn serve_node() -> Result<()> {
     init.stage("noded");
     thread::spawn_or_tell("prefetch", prefetch::programs);
     let image = image_facts()?;
-    let role = bring_up::role(&image.role)?;
+    let role = plan::role(&image.role)?;
     let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api);
     let accepted = config_source::wait(check, || init.waiting_for_config());
     let tls = accepted.checked;

@@ -1,15 +1,14 @@
 //! The cluster's step: certificates and files, then the services for `init`.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use api::CertificateExpiry;
-use cluster::{Facts, Manifest, Ownership, Plan, State};
+use cluster::{Manifest, Ownership};
 use config::Role;
 use control::ServiceSpec;
 use net::{Network, clock};
@@ -17,21 +16,11 @@ use net::{Network, clock};
 use crate::back_off::BackOff;
 use crate::condition::{Claim, SERVICES_READY};
 use crate::node::Node;
+use crate::plan::plan_now;
 use crate::thread::spawn_or_tell;
 
 /// Longest sleep until certificates are looked at again: a clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);
-
-/// Reads the role out of the image's facts.
-///
-/// # Errors
-/// If the image names none that this program knows.
-pub fn role(name: &str) -> Result<Role> {
-    match name {
-        "single" => Ok(Role::Single),
-        other => bail!("image.json: role: expected \"single\", found {other:?}"),
-    }
-}
 
 /// Writes what the cluster needs and hands the services to `init`; returns the objects to apply.
 pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
@@ -58,22 +47,6 @@ struct Prepared {
     manifests: Vec<Manifest>,
     /// When to prepare again.
     due_secs: u64,
-}
-
-/// Plans by what is known and true now; writes nothing.
-pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
-    let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
-    let address = *addresses.first().context("the node has no address")?;
-    let facts = Facts {
-        node: &node.documents.node,
-        cluster: &node.documents.cluster,
-        address,
-        addresses: &addresses,
-        now_secs: clock::now().as_secs(),
-        build_time_secs: node.image.build_epoch_secs,
-    };
-    let state = State::load(Path::new("/")).context("reading certificates")?;
-    cluster::plan(role, &facts, &state).context("planning the cluster")
 }
 
 /// Plans and writes.

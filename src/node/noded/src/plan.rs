@@ -1,0 +1,41 @@
+//! The plan of the cluster for this node, from what is known of it at the moment. Nothing is written here.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use cluster::{Facts, Plan, State};
+use config::Role;
+use net::{Network, clock};
+
+use crate::node::Node;
+
+/// Reads the role out of the image's facts.
+///
+/// # Errors
+/// If the image names none that this program knows.
+pub fn role(name: &str) -> Result<Role> {
+    match name {
+        "single" => Ok(Role::Single),
+        other => bail!("image.json: role: expected \"single\", found {other:?}"),
+    }
+}
+
+/// Plans the cluster by the config, the node's addresses, the clock and the certificates on disk.
+///
+/// # Errors
+/// If the node has no address yet, a certificate can't be read, or the config can't be planned for.
+pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
+    let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
+    let address = *addresses.first().context("the node has no address")?;
+    let facts = Facts {
+        node: &node.documents.node,
+        cluster: &node.documents.cluster,
+        address,
+        addresses: &addresses,
+        now_secs: clock::now().as_secs(),
+        build_time_secs: node.image.build_epoch_secs,
+    };
+    let state = State::load(Path::new("/")).context("reading certificates")?;
+    cluster::plan(role, &facts, &state).context("planning the cluster")
+}
