@@ -14,8 +14,6 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::{config_source, state, thread};
 
-pub use workloads::connect;
-
 /// Starts everything; returns at once. `given` is the config to be kept for the next boot.
 ///
 /// # Errors

@@ -1,6 +1,5 @@
 //! The cluster from inside: applies the manifests, then follows the node and the manifests' pods.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,10 +11,11 @@ use serde_json::json;
 use super::services;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
-use crate::kube::{Access, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, watch_one};
+use crate::kube::{
+    self, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, uncordon, watch_one,
+};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
-use crate::upgrade;
 
 /// The apiserver ends a watch after this long; then the next one begins.
 const WATCH: Duration = Duration::from_secs(600);
@@ -39,13 +39,8 @@ pub fn follow(node: &Arc<Node>, manifests: &[Manifest]) {
 }
 
 /// A client with the certificate that is there now: they are renewed.
-///
-/// # Errors
-/// If the certificates can't be read.
-pub fn connect(node: &Node) -> Result<Kube> {
-    let server = format!("https://127.0.0.1:{}", node.documents.cluster.spec.api.port);
-    let directory = Path::new(cluster::PKI_DIRECTORY).join("noded");
-    Kube::new(&Access::in_directory(&server, &directory, "client"))
+fn connect(node: &Node) -> Result<Kube> {
+    kube::connect(node.documents.cluster.spec.api.port)
 }
 
 fn pauses() -> BackOff {
@@ -121,7 +116,7 @@ fn welcome_pods(node: &Node, kube: &Kube, itself: &Resource) {
     if node.upgrader.status().stage.is_busy() {
         return;
     }
-    if let Err(e) = upgrade::uncordon(kube, &itself.name) {
+    if let Err(e) = uncordon(kube, &itself.name) {
         eprintln!("noded: uncordoning the node: {e:#}");
     }
 }

@@ -45,6 +45,16 @@ impl Access {
     }
 }
 
+/// Returns a client of this node's own apiserver, which listens on `port`, with the certificate of `noded` that is
+/// there now: certificates are renewed, so a client is not kept for long.
+///
+/// # Errors
+/// If the certificates can't be read. Nothing is sent yet.
+pub fn connect(port: u16) -> Result<Kube> {
+    let directory = Path::new(cluster::PKI_DIRECTORY).join("noded");
+    Kube::new(&Access::in_directory(&format!("https://127.0.0.1:{port}"), &directory, "client"))
+}
+
 /// A client of the apiserver. Connections are kept between requests.
 #[derive(Debug)]
 pub struct Kube {

@@ -4,12 +4,14 @@
 
 mod apply;
 mod client;
+mod cordon;
 mod ready;
 mod resource;
 mod watch;
 
 pub use apply::apply_all;
-pub use client::{Access, Kube};
+pub use client::{Access, Kube, connect};
+pub use cordon::{cordon, uncordon};
 pub use ready::{Observed, Readiness, readiness};
 pub use resource::{Resource, has_pods};
 pub use watch::watch_one;

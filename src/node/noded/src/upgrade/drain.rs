@@ -1,20 +1,17 @@
-//! Empties the node before it goes down, and lets pods come again when it is back.
+//! Empties the node before it goes down.
 //!
 //! As `kubectl drain --ignore-daemonsets --delete-emptydir-data`: no new pods, then each is evicted, which
-//! respects disruption budgets. The mark on the Kubernetes node belongs to a field manager of its own: taking
-//! it away leaves alone what an operator has cordoned by hand.
+//! respects disruption budgets. The bring-up after the reboot lets pods come again.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::kube::Kube;
+use crate::kube::{Kube, cordon, uncordon};
 
-/// Who cordons: not who labels the node.
-const MANAGER: &str = "ironhull-upgrade";
 /// How long pods get to go. Their own grace is within.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks.
@@ -60,7 +57,7 @@ struct Status {
 /// # Errors
 /// If some do not go in five minutes, naming them; the node is not cordoned any more then.
 pub fn drain(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
-    kube.apply_as(MANAGER, &path(name), &node(name, json!({ "spec": { "unschedulable": true } })))?;
+    cordon(kube, name)?;
     let emptied = empty(kube, name, advanced);
     if emptied.is_err()
         && let Err(e) = uncordon(kube, name)
@@ -68,15 +65,6 @@ pub fn drain(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool
         eprintln!("noded: {e:#}");
     }
     emptied
-}
-
-/// Lets pods come again, where [`drain`] has kept them away.
-///
-/// # Errors
-/// If the apiserver refuses.
-pub fn uncordon(kube: &Kube, name: &str) -> Result<()> {
-    // What a manager does not name any more is taken away where nobody else owns it.
-    kube.apply_as(MANAGER, &path(name), &node(name, json!({})))
 }
 
 fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
@@ -126,19 +114,6 @@ fn evict(kube: &Kube, pod: &Pod) -> Result<()> {
     kube.post(&format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction"), &eviction)
 }
 
-fn path(name: &str) -> String {
-    format!("/api/v1/nodes/{name}")
-}
-
-/// Returns the node object with `more` in it.
-fn node(name: &str, more: Value) -> Value {
-    let mut node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } });
-    if let (Value::Object(node), Value::Object(more)) = (&mut node, more) {
-        node.extend(more);
-    }
-    node
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,12 +132,5 @@ mod tests {
         let going: Vec<&str> =
             pods.items.iter().filter(|p| must_go(p)).map(|p| p.metadata.name.as_str()).collect();
         assert_eq!(going, ["a", "e"]);
-    }
-
-    #[test]
-    fn the_mark_is_all_that_is_claimed() {
-        let cordoned = node("n", json!({ "spec": { "unschedulable": true } }));
-        assert_eq!(cordoned["spec"]["unschedulable"], true);
-        assert_eq!(node("n", json!({})).as_object().unwrap().len(), 3);
     }
 }

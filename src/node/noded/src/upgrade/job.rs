@@ -19,7 +19,7 @@ use update::{Staged, Step, UpdateError, keys};
 use super::slot::{KEPT_KEYS, Slots};
 use super::{STAGING, Then, drain, fetch, free_bytes};
 use crate::node::Node;
-use crate::{bring_up, state};
+use crate::{kube, state};
 
 /// The key set that the image brings.
 const IMAGE_KEYS: &str = "/usr/share/ironhull/update-keys.json";
@@ -167,7 +167,7 @@ fn describe(manifest: &Manifest) -> UpgradeBundle {
 /// Empties the node.
 fn drain_node(node: &Node) -> Result<()> {
     node.upgrader.enter(UpgradeStage::Draining, 0);
-    let kube = bring_up::connect(node)?;
+    let kube = kube::connect(node.documents.cluster.spec.api.port)?;
     drain::drain(&kube, &node.documents.node.hostname, &mut |done, total| {
         node.upgrader.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
         !node.upgrader.is_cancelled()

@@ -20,8 +20,6 @@ use update::{Source, Staged, UpdateError};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-pub use drain::uncordon;
-
 /// Where a bundle is kept on its way.
 const STAGING: &str = "/var/lib/ironhull/upgrade";
 

@@ -1,0 +1,54 @@
+//! Keeps new pods off a Kubernetes node, and lets them come again.
+//!
+//! The mark belongs to a field manager of its own: removing it leaves alone what an operator has cordoned by
+//! hand.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::client::Kube;
+
+/// Who cordons: not who labels the node.
+const MANAGER: &str = "ironhull-upgrade";
+
+/// Marks the Kubernetes node `name` as unschedulable.
+///
+/// # Errors
+/// If the apiserver can't be asked or refuses, with its reason; nothing has changed when it refuses.
+pub fn cordon(kube: &Kube, name: &str) -> Result<()> {
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({ "spec": { "unschedulable": true } })))
+}
+
+/// Removes the mark that [`cordon`] has set.
+///
+/// # Errors
+/// If the apiserver can't be asked or refuses, with its reason; the mark stays when it refuses.
+pub fn uncordon(kube: &Kube, name: &str) -> Result<()> {
+    // Server-side apply removes fields that this manager no longer sets, unless another manager owns them.
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({})))
+}
+
+fn path(name: &str) -> String {
+    format!("/api/v1/nodes/{name}")
+}
+
+/// Returns the node object with `more` in it.
+fn node(name: &str, more: Value) -> Value {
+    let mut node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } });
+    if let (Value::Object(node), Value::Object(more)) = (&mut node, more) {
+        node.extend(more);
+    }
+    node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_is_all_that_is_claimed() {
+        let cordoned = node("n", json!({ "spec": { "unschedulable": true } }));
+        assert_eq!(cordoned["spec"]["unschedulable"], true);
+        assert_eq!(node("n", json!({})).as_object().unwrap().len(), 3);
+    }
+}
