@@ -42,6 +42,7 @@ use crate::command::Command;
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::upgrade::Upgrader;
 
 /// What the builder wrote into the image about itself.
 const IMAGE_FACTS: &str = "/usr/share/ironhull/image.json";
@@ -84,7 +85,8 @@ fn serve_node() -> Result<()> {
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
     let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
-    bring_up::start(Arc::clone(&node), role, accepted.given)?;
+    let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
+    bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), role, accepted.given)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -99,7 +101,7 @@ fn serve_node() -> Result<()> {
         health::follow(&listening);
         scrub::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
-        serve::serve(listener, tls, serve::router(node)).await;
+        serve::serve(listener, tls, serve::router(serve::Served { node, upgrader })).await;
     });
     Ok(())
 }

@@ -9,7 +9,6 @@ use net::Network;
 
 use crate::condition::{Claim, Conditions};
 use crate::init::Init;
-use crate::upgrade::Upgrader;
 
 /// The node. Shared by all threads.
 #[derive(Debug)]
@@ -24,8 +23,6 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// The cluster's certificate authorities are on disk.
     pub has_authority: AtomicBool,
-    /// The upgrade, if there is one.
-    pub upgrader: Upgrader,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
 }
@@ -47,7 +44,6 @@ impl Node {
             documents,
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
-            upgrader: Upgrader::default(),
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
         }
@@ -80,12 +76,12 @@ impl Node {
         self.lock().certificates = certificates;
     }
 
-    /// Fills in what the node knows of itself; services and stages are `init`'s to tell.
+    /// Fills in what the node knows of itself; services and stages are `init`'s to tell, the
+    /// upgrade is the upgrader's.
     pub fn describe(&self, status: &mut api::Status) {
         let facts = self.lock();
         status.node_name.clone_from(&self.documents.node.hostname);
         status.image = self.image.clone();
-        status.upgrade = Some(self.upgrader.status()).filter(|u| u.stage != api::UpgradeStage::None);
         status.config = facts.config.clone();
         status.conditions = facts.conditions.list();
         status.certificates.clone_from(&facts.certificates);

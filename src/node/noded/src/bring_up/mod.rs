@@ -12,18 +12,24 @@ mod workloads;
 use std::sync::Arc;
 
 use crate::node::Node;
+use crate::upgrade::Upgrader;
 use crate::{config_source, state, thread};
 
 /// Starts everything; returns at once. `given` is the config to be kept for the next boot.
 ///
 /// # Errors
 /// If the first thread can't be started.
-pub fn start(node: Arc<Node>, role: config::Role, given: Option<String>) -> anyhow::Result<()> {
-    thread::spawn("bring-up", move || run(&node, role, given.as_deref()))
+pub fn start(
+    node: Arc<Node>,
+    upgrader: Arc<Upgrader>,
+    role: config::Role,
+    given: Option<String>,
+) -> anyhow::Result<()> {
+    thread::spawn("bring-up", move || run(&node, &upgrader, role, given.as_deref()))
 }
 
 /// The steps that must come one after the other.
-fn run(node: &Arc<Node>, role: config::Role, given: Option<&str>) {
+fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, role: config::Role, given: Option<&str>) {
     let clock_was_behind = time::apply_floor(node);
     let network = network::bring_up(node);
     time::follow(node, &network, clock_was_behind);
@@ -33,5 +39,5 @@ fn run(node: &Arc<Node>, role: config::Role, given: Option<&str>) {
     }
     let manifests = cluster::bring_up(node, &network, role);
     services::follow(node);
-    workloads::follow(node, &manifests);
+    workloads::follow(node, upgrader, &manifests);
 }

@@ -16,6 +16,7 @@ use crate::kube::{
 };
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
+use crate::upgrade::Upgrader;
 
 /// The apiserver ends a watch after this long; then the next one begins.
 const WATCH: Duration = Duration::from_secs(600);
@@ -23,13 +24,13 @@ const WATCH: Duration = Duration::from_secs(600);
 const LATER: Duration = Duration::from_secs(60);
 
 /// Applies the manifests and follows; returns when the threads that do it have been started.
-pub fn follow(node: &Arc<Node>, manifests: &[Manifest]) {
+pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]) {
     for kind in [MANIFESTS_APPLIED, NODE_READY] {
         node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
     }
     services::wait_for(node, "kube-apiserver");
-    let follower = Arc::clone(node);
-    spawn_or_tell("node", move || follow_node(&follower));
+    let (follower, upgrader) = (Arc::clone(node), Arc::clone(upgrader));
+    spawn_or_tell("node", move || follow_node(&follower, &upgrader));
     let resources = apply(node, manifests);
     let follower = Arc::clone(node);
     let workloads: Vec<Resource> = resources.into_iter().filter(|r| has_pods(&r.kind)).collect();
@@ -63,7 +64,7 @@ fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
 }
 
 /// Follows the Kubernetes node that this machine is, for ever.
-fn follow_node(node: &Node) {
+fn follow_node(node: &Node, upgrader: &Upgrader) {
     let itself = Resource {
         kind: "Node".into(),
         collection: "/api/v1/nodes".into(),
@@ -84,7 +85,7 @@ fn follow_node(node: &Node) {
                 if !named && state.is_some() {
                     named = true;
                     name_role(&kube, &itself);
-                    welcome_pods(node, &kube, &itself);
+                    welcome_pods(upgrader, &kube, &itself);
                 }
                 node.claim(NODE_READY, claim);
                 true
@@ -112,8 +113,8 @@ fn name_role(kube: &Kube, itself: &Resource) {
 }
 
 /// Lets pods come again after an upgrade that has emptied the node.
-fn welcome_pods(node: &Node, kube: &Kube, itself: &Resource) {
-    if node.upgrader.status().stage.is_busy() {
+fn welcome_pods(upgrader: &Upgrader, kube: &Kube, itself: &Resource) {
+    if upgrader.status().stage.is_busy() {
         return;
     }
     if let Err(e) = uncordon(kube, &itself.name) {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::body::Pieces;
 use super::error::Failure;
-use super::routes::{Shared, blocking, known, unknown};
+use super::shared::{OfNode, blocking, known, unknown};
 use crate::node::Node;
 use crate::{failed_logs, thread};
 
@@ -26,7 +26,7 @@ const LOG_PORTIONS: usize = 4;
 
 /// The route.
 pub(super) async fn logs(
-    State(node): Shared,
+    State(node): OfNode,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;

@@ -8,6 +8,7 @@ mod body;
 mod error;
 mod logs;
 mod routes;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -29,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 pub use routes::router;
+pub use shared::Served;
 pub use tls::server_config;
 
 /// Handshakes at the same time.

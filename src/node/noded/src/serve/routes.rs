@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{
     BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, MAX_PIECE_BYTES,
-    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status,
+    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status, UpgradeStage,
 };
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -19,8 +19,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
+use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
 use super::{logs, upgrade};
-use crate::node::Node;
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -28,13 +28,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between the answer to a reboot or shutdown and its beginning.
 const LEAVE_DELAY: Duration = Duration::from_millis(300);
 
-/// The node, as handlers get it.
-pub(super) type Shared = State<Arc<Node>>;
-/// What handlers answer.
-pub(super) type Answer<T> = Result<Json<T>, Failure>;
-
 /// All routes.
-pub fn router(node: Arc<Node>) -> Router {
+pub fn router(served: Served) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/services", get(services))
@@ -42,12 +37,12 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/v1/services/{name}/signal", post(signal))
         .route("/v1/logs", get(logs::logs))
         .route("/v1/kubeconfig", post(kubeconfig))
-        .route("/v1/boot/rollback", post(|node: Shared| order_boot(node, BootOrder::Rollback)))
-        .route("/v1/boot/cancel", post(|node: Shared| order_boot(node, BootOrder::Cancel)))
+        .route("/v1/boot/rollback", post(|node: OfNode| order_boot(node, BootOrder::Rollback)))
+        .route("/v1/boot/cancel", post(|node: OfNode| order_boot(node, BootOrder::Cancel)))
         .route("/v1/boot/once", post(boot_once))
         .route("/v1/scrub", post(scrub))
-        .route("/v1/reboot", post(|node: Shared| leave(node, ShutdownKind::Reboot)))
-        .route("/v1/shutdown", post(|node: Shared| leave(node, ShutdownKind::PowerOff)))
+        .route("/v1/reboot", post(|node: OfNode| leave(node, ShutdownKind::Reboot)))
+        .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
         .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {
@@ -55,7 +50,7 @@ pub fn router(node: Arc<Node>) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(from_fn(in_bounds))
-        .with_state(node)
+        .with_state(served)
 }
 
 /// Bounds the time until an answer begins, and refuses a body that is too long before it is read.
@@ -71,17 +66,7 @@ async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
         .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node found no answer in time"))
 }
 
-/// Runs what blocks on a thread of its own.
-pub(super) async fn blocking<T: Send + 'static>(
-    run: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> Result<T, Failure> {
-    match spawn_blocking(run).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the request's thread ended")),
-    }
-}
-
-async fn status(State(node): Shared) -> Answer<Status> {
+async fn status(State(Served { node, upgrader }): State<Served>) -> Answer<Status> {
     let of_init = {
         let node = Arc::clone(&node);
         blocking(move || node.init.status()).await?
@@ -91,19 +76,20 @@ async fn status(State(node): Shared) -> Answer<Status> {
         uptime_ms: of_init.uptime_ms,
         memory: memory::load(),
         boot: of_init.boot.map(convert::boot),
+        upgrade: Some(upgrader.status()).filter(|u| u.stage != UpgradeStage::None),
         ..Status::default()
     };
     node.describe(&mut status);
     Ok(Json(status))
 }
 
-async fn services(State(node): Shared) -> Answer<ServiceList> {
+async fn services(State(node): OfNode) -> Answer<ServiceList> {
     let status = blocking(move || node.init.status_with_usage()).await?;
     let services: Vec<Service> = status.services.into_iter().map(convert::service).collect();
     Ok(Json(ServiceList { services }))
 }
 
-async fn restart(State(node): Shared, Path(name): Path<String>) -> Answer<Done> {
+async fn restart(State(node): OfNode, Path(name): Path<String>) -> Answer<Done> {
     blocking(move || match known(&node, &name)? {
         true => node.init.restart(&name).map(|()| Ok(Json(Done {}))),
         false => Ok(Err(unknown(&name))),
@@ -112,7 +98,7 @@ async fn restart(State(node): Shared, Path(name): Path<String>) -> Answer<Done> 
 }
 
 async fn signal(
-    State(node): Shared,
+    State(node): OfNode,
     Path(name): Path<String>,
     request: Result<Json<SignalRequest>, JsonRejection>,
 ) -> Answer<Done> {
@@ -127,25 +113,14 @@ async fn signal(
     .await?
 }
 
-/// Whether `init` has a service of that name.
-pub(super) fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
-    Ok(node.init.status()?.services.iter().any(|s| s.name == name))
-}
-
-pub(super) fn unknown(name: &str) -> Failure {
-    let shown: String = name.chars().take(64).collect();
-    Failure::new(StatusCode::NOT_FOUND, format!("service {shown:?} does not exist"))
-        .hint("GET /v1/services lists them")
-}
-
-async fn scrub(State(node): Shared) -> Answer<Done> {
+async fn scrub(State(node): OfNode) -> Answer<Done> {
     eprintln!("noded: an operator asks for a scrub");
     blocking(move || scrub::begin(&node)).await?;
     Ok(Json(Done {}))
 }
 
 async fn kubeconfig(
-    State(node): Shared,
+    State(node): OfNode,
     request: Result<Json<KubeconfigRequest>, JsonRejection>,
 ) -> Answer<Kubeconfig> {
     let Json(request) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
@@ -166,13 +141,13 @@ async fn kubeconfig(
     }
 }
 
-async fn boot_once(node: Shared, request: Result<Json<BootOnceRequest>, JsonRejection>) -> Answer<Done> {
+async fn boot_once(node: OfNode, request: Result<Json<BootOnceRequest>, JsonRejection>) -> Answer<Done> {
     let Json(BootOnceRequest { slot }) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
     order_boot(node, BootOrder::BootOnce { slot }).await
 }
 
 /// Hands an order about the next boot to `init`, whose record it is.
-async fn order_boot(State(node): Shared, order: BootOrder) -> Answer<Done> {
+async fn order_boot(State(node): OfNode, order: BootOrder) -> Answer<Done> {
     eprintln!("noded: an operator asks for {order:?}");
     match blocking(move || node.init.boot(order)).await? {
         Ok(()) => Ok(Json(Done {})),
@@ -181,7 +156,7 @@ async fn order_boot(State(node): Shared, order: BootOrder) -> Answer<Done> {
 }
 
 /// Has everything stopped once the answer is on its way: `noded` itself is among what `init` stops.
-async fn leave(State(node): Shared, kind: ShutdownKind) -> Answer<Done> {
+async fn leave(State(node): OfNode, kind: ShutdownKind) -> Answer<Done> {
     eprintln!("noded: an operator asks for {kind:?}");
     let asked = Arc::clone(&node);
     // Nothing is promised while `init` does not answer.

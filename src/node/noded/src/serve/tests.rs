@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::upgrade::Upgrader;
 
 /// An authority and what it issues.
 struct Ca(CertifiedIssuer<'static, KeyPair>);
@@ -60,6 +61,8 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
     let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
     let node = Node::new(init(), api::ImageFacts::default(), documents, api::ConfigFacts::default());
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
+    let node = Arc::new(node);
+    let served = super::Served { upgrader: Arc::new(Upgrader::new(Arc::clone(&node))), node };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -67,7 +70,7 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            super::serve(listener, tls, super::router(Arc::new(node))).await;
+            super::serve(listener, tls, super::router(served)).await;
         });
     });
     address

@@ -1,7 +1,5 @@
 //! The routes of upgrades.
 
-use std::sync::Arc;
-
 use api::{MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeRequest};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
@@ -11,15 +9,14 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 
 use super::error::Failure;
-use super::routes::{Answer, Shared, blocking};
-use crate::node::Node;
-use crate::upgrade::{Refused, Upgrader};
+use super::shared::{Answer, OfUpgrader, Served, blocking};
+use crate::upgrade::Refused;
 
 /// Where pieces of a bundle go: the only route with a long body.
 pub const DATA: &str = "/v1/upgrade/data";
 
 /// All routes of upgrades.
-pub fn router() -> Router<Arc<Node>> {
+pub fn router() -> Router<Served> {
     Router::new()
         .route("/v1/upgrade", get(status).post(begin))
         .route("/v1/upgrade/cancel", post(cancel))
@@ -42,28 +39,30 @@ impl From<Refused> for Failure {
     }
 }
 
-async fn status(State(node): Shared) -> Answer<Upgrade> {
-    // Whoever takes a piece holds the state while it writes.
-    Ok(Json(blocking(move || Ok(node.upgrader.status())).await?))
+async fn status(State(upgrader): OfUpgrader) -> Answer<Upgrade> {
+    Ok(Json(upgrader.status()))
 }
 
-async fn begin(State(node): Shared, request: Result<Json<UpgradeRequest>, JsonRejection>) -> Answer<Upgrade> {
+async fn begin(
+    State(upgrader): OfUpgrader,
+    request: Result<Json<UpgradeRequest>, JsonRejection>,
+) -> Answer<Upgrade> {
     let Json(request) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
     eprintln!("noded: an operator asks for an upgrade: {request:?}");
-    Ok(Json(blocking(move || Ok(Upgrader::begin(&node, &request))).await??))
+    Ok(Json(blocking(move || Ok(upgrader.begin(&request))).await??))
 }
 
 async fn take(
-    State(node): Shared,
+    State(upgrader): OfUpgrader,
     query: Result<Query<PieceQuery>, QueryRejection>,
     piece: Result<Bytes, BytesRejection>,
 ) -> Answer<Upgrade> {
     let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
     let piece = piece.map_err(|e| Failure::new(e.status(), e.body_text()))?;
-    Ok(Json(blocking(move || Ok(Upgrader::take(&node, &query, &piece))).await??))
+    Ok(Json(blocking(move || Ok(upgrader.take(&query, &piece))).await??))
 }
 
-async fn cancel(State(node): Shared) -> Answer<Upgrade> {
+async fn cancel(State(upgrader): OfUpgrader) -> Answer<Upgrade> {
     eprintln!("noded: an operator calls an upgrade off");
-    Ok(Json(blocking(move || Ok(node.upgrader.cancel())).await??))
+    Ok(Json(blocking(move || Ok(upgrader.cancel())).await??))
 }

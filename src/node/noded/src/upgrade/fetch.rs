@@ -65,7 +65,7 @@ pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_
     let first = Cell::new(Some(free_bytes));
     let room = || match first.take() {
         Some(bytes) => Ok(bytes),
-        None => super::free_bytes().map_err(|e| anyhow!("{e:?}")),
+        None => super::staging::free_bytes(),
     };
     fetch_into(url, directory, &room, advanced)
 }

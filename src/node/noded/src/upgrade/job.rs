@@ -5,7 +5,6 @@
 //! with it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +15,10 @@ use control::{BootOrder, ShutdownKind};
 use net::clock;
 use update::{Staged, Step, UpdateError, keys};
 
+use super::progress::Progress;
 use super::slot::{KEPT_KEYS, Slots};
-use super::{STAGING, Then, drain, fetch, free_bytes};
+use super::staging::{STAGING, free_bytes};
+use super::{drain, fetch};
 use crate::node::Node;
 use crate::{kube, state};
 
@@ -35,10 +36,18 @@ pub enum Bundle {
     At(String),
 }
 
+/// What follows once the bundle is installed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Then {
+    /// The node is emptied.
+    pub drain: bool,
+    /// It reboots.
+    pub reboot: bool,
+}
+
 /// Does it all; shows how it goes.
-pub fn run(node: &Arc<Node>, bundle: Bundle, then: Then) {
-    let upgrader = &node.upgrader;
-    if let Err(error) = upgrade(node, bundle, then) {
+pub fn run(node: &Node, progress: &Progress, bundle: Bundle, then: Then) {
+    if let Err(error) = upgrade(node, progress, bundle, then) {
         let known = error.downcast_ref::<UpdateError>();
         if known.is_some_and(UpdateError::is_about_the_bundle)
             && let Err(e) = Staged::discard(Path::new(STAGING))
@@ -48,11 +57,11 @@ pub fn run(node: &Arc<Node>, bundle: Bundle, then: Then) {
         let hint = known.and_then(UpdateError::hint);
         let told = told(&error);
         eprintln!("noded: upgrade: {told}");
-        if upgrader.is_cancelled() && upgrader.status().generation.is_some() {
+        if progress.is_called_off() && progress.status().generation.is_some() {
             give_up(node);
         }
-        upgrader.show(|u| {
-            u.stage = if upgrader.is_cancelled() { UpgradeStage::Cancelled } else { UpgradeStage::Failed };
+        progress.show(|u| {
+            u.stage = if progress.is_called_off() { UpgradeStage::Cancelled } else { UpgradeStage::Failed };
             u.error = Some(told);
             u.hint = hint;
         });
@@ -80,24 +89,24 @@ fn give_up(node: &Node) {
     }
 }
 
-fn upgrade(node: &Arc<Node>, bundle: Bundle, then: Then) -> Result<()> {
+fn upgrade(node: &Node, progress: &Progress, bundle: Bundle, then: Then) -> Result<()> {
     let staged = match bundle {
         Bundle::Here(staged) => staged,
-        Bundle::At(url) => fetched(node, &url)?,
+        Bundle::At(url) => fetched(progress, &url)?,
     };
-    install(node, &staged)?;
+    install(node, progress, &staged)?;
     drop(staged);
     if let Err(e) = Staged::discard(Path::new(STAGING)) {
         eprintln!("noded: removing the bundle: {e}");
     }
-    ensure!(!node.upgrader.is_cancelled(), "called off");
-    node.upgrader.enter(UpgradeStage::Installed, 0);
+    ensure!(!progress.is_called_off(), "called off");
+    progress.enter(UpgradeStage::Installed, 0);
     if then.drain {
-        drain_node(node).context("the new generation is installed, but the node is not empty")?;
+        drain_node(node, progress).context("the new generation is installed, but the node is not empty")?;
     }
     if then.reboot {
-        ensure!(!node.upgrader.is_cancelled(), "called off");
-        node.upgrader.enter(UpgradeStage::Rebooting, 0);
+        ensure!(!progress.is_called_off(), "called off");
+        progress.enter(UpgradeStage::Rebooting, 0);
         thread::sleep(FAREWELL);
         node.init.shutdown(ShutdownKind::Reboot).context("asking init to reboot")?;
     }
@@ -105,24 +114,22 @@ fn upgrade(node: &Arc<Node>, bundle: Bundle, then: Then) -> Result<()> {
 }
 
 /// Fetches the bundle.
-fn fetched(node: &Node, url: &str) -> Result<Staged> {
-    let upgrader = &node.upgrader;
-    let free = free_bytes().map_err(|e| anyhow::anyhow!("{e:?}"))?;
-    upgrader.enter(UpgradeStage::Fetching, 0);
+fn fetched(progress: &Progress, url: &str) -> Result<Staged> {
+    let free = free_bytes()?;
+    progress.enter(UpgradeStage::Fetching, 0);
     fetch::fetch(url, Path::new(STAGING), free, &mut |done, total| {
-        upgrader.show(|u| {
+        progress.show(|u| {
             u.done_bytes = done;
             u.total_bytes = u.total_bytes.max(total);
         });
-        !upgrader.is_cancelled()
+        !progress.is_called_off()
     })
 }
 
 /// Checks the bundle, then writes it.
-fn install(node: &Node, staged: &Staged) -> Result<()> {
-    let upgrader = &node.upgrader;
+fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
     let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
-    let mut slots = Slots::load(&node.init, &upgrader.cancelled)?;
+    let mut slots = Slots::load(&node.init, progress.called_off())?;
     let (kernel_bytes, root_bytes) = slots.room()?;
     let on_disk = state::recorded()?;
     let running = slots.boot().slots.iter().find(|s| s.name == slots.boot().slot);
@@ -135,23 +142,23 @@ fn install(node: &Node, staged: &Staged) -> Result<()> {
         state: &on_disk,
         now_secs: clock::now().as_secs(),
     };
-    upgrader.enter(UpgradeStage::Verifying, staged.source().bytes);
+    progress.enter(UpgradeStage::Verifying, staged.source().bytes);
     let open = || staged.reader();
     let examined =
-        update::examine(open, &keys, (&facts, &node.image.kubernetes), &mut |done| upgrader.advance(done))?;
+        update::examine(open, &keys, (&facts, &node.image.kubernetes), &mut |done| progress.advance(done))?;
     slots.next_keys = examined.next_keys().cloned();
     let manifest = examined.manifest();
     let total = manifest.parts.uki.bytes + manifest.parts.root.bytes;
     let named = describe(manifest);
-    upgrader.show(|u| u.bundle = Some(named));
-    ensure!(!upgrader.is_cancelled(), "called off");
-    upgrader.enter(UpgradeStage::Writing, total);
+    progress.show(|u| u.bundle = Some(named));
+    ensure!(!progress.is_called_off(), "called off");
+    progress.enter(UpgradeStage::Writing, total);
     let generation = update::install(examined, &mut slots, &mut |step, done| match step {
-        Step::Writing => upgrader.advance(done),
-        Step::Checking => upgrader.show(|u| (u.stage, u.done_bytes) = (UpgradeStage::Checking, done)),
+        Step::Writing => progress.advance(done),
+        Step::Checking => progress.show(|u| (u.stage, u.done_bytes) = (UpgradeStage::Checking, done)),
     })?;
     let slot = slots.free.take();
-    upgrader.show(|u| (u.slot, u.generation) = (slot, Some(generation)));
+    progress.show(|u| (u.slot, u.generation) = (slot, Some(generation)));
     eprintln!("noded: generation {generation} is installed");
     Ok(())
 }
@@ -165,12 +172,12 @@ fn describe(manifest: &Manifest) -> UpgradeBundle {
 }
 
 /// Empties the node.
-fn drain_node(node: &Node) -> Result<()> {
-    node.upgrader.enter(UpgradeStage::Draining, 0);
+fn drain_node(node: &Node, progress: &Progress) -> Result<()> {
+    progress.enter(UpgradeStage::Draining, 0);
     let kube = kube::connect(node.documents.cluster.spec.api.port)?;
     drain::drain(&kube, &node.documents.node.hostname, &mut |done, total| {
-        node.upgrader.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
-        !node.upgrader.is_cancelled()
+        progress.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
+        !progress.is_called_off()
     })
 }
 

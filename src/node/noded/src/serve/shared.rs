@@ -1,0 +1,68 @@
+//! What the routes share: what they serve, the shape of their answers, and how they ask what blocks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use tokio::task::spawn_blocking;
+
+use super::error::Failure;
+use crate::node::Node;
+use crate::upgrade::Upgrader;
+
+/// What is served. A handler takes the part that it needs.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The node.
+    pub node: Arc<Node>,
+    /// Its upgrade, if there is one.
+    pub upgrader: Arc<Upgrader>,
+}
+
+impl FromRef<Served> for Arc<Node> {
+    fn from_ref(served: &Served) -> Arc<Node> {
+        Arc::clone(&served.node)
+    }
+}
+
+impl FromRef<Served> for Arc<Upgrader> {
+    fn from_ref(served: &Served) -> Arc<Upgrader> {
+        Arc::clone(&served.upgrader)
+    }
+}
+
+/// The node, as handlers get it.
+pub type OfNode = State<Arc<Node>>;
+/// The upgrader, as handlers get it.
+pub type OfUpgrader = State<Arc<Upgrader>>;
+/// What handlers answer.
+pub type Answer<T> = Result<Json<T>, Failure>;
+
+/// Runs what blocks on a thread of its own.
+///
+/// # Errors
+/// Whatever `run` returns, or that its thread ended, as a failure with status 500.
+pub async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    match spawn_blocking(run).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the request's thread ended")),
+    }
+}
+
+/// Returns whether `init` has a service of that name. Blocks.
+///
+/// # Errors
+/// If `init` can't be asked.
+pub fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
+    Ok(node.init.status()?.services.iter().any(|s| s.name == name))
+}
+
+/// Returns the failure of a request about a service that there is none of.
+pub fn unknown(name: &str) -> Failure {
+    let shown: String = name.chars().take(64).collect();
+    Failure::new(StatusCode::NOT_FOUND, format!("service {shown:?} does not exist"))
+        .hint("GET /v1/services lists them")
+}

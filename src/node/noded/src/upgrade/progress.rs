@@ -1,0 +1,59 @@
+//! How an upgrade goes, and whether it was called off: what the job and those who watch it share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use api::{Upgrade, UpgradeStage};
+
+/// The progress of the node's one upgrade. Its lock is never held for longer than a change takes.
+#[derive(Debug, Default)]
+pub struct Progress {
+    shown: Mutex<Upgrade>,
+    called_off: AtomicBool,
+}
+
+impl Progress {
+    /// Returns how it goes.
+    pub fn status(&self) -> Upgrade {
+        self.lock().clone()
+    }
+
+    /// Shows an upgrade that begins in `stage`, with `done_bytes` of `total_bytes`; nothing is left of the one before.
+    pub fn begin(&self, stage: UpgradeStage, done_bytes: u64, total_bytes: u64) {
+        *self.lock() = Upgrade { stage, done_bytes, total_bytes, ..Upgrade::default() };
+    }
+
+    /// Changes what is shown.
+    pub fn show(&self, change: impl FnOnce(&mut Upgrade)) {
+        change(&mut self.lock());
+    }
+
+    /// Enters a stage.
+    pub fn enter(&self, stage: UpgradeStage, total_bytes: u64) {
+        self.show(|u| (u.stage, u.done_bytes, u.total_bytes) = (stage, 0, total_bytes));
+    }
+
+    /// Shows how far the stage is.
+    pub fn advance(&self, done_bytes: u64) {
+        self.show(|u| u.done_bytes = done_bytes);
+    }
+
+    /// Has the job end where it stands; `false` takes that back for the next upgrade.
+    pub fn call_off(&self, off: bool) {
+        self.called_off.store(off, Ordering::Relaxed);
+    }
+
+    /// Returns whether the upgrade was called off.
+    pub fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::Relaxed)
+    }
+
+    /// Returns the flag itself, for what looks at it before each write.
+    pub fn called_off(&self) -> &AtomicBool {
+        &self.called_off
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Upgrade> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

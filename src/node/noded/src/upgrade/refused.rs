@@ -1,0 +1,30 @@
+//! Why a request about an upgrade is not carried out.
+
+use update::UpdateError;
+
+/// Why a request about an upgrade is not carried out.
+#[derive(Debug)]
+pub enum Refused {
+    /// It can't be carried out as it is.
+    Malformed(String),
+    /// The node's state forbids it; with a remedy.
+    Conflict(String, Option<String>),
+    /// The node failed.
+    Failed(anyhow::Error),
+}
+
+impl From<UpdateError> for Refused {
+    fn from(error: UpdateError) -> Refused {
+        match error {
+            UpdateError::File { .. } => Refused::Failed(error.into()),
+            other => Refused::Conflict(other.to_string(), other.hint()),
+        }
+    }
+}
+
+impl Refused {
+    /// The node's state forbids it.
+    pub fn conflict(message: &str, hint: &str) -> Refused {
+        Refused::Conflict(message.to_owned(), Some(hint.to_owned()))
+    }
+}

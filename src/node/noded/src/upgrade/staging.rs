@@ -1,0 +1,15 @@
+//! Where a bundle is kept on its way, and how much room there is for it.
+
+use anyhow::{Context, Result};
+
+/// The directory, on the data partition.
+pub const STAGING: &str = "/var/lib/ironhull/upgrade";
+
+/// Returns how many bytes the data partition has to give.
+///
+/// # Errors
+/// If the kernel can't be asked.
+pub fn free_bytes() -> Result<u64> {
+    let facts = rustix::fs::statvfs("/var").context("asking for the room on /var")?;
+    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}

@@ -1,0 +1,224 @@
+//! What is known of the node's one upgrade, and what may follow what.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::{PieceQuery, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage};
+use update::{Source, Staged};
+
+use super::fetch;
+use super::job::{self, Bundle, Then};
+use super::progress::Progress;
+use super::refused::Refused;
+use super::staging::{STAGING, free_bytes};
+use crate::node::Node;
+use crate::thread::spawn_or_tell;
+
+/// After this time without a piece an upload no longer keeps others off.
+const HOLD: Duration = Duration::from_secs(60);
+
+/// The node's one upgrade.
+#[derive(Debug)]
+pub struct Upgrader {
+    node: Arc<Node>,
+    progress: Arc<Progress>,
+    upload: Mutex<Upload>,
+}
+
+/// What is on its way by upload. Who begins an upgrade or takes a piece of one holds it meanwhile.
+#[derive(Debug, Default)]
+struct Upload {
+    staged: Option<Staged>,
+    /// When something of it came last.
+    heard: Option<Instant>,
+    /// What was asked for along with it.
+    then: Then,
+}
+
+impl Upgrader {
+    /// The upgrader of a node that has no upgrade.
+    pub fn new(node: Arc<Node>) -> Upgrader {
+        Upgrader { node, progress: Arc::default(), upload: Mutex::default() }
+    }
+
+    /// Returns how it goes.
+    pub fn status(&self) -> Upgrade {
+        self.progress.status()
+    }
+
+    /// Begins an upgrade; an upload goes on where it broke off.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    pub fn begin(&self, request: &UpgradeRequest) -> Result<Upgrade, Refused> {
+        check_source(&request.source)?;
+        may_begin(&self.node)?;
+        let mut upload = self.lock();
+        if self.status().stage.is_busy() {
+            return Err(Refused::conflict(
+                "an upgrade is under way",
+                "wait for it, or call it off with `ironhull node ADDRESS cancel`",
+            ));
+        }
+        let arriving = upload.staged.as_ref().map(|s| s.source().id.as_str());
+        if is_held(arriving, &request.source, upload.heard.map(|h| h.elapsed())) {
+            return Err(Refused::conflict(
+                "another bundle is being uploaded",
+                "wait for it, or call it off with `ironhull node ADDRESS cancel`",
+            ));
+        }
+        self.progress.call_off(false);
+        upload.then = Then { drain: request.drain, reboot: request.reboot };
+        match &request.source {
+            UpgradeSource::Url(url) => {
+                upload.staged = None;
+                self.progress.begin(UpgradeStage::Fetching, 0, 0);
+                self.start(Bundle::At(url.clone()), upload.then);
+            }
+            UpgradeSource::Upload(wanted) => {
+                let source = Source { id: source_id(&wanted.sha256), bytes: wanted.bytes };
+                let free = free_bytes().map_err(Refused::Failed)?;
+                let staged = Staged::open(Path::new(STAGING), source, free)?;
+                self.receive(&mut upload, staged);
+            }
+        }
+        Ok(self.status())
+    }
+
+    /// Takes a piece of an upload.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was taken then.
+    pub fn take(&self, query: &PieceQuery, piece: &[u8]) -> Result<Upgrade, Refused> {
+        let mut upload = self.lock();
+        let expected = source_id(&query.id);
+        let Some(mut staged) = upload.staged.take_if(|s| s.source().id == expected) else {
+            let what = if upload.staged.is_some() { "another bundle is" } else { "no upload is" };
+            return Err(Refused::conflict(&format!("{what} expected"), "begin with POST /v1/upgrade"));
+        };
+        let appended = staged.append(query.offset, piece);
+        self.receive(&mut upload, staged);
+        appended?;
+        Ok(self.status())
+    }
+
+    /// Calls the upgrade off.
+    ///
+    /// # Errors
+    /// [`Refused::Conflict`] if there is none that can be.
+    pub fn cancel(&self) -> Result<Upgrade, Refused> {
+        let mut upload = self.lock();
+        match self.status().stage {
+            UpgradeStage::Receiving => {
+                upload.staged = None;
+                self.progress.begin(UpgradeStage::Cancelled, 0, 0);
+            }
+            stage if stage.is_busy() && stage != UpgradeStage::Rebooting => self.progress.call_off(true),
+            _ => return Err(Refused::conflict("no upgrade is under way", "the status shows the slots")),
+        }
+        Ok(self.status())
+    }
+
+    /// Shows what has arrived; when that is all, goes on with it.
+    fn receive(&self, upload: &mut Upload, staged: Staged) {
+        let (done_bytes, total_bytes) = (staged.received(), staged.source().bytes);
+        if staged.is_whole() {
+            self.progress.begin(UpgradeStage::Verifying, 0, total_bytes);
+            self.start(Bundle::Here(staged), upload.then);
+        } else {
+            self.progress.begin(UpgradeStage::Receiving, done_bytes, total_bytes);
+            upload.staged = Some(staged);
+            upload.heard = Some(Instant::now());
+        }
+    }
+
+    /// Starts the work.
+    fn start(&self, bundle: Bundle, then: Then) {
+        let (node, progress) = (Arc::clone(&self.node), Arc::clone(&self.progress));
+        spawn_or_tell("upgrade", move || job::run(&node, &progress, bundle, then));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Upload> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns what an upload is known by where it is kept.
+fn source_id(sha256: &str) -> String {
+    format!("sha256:{sha256}")
+}
+
+/// Returns whether `wanted` must wait for the upload `arriving`, of which something came `silence` ago.
+fn is_held(arriving: Option<&str>, wanted: &UpgradeSource, silence: Option<Duration>) -> bool {
+    let Some(arriving) = arriving else { return false };
+    let same = matches!(wanted, UpgradeSource::Upload(u) if source_id(&u.sha256) == arriving);
+    !same && silence.is_some_and(|s| s <= HOLD)
+}
+
+/// Checks what can be checked of a source without asking anybody.
+fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
+    let malformed = |text: &str| Err(Refused::Malformed(text.to_owned()));
+    match source {
+        UpgradeSource::Url(url) if !fetch::is_url(url) => {
+            malformed("source.url: expected http://HOST/PATH or https://HOST/PATH")
+        }
+        UpgradeSource::Upload(u)
+            if u.sha256.len() != 64 || !u.sha256.bytes().all(|b| b.is_ascii_hexdigit()) =>
+        {
+            malformed("source.upload.sha256: expected 64 hex digits")
+        }
+        UpgradeSource::Upload(u) if u.bytes == 0 => malformed("source.upload.bytes: expected 1 or more"),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses at once what `init` would refuse after everything has arrived; `init` decides all the same.
+fn may_begin(node: &Node) -> Result<(), Refused> {
+    let status = node.init.status().map_err(Refused::Failed)?;
+    let Some(boot) = status.boot else {
+        return Err(Refused::conflict("the disk has no boot record", "write a newer image to it"));
+    };
+    let has = |slot: &control::SlotStatus, flag: &str| slot.flags.iter().any(|f| f == flag);
+    let running = boot.slots.iter().find(|s| s.name == boot.slot);
+    let blessed = running.is_some_and(|s| has(s, "blessed") && !has(s, "retired"));
+    let alone = !boot.slots.iter().any(|s| s.name != boot.slot && has(s, "present"));
+    match blessed || alone {
+        true => Ok(()),
+        false => Err(Refused::Conflict(
+            format!(
+                "running generation {} is not the blessed one: the other slot may be the only good one",
+                boot.generation
+            ),
+            Some(
+                "wait for its trial to end, or end it with rollback; after boot-once or rollback, reboot"
+                    .to_owned(),
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_keeps_others_off_while_it_goes_on() {
+        let upload =
+            |sha256: &str| UpgradeSource::Upload(api::Upload { bytes: 5, sha256: sha256.to_owned() });
+        let url = UpgradeSource::Url("https://a.example/b.hull".into());
+        let (now, later) = (Some(Duration::ZERO), Some(HOLD + Duration::from_secs(1)));
+        let cases = [
+            (None, upload("ab"), None, false),
+            (None, url.clone(), now, false),
+            (Some("sha256:ab"), upload("ab"), now, false),
+            (Some("sha256:ab"), upload("cd"), now, true),
+            (Some("sha256:ab"), url.clone(), now, true),
+            (Some("sha256:ab"), upload("cd"), later, false),
+            (Some("sha256:ab"), url, later, false),
+        ];
+        for (arriving, wanted, silence, held) in cases {
+            assert_eq!(is_held(arriving, &wanted, silence), held, "{arriving:?} {wanted:?} {silence:?}");
+        }
+    }
+}
