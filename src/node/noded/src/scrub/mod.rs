@@ -5,6 +5,7 @@
 //! finds is claimed as a condition and noted in the boot record. Nothing is repaired, and nothing is failed:
 //! a generation that runs is not stopped for a block that it may never read.
 
+mod found;
 mod kept;
 
 use std::path::Path;
@@ -16,14 +17,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::ConditionStatus;
-use control::SlotStatus;
 use net::clock;
-use serde::{Deserialize, Serialize};
 
 use crate::condition::{Claim, SLOTS_SOUND};
 use crate::node::Node;
 use crate::thread::{spawn, spawn_or_tell};
 use kept::Kept;
+
+pub use found::Found;
 
 /// Between two runs.
 const INTERVAL: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -41,25 +42,6 @@ const READING: &str = "Reading";
 
 /// One run at a time.
 static RUNNING: AtomicBool = AtomicBool::new(false);
-
-/// What was found in a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Found {
-    /// `a` or `b`.
-    pub slot: String,
-    /// Its generation.
-    pub generation: u32,
-    /// What is damaged, with part and place; absent when nothing is.
-    pub damage: Option<String>,
-}
-
-impl Found {
-    /// Returns whether this was found in what the slot holds.
-    pub fn is_of(&self, slot: &SlotStatus) -> bool {
-        slot.name == self.slot && slot.generation == self.generation
-    }
-}
 
 /// Scrubs from now on; returns at once. What the last run found is claimed first.
 pub fn follow(node: &Arc<Node>) {
