@@ -125,7 +125,7 @@ fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> R
     let profile = serde_json::to_string(&profile).expect("a profile is plain data");
     let key =
         KeyBuilder::new("image", 1, VERSION).with("profile", profile).with("builder", builder.to_string());
-    overlay::add_to(key, overlays, workspace)
+    Ok(overlay::add_to(key, overlays))
 }
 
 /// Returns the bytes of everything that the plan puts into the root.

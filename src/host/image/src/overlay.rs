@@ -4,6 +4,8 @@
 //! Git keeps only whether a file can be executed, and a checkout has the umask and the owner of whoever
 //! made it. So everything belongs to root, files are 0755 or 0644 by their owner's execute bit, and
 //! directories are 0755. Empty directories can't be told from absent ones in git and are not taken.
+//!
+//! Files are read when the build begins: what is changed while it runs is in the next one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 use config::ImageProfile;
 use formats::tree::{Node, Tree};
-use inputs::Workspace;
 use inputs::store::KeyBuilder;
+use inputs::{Digest, Workspace};
 
 use crate::skeleton::MOUNTED;
-use crate::source::HostFile;
+use crate::source::read_now;
 use crate::{Error, error::Result};
 
 /// Files that are laid over the root.
@@ -25,6 +27,8 @@ pub(crate) struct Overlay {
     pub dir: PathBuf,
     /// What is in it.
     pub tree: Tree,
+    /// Hash of what is in it.
+    pub digest: Digest,
 }
 
 /// Reads all overlays of an image, in the order in which they are laid over its root.
@@ -33,18 +37,20 @@ pub(crate) struct Overlay {
 /// As [`load`].
 pub(crate) fn load_all(workspace: &Workspace, profile: &ImageProfile) -> Result<Vec<Overlay>> {
     let ours = workspace.source().join("rootfs/overlay");
-    [ours].into_iter().chain(profile.overlay.iter().map(PathBuf::from)).map(load).collect()
+    let all = [ours].into_iter().chain(profile.overlay.iter().map(PathBuf::from));
+    all.map(|dir| {
+        // Hashed before it is read: of what changes in between the image has more than its key says, so the next build
+        // makes it again. The other way round it would take the old one for the new one.
+        let hashed = workspace.with_memo(|memo| memo.tree(&dir));
+        let tree = load(&dir)?;
+        Ok(Overlay { dir, tree, digest: hashed? })
+    })
+    .collect()
 }
 
 /// Adds all that is in the overlays to the key of a build.
-///
-/// # Errors
-/// [`Error::Input`] if something can't be read.
-pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay], workspace: &Workspace) -> Result<KeyBuilder> {
-    overlays.iter().try_fold(key, |key, overlay| {
-        let digest = workspace.with_memo(|memo| memo.tree(&overlay.dir))?;
-        Ok(key.with("overlay", digest.to_string()))
-    })
+pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay]) -> KeyBuilder {
+    overlays.iter().fold(key, |key, overlay| key.with("overlay", overlay.digest.to_string()))
 }
 
 /// Reads the overlay in `dir`.
@@ -52,10 +58,10 @@ pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay], workspace: &Workspac
 /// # Errors
 /// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name
 /// that is not UTF-8, and for what lies where nobody on a node would see it.
-fn load(dir: PathBuf) -> Result<Overlay> {
+fn load(dir: &Path) -> Result<Tree> {
     let mut tree = Tree::new();
-    add_directory(&mut tree, &dir, "")?;
-    Ok(Overlay { dir, tree })
+    add_directory(&mut tree, dir, "")?;
+    Ok(tree)
 }
 
 /// Adds what is in the directory `dir`, whose path in the tree is `at`.
@@ -90,7 +96,7 @@ fn add(tree: &mut Tree, path: &Path, target: &str) -> Result<()> {
         Node::symlink(fs::read_link(path).map_err(read())?.into_os_string().into_encoded_bytes())
     } else if meta.is_file() {
         let mode = if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
-        HostFile::node(path, mode)?
+        read_now(path, mode)?
     } else {
         return Err(Error::Overlay {
             path: path.to_owned(),
@@ -118,7 +124,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
         std::os::unix::fs::symlink("a", root.path().join("etc/link")).unwrap();
-        let tree = load(root.path().to_owned()).unwrap().tree;
+        let tree = load(root.path()).unwrap();
         let mode = |name: &str| tree.get(name).unwrap().mode;
         assert_eq!(
             [mode("etc/a"), mode("etc/b"), mode("etc/c"), mode("etc/d")],
@@ -134,7 +140,7 @@ mod tests {
         let error = |make: fn(&Path)| {
             let root = tempfile::tempdir().unwrap();
             make(root.path());
-            let error = load(root.path().to_owned()).unwrap_err();
+            let error = load(root.path()).unwrap_err();
             assert!(matches!(error, Error::Overlay { .. }), "{error}");
             error.to_string().replace(&root.path().display().to_string(), "")
         };
@@ -156,7 +162,7 @@ mod tests {
     #[test]
     fn a_directory_that_is_missing_is_told_by_its_name() {
         for (path, what) in [("/nowhere/files", "No such file"), ("/dev/null", "Not a directory")] {
-            let error = load(path.into()).unwrap_err().to_string();
+            let error = load(Path::new(path)).unwrap_err().to_string();
             assert!(error.starts_with(&format!("reading overlay {path}: {what}")), "{error}");
         }
     }

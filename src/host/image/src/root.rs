@@ -65,7 +65,7 @@ fn node_of(bytes: &Bytes, mode: u16) -> Result<Node> {
 }
 
 /// Lays every node of an overlay on `root`; directories that are there keep their mode.
-fn lay_over(root: &mut Tree, Overlay { dir, tree }: &Overlay) -> Result<()> {
+fn lay_over(root: &mut Tree, Overlay { dir, tree, .. }: &Overlay) -> Result<()> {
     let is_directory = |node: &Node| matches!(node.kind, Kind::Directory(_));
     let mut nodes = Vec::new();
     tree.walk(|path, node| nodes.push((path.to_owned(), node)));
@@ -115,7 +115,7 @@ mod tests {
     fn overlay(nodes: &[(&str, Node)]) -> Overlay {
         let mut tree = Tree::new();
         nodes.iter().for_each(|(path, node)| tree.insert(path, node.clone()).unwrap());
-        Overlay { dir: "/files".into(), tree }
+        Overlay { dir: "/files".into(), tree, digest: inputs::Digest::of(b"") }
     }
 
     #[test]

@@ -21,15 +21,15 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// Reads the file at `path` and returns its digest.
+    /// Reads the file at `path` and returns its digest and how many bytes it gave.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
-    pub fn of_file(path: &Path) -> Result<Digest> {
+    pub fn of_file(path: &Path) -> Result<(Digest, u64)> {
         let mut file = File::open(path).map_err(Error::io("opening", path))?;
         let mut hash = Hashing::new(io::sink());
-        io::copy(&mut file, &mut hash).map_err(Error::io("reading", path))?;
-        Ok(hash.finish())
+        let bytes = io::copy(&mut file, &mut hash).map_err(Error::io("reading", path))?;
+        Ok((hash.finish(), bytes))
     }
 }
 

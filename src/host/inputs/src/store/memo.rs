@@ -2,7 +2,7 @@
 //! again, so that asking whether anything changed takes milliseconds.
 //!
 //! A file that changed in the last two seconds is not remembered: a second change within the clock's
-//! grain would go unseen.
+//! grain would go unseen. Nor is one whose size is not the number of its bytes, as the kernel's own files are.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -50,8 +50,8 @@ impl Memo {
         {
             return Ok(*digest);
         }
-        let digest = Digest::of_file(path)?;
-        if settled(&stamp) {
+        let (digest, bytes) = Digest::of_file(path)?;
+        if tells(&stamp, bytes) && settled(&stamp) {
             self.known.insert(path.to_owned(), (stamp, digest));
             self.changed = true;
         }
@@ -138,8 +138,27 @@ fn stamp(path: &Path) -> Result<Stamp> {
     Ok([size, meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec(), inode])
 }
 
+/// Returns whether a stamp tells that a file of so many bytes has changed. Where the size is not the number of bytes
+/// it does not: such a file is the kernel's own, as those of `/proc` are.
+fn tells(stamp: &Stamp, bytes: u64) -> bool {
+    i64::try_from(bytes) == Ok(stamp[0])
+}
+
 /// Returns whether the file has been left alone for a while.
 fn settled(stamp: &Stamp) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX) - stamp[1].max(stamp[3]) > SETTLED_SECS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stamp_of_a_file_that_the_kernel_makes_up_tells_nothing() {
+        let path = Path::new("/proc/version");
+        let bytes = fs::read(path).unwrap().len() as u64;
+        assert!(!tells(&stamp(path).unwrap(), bytes));
+        assert!(tells(&[5, 0, 0, 0, 0, 0], 5));
+    }
 }
