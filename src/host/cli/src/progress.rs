@@ -1,4 +1,4 @@
-//! Progress on standard error: bars with the remaining time on a terminal, else one line a step.
+//! Progress on standard error: bars with the remaining time on a terminal that can draw them, else lines.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -24,8 +24,10 @@ pub struct Shown {
 
 impl Default for Shown {
     fn default() -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        Shown { bars: MultiProgress::new(), running: Mutex::default(), terminal }
+        let bars = MultiProgress::new();
+        // A terminal that can't move its cursor (`TERM=dumb`) gets no bars, so it gets lines.
+        let terminal = std::io::stderr().is_terminal() && !bars.is_hidden();
+        Shown { bars, running: Mutex::default(), terminal }
     }
 }
 
@@ -78,6 +80,10 @@ impl Progress for Shown {
         if took >= WORTH_A_LINE {
             self.line(&format!("{step}: {}", seconds(took)));
         }
+    }
+
+    fn said(&self, line: &str) {
+        self.line(line);
     }
 }
 

@@ -43,6 +43,17 @@ pub enum Error {
         /// The cache root.
         cache: PathBuf,
     },
+    /// Something is missing in a cache that can't be written to.
+    #[error("{what} is not in the cache {}, which can't be written to: {source}\nhint: set IRONHULL_CACHE to a \
+             directory that you may write to", cache.display())]
+    ReadOnly {
+        /// What is missing.
+        what: String,
+        /// The cache root.
+        cache: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Something is not in the cache and may not be fetched.
     #[error(
         "{what} is not in the cache, and --offline forbids to fetch it\nhint: run `{command}` once while \

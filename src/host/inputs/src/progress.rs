@@ -19,6 +19,8 @@ pub trait Progress: Send + Sync + std::fmt::Debug {
     fn advanced(&self, step: &str, done: u64);
     /// The step has ended, well or not.
     fn finished(&self, step: &str, took: Duration);
+    /// Something that is to be known now, one line: why nothing moves, what is ahead.
+    fn said(&self, line: &str);
 }
 
 /// Tells nobody.
@@ -29,6 +31,7 @@ impl Progress for Silent {
     fn started(&self, _step: &str, _unit: Unit, _total: Option<u64>) {}
     fn advanced(&self, _step: &str, _done: u64) {}
     fn finished(&self, _step: &str, _took: Duration) {}
+    fn said(&self, _line: &str) {}
 }
 
 /// One running step: tells its end when it is dropped.

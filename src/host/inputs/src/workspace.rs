@@ -53,6 +53,7 @@ impl Workspace {
     pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
         let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
         let memo = Mutex::new(Memo::load(&store));
+        let store = store.telling(Arc::clone(&options.progress));
         Ok(Workspace { source, store, options, memo, compiler: OnceLock::new() })
     }
 

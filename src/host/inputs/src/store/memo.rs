@@ -97,7 +97,7 @@ impl Memo {
     }
 
     /// Writes the memo back if it changed. Two builds at once: the later one's stays, which costs the
-    /// other some reading.
+    /// other some reading. In a cache that can't be written to nothing is kept.
     ///
     /// # Errors
     /// [`Error::Io`] if it can't be written.
@@ -113,10 +113,11 @@ impl Memo {
             let _ = writeln!(text, "{digest} {a} {b} {c} {d} {e} {f} {path}");
         }
         let tmp = self.file.with_extension(std::process::id().to_string());
-        fs::write(&tmp, text).map_err(Error::io("writing", &tmp))?;
-        fs::rename(&tmp, &self.file).map_err(Error::io("writing", &self.file))?;
         self.changed = false;
-        Ok(())
+        match fs::write(&tmp, text).and_then(|()| fs::rename(&tmp, &self.file)) {
+            Err(e) if super::is_not_ours(&e) => Ok(()),
+            written => written.map_err(Error::io("writing", &self.file)),
+        }
     }
 }
 

@@ -9,14 +9,19 @@
 //! ```
 //! A killed build leaves a directory in `tmp` whose lock nobody holds; the next [`Store::open`] removes it.
 //! Entries are only trusted by key: nothing is verified again on a hit.
+//!
+//! A cache that is another user's, or read-only, is as good as one's own as long as nothing is missing: what is only
+//! kept for later (times of use, leftovers, remembered hashes) is left alone there.
 
 mod entries;
 mod key;
 mod memo;
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +30,7 @@ pub use key::{Key, KeyBuilder};
 pub use memo::Memo;
 
 use crate::error::{BUILD_COMMAND, Error, Result};
+use crate::progress::{Progress, Silent};
 
 /// Whether the network may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +46,12 @@ pub enum Mode {
 pub struct Store {
     root: PathBuf,
     mode: Mode,
+    progress: Arc<dyn Progress>,
 }
 
 impl Store {
-    /// Opens the cache at `root`, makes it if need be, and clears what killed builds left.
+    /// Opens the cache at `root`, makes it if need be, and clears what killed builds left. A cache that is there
+    /// and can't be written to is taken as it is.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::DiskFull`] if the directories can't be made.
@@ -51,12 +59,21 @@ impl Store {
         let root = root.into();
         for part in ["objects", "tmp", "locks", "downloads", "logs", "memo"] {
             let dir = root.join(part);
-            fs::create_dir_all(&dir).map_err(|e| Error::io("making", &dir)(e).in_cache(&root))?;
+            match fs::create_dir_all(&dir) {
+                Err(e) if is_not_ours(&e) && root.join("objects").is_dir() => {}
+                made => made.map_err(|e| Error::io("making", &dir)(e).in_cache(&root))?,
+            }
         }
         let root = root.canonicalize().map_err(Error::io("resolving", &root))?;
-        let store = Store { root, mode };
+        let store = Store { root, mode, progress: Arc::new(Silent) };
         store.clear_leftovers()?;
         Ok(store)
+    }
+
+    /// Returns the cache as one that says to `progress` when it waits for another build.
+    #[must_use]
+    pub fn telling(self, progress: Arc<dyn Progress>) -> Store {
+        Store { progress, ..self }
     }
 
     /// Returns the cache root.
@@ -75,7 +92,7 @@ impl Store {
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<PathBuf> {
         let dir = self.object(key);
-        let about = File::options().append(true).open(dir.join("about")).ok()?;
+        let about = File::open(dir.join("about")).ok()?;
         // The time of use only guides pruning: a read-only cache is still a cache.
         let _ = about.set_modified(SystemTime::now());
         Some(dir.join("content"))
@@ -88,13 +105,13 @@ impl Store {
     ///
     /// # Errors
     /// What `make` answers; [`Error::DiskFull`] with the cache's path when the disk is full;
-    /// [`Error::Io`]. The entry is then as if nothing had happened.
+    /// [`Error::ReadOnly`] if the entry is missing in a cache that can't be written to; [`Error::Io`]. The entry is
+    /// then as if nothing had happened.
     pub fn get_or_make(&self, key: &Key, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         if let Some(found) = self.get(key) {
             return Ok(found);
         }
-        let lock = self.lock_file(key)?;
-        lock.lock().map_err(Error::io("locking", self.lock_path(key)))?;
+        let _lock = self.lock(key)?;
         if let Some(found) = self.get(key) {
             return Ok(found);
         }
@@ -157,12 +174,21 @@ impl Store {
     /// Removes directories in `tmp` that no running build owns.
     fn clear_leftovers(&self) -> Result<()> {
         let tmp = self.root.join("tmp");
-        for entry in fs::read_dir(&tmp).map_err(Error::io("listing", &tmp))? {
+        let entries = match fs::read_dir(&tmp) {
+            // Not made, because the cache can't be written to.
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(Error::io("listing", &tmp))?,
+        };
+        for entry in entries {
             let path = entry.map_err(Error::io("listing", &tmp))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let digest = name.split('.').next().unwrap_or_default();
             let lock_path = self.root.join("locks").join(digest);
-            let lock = open_lock(&lock_path)?;
+            let lock = match open_lock(&lock_path) {
+                // What is left in another user's cache is cleared by that user.
+                Err(Error::Io { source, .. }) if is_not_ours(&source) => continue,
+                lock => lock?,
+            };
             match lock.try_lock() {
                 Ok(()) => remove(&path)?,
                 Err(TryLockError::WouldBlock) => {}
@@ -181,9 +207,34 @@ impl Store {
         self.root.join("locks").join(key.digest().to_string())
     }
 
-    fn lock_file(&self, key: &Key) -> Result<File> {
-        open_lock(&self.lock_path(key)).map_err(|e| e.in_cache(&self.root))
+    /// Takes the lock of an entry; says so where it must wait for another build.
+    fn lock(&self, key: &Key) -> Result<File> {
+        let path = self.lock_path(key);
+        let lock = match open_lock(&path) {
+            Err(Error::Io { source, .. }) if is_not_ours(&source) => {
+                return Err(Error::ReadOnly {
+                    what: key.name().to_owned(),
+                    cache: self.root.clone(),
+                    source,
+                });
+            }
+            lock => lock.map_err(|e| e.in_cache(&self.root))?,
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => {
+                self.progress.said(&format!("waiting for another build, which makes {}", key.name()));
+                lock.lock().map_err(Error::io("locking", &path))?;
+                Ok(lock)
+            }
+            Err(TryLockError::Error(e)) => Err(Error::io("locking", &path)(e)),
+        }
     }
+}
+
+/// Returns whether an error says that what was to be written to is another user's or read-only.
+pub(crate) fn is_not_ours(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Opens a lock file, made if need be. It is never removed while the cache is in use: two processes

@@ -174,3 +174,98 @@ fn a_memo_asks_whether_the_owner_may_execute() {
     assert_eq!(with_mode(0o644), with_mode(0o611));
     assert_ne!(with_mode(0o644), with_mode(0o744));
 }
+
+/// Runs the test of this name in a process of its own that has no right beyond those of the files: a superuser's
+/// are dropped.
+fn run_without_privileges(test: &str, root: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    use std::process::Command;
+    let exe = std::env::current_exe().unwrap();
+    let mut command = match fs::metadata("/proc/self").unwrap().uid() {
+        1.. => Command::new(&exe),
+        0 => {
+            let mut command = Command::new("setpriv");
+            command.arg("--bounding-set=-dac_override,-dac_read_search").arg(&exe);
+            command
+        }
+    };
+    let output =
+        command.args([test, "--exact", "--nocapture"]).env("INPUTS_TEST_READ_ONLY", root).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The other half of `a_cache_that_can_not_be_written_to_has_what_it_has`.
+#[test]
+fn reads_only_when_asked_to() {
+    let Some(root) = std::env::var_os("INPUTS_TEST_READ_ONLY") else { return };
+    assert!(fs::write(Path::new(&root).join("x"), "").is_err(), "it can be written to");
+    let store = Store::open(&root, Mode::Offline).unwrap();
+    let found = store.get_or_make(&key("a"), |_| panic!("made twice")).unwrap();
+    assert_eq!(fs::read_to_string(found.join("out")).unwrap(), "one");
+    let missing = store.get_or_make(&key("b"), |_| panic!("nowhere to put it")).unwrap_err();
+    let text = missing.to_string();
+    assert!(text.starts_with("test b is not in the cache /"), "{text}");
+    assert!(
+        text.contains(", which can't be written to: ") && text.contains("hint: set IRONHULL_CACHE"),
+        "{text}"
+    );
+    let mut memo = Memo::load(&store);
+    memo.file(Path::new("/etc/passwd")).unwrap();
+    memo.save().unwrap();
+}
+
+#[test]
+fn a_cache_that_can_not_be_written_to_has_what_it_has() {
+    use std::os::unix::fs::PermissionsExt;
+    fn set_mode(dir: &Path, bits: u32) {
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        set(dir, mode(dir) | 0o200);
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => set_mode(&path, bits),
+                false => set(&path, mode(&path) & !0o222 | bits),
+            }
+        }
+        set(dir, mode(dir) & !0o222 | bits);
+    }
+    let (_dir, store) = store();
+    store.get_or_make(&key("a"), |dir| write(dir, "one")).unwrap();
+    // A killed build's, which nobody but its user can remove; and what a build of before this version lacks.
+    fs::create_dir(store.root().join("tmp/left.1")).unwrap();
+    fs::remove_dir(store.root().join("logs")).unwrap();
+    set_mode(store.root(), 0);
+    run_without_privileges("store::tests::reads_only_when_asked_to", store.root());
+    set_mode(store.root(), 0o200);
+}
+
+/// Remembers what was said, and lets a test wait for it.
+#[derive(Debug)]
+struct Heard(std::sync::Mutex<std::sync::mpsc::Sender<String>>);
+
+impl Progress for Heard {
+    fn started(&self, _step: &str, _unit: crate::progress::Unit, _total: Option<u64>) {}
+    fn advanced(&self, _step: &str, _done: u64) {}
+    fn finished(&self, _step: &str, _took: Duration) {}
+    fn said(&self, line: &str) {
+        self.0.lock().unwrap().send(line.to_owned()).unwrap();
+    }
+}
+
+#[test]
+fn a_build_that_waits_for_another_one_says_so_and_takes_its_result() {
+    let (_dir, store) = store();
+    let (sender, said) = std::sync::mpsc::channel();
+    let waiting = store.clone().telling(Arc::new(Heard(std::sync::Mutex::new(sender))));
+    thread::scope(|scope| {
+        store
+            .get_or_make(&key("a"), |dir| {
+                let second = scope.spawn(move || waiting.get_or_make(&key("a"), |_| panic!("made twice")));
+                assert_eq!(said.recv().unwrap(), "waiting for another build, which makes test a");
+                assert!(!second.is_finished());
+                write(dir, "one")
+            })
+            .unwrap();
+    });
+}
