@@ -5,7 +5,7 @@
 //! the last one left it makes nothing.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,11 @@ fn make(
         return Ok(Outcome::Unchanged(built));
     }
     fs::create_dir_all(output).map_err(Error::file("making directory", output))?;
-    let work = WorkDir::create(output, &profile.name)?;
+    let work = WorkDir::create(workspace, output, &profile.name)?;
+    // The build that was waited for may have made just these files.
+    if let Some(built) = record::load(output, &profile.name, &key) {
+        return Ok(Outcome::Unchanged(built));
+    }
     let step = Step::start(workspace, "put together the root");
     let facts = Facts::of(profile, materials.build_time);
     let plan = plan(profile, &materials.binaries());
@@ -259,6 +263,7 @@ fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()
     let text = serde_json::to_string_pretty(built).expect("a manifest is plain data") + "\n";
     fs::write(&manifest, text).map_err(Error::file("writing", &manifest))?;
     record::forget(output, name)?;
+    record::remove_older_disks(output, built)?;
     for file in &built.files {
         let from = work.dir.join(&file.name);
         fs::rename(&from, output.join(&file.name)).map_err(Error::file("moving", from))?;
@@ -278,9 +283,13 @@ struct WorkDir {
 
 impl WorkDir {
     /// Makes the directory; waits for another build of the same image, and removes what a killed one left.
-    fn create(output: &Path, name: &str) -> Result<WorkDir> {
+    fn create(workspace: &Workspace, output: &Path, name: &str) -> Result<WorkDir> {
         let lock_path = output.join(format!(".{name}.lock"));
         let lock = File::create(&lock_path).map_err(Error::file("opening", &lock_path))?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            let line = format!("waiting for another build, which writes {name} into {}", output.display());
+            workspace.progress().said(&line);
+        }
         lock.lock().map_err(Error::file("locking", &lock_path))?;
         let dir = output.join(format!(".{name}.building"));
         match fs::remove_dir_all(&dir) {

@@ -95,6 +95,28 @@ pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
     }
 }
 
+/// Removes the disks of the last build that `built` does not replace: beside its files they would look like its own.
+/// A bundle stays, for it may have been signed by keys that this build does not have, and tells what is in it.
+pub(crate) fn remove_older_disks(output: &Path, built: &Built) -> Result<()> {
+    let text = fs::read(manifest_path(output, &built.facts.name)).unwrap_or_default();
+    // Without a manifest that can be read nobody knows whose the files are.
+    let Ok(last) = serde_json::from_slice::<Built>(&text) else { return Ok(()) };
+    for format in ["raw", "qcow2"] {
+        let name = format!("{}.{format}", built.facts.name);
+        if built.file(format).is_some() || last.file(format).is_none_or(|file| file.name != name) {
+            continue;
+        }
+        let path = output.join(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("removing", path)(e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Remembers that the files of `built` were made from `key`.
 pub(crate) fn save(output: &Path, built: &Built, key: &str) -> Result<()> {
     let name = &built.facts.name;

@@ -171,6 +171,63 @@ fn what_has_changed_is_built_anew_and_nothing_else() {
 }
 
 #[test]
+fn no_older_disk_stays_beside_the_files_of_a_build() {
+    let mut lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    lab.build(&[]).unwrap();
+    fs::write(lab.at("out/other.qcow2"), "").unwrap();
+    lab.profile.outputs = vec![Output::Raw];
+    lab.build(&[]).unwrap();
+    assert_eq!(
+        lab.names(),
+        ["other.qcow2", "small.hull", "small.json", "small.raw", "small.spdx.json"],
+        "another image's disk and the bundle stay"
+    );
+    // A disk that no build has put there is nobody's to remove.
+    fs::write(lab.at("out/small.qcow2"), "").unwrap();
+    lab.profile.version = Some("2".to_owned());
+    lab.build(&[]).unwrap();
+    assert!(lab.at("out/small.qcow2").exists());
+}
+
+/// Lets a test wait for what a build says.
+#[derive(Debug)]
+struct Heard(std::sync::Mutex<std::sync::mpsc::Sender<String>>);
+
+impl inputs::Progress for Heard {
+    fn started(&self, _step: &str, _unit: inputs::progress::Unit, _total: Option<u64>) {}
+    fn advanced(&self, _step: &str, _done: u64) {}
+    fn finished(&self, _step: &str, _took: std::time::Duration) {}
+    fn said(&self, line: &str) {
+        self.0.lock().unwrap().send(line.to_owned()).unwrap();
+    }
+}
+
+#[test]
+fn a_build_that_waits_for_another_one_says_so_and_finds_its_files() {
+    let mut lab = Lab::new(&[Output::Bundle]);
+    lab.build(&[]).unwrap();
+    let (sender, said) = std::sync::mpsc::channel();
+    let progress = std::sync::Arc::new(Heard(std::sync::Mutex::new(sender)));
+    let store = Store::open(lab.at("cache"), Mode::Offline).unwrap();
+    let options = inputs::Options { progress, ..inputs::Options::default() };
+    lab.workspace = Workspace::open(&lab.at("source"), store, options).unwrap();
+    // As while another build writes its files.
+    let [record, away] = ["out/.small.built", "record"].map(|name| lab.at(name));
+    let lock = File::create(lab.at("out/.small.lock")).unwrap();
+    lock.lock().unwrap();
+    fs::rename(&record, &away).unwrap();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| lab.build(&[]));
+        let out = lab.at("out").display().to_string();
+        let waiting = format!("waiting for another build, which writes small into {out}");
+        assert!(said.iter().any(|line| line == waiting));
+        fs::rename(&away, &record).unwrap();
+        lock.unlock().unwrap();
+        assert!(matches!(second.join().unwrap(), Ok(Outcome::Unchanged(_))));
+    });
+}
+
+#[test]
 fn files_are_known_by_what_is_in_them_not_by_where_they_are() {
     let mut lab = Lab::new(&[Output::Bundle]);
     assert!(matches!(lab.build(&[]), Ok(Outcome::Made(_))));
