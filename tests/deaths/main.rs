@@ -34,7 +34,6 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use e2e::lab::Lab;
-use e2e::tool;
 
 /// What the behaviours need.
 const TOOLS: &[&str] = &["qemu-system-x86_64", "fsck.erofs", "debugfs", "e2fsck"];
@@ -71,7 +70,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with('-')).collect();
     let chosen = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
-    if !tool::present(TOOLS) || !machine::firmware_is_present() {
+    if !judges::present(TOOLS) || !judges::present(machine::FIRMWARE) {
         println!("0 passed, 0 failed, {} skipped", BEHAVIOURS.len());
         return ExitCode::SUCCESS;
     }

@@ -22,7 +22,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use e2e::lab::Lab;
-use e2e::tool;
 
 /// What all behaviours need.
 const TOOLS: &[&str] =
@@ -50,7 +49,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| !w.starts_with('-')).collect();
     let chosen = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w.as_str()));
-    if !tool::present(TOOLS) {
+    if !judges::present(TOOLS) {
         println!("0 passed, 0 failed, {} skipped", BEHAVIOURS.len());
         return ExitCode::SUCCESS;
     }

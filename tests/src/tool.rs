@@ -51,21 +51,3 @@ pub fn output(command: &mut Command) -> Output {
         Err(e) => panic!("running {command:?}: {e}"),
     }
 }
-
-/// Returns whether the tools are there; says loudly which are not, and fails where they must be.
-///
-/// # Panics
-/// When one is missing and `CI` is set.
-#[must_use]
-pub fn present(tools: &[&str]) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let missing: Vec<_> = tools.iter().filter(|t| !dirs.iter().any(|d| d.join(t).exists())).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{missing:?} missing, and CI is set");
-    println!("SKIPPED: {missing:?} missing (make deps-test)");
-    false
-}

@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> bool {
     let mut complete = true;
     for (name, tools, measure) in TOPICS.iter().filter(|(name, ..)| options.chosen(name)) {
         eprintln!("measuring {name}");
-        if !crate::tool::present(tools) {
+        if !judges::present(tools) {
             complete = false;
             continue;
         }

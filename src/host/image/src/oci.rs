@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
     use std::io::{Read, Write};
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     const PROGRAM: Program<'_> = Program { name: "pause", architecture: "amd64", binary: b"\x7fELF" };
 
@@ -171,12 +171,8 @@ mod tests {
 
     #[test]
     fn tar_lists_it() {
-        let Ok(mut tar) = Command::new("tar").arg("-t").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
-        else {
-            assert!(std::env::var_os("CI").is_none(), "tar is missing");
-            eprintln!("SKIPPED: tar is missing");
-            return;
-        };
+        let Some(tar) = judges::find("tar") else { return };
+        let mut tar = tar.command().arg("-t").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         tar.stdin.take().unwrap().write_all(&archive(&PROGRAM).unwrap()).unwrap();
         let output = tar.wait_with_output().unwrap();
         let listed = String::from_utf8(output.stdout).unwrap();

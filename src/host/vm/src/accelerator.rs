@@ -125,12 +125,10 @@ mod tests {
 
     #[test]
     fn the_probe_passes_where_a_guest_runs() {
-        let Ok(passed) = probe("qemu-system-x86_64", "tcg", Duration::from_secs(120)) else {
-            assert!(std::env::var_os("CI").is_none(), "qemu-system-x86_64 is missing");
-            eprintln!("SKIPPED: qemu-system-x86_64 is missing");
+        if !judges::present(&["qemu-system-x86_64"]) {
             return;
-        };
-        assert!(passed);
+        }
+        assert!(probe("qemu-system-x86_64", "tcg", Duration::from_secs(120)).unwrap());
     }
 
     #[test]

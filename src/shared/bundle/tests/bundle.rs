@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bundle::{
     Bundle, BundleError, FRAME_BYTES, Hash, KeySet, Kind, Manifest, Packed, Parts, Sealed, SecretKey,
@@ -266,27 +264,9 @@ fn no_more_than_a_frame_is_held() {
     assert!(input.1 < frame + 20_000, "{}", input.1);
 }
 
-/// Finds a foreign judge.
-fn judge(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|d| d.join(name)).find(|p| p.is_file());
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{name} is not installed, and CI needs it");
-        eprintln!("SKIPPED: {name} is not installed");
-    }
-    found
-}
-
-/// Runs a judge in `dir`; returns whether it was content.
-fn content(judge: &Path, dir: &Path, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(judge).current_dir(dir).args(arguments).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-}
-
 #[test]
 fn openssl_agrees_about_keys_and_signatures() {
-    let Some(openssl) = judge("openssl") else { return };
+    let Some(openssl) = judges::find("openssl") else { return };
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
     let bytes = small(&[1]);
@@ -298,18 +278,18 @@ fn openssl_agrees_about_keys_and_signatures() {
     file("other", key(2).public().to_pem().as_bytes());
     let verify = |public: &str| {
         let line = ["pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-in", "manifest"];
-        content(&openssl, dir.path(), &[&line[..], &["-sigfile", "signature"]].concat())
+        openssl.ask_in(dir.path(), &[&line[..], &["-sigfile", "signature"]].concat())
     };
     let (good, said) = verify("pub");
     assert!(good, "{said}");
     assert!(!verify("other").0);
-    let (good, said) = content(&openssl, dir.path(), &["pkey", "-in", "key", "-pubout"]);
+    let (good, said) = openssl.ask_in(dir.path(), &["pkey", "-in", "key", "-pubout"]);
     assert!(good && said == key(1).public().to_pem(), "{said}");
 }
 
 #[test]
 fn zstd_unpacks_a_part() {
-    let Some(zstd) = judge("zstd") else { return };
+    let Some(zstd) = judges::find("zstd") else { return };
     let dir = tempfile::tempdir().unwrap();
     let root = noise(usize::try_from(FRAME_BYTES).unwrap() + 5);
     let bytes = bundle(b"kernel", &root, &[1], None);
@@ -317,9 +297,9 @@ fn zstd_unpacks_a_part() {
     // The frames of the root are the last bytes of a bundle.
     let frames = &bytes[bytes.len() - usize::try_from(length).unwrap()..];
     std::fs::write(dir.path().join("root.zst"), frames).unwrap();
-    let (good, said) = content(&zstd, dir.path(), &["-t", "root.zst"]);
+    let (good, said) = zstd.ask_in(dir.path(), &["-t", "root.zst"]);
     assert!(good, "{said}");
-    let (good, said) = content(&zstd, dir.path(), &["-q", "-d", "root.zst", "-o", "root"]);
+    let (good, said) = zstd.ask_in(dir.path(), &["-q", "-d", "root.zst", "-o", "root"]);
     assert!(good && std::fs::read(dir.path().join("root")).unwrap() == root, "{said}");
 }
 

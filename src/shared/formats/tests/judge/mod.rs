@@ -1,47 +1,9 @@
-//! Foreign tools that judge what the writers make.
-//!
-//! A tool that is not installed makes its test a loud `SKIPPED` line, and a failure where `CI` is set.
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! What the tests of all formats share: foreign tools that judge, and bytes to judge.
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-/// A foreign tool.
-#[derive(Debug)]
-pub struct Judge {
-    path: PathBuf,
-}
-
-/// Finds `name`, also where only root's path leads; tells if it is missing.
-pub fn find(name: &str) -> Option<Judge> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    let found = std::env::split_paths(&path).chain(more).map(|d| d.join(name)).find(|p| p.is_file());
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{name} is not installed, and CI needs it");
-        println!("SKIPPED: {name} is not installed");
-        eprintln!("SKIPPED: {name} is not installed");
-    }
-    found.map(|path| Judge { path })
-}
-
-impl Judge {
-    /// Runs the tool; returns whether it was content, and all it said.
-    pub fn ask<S: AsRef<OsStr>>(&self, arguments: &[S]) -> (bool, String) {
-        let output = Command::new(&self.path).args(arguments).env("LC_ALL", "C").output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-    }
-
-    /// Runs the tool, which must be content; returns all it said.
-    #[track_caller]
-    pub fn agrees<S: AsRef<OsStr> + std::fmt::Debug>(&self, arguments: &[S]) -> String {
-        let (content, said) = self.ask(arguments);
-        assert!(content, "{} {arguments:?}:\n{said}", self.path.display());
-        said
-    }
-}
+pub use judges::find;
 
 /// Returns the path as text, for arguments.
 pub fn text(path: &Path) -> &str {
