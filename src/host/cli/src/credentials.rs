@@ -3,13 +3,13 @@
 //! The CA signs two kinds of certificates, for ten years each: the operator's, which nodes let in, and
 //! the node API's, which all carry one name. ECDSA P-256, because making an RSA key takes seconds.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use api::Credentials;
+use files::{Access, NewFile};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose,
@@ -101,25 +101,18 @@ pub fn issue_node(ca: &Pair) -> Result<Pair> {
 
 /// Writes certificate and key under two names, both or none.
 fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Pair) -> Result<()> {
-    let key = dir.join(key);
-    write_new(&key, &pair.key, 0o600)?;
-    let written = write_new(&dir.join(certificate), &pair.certificate, 0o644);
-    if written.is_err() {
-        // The first error is the one to tell.
-        drop(fs::remove_file(&key));
-    }
-    written
+    let file = |name, text: &str, access| NewFile { path: dir.join(name), access, bytes: text.into() };
+    files::create_new(&[
+        file(key, &pair.key, Access::Private),
+        file(certificate, &pair.certificate, Access::Public),
+    ])?;
+    Ok(())
 }
 
-/// Writes a file that must not exist yet, whole or not at all.
-pub fn write_new(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let doing = || format!("writing {}", path.display());
-    let mut file = File::options().write(true).create_new(true).mode(mode).open(path).with_context(doing)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    if written.is_err() {
-        drop(fs::remove_file(path));
-    }
-    written.with_context(doing)
+/// Writes a node config, which holds a key and must not be there yet.
+pub fn write_config(path: &Path, text: &str) -> Result<()> {
+    let file = NewFile { path: path.to_owned(), access: Access::Private, bytes: text.into() };
+    Ok(files::create_new(&[file])?)
 }
 
 /// Makes a CA; nothing is written.
@@ -210,7 +203,7 @@ mod tests {
         let Some(openssl) = judges::find("openssl") else { return };
         let dir = tempfile::tempdir().unwrap();
         let node = issue_node(&ensure(dir.path()).unwrap()).unwrap();
-        write_new(&dir.path().join("node.crt"), &node.certificate, 0o644).unwrap();
+        fs::write(dir.path().join("node.crt"), &node.certificate).unwrap();
         let verify = |purpose: &str, extra: &[&str], name: &str| {
             let mut line = openssl.command();
             line.current_dir(dir.path()).args([

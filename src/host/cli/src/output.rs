@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -13,6 +14,24 @@ pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> Stri
     match json {
         true => print(&(serde_json::to_string_pretty(value)? + "\n")),
         false => print(&text(value)),
+    }
+}
+
+/// Prints a result of a command that has written to `file`: on standard error where the file is standard output,
+/// since whoever reads that expects the file.
+pub fn result_beside<T: Serialize>(
+    file: &Path,
+    json: bool,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<()> {
+    let identity = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    match identity(file) {
+        Some(id) if Some(id) == identity(Path::new("/proc/self/fd/1")) => {
+            tell(text(value).trim_end());
+            Ok(())
+        }
+        _ => result(json, value, text),
     }
 }
 

@@ -340,3 +340,23 @@ fn what_is_no_bundle_is_told_so() {
     assert_eq!(found.status.code(), Some(1));
     assert!(stderr(&found).contains("its start is xxxxxxxx, expected IRONHULL"), "{}", stderr(&found));
 }
+
+#[test]
+fn a_directory_is_no_file_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    // Told before the node is asked, which would issue a certificate for nothing.
+    let output = ironhull(dir.path(), &["kubeconfig", "10.0.0.1", "--credentials", ".", "--output", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error: writing .: expected a file, found a directory\nhint: name a file in it\n";
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
+fn new_keys_do_not_follow_a_link_that_leads_nowhere() {
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("elsewhere", dir.path().join("a.pub")).unwrap();
+    let output = ironhull(dir.path(), &["bundle", "keygen", "a"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("a.pub is there already\nhint: "), "{}", stderr(&output));
+    assert!(!dir.path().join("a.key").exists() && !dir.path().join("elsewhere").exists());
+}

@@ -64,11 +64,23 @@ pub fn build(
     keys: &[SecretKey],
     output: &Path,
 ) -> Result<Outcome> {
-    // What is wrong with the files of the profile is told before the first long build.
+    // What is wrong with the files of the profile and of the output is told before the first long build.
+    check_places(output, &profile.name)?;
     let keys = Keys::load(profile, keys)?;
     let overlays = overlay::load_all(workspace, profile)?;
     let materials = gather(workspace, profile)?;
     make(workspace, profile, &Ingredients { materials, keys, overlays }, output)
+}
+
+/// Refuses an output directory that is none, and files in it that can't be replaced.
+fn check_places(output: &Path, name: &str) -> Result<()> {
+    if fs::metadata(output).is_ok_and(|found| !found.is_dir()) {
+        return Err(Error::file("making directory", output)(std::io::ErrorKind::NotADirectory.into()));
+    }
+    for ending in ["raw", "qcow2", "hull", "spdx.json", "json"] {
+        files::Output::at(&output.join(format!("{name}.{ending}")), files::Access::Public)?;
+    }
+    Ok(())
 }
 
 /// What an image is made of beside its profile.
@@ -266,9 +278,9 @@ fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()
     record::remove_older_disks(output, built)?;
     for file in &built.files {
         let from = work.dir.join(&file.name);
-        fs::rename(&from, output.join(&file.name)).map_err(Error::file("moving", from))?;
+        files::install(&from, &output.join(&file.name))?;
     }
-    fs::rename(&manifest, record::manifest_path(output, name)).map_err(Error::file("moving", manifest))?;
+    files::install(&manifest, &record::manifest_path(output, name))?;
     record::save(output, built, key)
 }
 

@@ -1,22 +1,19 @@
 //! One generation out of an image as an upgrade bundle, and signatures added to one.
 //!
-//! Files appear by rename. What is damaged in the image is found here, not on the nodes: the kernel image
+//! What is damaged in the image is found here, not on the nodes: the kernel image
 //! is held against its header, the root against its hash.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use bundle::{Hash, KeySet, Manifest, Packed, Parts, Sealed, SecretKey};
+use bundle::{Hash, KeySet, Manifest, Packed, Parts, Sealed, SecretKey, Signature};
+use files::{Access, Output};
 use formats::disk::{Cursor, ReadAt};
 use formats::verity;
 
 use crate::inspect::{Generation, Image};
 use crate::{Error, error::Result};
-
-/// Mode of a bundle, less the umask.
-const MODE: u32 = 0o666;
 
 /// What a bundle says that its image does not.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +24,18 @@ pub struct Order {
     pub key_set: Option<KeySet>,
 }
 
-/// Makes the bundle of the generation in `image` at `output`, signed by `keys`, maybe none.
+/// Makes the bundle of the generation in `image` at `output`, signed by `keys`, maybe none; returns what it says
+/// and its signatures.
 ///
 /// # Errors
 /// [`Error::NotAnImage`] if the image has no whole generation, [`Error::Format`] if it is damaged or the
-/// bundle can't be made, [`Error::File`] if a file can't be written. `output` is then as it was.
-pub fn create(image: &Image, order: Order, keys: &[SecretKey], output: &Path) -> Result<Manifest> {
+/// bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written. `output` is then as it was.
+pub fn create(
+    image: &Image,
+    order: Order,
+    keys: &[SecretKey],
+    output: &Path,
+) -> Result<(Manifest, Vec<Signature>)> {
     let generation = image.generation()?;
     let not = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
     // The facts are what goes on: the root vouches for them, and nothing for the header.
@@ -49,20 +52,24 @@ pub fn create(image: &Image, order: Order, keys: &[SecretKey], output: &Path) ->
         );
     }
     verity::verify(&generation.root, &generation.params).map_err(Error::format("verifying the root"))?;
-    let directory = directory(output);
-    let (uki, uki_frames) = pack(&generation.uki, directory)?;
+    let output = Output::at(output, Access::Public)?;
+    let directory = output.scratch();
+    let (uki, uki_frames) = pack(&generation.uki, &directory)?;
     if uki.part.sha256.0 != header.sha256 {
         let hash = format!("expected SHA-256 {}, found {}", Hash(header.sha256), uki.part.sha256);
         return Err(not(format!("kernel image: {hash}")));
     }
-    let (root, root_frames) = pack(&generation.root, directory)?;
+    let (root, root_frames) = pack(&generation.root, &directory)?;
     let manifest = manifest(&generation, order, Parts { uki: uki.part, root: root.part });
     let bytes = manifest.to_bytes();
-    let signatures: Vec<_> = keys.iter().map(|k| k.sign(&bytes)).collect();
-    publish(output, |out| {
-        bundle::write(&manifest, &signatures, [(&uki, uki_frames), (&root, root_frames)], out)
+    let mut signatures: Vec<_> = keys.iter().map(|k| k.sign(&bytes)).collect();
+    // As they stand in the file.
+    signatures.sort_unstable_by_key(|s| s.key);
+    output.write(|mut out| {
+        bundle::write(&manifest, &signatures, [(&uki, uki_frames), (&root, root_frames)], &mut out)
+            .map_err(Error::format("writing the bundle"))
     })?;
-    Ok(manifest)
+    Ok((manifest, signatures))
 }
 
 /// Opens a bundle and reads its head.
@@ -77,14 +84,16 @@ pub fn open(path: &Path) -> Result<Sealed<BufReader<File>>> {
 /// Adds signatures by `keys` to the bundle at `path`.
 ///
 /// # Errors
-/// As [`open`]; [`Error::Format`] if a key has signed it already; [`Error::File`] if it can't be
-/// written. The bundle is then as it was.
+/// As [`open`]; [`Error::Format`] if a key has signed it already; [`Error::Files`] if it can't be written. The
+/// bundle is then as it was.
 pub fn sign(path: &Path, keys: &[SecretKey]) -> Result<()> {
     let sealed = open(path)?;
     // A signature is a word given for what the manifest says: not for something that says nothing.
     sealed.claims().map_err(Error::format("reading what is to be signed"))?;
     let signatures: Vec<_> = keys.iter().map(|k| k.sign(sealed.manifest_bytes())).collect();
-    publish(path, |out| bundle::add_signatures(sealed, &signatures, out))
+    Output::at(path, Access::Public)?.write(|mut out| {
+        bundle::add_signatures(sealed, &signatures, &mut out).map_err(Error::format("writing the bundle"))
+    })
 }
 
 /// Packs a part into a file without a name; returns it at its start.
@@ -113,25 +122,4 @@ fn manifest(generation: &Generation<'_>, order: Order, parts: Parts) -> Manifest
         parts,
         key_set: order.key_set,
     }
-}
-
-/// Writes a file beside `path` and moves it there when it is whole.
-fn publish(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<&File>) -> std::result::Result<(), bundle::BundleError>,
-) -> Result<()> {
-    let mode = fs::Permissions::from_mode(MODE);
-    let file = tempfile::Builder::new().prefix(".bundle").permissions(mode).tempfile_in(directory(path));
-    let file = file.map_err(Error::file("making a file beside", path))?;
-    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
-    write(&mut out).map_err(Error::format("writing the bundle"))?;
-    let flushed = out.flush();
-    drop(out);
-    flushed.and_then(|()| file.as_file().sync_all()).map_err(Error::file("writing", path))?;
-    file.persist(path).map(drop).map_err(|e| Error::file("moving a file to", path)(e.error))
-}
-
-/// Returns the directory of a file.
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -21,6 +21,9 @@ pub enum Error {
         /// What the system answered.
         source: io::Error,
     },
+    /// A file that the user named can't be written.
+    #[error(transparent)]
+    Files(#[from] files::Error),
     /// An input could not be had.
     #[error(transparent)]
     Input(#[from] inputs::Error),

@@ -125,7 +125,7 @@ pub(crate) fn save(output: &Path, built: &Built, key: &str) -> Result<()> {
     let files = names.filter_map(|n| stamp(output, n)).collect();
     let text = serde_json::to_vec(&Record { key: key.to_owned(), files }).expect("a record is plain data");
     let path = record_path(output, name);
-    fs::write(&path, text).map_err(Error::file("writing", path))
+    Ok(files::write(&path, &text, files::Access::Public)?)
 }
 
 /// Returns name, length and time of change of a file.

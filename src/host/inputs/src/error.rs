@@ -34,6 +34,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that the user named can't be written.
+    #[error(transparent)]
+    Files(#[from] files::Error),
     /// The file system of the cache is full.
     #[error("writing {}: no space left on the file system of the cache {}\nhint: free some space, run \
              `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk", path.display(), cache.display())]

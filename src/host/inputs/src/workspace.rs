@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use files::{Access, Output};
+
 use crate::components::{self, BuiltComponent};
 use crate::debian::{self, Keep, Lock, Locked, Mirror, Unpacked, Update};
 use crate::error::{Error, Result};
@@ -107,13 +109,15 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave;
-    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]; [`Error::MissingTools`]. The lock is then as before.
+    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]; [`Error::MissingTools`]; [`Error::Files`] if the
+    /// lock can't be written. The lock is then as before.
     pub fn update_lock(&self) -> Result<Update> {
         if self.store.mode() == crate::store::Mode::Offline {
             let what = "the index of Debian packages".to_owned();
             return Err(Error::Offline { what, command: crate::LOCK_COMMAND });
         }
         crate::tools::check_lock()?;
+        let output = Output::at(&self.lock_path(), Access::Public)?;
         let list = self.source.join("rootfs/packages.list");
         let text = fs::read_to_string(&list).map_err(Error::io("reading", &list))?;
         let lock = debian::update(&debian::Request {
@@ -122,12 +126,9 @@ impl Workspace {
             list: ("rootfs/packages.list", &text),
             progress: self.progress(),
         })?;
-        let path = self.lock_path();
         // A lock that can't be read is replaced: that is what refreshing it is for.
         let update = Update::new(self.lock().ok().as_ref(), lock);
-        let tmp = path.with_extension("lock.new");
-        fs::write(&tmp, update.lock.to_text()).map_err(Error::io("writing", &tmp))?;
-        fs::rename(&tmp, &path).map_err(Error::io("writing", &path))?;
+        output.write_all(update.lock.to_text().as_bytes())?;
         Ok(update)
     }
 

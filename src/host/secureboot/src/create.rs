@@ -1,13 +1,15 @@
 //! Makes the keys of a machine's owner, and the files that enrol them.
 
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use files::{Access, NewFile};
 use formats::efivar::{Time, Update, signature_list};
 use formats::gpt::Guid;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::files::{Access, NewFile, check_absent, write_all};
 use crate::made::{Made, make};
 use crate::{Error, Result};
 
@@ -26,21 +28,23 @@ const ENDINGS: [&str; 5] = ["key", "crt", "cer", "esl", "auth"];
 /// directory is made if it is not there.
 ///
 /// # Errors
-/// [`Error::Exists`] if one of the files is there; [`Error::Make`] if a key can't be made; [`Error::File`] if
-/// a file can't be written. None of the files is there after any other error than the first.
+/// [`Error::Make`] if a key can't be made; [`Error::File`] if the directory can't; [`Error::Files`] if one of
+/// the files is there already or can't be written. Only what was there before is there then.
 pub fn create(dir: &Path, owner: &str) -> Result<Vec<PathBuf>> {
     let names = NAMES.iter().flat_map(|name| ENDINGS.map(|ending| format!("{name}.{ending}")));
-    check_absent(dir, names)?;
+    files::check_absent(&names.map(|name| dir.join(name)).collect::<Vec<_>>())?;
     let now = OffsetDateTime::now_utc();
     let keys =
         TITLES.iter().map(|title| make(&format!("{owner} {title}"), now)).collect::<Result<Vec<_>>>()?;
-    let files = files(&keys, time_of(now)?)?;
-    write_all(dir, &files)?;
-    Ok(files.iter().map(|file| dir.join(&file.name)).collect())
+    let files = files_of(dir, &keys, time_of(now)?)?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| Error::File { doing: "making directory", path: dir.to_owned(), source })?;
+    files::create_new(&files)?;
+    Ok(files.into_iter().map(|file| file.path).collect())
 }
 
 /// Returns the files of all keys, which depend on the keys and the time alone.
-fn files(keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
+fn files_of(dir: &Path, keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
     let owner = keys.first().map_or(Guid([0; 16]), |platform| owner_guid(platform.signer.certificate()));
     let mut files = Vec::new();
     for (i, (name, key)) in NAMES.iter().zip(keys).enumerate() {
@@ -49,7 +53,7 @@ fn files(keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
         let above = &keys[i.saturating_sub(1)].signer;
         let update = above.sign_update(&Update { variable: name, content: &list, time })?;
         let public = |ending: &str, bytes: &[u8]| NewFile {
-            name: format!("{name}.{ending}"),
+            path: dir.join(format!("{name}.{ending}")),
             access: Access::Public,
             bytes: bytes.to_vec(),
         };

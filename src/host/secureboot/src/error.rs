@@ -22,9 +22,9 @@ pub enum Error {
         /// What the system answered.
         source: io::Error,
     },
-    /// A file that would be written is there.
-    #[error("making keys: {} is there already", .0.display())]
-    Exists(PathBuf),
+    /// The keys can't be written.
+    #[error("making keys: {0}")]
+    Files(#[from] files::Error),
     /// A key or certificate can't be made.
     #[error("making {what}: {reason}")]
     Make {
@@ -67,7 +67,6 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::Exists(_) => Some("nothing is overwritten: choose another directory"),
             Error::Read { what: "key", .. } => {
                 Some("expected an RSA key of 2048 to 4096 bits, PEM, \"BEGIN PRIVATE KEY\"")
             }

@@ -12,7 +12,6 @@
 mod create;
 mod enrol;
 mod error;
-mod files;
 mod made;
 mod signer;
 

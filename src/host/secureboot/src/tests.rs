@@ -56,7 +56,9 @@ fn keys_are_their_owners_alone_and_nothing_is_overwritten() {
         assert_eq!((mode("key"), mode("crt"), mode("auth")), (0o600, 0o644, 0o644), "{name}");
     }
     let before = fs::read(keys().join("db.key")).unwrap();
-    assert!(matches!(create(keys(), "test"), Err(Error::Exists(path)) if path.ends_with("PK.key")));
+    assert!(
+        matches!(create(keys(), "test"), Err(Error::Files(files::Error::Exists(path))) if path.ends_with("PK.key"))
+    );
     assert!(fs::read(keys().join("db.key")).unwrap() == before);
 }
 
@@ -64,7 +66,9 @@ fn keys_are_their_owners_alone_and_nothing_is_overwritten() {
 fn one_file_that_is_there_keeps_all_others_from_being_made() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("db.auth"), "").unwrap();
-    assert!(matches!(create(dir.path(), "test"), Err(Error::Exists(path)) if path.ends_with("db.auth")));
+    assert!(
+        matches!(create(dir.path(), "test"), Err(Error::Files(files::Error::Exists(path))) if path.ends_with("db.auth"))
+    );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 

@@ -156,12 +156,10 @@ impl MachineDir {
     /// Remembers `state`, whole or not at all.
     ///
     /// # Errors
-    /// [`VmError::File`] if it can't be written.
+    /// [`VmError::Files`] if it can't be written.
     pub(crate) fn save(&self, state: &State) -> Result<(), VmError> {
-        let (path, draft) = (self.file("state.json"), self.file("state.json.new"));
         let text = serde_json::to_vec_pretty(state).expect("a state has only strings and numbers");
-        fs::write(&draft, text).map_err(VmError::file("writing", &draft))?;
-        fs::rename(&draft, &path).map_err(VmError::file("renaming", draft))
+        Ok(files::write(&self.file("state.json"), &text, files::Access::Private)?)
     }
 }
 

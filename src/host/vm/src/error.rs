@@ -16,6 +16,9 @@ pub enum VmError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A file of the machine can't be replaced.
+    #[error(transparent)]
+    Files(#[from] files::Error),
     /// The machine definition is no such document.
     #[error("reading machine definition: {0}")]
     Definition(String),

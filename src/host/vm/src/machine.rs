@@ -135,7 +135,7 @@ impl Machine {
             Sha256::digest(&request.firmware.variables).iter().map(|b| format!("{b:02x}")).collect();
         // Other firmware or other keys: what the old one had stored is no use.
         if fresh || !file.exists() || made_from != variables {
-            fs::write(&file, &request.firmware.variables).map_err(VmError::file("writing", &file))?;
+            files::write(&file, &request.firmware.variables, files::Access::Private)?;
         }
         Ok(State { image, ports, accelerator: None, variables })
     }

@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use bundle::{KeySet, Manifest, PublicKey, SecretKey, Signature};
+use files::{Access, NewFile};
 use image::bundle::Order;
 use image::inspect::Image;
 use serde_json::{Value, json};
 
 use crate::cmdline::{Bundle, BundleCommand, BundleCreate, Global};
-use crate::credentials::write_new;
 use crate::hint::hinted;
 use crate::output;
 
@@ -34,8 +34,9 @@ fn create(global: &Global, options: &BundleCreate) -> Result<()> {
     let expires = options.expires.map(|time| now_secs().saturating_add(time.as_secs()));
     let image = Image::open(&options.image)?;
     output::tell(&format!("packing {} …", options.image.display()));
-    image::bundle::create(&image, Order { expires, key_set }, &keys, &output)?;
-    show(global, &output)
+    let (manifest, signatures) = image::bundle::create(&image, Order { expires, key_set }, &keys, &output)?;
+    let json = json(&output, &manifest, &signatures);
+    output::result_beside(&output, global.json, &json, |_| bundle::dump(&manifest, &signatures))
 }
 
 fn sign(global: &Global, bundle: &Path, keys: &[PathBuf]) -> Result<()> {
@@ -83,21 +84,12 @@ fn keygen(global: &Global, name: &Path) -> Result<()> {
         path.push(ending);
         PathBuf::from(path)
     });
-    for path in [&private, &public] {
-        if path.exists() {
-            return Err(hinted(
-                format!("{} is there already", path.display()),
-                "nothing is overwritten: choose another name, or move the file away",
-            ));
-        }
-    }
     let key = SecretKey::generate()?;
-    write_new(&private, &key.to_pem(), 0o600)?;
-    if let Err(error) = write_new(&public, &key.public().to_pem(), 0o644) {
-        // Half a pair is of no use; the first error is the one to tell.
-        drop(fs::remove_file(&private));
-        return Err(error);
-    }
+    let file = |path: &Path, access, text: String| NewFile { path: path.into(), access, bytes: text.into() };
+    files::create_new(&[
+        file(&private, Access::Private, key.to_pem()),
+        file(&public, Access::Public, key.public().to_pem()),
+    ])?;
     let [at_private, at_public] = [&private, &public].map(|p| output::path(p));
     let json = json!({ "private": at_private, "public": at_public, "key": key.public() });
     output::result(global.json, &json, |_| {

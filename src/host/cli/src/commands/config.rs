@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cmdline::{Config, ConfigCommand, ConfigInit, Global};
 use crate::credentials::{self, Pair};
-use crate::hint::{Usage, hinted};
+use crate::hint::Usage;
 use crate::output;
 
 /// Runs the command.
@@ -29,14 +29,9 @@ pub fn run(global: &Global, options: &Config) -> Result<()> {
 fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     let dir = &options.directory;
     let file = dir.join("node.yaml");
-    if file.exists() {
-        return Err(hinted(
-            format!("{} is there already", file.display()),
-            "nothing is overwritten: choose another directory, or move the file away",
-        ));
-    }
+    files::check_absent(std::slice::from_ref(&file))?;
     let text = make(dir, &options.hostname, &options.cluster)?;
-    credentials::write_new(&file, &text, 0o600)?;
+    credentials::write_config(&file, &text)?;
     let json =
         json!({ "directory": output::path(dir), "node": output::path(&file), "hostname": options.hostname });
     output::result(global.json, &json, |_| {

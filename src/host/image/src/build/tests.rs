@@ -1,5 +1,7 @@
 //! A profile to files, from inputs that are small: what the files hold, and what makes them anew.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use ::bundle::KeySet;
 use formats::tree::Tree;
 use inputs::kernel::Kernel;
@@ -240,4 +242,35 @@ fn files_are_known_by_what_is_in_them_not_by_where_they_are() {
     assert!(matches!(lab.build(&[]), Ok(Outcome::Unchanged(_))));
     lab.profile.overlay.clear();
     assert!(matches!(lab.build(&[]), Ok(Outcome::Made(_))));
+}
+
+#[test]
+fn files_that_are_there_keep_their_links_and_modes() {
+    let lab = Lab::new(&[Output::Bundle]);
+    fs::create_dir(lab.at("out")).unwrap();
+    fs::write(lab.at("kept.hull"), "old").unwrap();
+    fs::set_permissions(lab.at("kept.hull"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("../kept.hull", lab.at("out/small.hull")).unwrap();
+    lab.build(&[]).unwrap();
+    assert!(lab.at("out/small.hull").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(fs::metadata(lab.at("kept.hull")).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert!(bundle::open(&lab.at("kept.hull")).is_ok());
+    assert!(matches!(lab.build(&[]), Ok(Outcome::Unchanged(_))));
+    // A signature is added to the file that the link leads to, too.
+    bundle::sign(&lab.at("out/small.hull"), &[key(1)]).unwrap();
+    assert_eq!(bundle::open(&lab.at("kept.hull")).unwrap().signatures().len(), 1);
+    assert_eq!(fs::metadata(lab.at("kept.hull")).unwrap().permissions().mode() & 0o7777, 0o640);
+}
+
+#[test]
+fn a_place_that_can_not_be_written_is_told_before_the_work() {
+    let lab = Lab::new(&[Output::Bundle]);
+    fs::write(lab.at("out"), "").unwrap();
+    let error = check_places(&lab.at("out"), "small").unwrap_err();
+    assert!(error.to_string().ends_with("out: not a directory"), "{error}");
+    fs::remove_file(lab.at("out")).unwrap();
+    assert!(check_places(&lab.at("out"), "small").is_ok());
+    fs::create_dir_all(lab.at("out/small.qcow2")).unwrap();
+    let error = check_places(&lab.at("out"), "small").unwrap_err();
+    assert!(matches!(error, Error::Files(files::Error::Directory(_))), "{error}");
 }

@@ -163,7 +163,7 @@ fn the_bundle_of_a_disk_says_what_its_image_says() {
     let create = |path: &Path, keys: &[bundle::SecretKey]| {
         crate::bundle::create(&Image::open(path).unwrap(), crate::bundle::Order::default(), keys, &hull)
     };
-    let manifest = create(&path, std::slice::from_ref(&key)).unwrap();
+    let (manifest, _) = create(&path, std::slice::from_ref(&key)).unwrap();
     assert_eq!((manifest.epoch, &manifest.state), (5, &facts().state));
     assert_eq!(manifest.root_hash.0, written.root.root_hash);
     let keys = bundle::KeySet::new(1, 1, vec![key.public()]).unwrap();

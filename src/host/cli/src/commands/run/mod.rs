@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::{KubeconfigRequest, Stage};
+use files::Access;
 use serde_json::json;
 use vm::{Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
 
 use crate::access::{KUBERNETES_PORT, Reached, reach_machine};
 use crate::cmdline::{Global, Run};
-use crate::commands::kubeconfig;
 use crate::output;
 use crate::progress::seconds;
 use target::Target;
@@ -160,7 +160,7 @@ fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
 fn write_kubeconfig(machine: &Machine, reached: &Reached) -> Result<PathBuf> {
     let request = KubeconfigRequest { server: reached.kubernetes.clone(), ttl_secs: Some(KUBECONFIG_SECS) };
     let path = machine.dir().file("kubeconfig");
-    kubeconfig::write(&path, &reached.client.kubeconfig(&request)?.kubeconfig)?;
+    files::write(&path, reached.client.kubeconfig(&request)?.kubeconfig.as_bytes(), Access::Private)?;
     Ok(path)
 }
 

@@ -76,7 +76,7 @@ fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
         dir.create()?;
         let text = make(dir.path(), dir.name(), dir.name())? + &demo()?;
         config::parse_node_documents(&file.display().to_string(), &text)?;
-        credentials::write_new(&file, &text, 0o600)?;
+        credentials::write_config(&file, &text)?;
     }
     Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: true, has_demo: true })
 }
@@ -118,7 +118,7 @@ mod tests {
         let [mine, other] = ["mine", "other"].map(|d| root.path().join(d));
         for dir in [&mine, &other] {
             let text = make(dir, "node-1", "home").unwrap();
-            credentials::write_new(&dir.join("node.yaml"), &text, 0o600).unwrap();
+            credentials::write_config(&dir.join("node.yaml"), &text).unwrap();
         }
         let file = mine.join("node.yaml");
         assert_eq!(given(&file, None).unwrap().credentials, mine.canonicalize().unwrap());

@@ -1,0 +1,49 @@
+//! Why a file can't be written.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong. A remedy is in the text, on a line of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A directory, or a path that ends in `/`.
+    #[error("writing {}: expected a file, found a directory\nhint: name a file in it", .0.display())]
+    Directory(PathBuf),
+    /// Something that is not replaced and not written to.
+    #[error("writing {}: expected a file, a pipe or a character device, found a {found}", .path.display())]
+    NotAFile {
+        /// As it was named.
+        path: PathBuf,
+        /// `block device` or `socket`.
+        found: &'static str,
+    },
+    /// A file that must not be there yet.
+    #[error("{} is there already\nhint: nothing is overwritten: choose another name, or move the file away", .0.display())]
+    Exists(PathBuf),
+    /// The system refused.
+    #[error("{doing} {}: {source}{}", .path.display(), hint(.source))]
+    Io {
+        /// What was tried, as a gerund.
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Returns a function that wraps an I/O error with what was tried on which file.
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { doing, path, source }
+    }
+}
+
+/// Returns the remedy for a system's answer, as a further line.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull => "\nhint: free some space, or write elsewhere",
+        _ => "",
+    }
+}
