@@ -55,6 +55,8 @@ pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };
 
+pub use weburl::WebUrl;
+
 /// TCP port of the node API.
 pub const PORT: u16 = 9443;
 /// The DNS name in every node's server certificate.

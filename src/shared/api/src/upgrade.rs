@@ -4,6 +4,7 @@
 //! upload goes on where it broke off. When all is here the rest follows by itself.
 
 use serde::{Deserialize, Serialize};
+use weburl::WebUrl;
 
 /// Longest piece of an upload in bytes.
 pub const MAX_PIECE_BYTES: usize = 1 << 20;
@@ -26,8 +27,8 @@ pub struct UpgradeRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum UpgradeSource {
-    /// The node fetches it: `http://` or `https://`.
-    Url(String),
+    /// The node fetches it: `http://` or `https://`. Nothing that prints the request shows its credentials.
+    Url(WebUrl),
     /// It is uploaded.
     Upload(Upload),
 }
@@ -138,7 +139,7 @@ mod tests {
         assert!(request.reboot && !request.drain);
         let text = r#"{"source":{"url":"https://a.example/b.hull"}}"#;
         let request: UpgradeRequest = serde_json::from_str(text).unwrap();
-        assert_eq!(request.source, UpgradeSource::Url("https://a.example/b.hull".into()));
+        assert_eq!(request.source, UpgradeSource::Url(WebUrl::new("https://a.example/b.hull")));
         assert!(serde_json::from_str::<UpgradeRequest>(r#"{"source":{"url":"x"},"force":true}"#).is_err());
     }
 

@@ -1,20 +1,26 @@
 //! Fetches a bundle into the staging directory, and goes on where a connection broke.
 //!
 //! What vouches for a bundle are its signatures, so plain `http` will do; `https` is checked against the
-//! certificate authorities of the image. Spec: RFC 9110, 14 (ranges) and 8.8 (what tells versions of a file apart).
+//! certificate authorities of the image. Credentials in the address are sent, and neither logged nor kept.
+//! Spec: RFC 9110, 14 (ranges) and 8.8 (what tells versions of a file apart).
 
 use std::cell::Cell;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use ring::digest::{SHA256, digest};
 use update::{Source, Staged};
-use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED, RANGE,
+};
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
+use weburl::WebUrl;
 
 use crate::back_off::BackOff;
 
@@ -42,7 +48,7 @@ pub fn is_url(text: &str) -> bool {
 /// What is fetched, and where to.
 struct Fetch<'a> {
     agent: Agent,
-    url: &'a str,
+    url: &'a WebUrl,
     directory: &'a Path,
     free_bytes: Room<'a>,
 }
@@ -61,7 +67,7 @@ type Advanced<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 ///
 /// # Errors
 /// When the server refuses, can't be trusted, no longer has the same file, or nothing comes for ten minutes.
-pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
+pub fn fetch(url: &WebUrl, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
     let first = Cell::new(Some(free_bytes));
     let room = || match first.take() {
         Some(bytes) => Ok(bytes),
@@ -71,7 +77,12 @@ pub fn fetch(url: &str, directory: &Path, free_bytes: u64, advanced: Advanced<'_
 }
 
 /// Fetches; the room is asked for at each try.
-fn fetch_into(url: &str, directory: &Path, free_bytes: Room<'_>, advanced: Advanced<'_>) -> Result<Staged> {
+fn fetch_into(
+    url: &WebUrl,
+    directory: &Path,
+    free_bytes: Room<'_>,
+    advanced: Advanced<'_>,
+) -> Result<Staged> {
     let fetch = Fetch { agent: agent(), url, directory, free_bytes };
     let mut pauses = BackOff::new(Duration::from_secs(1), PAUSE);
     let (mut last_progress, mut most) = (Instant::now(), 0);
@@ -113,7 +124,7 @@ impl Fetch<'_> {
     /// Asks once, for the rest of what is here.
     fn try_once(&self, advanced: Advanced<'_>) -> Result<Attempt> {
         // The head says what it is part of; only then is it known whether anything of it is here.
-        let head = self.agent.get(self.url).call()?;
+        let head = self.ask(0)?;
         if head.status() != StatusCode::OK {
             return refusal(head.status());
         }
@@ -121,11 +132,18 @@ impl Fetch<'_> {
             return Ok(Attempt::Refused(anyhow!("the server does not say how long it is")));
         };
         let tag = tag(head.headers());
+        let mut head = BufReader::with_capacity(PIECE_BYTES, head.into_body().into_reader());
+        if weburl::is_web_page(head.fill_buf().context("reading the bundle")?) {
+            // Before anything of it replaces what is here.
+            return Ok(Attempt::Refused(anyhow!(
+                "expected a bundle, found a web page, as a network's sign-in is"
+            )));
+        }
         if tag.is_none() {
             // Nobody knows whether what is here is of the same file, be it all of it.
             Staged::discard(self.directory)?;
         }
-        let source = Source { id: format!("{} {}", self.url, tag.as_deref().unwrap_or_default()), bytes };
+        let source = Source { id: source_id(self.url, tag.as_deref().unwrap_or_default()), bytes };
         let mut staged = match Staged::open(self.directory, source, (self.free_bytes)()?) {
             Ok(staged) => staged,
             Err(e) => return Ok(Attempt::Refused(e.into())),
@@ -135,9 +153,11 @@ impl Fetch<'_> {
         } else {
             // First, since a server may serve one at a time.
             drop(head);
-            let rest = self.continue_at(staged.received())?;
+            let rest = self.ask(staged.received())?;
             match rest.status() {
-                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => rest,
+                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => {
+                    BufReader::with_capacity(PIECE_BYTES, rest.into_body().into_reader())
+                }
                 // Some servers know no ranges, and some have another file by now.
                 StatusCode::PARTIAL_CONTENT | StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE => {
                     Staged::discard(self.directory)?;
@@ -154,10 +174,39 @@ impl Fetch<'_> {
     }
 
     /// Asks for what follows the first `received` bytes.
-    fn continue_at(&self, received: u64) -> Result<Response<Body>, ureq::Error> {
-        self.agent.get(self.url).header("Range", format!("bytes={received}-")).call()
+    fn ask(&self, received: u64) -> Result<Response<Body>> {
+        let mut request = self.agent.get(&*self.url.without_user());
+        if let Some(credentials) = self.url.authorization() {
+            request = request.header(AUTHORIZATION, credentials);
+        }
+        if received > 0 {
+            request = request.header(RANGE, format!("bytes={received}-"));
+        }
+        request.call().map_err(without_address)
     }
 }
+
+/// Returns what tells a bundle from others: no credentials of its address are written to the disk.
+fn source_id(url: &WebUrl, tag: &str) -> String {
+    let address: String =
+        digest(&SHA256, url.secret().as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    format!("address {address} {tag}")
+}
+
+/// Returns an error of the client; those that hold an address, whose query may be a credential, are replaced.
+fn without_address(error: ureq::Error) -> anyhow::Error {
+    use ureq::Error as E;
+    match error {
+        E::BadUri(_) | E::Http(_) => Malformed.into(),
+        E::Protocol(e) if e.to_string().contains("location") => Malformed.into(),
+        other => other.into(),
+    }
+}
+
+/// No address can be made of what the operator or the server gave.
+#[derive(Debug, thiserror::Error)]
+#[error("the address, or one that the server redirects to, is malformed")]
+struct Malformed;
 
 /// Returns whether an answer begins behind the first `received` bytes.
 fn continues(response: &Response<Body>, received: u64) -> bool {
@@ -179,8 +228,9 @@ fn refusal(status: StatusCode) -> Result<Attempt> {
 fn is_final(error: &anyhow::Error) -> bool {
     use ureq::Error as E;
     match error.downcast_ref::<E>() {
+        None => error.is::<Malformed>(),
         Some(E::Io(e)) => e.get_ref().is_some_and(|e| e.is::<rustls::Error>()),
-        Some(E::Rustls(_) | E::Tls(_) | E::Http(_) | E::BadUri(_)) => true,
+        Some(E::Rustls(_) | E::Tls(_)) => true,
         _ => false,
     }
 }
@@ -191,9 +241,8 @@ fn is_final(error: &anyhow::Error) -> bool {
 struct CalledOff;
 
 /// Copies a body to where it belongs.
-fn copy(body: Response<Body>, staged: &mut Staged, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
+fn copy(mut from: impl Read, staged: &mut Staged, advanced: Advanced<'_>) -> Result<()> {
     let total = staged.source().bytes;
-    let mut from = body.into_body().into_reader();
     let mut piece = vec![0; PIECE_BYTES];
     while !staged.is_whole() {
         let read = from.read(&mut piece).context("reading the bundle")?;
@@ -241,6 +290,7 @@ fn agent() -> Agent {
         .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))
         .proxy(None)
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .user_agent("ironhull")
         .tls_config(tls)
         .build();
@@ -264,9 +314,9 @@ mod tests {
 
     /// A server of one file that breaks the first connection in the middle of it. Returns its address, and
     /// where it tells the `Range` of each request.
-    fn server(knows_ranges: bool) -> (String, mpsc::Receiver<String>) {
+    fn server(knows_ranges: bool) -> (WebUrl, mpsc::Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/b.hull", listener.local_addr().unwrap());
+        let url = WebUrl::new(format!("http://{}/b.hull", listener.local_addr().unwrap()));
         let (told, heard) = mpsc::channel();
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
@@ -301,7 +351,7 @@ mod tests {
         range.unwrap_or_default()
     }
 
-    fn fetched(url: &str) -> Vec<u8> {
+    fn fetched(url: &WebUrl) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
         let staged = fetch(url, folder.path(), 1 << 30, &mut |_, _| true).unwrap();
         let mut bytes = Vec::new();
@@ -364,7 +414,7 @@ mod tests {
             asked.set(asked.get() + 1);
             Ok(1 << 30)
         };
-        let url = format!("http://{address}/b.hull");
+        let url = WebUrl::new(format!("http://{address}/b.hull"));
         let staged = fetch_into(&url, folder.path(), &room, &mut |_, _| true).unwrap();
         let mut text = String::new();
         staged.reader().unwrap().read_to_string(&mut text).unwrap();
@@ -380,12 +430,75 @@ mod tests {
         ]);
         let folder = tempfile::tempdir().unwrap();
         for expected in ["1111", "2222"] {
-            let url = format!("http://{address}/b.hull");
+            let url = WebUrl::new(format!("http://{address}/b.hull"));
             let staged = fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap();
             let mut text = String::new();
             staged.reader().unwrap().read_to_string(&mut text).unwrap();
             assert_eq!(text, expected);
         }
+    }
+
+    #[test]
+    fn credentials_are_sent_and_neither_told_nor_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (told, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for (answer, stream) in
+                ["200 OK\r\nETag: \"1\"\r\nContent-Length: 4\r\n\r\nABCD", "403 No\r\n\r\n"]
+                    .into_iter()
+                    .zip(listener.incoming())
+            {
+                let mut stream = stream.unwrap();
+                let head: Vec<String> = BufReader::new(&stream)
+                    .lines()
+                    .map_while(Result::ok)
+                    .take_while(|l| !l.is_empty())
+                    .collect();
+                told.send(head).unwrap();
+                write!(stream, "HTTP/1.1 {answer}").unwrap();
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let url = WebUrl::new(format!("http://user:s3cret@{address}/b.hull?sig=s3cret"));
+        drop(fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap());
+        let head = heard.recv().unwrap();
+        assert_eq!(head[0], "GET /b.hull?sig=s3cret HTTP/1.1");
+        assert!(
+            head.iter().any(|l| l.eq_ignore_ascii_case("authorization: Basic dXNlcjpzM2NyZXQ=")),
+            "{head:?}"
+        );
+        let note = std::fs::read_to_string(folder.path().join("source.json")).unwrap();
+        assert!(!note.contains("s3cret"), "{note}");
+        let error = fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            format!("fetching http://***@{address}/b.hull?***: the server answers 403 Forbidden")
+        );
+    }
+
+    #[test]
+    fn a_malformed_redirect_is_final_and_not_printed() {
+        let address =
+            scripted(&["HTTP/1.1 302 Found\r\nLocation: http://a b/s3cret\r\nContent-Length: 0\r\n\r\n"]);
+        let url = WebUrl::new(format!("http://{address}/b.hull"));
+        let folder = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err());
+        assert!(error.ends_with("redirects to, is malformed") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn a_web_page_is_told_and_replaces_nothing() {
+        let address = scripted(&[
+            "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 4\r\n\r\nABCD",
+            "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n<!doctype html><html>",
+        ]);
+        let url = WebUrl::new(format!("http://{address}/b.hull"));
+        let folder = tempfile::tempdir().unwrap();
+        drop(fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap());
+        let error = fetch(&url, folder.path(), 1 << 30, &mut |_, _| true).unwrap_err();
+        assert!(format!("{error:#}").contains("expected a bundle, found a web page"), "{error:#}");
+        assert_eq!(std::fs::read(folder.path().join("bundle")).unwrap(), b"ABCD");
     }
 
     #[test]
@@ -409,7 +522,7 @@ mod tests {
             .with_single_cert(vec![certificate], key)
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}/b.hull", listener.local_addr().unwrap());
+        let url = WebUrl::new(format!("https://{}/b.hull", listener.local_addr().unwrap()));
         std::thread::spawn(move || {
             let mut stream = listener.accept().unwrap().0;
             let mut tls = rustls::ServerConnection::new(Arc::new(config)).unwrap();

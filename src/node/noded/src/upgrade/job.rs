@@ -14,6 +14,7 @@ use bundle::Manifest;
 use control::{BootOrder, ShutdownKind};
 use net::clock;
 use update::{Staged, Step, UpdateError, keys};
+use weburl::WebUrl;
 
 use super::progress::Progress;
 use super::slot::{KEPT_KEYS, Slots};
@@ -33,7 +34,7 @@ pub enum Bundle {
     /// All of it is here.
     Here(Staged),
     /// At an address.
-    At(String),
+    At(WebUrl),
 }
 
 /// What follows once the bundle is installed.
@@ -114,7 +115,7 @@ fn upgrade(node: &Node, progress: &Progress, bundle: Bundle, then: Then) -> Resu
 }
 
 /// Fetches the bundle.
-fn fetched(progress: &Progress, url: &str) -> Result<Staged> {
+fn fetched(progress: &Progress, url: &WebUrl) -> Result<Staged> {
     let free = free_bytes()?;
     progress.enter(UpgradeStage::Fetching, 0);
     fetch::fetch(url, Path::new(STAGING), free, &mut |done, total| {

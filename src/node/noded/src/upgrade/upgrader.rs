@@ -160,7 +160,7 @@ fn is_held(arriving: Option<&str>, wanted: &UpgradeSource, silence: Option<Durat
 fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
     let malformed = |text: &str| Err(Refused::Malformed(text.to_owned()));
     match source {
-        UpgradeSource::Url(url) if !fetch::is_url(url) => {
+        UpgradeSource::Url(url) if !fetch::is_url(url.secret()) => {
             malformed("source.url: expected http://HOST/PATH or https://HOST/PATH")
         }
         UpgradeSource::Upload(u)
@@ -206,7 +206,7 @@ mod tests {
     fn an_upload_keeps_others_off_while_it_goes_on() {
         let upload =
             |sha256: &str| UpgradeSource::Upload(api::Upload { bytes: 5, sha256: sha256.to_owned() });
-        let url = UpgradeSource::Url("https://a.example/b.hull".into());
+        let url = UpgradeSource::Url(api::WebUrl::new("https://a.example/b.hull"));
         let (now, later) = (Some(Duration::ZERO), Some(HOLD + Duration::from_secs(1)));
         let cases = [
             (None, upload("ab"), None, false),

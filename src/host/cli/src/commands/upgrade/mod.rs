@@ -30,7 +30,7 @@ pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> 
     let before = await_trial(client, end)?;
     let (drain, reboot) = (options.drain, !options.no_reboot);
     let begun = if options.bundle.starts_with("http://") || options.bundle.starts_with("https://") {
-        let source = UpgradeSource::Url(options.bundle.clone());
+        let source = UpgradeSource::Url(api::WebUrl::new(options.bundle.as_str()));
         client.begin_upgrade(&UpgradeRequest { source, drain, reboot })?
     } else {
         upload::upload(client, Path::new(&options.bundle), &before, |source| UpgradeRequest {
