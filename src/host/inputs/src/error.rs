@@ -21,6 +21,19 @@ fn remedy_for_missing(url: &str) -> String {
     }
 }
 
+/// Returns what to do about a server, or a proxy, that says no.
+fn remedy_for_refused(status: u16) -> &'static str {
+    match status {
+        401 => "the server wants a user: --mirror https://USER:PASSWORD@HOST/…",
+        407 => "the proxy wants a user: http_proxy=http://USER:PASSWORD@HOST:PORT",
+        511 => "sign in to the network with a browser",
+        _ => {
+            "a proxy on the way forbids it, or the mirror has moved on to a newer version: name another --mirror, or \
+              run `ironhull lock update`"
+        }
+    }
+}
+
 /// Why an input could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,6 +117,47 @@ pub enum Error {
         reason: String,
         /// How often it was tried.
         tries: u32,
+    },
+    /// The server, or a proxy on the way, will not give it.
+    #[error("fetching {url}: refused (HTTP {status}){way}\nhint: {}", remedy_for_refused(*status))]
+    Refused {
+        /// The address.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// Empty, or the proxy that it was asked through.
+        way: String,
+    },
+    /// A web page came with status 200, as a network hands out until somebody has signed in.
+    #[error(
+        "fetching {url}: expected a file, found a web page from {from}\nhint: sign in to the network with a \
+         browser, or set http_proxy and https_proxy if it has a proxy"
+    )]
+    WebPage {
+        /// The address.
+        url: String,
+        /// Host that sent the page, after redirects.
+        from: String,
+    },
+    /// The address, or one that the server redirects to, is malformed.
+    #[error(
+        "fetching {url}: this address, or one that the server redirects to, is malformed\nhint: give another \
+             one with --mirror"
+    )]
+    Address {
+        /// The address.
+        url: String,
+    },
+    /// A proxy that we can't speak to.
+    #[error(
+        "taking the proxy from {variable}: expected http://HOST:PORT or https://HOST:PORT, found {found}\nhint: \
+             set http_proxy and https_proxy, which count before ALL_PROXY, or name the host in no_proxy"
+    )]
+    Proxy {
+        /// The variable of the environment.
+        variable: &'static str,
+        /// Its value, without credentials.
+        found: String,
     },
     /// The server does not have it.
     #[error("fetching {url}: not found (HTTP 404)\nhint: {}", remedy_for_missing(url))]

@@ -1,14 +1,21 @@
 //! Downloads: pinned files checked while they stream, broken ones carried on, failures tried again.
 //!
-//! Proxies are taken from the environment. Beside the public roots the host's own certificate store is
-//! trusted, so that a site's proxy with a CA of its own works.
+//! Proxies are taken from the environment. Instead of the public roots the host's own certificate store is
+//! trusted where there is one, so that a site's proxy with a CA of its own works. Limits are on silence: a
+//! slow connection brings the file in the end. Credentials in an address are sent, and never printed.
+
+mod connect;
+mod proxy;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::http::{Response, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use weburl::WebUrl;
 
 use crate::digest::{Digest, Hashing};
 use crate::error::{Error, Result};
@@ -16,6 +23,9 @@ use crate::progress::Step;
 
 /// Debian's place for all trusted certificates in one file.
 const HOST_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Bytes read at once.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// What a file must be.
 #[derive(Clone, Copy, Debug)]
@@ -27,19 +37,40 @@ pub(crate) struct Expected {
 /// One download.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Download<'a> {
-    pub(crate) url: &'a str,
+    pub(crate) url: &'a WebUrl,
     pub(crate) expected: Expected,
     /// Where the bytes go; what an earlier try left there is carried on.
     pub(crate) part: &'a Path,
     pub(crate) step: &'a Step<'a>,
 }
 
+/// When a client gives up.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How often a file is asked for before it counts as out of reach.
+    tries: u32,
+    /// After the first try; doubled after each.
+    pause: Duration,
+    /// For a connection to be made.
+    connect: Duration,
+    /// Longest wait for an answer, and between two pieces of a body.
+    silence: Duration,
+}
+
+/// Four tries, with pauses of 1, 2 and 4 seconds.
+const LIMITS: Limits = Limits {
+    tries: 4,
+    pause: Duration::from_secs(1),
+    connect: Duration::from_secs(20),
+    silence: Duration::from_secs(60),
+};
+
 /// An HTTP client.
 #[derive(Debug)]
 pub(crate) struct Client {
     agent: ureq::Agent,
-    tries: u32,
-    pause: Duration,
+    proxies: Arc<proxy::Proxies>,
+    limits: Limits,
 }
 
 /// Why one try failed.
@@ -53,35 +84,30 @@ enum Failed {
 }
 
 impl Client {
-    /// Returns a client that tries four times, with pauses of 1, 2 and 4 seconds.
+    /// Returns a client that takes its proxies from the environment.
     pub(crate) fn new() -> Client {
-        Client::with(4, Duration::from_secs(1), ureq::Proxy::try_from_env())
+        Client::with(LIMITS, proxy::Proxies::of_environment())
     }
 
-    fn with(tries: u32, pause: Duration, proxy: Option<ureq::Proxy>) -> Client {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(proxy)
-            .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_recv_response(Some(Duration::from_secs(60)))
-            // A connection that stands still ends; what it brought is kept and carried on.
-            .timeout_recv_body(Some(Duration::from_secs(120)))
-            .user_agent(concat!("ironhull/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(roots()).build())
-            .build();
-        Client { agent: config.into(), tries, pause }
+    fn with(limits: Limits, proxies: proxy::Proxies) -> Client {
+        let proxies = Arc::new(proxies);
+        let tls = TlsConfig::builder().root_certs(roots()).build();
+        Client { agent: connect::agent(Arc::clone(&proxies), limits, tls), proxies, limits }
     }
 
     /// Fetches a small file whole; it has no pin of its own.
-    pub(crate) fn get(&self, url: &str, limit: u64) -> Result<Vec<u8>> {
+    pub(crate) fn get(&self, url: &WebUrl, limit: u64) -> Result<Vec<u8>> {
         self.try_often(url, || {
             let mut response = self.request(url, 0)?;
             let mut bytes = Vec::new();
             let body = response.body_mut().as_reader();
             body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Failed::Again(e.to_string()))?;
+            if weburl::is_web_page(&bytes) {
+                return Err(web_page(url, &response));
+            }
             if bytes.len() as u64 > limit {
                 let (expected, found) = (format!("at most {limit} bytes"), "more".to_owned());
-                return Err(Failed::Final(Error::Checksum { url: url.to_owned(), expected, found }));
+                return Err(Failed::Final(Error::Checksum { url: url.to_string(), expected, found }));
             }
             Ok(bytes)
         })
@@ -113,12 +139,18 @@ impl Client {
         io::copy(&mut old, &mut io::sink()).map_err(|e| failed_write(part, &e))?;
         if there < expected.size {
             let mut response = self.request(url, there)?;
-            if there > 0 && response.status() != 206 {
+            let whole = response.status() != 206;
+            let mut body = io::BufReader::with_capacity(PIECE_BYTES, response.body_mut().as_reader());
+            if whole && weburl::is_web_page(body.fill_buf().map_err(|e| Failed::Again(e.to_string()))?) {
+                drop(body);
+                return Err(web_page(url, &response));
+            }
+            if there > 0 && whole {
                 // The server does not resume: from the start.
                 fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
                 return self.stream(download);
             }
-            let copied = copy(&mut response.body_mut().as_reader(), &mut hash, download);
+            let copied = copy(&mut body, &mut hash, download);
             copied.map_err(|e| further(e, there, hash.passed()))?;
         }
         let passed = hash.passed();
@@ -128,24 +160,49 @@ impl Client {
         }
         let Err((expected, found)) = judge(expected, passed, hash.finish()) else { return Ok(()) };
         fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
-        Err(Failed::Final(Error::Checksum { url: url.to_owned(), expected, found }))
+        Err(Failed::Final(Error::Checksum { url: url.to_string(), expected, found }))
     }
 
     /// Asks for a file from byte `from` on; anything but 200 and 206 is a failure.
-    fn request(&self, url: &str, from: u64) -> std::result::Result<ureq::http::Response<ureq::Body>, Failed> {
-        let mut request = self.agent.get(url);
+    fn request(&self, url: &WebUrl, from: u64) -> std::result::Result<Response<ureq::Body>, Failed> {
+        let malformed = |_| Failed::Final(Error::Address { url: url.to_string() });
+        let uri: Uri = url.without_user().parse().map_err(malformed)?;
+        self.proxies.of(&uri).map_err(Failed::Final)?;
+        let mut request = self.agent.get(&uri);
+        if let Some(credentials) = url.authorization() {
+            request = request.header("Authorization", credentials);
+        }
         if from > 0 {
             request = request.header("Range", format!("bytes={from}-"));
         }
-        let response = request.call().map_err(|e| Failed::Again(e.to_string()))?;
-        match response.status().as_u16() {
-            200 | 206 => Ok(response),
-            404 | 410 => Err(Failed::Final(Error::NotFound { url: url.to_owned() })),
-            status => Err(Failed::Again(format!("the server answered HTTP {status}"))),
-        }
+        let response = request.call().map_err(|e| self.unanswered(url, &uri, e))?;
+        judge_status(url, response.status().as_u16(), &self.proxies.way(&uri))?;
+        Ok(response)
     }
 
-    fn try_often<T>(&self, url: &str, mut once: impl FnMut() -> std::result::Result<T, Failed>) -> Result<T> {
+    /// Returns why there is no answer. Errors that hold an address, whose query may be a credential, are
+    /// replaced.
+    fn unanswered(&self, url: &WebUrl, uri: &Uri, error: ureq::Error) -> Failed {
+        use ureq::Error as E;
+        let reason = match error {
+            E::Other(error) => match error.downcast::<Error>() {
+                Ok(ours) => return Failed::Final(*ours),
+                Err(other) => other.to_string(),
+            },
+            E::BadUri(_) | E::Http(_) => return Failed::Final(Error::Address { url: url.to_string() }),
+            E::Protocol(e) if e.to_string().contains("location") => {
+                return Failed::Final(Error::Address { url: url.to_string() });
+            }
+            other => other.to_string(),
+        };
+        Failed::Again(format!("{reason}{}", self.proxies.way(uri)))
+    }
+
+    fn try_often<T>(
+        &self,
+        url: &WebUrl,
+        mut once: impl FnMut() -> std::result::Result<T, Failed>,
+    ) -> Result<T> {
         let (mut tried, mut most) = (0, 0);
         loop {
             tried += 1;
@@ -161,12 +218,32 @@ impl Client {
                 Err(Failed::Further(_, reason)) => reason,
                 Err(Failed::Again(reason)) => reason,
             };
-            if tried >= self.tries {
-                return Err(Error::Fetch { url: url.to_owned(), reason, tries: tried });
+            if tried >= self.limits.tries {
+                return Err(Error::Fetch { url: url.to_string(), reason, tries: tried });
             }
-            std::thread::sleep(self.pause * 2_u32.pow(tried - 1));
+            std::thread::sleep(self.limits.pause * 2_u32.pow(tried - 1));
         }
     }
+}
+
+/// Decides by the status of an answer; `way` is how it was asked for.
+fn judge_status(url: &WebUrl, status: u16, way: &str) -> std::result::Result<(), Failed> {
+    match status {
+        200 | 206 => Ok(()),
+        404 | 410 => Err(Failed::Final(Error::NotFound { url: url.to_string() })),
+        408 | 425 | 429 => Err(Failed::Again(format!("the server answered HTTP {status}{way}"))),
+        400..=499 | 511 => {
+            Err(Failed::Final(Error::Refused { url: url.to_string(), status, way: way.to_owned() }))
+        }
+        _ => Err(Failed::Again(format!("the server answered HTTP {status}{way}"))),
+    }
+}
+
+/// Returns that a web page came, and from where: a sign-in is often on another host.
+fn web_page(url: &WebUrl, response: &Response<ureq::Body>) -> Failed {
+    use ureq::ResponseExt as _;
+    let from = response.get_uri().host().unwrap_or_default().to_owned();
+    Failed::Final(Error::WebPage { url: url.to_string(), from })
 }
 
 /// Notes that a try that is to be made again has got from byte `there` to `passed`.
@@ -194,7 +271,7 @@ fn copy(
     to: &mut Hashing<&mut File>,
     download: &Download<'_>,
 ) -> std::result::Result<(), Failed> {
-    let mut buffer = vec![0; 1 << 16];
+    let mut buffer = vec![0; PIECE_BYTES];
     while to.passed() <= download.expected.size {
         let n = match body.read(&mut buffer) {
             Ok(0) => break,

@@ -1,33 +1,28 @@
 //! Which Debian mirror: the one this host already uses, whatever its own suite, or the one named.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use weburl::WebUrl;
 
 use super::control;
 use crate::error::{Error, Result};
 
 /// Base address of a mirror, without a slash at its end: `dists/` and `pool/` are below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirror(String);
-
-impl fmt::Display for Mirror {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub struct Mirror(WebUrl);
 
 impl Mirror {
     /// Returns the mirror at an address.
     #[must_use]
     pub fn at(address: &str) -> Mirror {
-        Mirror(address.trim_end_matches('/').to_owned())
+        Mirror(WebUrl::new(address.trim_end_matches('/')))
     }
 
     /// Returns the address of a file below the mirror.
     #[must_use]
-    pub fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.0)
+    pub fn url(&self, path: &str) -> WebUrl {
+        WebUrl::new(format!("{}/{path}", self.0.secret()))
     }
 
     /// Finds the mirror in the apt sources of this host.
@@ -124,8 +119,8 @@ mod tests {
 
     #[test]
     fn finds_the_archive_among_the_hosts_sources() {
-        let list = |text: &str| in_list(text).map(|m| m.to_string());
-        let sources = |text: &str| in_sources(text).map(|m| m.to_string());
+        let list = |text: &str| in_list(text).map(|m| m.0.secret().to_owned());
+        let sources = |text: &str| in_sources(text).map(|m| m.0.secret().to_owned());
         let a = Some("http://a.example/debian".to_owned());
         for (found, expected) in [
             (list("deb http://a.example/debian/ bookworm main contrib\n"), a.clone()),
@@ -177,6 +172,6 @@ mod tests {
             "{text}"
         );
         fs::write(dir.path().join("sources.list"), "deb http://a.example/debian trixie main").unwrap();
-        assert_eq!(Mirror::find(dir.path()).unwrap().url("dists"), "http://a.example/debian/dists");
+        assert_eq!(Mirror::find(dir.path()).unwrap().url("dists").secret(), "http://a.example/debian/dists");
     }
 }

@@ -65,8 +65,8 @@ pub(crate) fn update(request: &Request<'_>) -> Result<Lock> {
     let step = Step::start(request.progress, "refresh package lock", Unit::Items, Some(3));
     let base = format!("dists/{SUITE}");
     let url = request.mirror.url(&format!("{base}/InRelease"));
-    let signed = release::verify(&url, &client.get(&url, MAX_RELEASE_BYTES)?, request.keyring)?;
-    let head = release::parse(&url, &signed, SUITE, INDEX)?;
+    let signed = release::verify(&url.to_string(), &client.get(&url, MAX_RELEASE_BYTES)?, request.keyring)?;
+    let head = release::parse(&url.to_string(), &signed, SUITE, INDEX)?;
     step.at(1);
     let text = index(&client, request.mirror, &base, head.index)?;
     step.at(2);
@@ -85,17 +85,19 @@ fn index(client: &Client, mirror: &Mirror, base: &str, expected: crate::http::Ex
     let by_hash = mirror.url(&format!("{base}/{folder}/by-hash/SHA256/{}", expected.sha256));
     let plain = mirror.url(&format!("{base}/{INDEX}"));
     let (url, bytes) = match client.get(&by_hash, expected.size) {
-        Err(Error::NotFound { .. }) => (plain.clone(), client.get(&plain, expected.size)?),
+        Err(Error::NotFound { .. } | Error::Refused { status: 403, .. }) => {
+            (plain.clone(), client.get(&plain, expected.size)?)
+        }
         other => (by_hash, other?),
     };
     let found = Digest::of(&bytes);
     if found != expected.sha256 {
         let (expected, found) = (format!("sha256 {}", expected.sha256), format!("sha256 {found}"));
-        return Err(Error::Checksum { url, expected, found });
+        return Err(Error::Checksum { url: url.to_string(), expected, found });
     }
     let mut text = String::new();
     let mut xz = XzReader::new(bytes.as_slice(), true).take(MAX_INDEX_BYTES);
-    xz.read_to_string(&mut text).map_err(Error::io("unpacking", &url))?;
+    xz.read_to_string(&mut text).map_err(Error::io("unpacking", url.to_string()))?;
     Ok(text)
 }
 

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
 
+use weburl::WebUrl;
+
 use super::*;
 use crate::progress::{Silent, Unit};
 
@@ -33,9 +35,9 @@ fn broken_off(at: usize) -> Answer {
 }
 
 /// Serves the answers in turn; gives the address and, at its end, the `Range` of each request.
-fn serve(answers: Vec<Answer>) -> (String, mpsc::Receiver<Option<String>>) {
+fn serve(answers: Vec<Answer>) -> (WebUrl, mpsc::Receiver<Option<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/pool/x.deb", listener.local_addr().unwrap());
+    let url = WebUrl::new(format!("http://{}/pool/x.deb", listener.local_addr().unwrap()));
     let (tell, asked) = mpsc::channel();
     thread::spawn(move || {
         for answer in answers {
@@ -63,6 +65,11 @@ fn serve(answers: Vec<Answer>) -> (String, mpsc::Receiver<Option<String>>) {
     (url, asked)
 }
 
+/// Returns a client without proxies that tries so often, without long pauses.
+fn client(tries: u32) -> Client {
+    Client::with(Limits { tries, pause: Duration::from_millis(1), ..LIMITS }, proxy::Proxies::default())
+}
+
 struct Outcome {
     result: Result<()>,
     part: Option<Vec<u8>>,
@@ -77,7 +84,7 @@ fn download(answers: Vec<Answer>, there: Option<&[u8]>) -> Outcome {
         fs::write(&part, there).unwrap();
     }
     let (url, asked) = serve(answers);
-    let client = Client::with(3, Duration::from_millis(1), None);
+    let client = client(3);
     let step = Step::start(&Silent, "x", Unit::Bytes, None);
     let expected = Expected { size: BODY.len() as u64, sha256: Digest::of(BODY) };
     let result = client.download(&Download { url: &url, expected, part: &part, step: &step });
@@ -177,8 +184,8 @@ fn not_found_names_the_command_that_refreshes_the_lock() {
 #[test]
 fn an_address_without_a_release_is_no_mirror() {
     let (url, _asked) = serve(vec![status("404 Not Found")]);
-    let client = Client::with(1, Duration::from_millis(1), None);
-    let text = client.get(&format!("{url}/InRelease"), 10).unwrap_err().to_string();
+    let client = client(1);
+    let text = client.get(&WebUrl::new(format!("{url}/InRelease")), 10).unwrap_err().to_string();
     assert!(
         text.contains("not found (HTTP 404)") && text.contains("hint: the address is no Debian mirror"),
         "{text}"
@@ -189,8 +196,8 @@ fn an_address_without_a_release_is_no_mirror() {
 fn a_mirror_that_is_down_is_named() {
     // A port that was just free: nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = Client::with(2, Duration::from_millis(1), None);
-    let text = client.get(&format!("http://{address}/dists"), 10).unwrap_err().to_string();
+    let client = client(2);
+    let text = client.get(&WebUrl::new(format!("http://{address}/dists")), 10).unwrap_err().to_string();
     assert!(text.starts_with(&format!("fetching http://{address}/dists: ")), "{text}");
     assert!(text.contains("(tried 2 times)") && text.contains("--mirror"), "{text}");
 }
@@ -198,7 +205,80 @@ fn a_mirror_that_is_down_is_named() {
 #[test]
 fn small_files_have_a_limit() {
     let (url, _asked) = serve(vec![whole(), whole()]);
-    let client = Client::with(1, Duration::from_millis(1), None);
+    let client = client(1);
     assert_eq!(client.get(&url, 39).unwrap(), BODY);
     assert!(matches!(client.get(&url, 38), Err(Error::Checksum { .. })));
 }
+
+#[test]
+fn a_refusal_is_final_and_says_what_to_do() {
+    for (line, expected) in [
+        ("401 Unauthorized", "refused (HTTP 401)\nhint: the server wants a user"),
+        ("403 Forbidden", "refused (HTTP 403)\nhint: a proxy on the way forbids it, or"),
+        ("511 Network Authentication Required", "refused (HTTP 511)\nhint: sign in"),
+    ] {
+        let outcome = download(vec![status(line)], None);
+        let text = outcome.result.unwrap_err().to_string();
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(outcome.asked.len(), 1, "not tried again");
+    }
+}
+
+#[test]
+fn a_web_page_is_told_and_what_is_there_is_kept() {
+    let text = b"\n<!DOCTYPE html><title>Sign in</title>";
+    let page = || Answer::Plain("200 OK", text.to_vec(), text.len());
+    for there in [None, Some(&BODY[..7])] {
+        let outcome = download(vec![page(), page()], there);
+        let text = outcome.result.unwrap_err().to_string();
+        assert!(text.contains("expected a file, found a web page from 127.0.0.1\nhint: sign in"), "{text}");
+        assert_eq!(outcome.part.unwrap(), there.unwrap_or_default());
+    }
+    let (url, _asked) = serve(vec![page()]);
+    assert!(matches!(client(3).get(&url, 100), Err(Error::WebPage { .. })));
+}
+
+#[test]
+fn limits_are_on_silence_not_on_the_whole() {
+    let timeouts = client(1).agent.config().timeouts();
+    assert_eq!((timeouts.global, timeouts.per_call, timeouts.recv_body), (None, None, None));
+    // A server that sends a part and then nothing, as long as the client is there.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = WebUrl::new(format!("http://{}/x", listener.local_addr().unwrap()));
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 39\r\n\r\nthe").unwrap();
+        let _ = io::copy(&mut socket, &mut io::sink());
+    });
+    let limits = Limits { tries: 1, silence: Duration::from_millis(300), ..LIMITS };
+    let text = Client::with(limits, proxy::Proxies::default()).get(&url, 39).unwrap_err().to_string();
+    assert!(text.contains("timeout: per read"), "{text}");
+}
+
+#[test]
+fn credentials_are_sent_to_the_host_they_are_for_and_never_printed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, heads) = mpsc::channel();
+    thread::spawn(move || {
+        let other = "302 Found\r\nLocation: http://localhost:1/x?sig=s3cret";
+        for answer in ["200 OK", "302 Found\r\nLocation: http://a b/?sig=s3cret", "503 Busy", other] {
+            let (mut socket, _) = listener.accept().unwrap();
+            let head = BufReader::new(socket.try_clone().unwrap()).lines();
+            tell.send(head.map(|l| l.unwrap()).take_while(|l| !l.is_empty()).collect::<Vec<_>>()).unwrap();
+            write!(socket, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        }
+    });
+    let url = WebUrl::new(format!("http://user:s3cret@{address}/x?sig=s3cret"));
+    assert_eq!(client(1).get(&url, 10).unwrap(), b"");
+    let head = heads.recv().unwrap();
+    assert_eq!(head[0], "GET /x?sig=s3cret HTTP/1.1");
+    assert!(head.iter().any(|l| l.eq_ignore_ascii_case("authorization: Basic dXNlcjpzM2NyZXQ=")), "{head:?}");
+    for reason in ["is malformed", "HTTP 503", "refused"] {
+        let text = client(1).get(&url, 10).unwrap_err().to_string();
+        assert!(text.starts_with(&format!("fetching http://***@{address}/x?***: ")), "{text}");
+        assert!(text.contains(reason) && !text.contains("s3cret"), "{text}");
+    }
+}
+
+mod squid;

@@ -1,0 +1,143 @@
+//! Against Squid with the rules that Debian ships: what it forbids, we must not ask for.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::http::proxy::Proxies;
+
+/// Debian's rules, on a port of its own, keeping nothing.
+const RULES: &str = "acl SSL_ports port 443
+acl Safe_ports port 80
+acl Safe_ports port 443
+acl Safe_ports port 1025-65535
+http_access deny !Safe_ports
+http_access deny CONNECT !SSL_ports
+";
+
+/// A running Squid, ended when it is dropped.
+struct Squid {
+    child: Child,
+    port: u16,
+    dir: tempfile::TempDir,
+}
+
+impl Drop for Squid {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has told then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Squid {
+    /// Starts one; `None` if it is not installed.
+    fn start(access: &str) -> Option<Squid> {
+        let program = PathBuf::from("/usr/sbin/squid");
+        if !program.exists() {
+            assert!(std::env::var_os("CI").is_none(), "squid is needed in CI");
+            println!("SKIPPED: squid is not installed");
+            return None;
+        }
+        // Squid gives up root, and the user that it becomes writes here.
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        // The kernel picks a port; another program could take it until Squid has it, then another is picked.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let config = dir.path().join("squid.conf");
+            let path = dir.path().display();
+            let text = format!(
+                "http_port 127.0.0.1:{port}\n{RULES}{access}pid_filename none\ncache deny all\ncache_log \
+                 {path}/cache.log\naccess_log stdio:{path}/access.log\ncoredump_dir {path}\nshutdown_lifetime 0 \
+                 seconds\nvisible_hostname proxy.example\npinger_enable off\n"
+            );
+            fs::write(&config, text).unwrap();
+            let mut squid = Command::new(&program);
+            squid.arg("-N").arg("-f").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = squid.spawn().unwrap();
+            while child.try_wait().unwrap().is_none() {
+                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return Some(Squid { child, port, dir });
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        panic!(
+            "squid does not start: {}",
+            fs::read_to_string(dir.path().join("cache.log")).unwrap_or_default()
+        );
+    }
+
+    /// Returns a client whose environment names this proxy for everything.
+    fn client(&self, user: &str) -> Client {
+        let value = format!("http://{user}127.0.0.1:{}", self.port);
+        let limits = Limits { tries: 1, ..LIMITS };
+        Client::with(limits, Proxies::new(|name| (name == "all_proxy").then(|| value.clone())))
+    }
+
+    /// Waits until Squid has logged so many requests; returns them all: method, then address or host.
+    fn asked(&self, count: usize) -> Vec<String> {
+        let asked = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            format!("{} {}", words[5], words[6])
+        };
+        loop {
+            let log = fs::read_to_string(self.dir.path().join("access.log")).unwrap();
+            // Without our own knock at its port.
+            let found: Vec<_> = log.lines().map(asked).filter(|r| !r.starts_with("- error:")).collect();
+            if found.len() >= count {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn plain_http_goes_through_by_its_whole_address() {
+    let Some(squid) = Squid::start("http_access allow localhost\n") else { return };
+    let (url, asked) = serve(vec![whole(), broken_off(10), Answer::Rest]);
+    let client = squid.client("");
+    assert_eq!(client.get(&url, 100).unwrap(), BODY);
+    let dir = tempfile::tempdir().unwrap();
+    let part = dir.path().join("part");
+    let step = Step::start(&Silent, "x", Unit::Bytes, None);
+    let expected = Expected { size: BODY.len() as u64, sha256: Digest::of(BODY) };
+    client.download(&Download { url: &url, expected, part: &part, step: &step }).unwrap();
+    assert_eq!(fs::read(&part).unwrap(), BODY);
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [None, None, Some("10-".to_owned())]);
+    assert_eq!(squid.asked(3), vec![format!("GET {}", url.secret()); 3]);
+}
+
+#[test]
+fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
+    let Some(squid) = Squid::start("http_access allow localhost\n") else { return };
+    // Only port 443 may be tunnelled to: the rule that plain http must not meet.
+    let text = squid.client("").get(&WebUrl::new("https://127.0.0.1:8443/x"), 10).unwrap_err().to_string();
+    assert!(text.contains("403"), "{text}");
+    assert!(
+        text.contains(&format!("(through the proxy http://127.0.0.1:{} of all_proxy)", squid.port)),
+        "{text}"
+    );
+    assert_eq!(squid.asked(1), ["CONNECT 127.0.0.1:8443"]);
+}
+
+#[test]
+fn a_proxy_that_wants_a_user_gets_it_and_nobody_else_does() {
+    let auth = "auth_param basic program /usr/lib/squid/basic_ncsa_auth DIR\nacl users proxy_auth REQUIRED\n\
+                http_access allow users\n";
+    let passwords = tempfile::NamedTempFile::new().unwrap();
+    // Squid's helper reads it as another user.
+    fs::set_permissions(passwords.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    // `openssl passwd -apr1 -salt ironhull s3cret`
+    fs::write(passwords.path(), "user:$apr1$ironhull$mnoBbHzKyTTu3xxLc4lQs1\n").unwrap();
+    let access = auth.replace("DIR", &passwords.path().display().to_string());
+    let Some(squid) = Squid::start(&access) else { return };
+    let (url, _asked) = serve(vec![whole()]);
+    assert_eq!(squid.client("user:s3cret@").get(&url, 100).unwrap(), BODY);
+    let text = squid.client("user:wrong@").get(&url, 100).unwrap_err().to_string();
+    assert!(text.contains("refused (HTTP 407)") && text.contains("the proxy wants a user"), "{text}");
+    assert!(text.contains("http://***@127.0.0.1") && !text.contains("wrong"), "{text}");
+}
