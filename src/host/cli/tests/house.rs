@@ -6,12 +6,6 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// Crates of `node` that the operator's machine uses all the same, with the reason.
-const EXCEPTIONS: &[(&str, &str)] = &[
-    // The operator's certificates are issued by the code that issues a cluster's.
-    ("cli", "cluster"),
-];
-
 /// Returns the folder of `src` that `path` is in; `None` for what only tests need.
 fn folder(path: &str) -> Option<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("src is there");
@@ -39,6 +33,5 @@ fn arrows_between_the_folders_point_to_shared_only() {
             }
         }
     }
-    let expected: Vec<_> = EXCEPTIONS.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    assert_eq!(crossing, expected);
+    assert_eq!(crossing, []);
 }

@@ -21,6 +21,6 @@ pub use apply::{Ownership, apply};
 pub use error::Error;
 pub use facts::Facts;
 pub use file::{Directory, File};
-pub use manifests::{HELLO_IMAGE, HELLO_NODE_PORT, Manifest, PAUSE_IMAGE, hello};
+pub use manifests::{Manifest, PAUSE_IMAGE};
 pub use pki::{Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State};
 pub use plan::{Plan, plan};

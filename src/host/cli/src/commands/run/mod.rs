@@ -1,6 +1,7 @@
 //! `ironhull run`: an image in QEMU, followed until its cluster answers.
 
 mod demo;
+mod hello;
 mod kubectl;
 mod target;
 mod user_data;
@@ -86,7 +87,7 @@ fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<
         cpus: options.cpus,
         firmware: target.firmware.clone(),
         accelerator: choice.accelerator,
-        guest_ports: vec![KUBERNETES_PORT, api::PORT, cluster::HELLO_NODE_PORT],
+        guest_ports: vec![KUBERNETES_PORT, api::PORT, hello::NODE_PORT],
         user_data: None,
     })
 }
@@ -144,7 +145,7 @@ fn tell(seen: &Seen, stage: &Stage) {
 
 /// Asks the demo until it answers.
 fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
-    let port = host_port(state, cluster::HELLO_NODE_PORT).context("the demo's port is not forwarded")?;
+    let port = host_port(state, hello::NODE_PORT).context("the demo's port is not forwarded")?;
     let mut limit = DEMO_LIMIT;
     loop {
         match demo::fetch(port, limit) {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use config::NodeDocuments;
 use vm::MachineDir;
 
+use super::hello;
 use crate::cmdline::Run;
 use crate::commands::config::make;
 use crate::credentials;
@@ -84,7 +85,7 @@ fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
 /// Returns the demo as the last part of a cluster config's `spec`. JSON is YAML too.
 fn demo() -> Result<String> {
     let mut text = "  extensions:\n    manifests:\n      - name: hello\n        manifest: |\n".to_owned();
-    for object in cluster::hello() {
+    for object in hello::objects() {
         writeln!(text, "          ---")?;
         for line in serde_json::to_string_pretty(&object)?.lines() {
             writeln!(text, "          {line}")?;
