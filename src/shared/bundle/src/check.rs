@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use slots::UKI_OFFSET;
 
-use crate::manifest::{Kind, Manifest};
+use crate::kind::Kind;
+use crate::manifest::Manifest;
 
 /// What a bundle is held against.
 #[derive(Clone, Copy, Debug)]

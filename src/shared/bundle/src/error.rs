@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::key::PublicKey;
-use crate::manifest::Kind;
+use crate::kind::Kind;
 
 /// What can go wrong. The remedy, where there is one, is [`BundleError::hint`].
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ mod format;
 mod hex;
 mod key;
 mod keyset;
+mod kind;
 mod manifest;
 mod reader;
 #[cfg(feature = "builder")]
@@ -28,7 +29,8 @@ pub use format::{FRAME_BYTES, MAX_PART_BYTES};
 pub use hex::Hash;
 pub use key::{PublicKey, Signature};
 pub use keyset::KeySet;
-pub use manifest::{Kind, Manifest, Part, Parts, StateVersions};
+pub use kind::Kind;
+pub use manifest::{Manifest, Part, Parts, StateVersions};
 pub use reader::{Bundle, Sealed};
 #[cfg(feature = "builder")]
 pub use secret::SecretKey;

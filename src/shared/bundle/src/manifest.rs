@@ -1,7 +1,6 @@
 //! The manifest: what a bundle says of itself, in the very bytes that are signed.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,7 @@ use crate::error::BundleError;
 use crate::format::{MAX_PACKED_BYTES, MAX_PART_BYTES, frames};
 use crate::hex::Hash;
 use crate::keyset::KeySet;
+use crate::kind::Kind;
 
 /// Longest text in a manifest.
 const MAX_TEXT_BYTES: usize = 128;
@@ -77,24 +77,6 @@ pub struct Part {
     pub packed_bytes: u64,
     /// SHA-256 of its index, which holds the SHA-256 of each packed frame.
     pub index_sha256: Hash,
-}
-
-/// Which part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The kernel image.
-    Uki,
-    /// EROFS and verity tree.
-    Root,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Uki => "kernel image",
-            Kind::Root => "root",
-        })
-    }
 }
 
 impl Parts {

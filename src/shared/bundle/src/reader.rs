@@ -14,7 +14,8 @@ use crate::format::{ENTRY_BYTES, Entry, FRAME_BYTES, PREFIX_BYTES, Prefix, frame
 use crate::hex::Hash;
 use crate::key::{SIGNATURE_BYTES, Signature};
 use crate::keyset::KeySet;
-use crate::manifest::{Kind, Manifest, Part};
+use crate::kind::Kind;
+use crate::manifest::{Manifest, Part};
 
 /// A bundle whose head was read, and that nobody has vouched for yet.
 pub struct Sealed<R> {
