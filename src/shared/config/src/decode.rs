@@ -5,7 +5,7 @@
 
 use crate::diagnostics::{Diagnostic, Place, Source};
 use crate::suggest::closest;
-use crate::yaml::{Key, Node, Value};
+use crate::value::{Key, Node, Value};
 
 /// Why a value is refused.
 #[derive(Debug)]

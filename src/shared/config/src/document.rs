@@ -6,7 +6,8 @@ use crate::read_cluster::cluster_config;
 use crate::read_node::node_config;
 use crate::read_profile::profile;
 use crate::suggest::closest;
-use crate::yaml::{self, Node, Value};
+use crate::value::{Node, Value};
+use crate::yaml;
 use crate::{API_VERSION, ImageProfile, NodeDocuments};
 
 /// Longest text in bytes.

@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use crate::yaml::{Node, Value};
+use crate::value::{Node, Value};
 
 /// Returns `node` as JSON. A value that was already reported as wrong becomes null.
 pub(crate) fn value(node: &Node) -> serde_json::Value {

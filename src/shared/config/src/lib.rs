@@ -25,6 +25,7 @@ mod schema;
 mod secret;
 mod suggest;
 pub mod templates;
+mod value;
 mod yaml;
 
 pub use cidr::Cidr;

@@ -3,7 +3,8 @@
 use crate::decode::{Context, Fault, Fields, checked, text};
 use crate::diagnostics::{Diagnostics, Source};
 use crate::json;
-use crate::yaml::{self, Node, Value};
+use crate::value::{Node, Value};
+use crate::yaml;
 
 /// Most levels of a manifest: schemas in custom resource definitions nest deep.
 const MAX_DEPTH: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::checks;
 use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
 use crate::manifest;
-use crate::yaml::{Node, Value};
+use crate::value::{Node, Value};
 use crate::{
     Api, Cidr, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs, KubeProxy,
     KubeProxyMode, Manifest, Metadata, NetworkProvider, Storage, StorageKind,

@@ -6,7 +6,7 @@ use crate::checks;
 use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
 use crate::json;
 use crate::node::default_port;
-use crate::yaml::{Node, Value};
+use crate::value::{Node, Value};
 use crate::{
     Ethernet, Health, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret,
     Taint, TaintEffect, Time,

@@ -3,7 +3,7 @@
 use crate::checks;
 use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text};
 use crate::profile::{default_components, default_outputs};
-use crate::yaml::Node;
+use crate::value::Node;
 use crate::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
     Slots,
@@ -131,7 +131,7 @@ fn secure_boot(cx: &mut Context, node: &Node) -> Option<SecureBoot> {
 
 /// Checks that a list is not empty and repeats nothing.
 fn each_once<T: PartialEq>(cx: &mut Context, node: &Node, items: Vec<T>, what: &str) -> Option<Vec<T>> {
-    let crate::yaml::Value::List(nodes) = &node.value else { return Some(items) };
+    let crate::value::Value::List(nodes) = &node.value else { return Some(items) };
     if nodes.is_empty() {
         cx.report(node.place, Fault::new(format!("expected at least one {what}, found none")));
     }

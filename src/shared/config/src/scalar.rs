@@ -1,6 +1,6 @@
 //! What a plain scalar means: YAML 1.2's core schema, without what YAML 1.1 reads differently.
 
-use crate::yaml::Value;
+use crate::value::Value;
 
 /// Resolves the text of a plain (unquoted) scalar.
 ///

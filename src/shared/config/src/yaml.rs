@@ -11,38 +11,10 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Structu
 
 use crate::diagnostics::{Diagnostic, Place, Source};
 use crate::scalar;
+use crate::value::{Key, Node, Value};
 
 /// Most values in one text.
 const MAX_NODES: usize = 100_000;
-
-/// A value and its place.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
-    pub place: Place,
-    pub value: Value,
-}
-
-/// A YAML value.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Node>),
-    /// Keys in the order of the text. A repeated one is there twice, and reported.
-    Map(Vec<(Key, Node)>),
-    /// Already reported as wrong: say no more about it.
-    Broken,
-}
-
-/// A key of a mapping and its place.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Key {
-    pub text: String,
-    pub place: Place,
-}
 
 /// What [`read`] found: the documents that could be read, and all errors.
 #[derive(Debug, Default)]

@@ -1,0 +1,32 @@
+//! Values of a text, and their places in it.
+
+use crate::diagnostics::Place;
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub place: Place,
+    pub value: Value,
+}
+
+/// A YAML value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    /// Keys in the order of the text. A repeated one is there twice, and reported.
+    Map(Vec<(Key, Node)>),
+    /// Already reported as wrong: say no more about it.
+    Broken,
+}
+
+/// A key of a mapping and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub text: String,
+    pub place: Place,
+}
