@@ -3,10 +3,9 @@
 //! Nothing here allocates, locks or panics. The first step that fails is written to the report, with the
 //! kernel's error number, and ends the child.
 
-use std::ffi::{c_int, c_ulong};
-use std::os::fd::AsRawFd;
-
-use crate::spawn::Prepared;
+use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Exit code of a child that could not become the program; the report says why.
 const NOT_STARTED: c_int = 127;
@@ -14,6 +13,24 @@ const NOT_STARTED: c_int = 127;
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
 /// Capabilities are numbered below this.
 const CAPABILITY_BITS: u32 = 64;
+
+/// Everything the child touches, made before it exists.
+pub(crate) struct Prepared {
+    pub(crate) program: CString,
+    pub(crate) arguments: Vec<*const c_char>,
+    pub(crate) environment: Vec<*const c_char>,
+    pub(crate) null: File,
+    pub(crate) output: c_int,
+    pub(crate) oom: Option<String>,
+    pub(crate) open_files: Option<libc::rlimit>,
+    pub(crate) timer_slack_ns: Option<u64>,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) capabilities: Vec<u32>,
+    pub(crate) report: OwnedFd,
+    /// What `arguments` and `environment` point to.
+    pub(crate) _texts: Vec<CString>,
+}
 
 /// The steps that can fail, as numbers in the report.
 #[derive(Clone, Copy)]

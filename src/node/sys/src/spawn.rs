@@ -5,12 +5,12 @@
 //! does only system calls on memory prepared before, and reports the step that failed over a pipe which
 //! a successful exec closes.
 
-use std::ffi::{CString, c_char, c_int, c_long};
+use std::ffi::{CString, c_char, c_long};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use crate::child::{become_program, step_name};
+use crate::child::{Prepared, become_program, step_name};
 use crate::error::{During, SysError};
 use crate::socket::pipe;
 
@@ -64,24 +64,6 @@ impl Child {
         let reason = std::io::Error::from_raw_os_error(number(errno));
         Some(format!("{}: {reason}", step_name(number(step))))
     }
-}
-
-/// Everything the child touches, made before it exists.
-pub(crate) struct Prepared {
-    pub(crate) program: CString,
-    pub(crate) arguments: Vec<*const c_char>,
-    pub(crate) environment: Vec<*const c_char>,
-    pub(crate) null: File,
-    pub(crate) output: c_int,
-    pub(crate) oom: Option<String>,
-    pub(crate) open_files: Option<libc::rlimit>,
-    pub(crate) timer_slack_ns: Option<u64>,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) capabilities: Vec<u32>,
-    pub(crate) report: OwnedFd,
-    /// What `arguments` and `environment` point to.
-    _texts: Vec<CString>,
 }
 
 /// Starts a program. It is running, or about to fail, when this returns: [`Child::failure`] tells later,
