@@ -36,6 +36,13 @@ impl Base {
         Base { voice: Voice::default(), stages: Vec::new(), watchdogs: Vec::new(), fed_ms: 0 }
     }
 
+    /// Says an error, if `result` is one.
+    pub(crate) fn say<E: Into<anyhow::Error>>(&mut self, result: Result<(), E>) {
+        if let Err(error) = result {
+            self.voice.error(&format!("{:#}", error.into()));
+        }
+    }
+
     /// Notes that a stage was reached now, unless it was before, and says so.
     pub(crate) fn reach(&mut self, name: &str) {
         self.reach_at(name, sys::boot_ms());

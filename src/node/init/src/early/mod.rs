@@ -4,6 +4,7 @@
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
 //! with it the try); damage on state or data does not, it is maintenance: said, never formatted away.
 
+mod condition;
 mod death;
 mod format;
 mod processor;
@@ -19,19 +20,11 @@ use sys::MountFlags;
 use crate::base::Base;
 use crate::blocks::Block;
 
+pub(crate) use condition::Condition;
 pub(crate) use death::Death;
 
 /// Where the root is put together before it becomes `/`.
 const NEW_ROOT: &str = "/sysroot";
-
-/// How whole the machine is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// Why the state partition cannot be used.
-    pub(crate) state: Option<String>,
-    /// Why the data partition cannot be used.
-    pub(crate) data: Option<String>,
-}
 
 /// What the initrd leaves behind.
 #[derive(Clone, Debug)]

@@ -13,7 +13,8 @@ use formats::gpt;
 use slots::{MARKER_BYTES, Marker, Partition};
 use sys::MountFlags;
 
-use super::{Condition, format};
+use super::condition::Condition;
+use super::format;
 use crate::base::Base;
 use crate::blocks::{self, Block};
 

@@ -22,28 +22,21 @@ const HOST_NAME: &str = "localhost";
 
 /// Prepares the root.
 pub(super) fn prepare(base: &mut Base, condition: &Condition) {
-    say(base, std::fs::create_dir_all(RUN_DIRECTORY));
+    base.say(std::fs::create_dir_all(RUN_DIRECTORY));
     mounts::mount_all(base);
-    say(base, files::link_devices());
-    say(base, prepare_groups());
+    base.say(files::link_devices());
+    base.say(prepare_groups());
     settings::apply_all(base);
-    say(base, sys::set_link_up("lo"));
-    say(base, sys::set_hostname(HOST_NAME));
-    say(base, sys::catch_ctrl_alt_del());
+    base.say(sys::set_link_up("lo"));
+    base.say(sys::set_hostname(HOST_NAME));
+    base.say(sys::catch_ctrl_alt_del());
     if condition.state.is_none() {
-        say(base, identity::prepare());
+        base.say(identity::prepare());
     }
     if condition.data.is_none() {
-        say(base, files::prepare_data());
+        base.say(files::prepare_data());
     }
     tell_damage(base, condition);
-}
-
-/// Says an error, if it is one.
-fn say<E: Into<anyhow::Error>>(base: &mut Base, result: Result<(), E>) {
-    if let Err(error) = result {
-        base.voice.error(&format!("{:#}", error.into()));
-    }
 }
 
 /// Makes the group of all services and hands the controllers down to its children.
@@ -63,7 +56,7 @@ fn tell_damage(base: &mut Base, condition: &Condition) {
     if lines.is_empty() {
         return;
     }
-    say(base, std::fs::write(MAINTENANCE_PATH, &lines));
+    base.say(std::fs::write(MAINTENANCE_PATH, &lines));
     base.voice.error("MAINTENANCE: a partition is damaged and was left as it is");
     if condition.state.is_some() {
         base.voice.error("nothing is started without the state partition; the power button works");

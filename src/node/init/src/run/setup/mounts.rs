@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sys::MountFlags;
 
-use super::{files, say};
+use super::files;
 use crate::base::Base;
 
 /// Where `/etc` is put together before it is moved over the image's.
@@ -39,14 +39,14 @@ fn entries() -> [Entry; 11] {
 /// Makes all mounts, then shares the whole tree: what containers mount must be seen by the kubelet.
 pub(super) fn mount_all(base: &mut Base) {
     let etc = mount_etc();
-    say(base, etc);
+    base.say(etc);
     for (fstype, target, flags, data) in entries() {
         // Below /dev and /sys the directory may have to be made; on the root the image has it.
         drop(std::fs::create_dir(target));
-        say(base, sys::mount((fstype, fstype), Path::new(target), flags, data));
+        base.say(sys::mount((fstype, fstype), Path::new(target), flags, data));
     }
-    say(base, files::link_all(Path::new(CNI_IMAGE), Path::new(CNI_PLACE)));
-    say(base, sys::share(Path::new("/")));
+    base.say(files::link_all(Path::new(CNI_IMAGE), Path::new(CNI_PLACE)));
+    base.say(sys::share(Path::new("/")));
 }
 
 /// Makes `/etc` writable: a copy of the image's in memory.
