@@ -3,7 +3,8 @@
 use control::{Limits, Probe, Stop};
 
 use super::builder::{Flags, daemon, exec, health, task};
-use super::{NODED, Parts, store};
+use super::parts::{NODED, Parts};
+use super::store;
 use crate::facts::Facts;
 use crate::users;
 

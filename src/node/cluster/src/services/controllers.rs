@@ -5,8 +5,9 @@
 
 use control::{Limits, Probe};
 
+use super::apiserver;
 use super::builder::{Flags, after, daemon, health};
-use super::{Parts, apiserver};
+use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::File;
 use crate::{kubeconfig, users};

@@ -4,9 +4,10 @@ use config::KubeProxyMode;
 use control::{Limits, Probe, User};
 use serde_json::{Value, json};
 
+use super::apiserver;
 use super::builder::{after, daemon};
 use super::controllers::component_kubeconfig;
-use super::{Parts, apiserver};
+use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::File;
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::builder::{Flags, after, daemon, health};
 use super::controllers::component_kubeconfig;
-use super::{Parts, apiserver, runtime};
+use super::parts::Parts;
+use super::{apiserver, runtime};
 use crate::facts::Facts;
 use crate::file::{Directory, File};
 

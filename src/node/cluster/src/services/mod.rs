@@ -30,29 +30,17 @@ mod builder;
 mod controllers;
 mod kube_proxy;
 mod kubelet;
+mod parts;
 mod runtime;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use control::ServiceSpec;
-
 use crate::facts::Facts;
-use crate::file::{Directory, File};
-
-/// noded, whose subcommands are probes and tasks.
-pub(crate) const NODED: &str = "/usr/lib/ironhull/noded";
+use parts::Parts;
 
 /// How late a service may be woken from a sleep; see Timers above.
 const TIMER_SLACK_US: u32 = 2000;
-
-/// Services with the files and directories that they need.
-#[derive(Debug, Default)]
-pub(crate) struct Parts {
-    pub directories: Vec<Directory>,
-    pub files: Vec<File>,
-    pub services: Vec<ServiceSpec>,
-}
 
 /// All services of role `single`.
 pub(crate) fn single(facts: &Facts) -> Parts {

@@ -4,7 +4,7 @@ use control::{Limits, Probe, User};
 use serde_json::json;
 
 use super::builder::{after, daemon, exec, health, task};
-use super::{NODED, Parts};
+use super::parts::{NODED, Parts};
 use crate::facts::Facts;
 use crate::file::{Directory, File};
 

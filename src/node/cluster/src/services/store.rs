@@ -10,8 +10,8 @@
 use config::StorageKind;
 use control::{Limits, Probe, User};
 
-use super::Parts;
 use super::builder::{Flags, daemon, health};
+use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::Directory;
 use crate::users;

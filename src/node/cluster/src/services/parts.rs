@@ -1,0 +1,16 @@
+//! What the services of a node add up to.
+
+use control::ServiceSpec;
+
+use crate::file::{Directory, File};
+
+/// noded, whose subcommands are probes and tasks.
+pub(crate) const NODED: &str = "/usr/lib/ironhull/noded";
+
+/// Services with the files and directories that they need.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub directories: Vec<Directory>,
+    pub files: Vec<File>,
+    pub services: Vec<ServiceSpec>,
+}
