@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use super::{Source, read_bounded};
-use crate::{Error, UserData};
+use super::source::{Source, read_bounded};
+use crate::error::Error;
+use crate::user_data::UserData;
 
 /// Our entry.
 const OURS: &str = "opt/ironhull/config";
