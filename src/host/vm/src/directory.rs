@@ -78,6 +78,11 @@ impl MachineDir {
         names
     }
 
+    /// Returns the error that there is no such machine; it names those that there are.
+    pub(crate) fn unknown(&self) -> VmError {
+        VmError::Unknown { name: self.name.clone(), machines: MachineDir::all() }
+    }
+
     /// Returns the directory of machine `name` below `root`.
     ///
     /// # Errors
@@ -148,7 +153,7 @@ impl MachineDir {
             Ok(text) => serde_json::from_slice(&text)
                 .map_err(std::io::Error::from)
                 .map_err(VmError::file("parsing", path)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(VmError::Unknown(self.name.clone())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(self.unknown()),
             Err(e) => Err(VmError::file("reading", path)(e)),
         }
     }
@@ -187,7 +192,7 @@ mod tests {
     fn state_survives_and_its_absence_is_told() {
         let root = tempfile::tempdir().unwrap();
         let dir = MachineDir::below(root.path(), "a").unwrap();
-        assert!(matches!(dir.load(), Err(VmError::Unknown(_))));
+        assert!(matches!(dir.load(), Err(VmError::Unknown { .. })));
         dir.create().unwrap();
         let state = State {
             image: "sha256:1".into(),

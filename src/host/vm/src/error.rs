@@ -44,8 +44,13 @@ pub enum VmError {
     #[error("machine name {0:?}: expected 1 to 40 lower-case letters, digits and '-'")]
     Name(String),
     /// No machine of that name.
-    #[error("machine {0:?} does not exist")]
-    Unknown(String),
+    #[error("machine {name:?} does not exist")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// The machines that there are.
+        machines: Vec<String>,
+    },
     /// It runs already.
     #[error("machine {0:?} runs already, as process {1}")]
     Running(String, u32),
@@ -85,10 +90,12 @@ impl VmError {
             VmError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => Some(
                 "free some space, or set XDG_STATE_HOME to a directory on a larger disk".to_owned(),
             ),
-            VmError::Unknown(_) => Some(match crate::MachineDir::all() {
-                machines if machines.is_empty() => "`ironhull run` makes one".to_owned(),
-                machines => format!("machines on this host: {}", machines.join(", ")),
-            }),
+            VmError::Unknown { machines, .. } if machines.is_empty() => {
+                Some("`ironhull run` makes one".to_owned())
+            }
+            VmError::Unknown { machines, .. } => {
+                Some(format!("machines on this host: {}", machines.join(", ")))
+            }
             VmError::NotRunning(name) => Some(format!("`ironhull run TARGET --name {name}` starts it")),
             VmError::Running(name, _) => Some(format!("`ironhull stop {name}` ends it")),
             VmError::OtherImage { .. } => Some(

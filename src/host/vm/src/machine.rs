@@ -199,7 +199,7 @@ impl Machine {
     /// [`VmError::NotRunning`] if it does not run; [`VmError`] if it can't be stopped.
     pub fn stop(&self, grace: Duration) -> Result<Stopped, VmError> {
         if !self.dir.exists() {
-            return Err(VmError::Unknown(self.dir.name().to_owned()));
+            return Err(self.dir.unknown());
         }
         let pid = self.pid().ok_or_else(|| VmError::NotRunning(self.dir.name().to_owned()))?;
         let asked = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("system_powerdown"));
