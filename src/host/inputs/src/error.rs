@@ -5,9 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::debian::Locked;
+use crate::failure::Failure;
 use crate::kernel::Unstuck;
-use crate::run::Failure;
 
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -309,10 +308,10 @@ impl Error {
 
     /// Names the package if the cause is its archive; otherwise leaves the error as it is.
     #[must_use]
-    pub(crate) fn in_package(self, package: &Locked) -> Error {
+    pub(crate) fn in_package(self, (name, version): (&str, &str)) -> Error {
         match self {
             Error::Archive { path, message } => {
-                Error::Package { package: format!("{} {}", package.name, package.version), path, message }
+                Error::Package { package: format!("{name} {version}"), path, message }
             }
             other => other,
         }

@@ -4,9 +4,11 @@
 //! [`Workspace`] is the door. This crate knows nothing of images, profiles or disks.
 
 pub mod components;
+mod date;
 pub mod debian;
 mod digest;
 mod error;
+mod failure;
 mod http;
 pub mod kernel;
 pub mod programs;
@@ -19,6 +21,6 @@ mod workspace;
 
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, LOCK_COMMAND, Result};
+pub use failure::Failure;
 pub use progress::{Progress, Silent};
-pub use run::Failure;
 pub use workspace::{Options, Workspace};

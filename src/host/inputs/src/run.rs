@@ -3,13 +3,13 @@
 //! The environment is empty but for what the caller gives: a build must not depend on the user's shell.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::progress::Step;
 use crate::tools;
 
@@ -30,46 +30,6 @@ const PASSED: &[&str] = &[
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
-
-/// A tool that failed.
-#[derive(Debug)]
-pub struct Failure {
-    /// The command line, as a shell would take it.
-    pub command: String,
-    /// How it ended; `None` if it could not be started.
-    pub status: Option<ExitStatus>,
-    /// Last lines of its output, or why it could not be started.
-    pub tail: Vec<String>,
-    /// Where all of its output is.
-    pub log: Option<PathBuf>,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "running `{}`: ", self.command)?;
-        match self.status {
-            // "exit status: 2" or "signal: 9 (SIGKILL)".
-            Some(status) => write!(f, "{status}")?,
-            None => write!(f, "could not be started")?,
-        }
-        for line in &self.tail {
-            write!(f, "\n  {line}")?;
-        }
-        if let Some(log) = &self.log {
-            write!(f, "\nfull log: {}", log.display())?;
-        }
-        if let (None, Some(package)) = (self.status, tools::package_of(&self.command)) {
-            write!(f, "\nhint: run `apt-get install {package}`")?;
-        }
-        if self.tail.iter().any(|l| l.to_lowercase().contains("no space left on device")) {
-            write!(
-                f,
-                "\nhint: free some space, run `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk"
-            )?;
-        }
-        Ok(())
-    }
-}
 
 /// A command to run, in an environment of its own.
 #[derive(Debug)]
@@ -172,7 +132,9 @@ impl Tool {
 
     fn failed(&self, status: Option<ExitStatus>, tail: Vec<String>, log: Option<&Path>) -> Error {
         let log = log.map(Path::to_owned);
-        Error::Tool(Box::new(Failure { command: self.line(), status, tail, log }))
+        let command = self.line();
+        let package = if status.is_none() { tools::package_of(&command) } else { None };
+        Error::Tool(Box::new(Failure { command, status, tail, log, package }))
     }
 }
 

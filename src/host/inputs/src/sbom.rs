@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::components::BuiltComponent;
+use crate::date::iso;
 use crate::debian::Locked;
 use crate::digest::Digest;
 use crate::kernel::Kernel;
@@ -273,39 +274,6 @@ fn identifier(words: &[&str]) -> String {
 fn escape(text: &str) -> String {
     let sound = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
     text.bytes().map(|b| if sound(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
-
-/// Returns a time as `2026-09-12T07:55:41Z`.
-fn iso(epoch: u64) -> String {
-    let (date, [h, m, s]) = civil(epoch);
-    format!("{date}T{h:02}:{m:02}:{s:02}Z")
-}
-
-/// Returns a time as `2026-09-12 07:55:41 UTC`.
-pub(crate) fn utc(epoch: u64) -> String {
-    let (date, [h, m, s]) = civil(epoch);
-    format!("{date} {h:02}:{m:02}:{s:02} UTC")
-}
-
-/// Splits seconds since 1970 into a date and hours, minutes, seconds (Gregorian, UTC).
-fn civil(epoch: u64) -> (String, [u64; 3]) {
-    let leap = |y: u64| (y.is_multiple_of(4) && !y.is_multiple_of(100)) || y.is_multiple_of(400);
-    let (mut days, seconds) = (epoch / 86400, epoch % 86400);
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (format!("{year}-{month:02}-{:02}", days + 1), [seconds / 3600, seconds / 60 % 60, seconds % 60])
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ pub(crate) fn fetch_unpacked(
         .finish();
     let dir = store.get_or_make(&key, |dir| {
         let deb = fetch(store, &mirror, package, progress)?;
-        let entries = deb::unpack(&deb, dir, keep).map_err(|e| e.in_package(package))?;
+        let entries =
+            deb::unpack(&deb, dir, keep).map_err(|e| e.in_package((&package.name, &package.version)))?;
         let list = dir.join("entries.json");
         let text = serde_json::to_vec(&entries).expect("entries are plain data");
         fs::write(&list, text).map_err(Error::io("writing", &list))

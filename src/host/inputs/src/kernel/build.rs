@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::fragment::{self, Wanted};
 use super::source;
+use crate::date::utc;
 use crate::debian::Locked;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
 use crate::run::Tool;
-use crate::sbom::utc;
 use crate::store::{KeyBuilder, Store};
 
 /// The configuration that the fragments are laid over.
@@ -86,7 +86,8 @@ fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Res
     let work = dir.with_file_name("work");
     let time = {
         let step = Step::start(builder.progress, "unpack kernel source", Unit::Items, Some(SOURCE_FILES));
-        source::unpack(deb, &work, &step).map_err(|e| e.in_package(builder.package))?
+        source::unpack(deb, &work, &step)
+            .map_err(|e| e.in_package((&builder.package.name, &builder.package.version)))?
     };
     let name = format!("build kernel {}", builder.package.version);
     let step = Step::start(builder.progress, &name, Unit::Items, Some(BUILD_LINES));

@@ -3,12 +3,13 @@
 mod build;
 mod fragment;
 mod source;
+mod unstuck;
 
 use std::path::PathBuf;
 
 pub use build::Kernel;
 pub(crate) use build::{Builder, build};
-pub use fragment::Unstuck;
+pub use unstuck::Unstuck;
 
 /// The pinned package with the sources.
 pub const SOURCE_PACKAGE: &str = "linux-source-6.12";
