@@ -7,9 +7,10 @@ use formats::tree::Tree;
 use inputs::kernel::Kernel;
 use inputs::programs::{BuiltProgram, PROGRAMS};
 use inputs::store::{Mode, Store};
+use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::disk::tests::efi_program;
+use crate::disk::tests::{data_of, efi_program};
 
 const PROFILE: &str = "\
 apiVersion: ironhull.dev/v1
@@ -273,4 +274,38 @@ fn a_place_that_can_not_be_written_is_told_before_the_work() {
     fs::create_dir_all(lab.at("out/small.qcow2")).unwrap();
     let error = check_places(&lab.at("out"), "small").unwrap_err();
     assert!(matches!(error, Error::Files(files::Error::Directory(_))), "{error}");
+}
+
+/// Bytes of which no compressor makes fewer.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// Whoever changes a byte of an image on purpose writes the new hashes here; a new version of Ironhull changes
+/// them too, since `os-release` names it.
+#[test]
+fn the_bytes_of_every_output_are_pinned() {
+    let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    // Clusters of a qcow2 that shrink, that do not, and that are all zeros.
+    let zeros = vec![0; 300 << 10];
+    fs::write(lab.at("files/blocks"), [noise(2 << 20), zeros, b"text".repeat(100_000)].concat()).unwrap();
+    let built = lab.build(&[key(1)]).unwrap().built().clone();
+    let mut raw = Sha256::new();
+    for (at, block) in data_of(&lab.at("out/small.raw")) {
+        raw.update(at.to_le_bytes());
+        raw.update(block);
+    }
+    let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
+    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("bundle")];
+    let expected = [
+        "b2be7a4d11a772a4365dff2b843ab43c25a4e05e1683505eda718259f24cbb84",
+        "1381504d50ea2a71fbf613e8b5ef24cfbfc38e78e9f95c1231d2406606142490",
+        "0fa82a6516be7dc84c60a9e444068aac98d852b619d7d6aace3d13e968fec837",
+    ];
+    assert_eq!(found, expected);
 }

@@ -80,7 +80,7 @@ fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, Facts)) 
 }
 
 /// Returns what is written on a disk: each block that is not all zeros, and where it stands.
-fn data_of(path: &Path) -> Vec<(u64, Vec<u8>)> {
+pub(crate) fn data_of(path: &Path) -> Vec<(u64, Vec<u8>)> {
     const BLOCK: usize = 4096;
     let disk = HostDisk::open(path).unwrap();
     let mut data = Vec::new();
