@@ -4,7 +4,8 @@
 //! specification in its module doc and a foreign judge in its tests.
 //!
 //! Features: `builder` (default) is all that makes and inspects images; a node takes the crate without
-//! it: `init` with `ext4` alone, which makes file systems, `noded` with `verify`, which checks a slot.
+//! it: `init` with `ext4` alone, which makes file systems, `noded` with `verify`, which checks a slot. What lays
+//! out a whole disk needs `fat`.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "builder")]
@@ -18,7 +19,7 @@ pub mod efivar;
 pub mod erofs;
 #[cfg(feature = "ext4")]
 pub mod ext4;
-#[cfg(feature = "builder")]
+#[cfg(feature = "fat")]
 pub mod fat;
 pub mod gpt;
 #[cfg(feature = "builder")]

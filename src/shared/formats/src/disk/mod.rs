@@ -2,12 +2,16 @@
 //!
 //! Files belong to the callers: they implement [`ReadAt`] with what their system offers for holes.
 
+mod composite;
+mod copy;
 mod memory;
 mod view;
 
 use std::io;
 use std::ops::Range;
 
+pub use composite::Composite;
+pub use copy::{Before, copy};
 pub use memory::Memory;
 pub use view::{Cursor, Window};
 
