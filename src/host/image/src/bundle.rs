@@ -1,7 +1,7 @@
 //! One generation out of an image as an upgrade bundle, and signatures added to one.
 //!
-//! What is damaged in the image is found here, not on the nodes: the kernel image
-//! is held against its header, the root against its hash.
+//! What is damaged in an image is found here, not on the nodes: the kernel image is held against its header, the
+//! root against its hash. What was just built is taken as it is.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -12,7 +12,9 @@ use files::{Access, Output};
 use formats::disk::{Cursor, ReadAt};
 use formats::verity;
 
-use crate::inspect::{Generation, Image};
+use crate::generation::Generation;
+use crate::hash::sha256;
+use crate::inspect::Image;
 use crate::{Error, error::Result};
 
 /// What a bundle says that its image does not.
@@ -38,29 +40,37 @@ pub fn create(
 ) -> Result<(Manifest, Vec<Signature>)> {
     let generation = image.generation()?;
     let not = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
-    // The facts are what goes on: the root vouches for them, and nothing for the header.
-    let (header, facts) = (&generation.header, &generation.facts);
-    if header.epoch != facts.epoch {
-        return Err(not(format!(
-            "epoch: expected {}, that of image.json, found {}",
-            facts.epoch, header.epoch
-        )));
-    }
-    if facts.state.is_empty() {
+    if generation.facts.state.is_empty() {
         return Err(
             not("expected the versions of its state in image.json, found none: build it anew".into()),
         );
     }
-    verity::verify(&generation.root, &generation.params).map_err(Error::format("verifying the root"))?;
-    let output = Output::at(output, Access::Public)?;
-    let directory = output.scratch();
-    let (uki, uki_frames) = pack(&generation.uki, &directory)?;
-    if uki.part.sha256.0 != header.sha256 {
-        let hash = format!("expected SHA-256 {}, found {}", Hash(header.sha256), uki.part.sha256);
+    verity::verify(&generation.root.as_ref(), &generation.params)
+        .map_err(Error::format("verifying the root"))?;
+    let found = sha256(&*generation.uki).map_err(|e| not(e.to_string()))?;
+    if found != generation.uki_sha256 {
+        let hash = format!("expected SHA-256 {}, found {}", Hash(generation.uki_sha256), Hash(found));
         return Err(not(format!("kernel image: {hash}")));
     }
-    let (root, root_frames) = pack(&generation.root, &directory)?;
-    let manifest = manifest(&generation, order, Parts { uki: uki.part, root: root.part });
+    write(&generation, order, keys, output)
+}
+
+/// Writes the bundle of a generation at `output`, signed by `keys`, maybe none.
+///
+/// # Errors
+/// [`Error::Format`] if the bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written.
+/// `output` is then as it was.
+pub(crate) fn write(
+    generation: &Generation<'_>,
+    order: Order,
+    keys: &[SecretKey],
+    output: &Path,
+) -> Result<(Manifest, Vec<Signature>)> {
+    let output = Output::at(output, Access::Public)?;
+    let directory = output.scratch();
+    let (uki, uki_frames) = pack(&*generation.uki, &directory)?;
+    let (root, root_frames) = pack(&*generation.root, &directory)?;
+    let manifest = manifest(generation, order, Parts { uki: uki.part, root: root.part });
     let bytes = manifest.to_bytes();
     let mut signatures: Vec<_> = keys.iter().map(|k| k.sign(&bytes)).collect();
     // As they stand in the file.

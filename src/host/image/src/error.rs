@@ -95,6 +95,9 @@ pub enum Error {
         /// What the format says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The parts do not make a disk.
+    #[error("arranging the disk: {0}")]
+    Disk(#[from] disk::DiskError),
     /// What the profile asks for is not what the inputs have.
     #[error("profile {profile}: asks for Kubernetes {expected}, rootfs/components/kubernetes pins {found}")]
     Kubernetes {

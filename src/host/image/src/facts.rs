@@ -103,10 +103,10 @@ pub fn architecture(architecture: Architecture) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn facts() -> Facts {
+    pub(crate) fn facts() -> Facts {
         Facts {
             name: "single".into(),
             version: "0.1.0".into(),

@@ -1,12 +1,12 @@
-//! SHA-256 of files.
+//! SHA-256 of files, and hex.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
+use formats::disk::{ReadAt, read_vec};
 use sha2::{Digest, Sha256};
 
-use crate::identity::hex;
 use crate::{Error, error::Result};
 
 /// Bytes hashed at once.
@@ -26,6 +26,23 @@ pub(crate) fn hash_file(path: &Path) -> Result<(u64, String)> {
         hash.update(&buffer[..read]);
         bytes += read as u64;
     }
+}
+
+/// Returns the hash of a disk or a part of one.
+pub(crate) fn sha256(disk: &dyn ReadAt) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut at = 0;
+    while at < disk.len() {
+        let piece = read_vec(disk, at, (disk.len() - at).min(CHUNK as u64))?;
+        hash.update(&piece);
+        at += piece.len() as u64;
+    }
+    Ok(hash.finalize().into())
+}
+
+/// Returns bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

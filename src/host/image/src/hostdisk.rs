@@ -1,7 +1,7 @@
-//! A file of the host as a disk: positions, holes, and streams into a part of it.
+//! A file of the host as a disk: positions and holes.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -39,12 +39,6 @@ impl HostDisk {
         let bytes = file.metadata().map_err(Error::file("reading", path))?.len();
         Ok(HostDisk { file, bytes })
     }
-
-    /// Returns a writer that begins at `start` and goes on in order.
-    #[must_use]
-    pub fn writer(&self, start: u64) -> PartWriter<'_> {
-        PartWriter { file: &self.file, at: start }
-    }
 }
 
 impl ReadAt for HostDisk {
@@ -73,30 +67,19 @@ impl ReadAt for HostDisk {
 
 impl WriteAt for HostDisk {
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= self.bytes);
+        end.ok_or(io::ErrorKind::UnexpectedEof)?;
         FileExt::write_all_at(&self.file, bytes, offset)
     }
 
-    /// Writes nothing: a made disk is zero, and no part of it is written twice.
-    fn zero_at(&mut self, _offset: u64, _length: u64) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Writes in order into a part of a disk.
-#[derive(Debug)]
-pub struct PartWriter<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Write for PartWriter<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.file.write_all_at(buf, self.at)?;
-        self.at += buf.len() as u64;
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+    fn zero_at(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let mut done = 0;
+        while done < length {
+            let part = usize::try_from(length - done).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.write_all_at(&ZEROS[..part], offset + done)?;
+            done += part as u64;
+        }
         Ok(())
     }
 }
@@ -108,13 +91,25 @@ mod tests {
     #[test]
     fn holes_are_found_and_read_as_zeros() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = HostDisk::create(&dir.path().join("d"), 8 << 20).unwrap();
-        disk.writer(4 << 20).write_all(&[7; 4096]).unwrap();
+        let mut disk = HostDisk::create(&dir.path().join("d"), 8 << 20).unwrap();
+        disk.write_all_at(&[7; 4096], 4 << 20).unwrap();
         let data = disk.next_data(0).unwrap().unwrap();
         assert!(data.contains(&(4 << 20)), "{data:?}");
         let mut byte = [1];
         disk.read_exact_at(&mut byte, 5 << 20).unwrap();
         assert_eq!(byte, [0]);
         assert_eq!(disk.next_data(8 << 20).unwrap(), None);
+    }
+    #[test]
+    fn what_is_zeroed_reads_as_zeros_and_nothing_is_written_past_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = HostDisk::create(&dir.path().join("d"), 1 << 20).unwrap();
+        disk.write_all_at(&vec![7; 1 << 20], 0).unwrap();
+        disk.zero_at(1, 200_000).unwrap();
+        let bytes = formats::disk::read_vec(&disk, 0, 200_002).unwrap();
+        assert_eq!((bytes[0], bytes[200_001]), (7, 7));
+        assert!(bytes[1..200_001].iter().all(|b| *b == 0));
+        assert!(disk.write_all_at(&[1; 2], (1 << 20) - 1).is_err());
+        assert!(disk.zero_at(1, 1 << 20).is_err());
     }
 }

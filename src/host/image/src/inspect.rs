@@ -16,6 +16,7 @@ use slots::{
 pub use formats::gpt::Partition as TablePartition;
 
 use crate::facts::Facts;
+use crate::generation::Generation;
 use crate::hostdisk::HostDisk;
 use crate::{Error, error::Result};
 
@@ -54,20 +55,6 @@ pub struct Slots {
     pub headers: Pair<Option<Header>>,
 }
 
-/// The generation in slot A, with the bytes of its parts.
-pub struct Generation<'a> {
-    /// The header of its kernel image.
-    pub header: Header,
-    /// What its command line says of the root.
-    pub params: RootParams,
-    /// What it says of itself.
-    pub facts: Facts,
-    /// The kernel image.
-    pub uki: Window<Window<&'a dyn ReadAt>>,
-    /// EROFS, verity superblock and tree, without what follows them in the partition.
-    pub root: Window<Window<&'a dyn ReadAt>>,
-}
-
 /// The root of a slot: its files.
 pub struct Root<'a> {
     reader: erofs::Reader<Window<&'a dyn ReadAt>>,
@@ -79,16 +66,6 @@ impl std::fmt::Debug for Image {
         f.debug_struct("Image")
             .field("path", &self.path)
             .field("format", &self.format)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Generation<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Generation")
-            .field("header", &self.header)
-            .field("params", &self.params)
-            .field("facts", &self.facts)
             .finish_non_exhaustive()
     }
 }
@@ -176,22 +153,28 @@ impl Image {
     /// Finds the generation of slot A; whether its parts are sound is not looked at.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if there is none, or it does not say what it is.
+    /// [`Error::NotAnImage`] if there is none, it does not say what it is, or header and root do not agree.
     pub fn generation(&self) -> Result<Generation<'_>> {
         let kernel = self.kernel()?;
         let params = kernel.root.ok_or_else(|| self.not(&"the command line says nothing of the root"))?;
         let facts = self.root()?.facts().ok_or_else(|| self.not(&"the root does not say what it is"))?;
         let header = self.header(Slot::A)?.ok_or_else(|| self.not(&"the header of kernel-a is not sound"))?;
+        // The root vouches for the facts, and nothing for the header.
+        if header.epoch != facts.epoch {
+            let found =
+                format!("epoch: expected {}, that of image.json, found {}", facts.epoch, header.epoch);
+            return Err(self.not(&found));
+        }
         let short = |what: &str| self.not(&format!("{what} ends past its partition"));
         let uki = Window::new(self.partition(Partition::KernelA)?, UKI_OFFSET, header.length);
         let root_bytes = root_bytes(&params).ok_or_else(|| short("the root"))?;
         let root = Window::new(self.partition(Partition::RootA)?, 0, root_bytes);
         Ok(Generation {
-            header,
             params,
             facts,
-            uki: uki.ok_or_else(|| short("the kernel image"))?,
-            root: root.ok_or_else(|| short("the root"))?,
+            uki: Box::new(uki.ok_or_else(|| short("the kernel image"))?),
+            uki_sha256: header.sha256,
+            root: Box::new(root.ok_or_else(|| short("the root"))?),
         })
     }
 

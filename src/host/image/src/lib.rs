@@ -1,4 +1,4 @@
-//! Turns an image profile into a disk: plan, one tree in memory, slots, files.
+//! Turns an image profile into files: plan, one tree in memory, a generation, the files made from it.
 //!
 //! [`build()`] is the door to making, [`inspect::Image`] to reading. The bytes of an image depend on its inputs
 //! alone: not on the time, the umask, paths, or how many jobs ran. Booting is no business of this crate.
@@ -6,31 +6,36 @@
 
 mod build;
 pub mod bundle;
+mod contents;
 mod date;
-mod disk;
 mod error;
 mod facts;
+mod generation;
 mod hash;
 mod hostdisk;
-mod identity;
 pub mod inspect;
+mod kernel;
 mod keys;
-mod layout;
 mod materials;
 mod oci;
+mod outputs;
 mod overlay;
 mod packages;
 mod plan;
 mod record;
+mod room;
 mod root;
 mod skeleton;
-mod slot;
 mod source;
+mod spool;
 mod step;
+mod verity;
+mod workdir;
 
 pub use build::{Outcome, build};
 pub use error::Error;
 pub use facts::{Facts, VERSION};
+pub use generation::Generation;
 pub use record::{Built, BuiltFile, BuiltKernel};
 
 /// Bounds the threads that compress and hash. Works once, before the first build.

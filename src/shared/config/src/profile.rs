@@ -191,6 +191,31 @@ pub enum Output {
     Bundle,
 }
 
+impl Output {
+    /// All kinds, in the order of the documentation.
+    pub const ALL: [Output; 3] = [Output::Raw, Output::Qcow2, Output::Bundle];
+
+    /// Its name in a profile and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Output::Raw => "raw",
+            Output::Qcow2 => "qcow2",
+            Output::Bundle => "bundle",
+        }
+    }
+
+    /// What it is, for the help of the command line.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        match self {
+            Output::Raw => "The disk byte for byte, sparse",
+            Output::Qcow2 => "QEMU's format, compressed",
+            Output::Bundle => "The upgrade bundle, which a node takes",
+        }
+    }
+}
+
 /// How the qcow2 image is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

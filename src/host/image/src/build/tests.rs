@@ -1,8 +1,11 @@
 //! A profile to files, from inputs that are small: what the files hold, and what makes them anew.
 
+use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use ::bundle::KeySet;
+use config::Output;
 use formats::tree::Tree;
 use inputs::kernel::Kernel;
 use inputs::programs::{BuiltProgram, PROGRAMS};
@@ -10,7 +13,9 @@ use inputs::store::{Mode, Store};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::disk::tests::{data_of, efi_program};
+use crate::bundle;
+use crate::inspect::Image;
+use crate::outputs::tests::{data_of, efi_program};
 
 const PROFILE: &str = "\
 apiVersion: ironhull.dev/v1
@@ -88,11 +93,14 @@ impl Lab {
             pins: String::new(),
         };
         let ingredients = Ingredients {
+            workspace: &self.workspace,
+            profile: &self.profile,
+            layout: layout(&self.profile.slots),
             materials,
             keys: Keys::load(&self.profile, keys)?,
             overlays: overlay::load_all(&self.workspace, &self.profile)?,
         };
-        make(&self.workspace, &self.profile, &ingredients, &self.at("out"))
+        make(&ingredients, &self.at("out"))
     }
 
     /// Returns the names in `out` that are not hidden.
@@ -137,7 +145,7 @@ fn what_the_profile_names_is_in_the_image() {
     let root = images[0].root().unwrap();
     let facts = root.facts().unwrap();
     assert_eq!((&*facts.version, facts.epoch), ("2026.11-1", 7));
-    assert_eq!(images[0].generation().unwrap().header.epoch, 7);
+    assert_eq!(images[0].slots().unwrap().headers.a.unwrap().epoch, 7);
     let keys = "usr/share/ironhull/update-keys.json";
     assert_eq!(root.read(keys.as_bytes()), fs::read(lab.at("keys.json")).ok());
     let listing = root.listing();

@@ -25,12 +25,6 @@ pub fn uuid(purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
     uuid
 }
 
-/// Returns bytes as lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,25 @@
-//! A whole disk from a small tree: read back by us, judged by `sgdisk` and `fsck.fat`, twice the same.
+//! A disk from a small tree: read back by us, judged by `sgdisk` and `fsck.fat`, twice the same.
 
 use std::path::Path;
 
-use bundle::StateVersions;
+use std::collections::BTreeMap;
+use std::io;
+
+use ::bundle::StateVersions;
 use config::Slots;
-use formats::tree::Node;
+use disk::{BOOT_PATH, SPARE_PATH};
+use formats::tree::{Node, Tree};
+use secureboot::Signer;
+use slots::{Header, Marker, Partition, RootParams, UKI_OFFSET};
 
 use super::*;
+use crate::facts::Facts;
+use crate::generation::{self, Recipe, signed};
+use crate::hostdisk::HostDisk;
 use crate::inspect::Image;
-use crate::layout::places;
+use crate::kernel::KernelParts;
+use crate::room::layout;
+use crate::spool::Spool;
 
 const SLOTS: Slots = Slots { root_mib: 64, kernel_mib: 16, state_mib: 256, data_mib: 1024 };
 
@@ -57,26 +68,47 @@ fn facts() -> Facts {
     }
 }
 
-/// Writes a disk with a small root and a kernel image that has `init` in it.
-fn make(path: &Path, init: &[u8]) -> Result<Written> {
+/// What is known of a disk that was made.
+#[derive(Debug)]
+struct Made {
+    root: RootParams,
+    kernel_sha256: [u8; 32],
+    kernel_bytes: u64,
+}
+
+/// Makes a raw disk with a small root and a kernel image that has `init` in it.
+fn make(path: &Path, init: &[u8]) -> Result<Made> {
     make_signed(path, init, None)
 }
 
 /// The same, with a signature where there is who signs.
-fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Written> {
+fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Made> {
     make_of(path, init, (signer, facts()))
 }
 
 /// The same, of an image that says this of itself.
-fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, Facts)) -> Result<Written> {
+fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, Facts)) -> Result<Made> {
     let mut root = Tree::new();
     root.insert("usr/share/ironhull/image.json", Node::file(facts.to_json().into_bytes(), 0o644))?;
     root.insert("usr/share/ironhull/sbom.spdx.json", Node::file(b"{}".to_vec(), 0o644))?;
-    let places = places(&SLOTS);
-    let mut disk = HostDisk::create(path, disk_bytes(&places))?;
+    let layout = layout(&SLOTS);
     let program = efi_program();
     let kernel = KernelParts { stub: &program, kernel: &program, release: "6.12.0", init };
-    write(&mut disk, &Parts { places: &places, root: &root, kernel, loader: &program, signer, facts: &facts })
+    let recipe = Recipe { root: &root, kernel, signer, facts, layout: &layout };
+    let generation = generation::make(recipe, Spool::new(path.parent().unwrap())?)?;
+    let loader = signed(program.clone(), signer)?;
+    let sources =
+        Sources { generation: &generation, loader: &loader, layout: &layout, profile: &profile(), keys: &[] };
+    raw::write(&arranged(&sources)?, &sources, path)?;
+    let (root, kernel_sha256) = (generation.params, generation.uki_sha256);
+    Ok(Made { root, kernel_sha256, kernel_bytes: generation.uki.len() })
+}
+
+/// A profile of which only the defaults count.
+fn profile() -> ImageProfile {
+    let text = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\n\
+                kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
+    config::parse_profile("small.yaml", text).unwrap()
 }
 
 /// Returns what is written on a disk: each block that is not all zeros, and where it stands.
@@ -118,36 +150,22 @@ fn what_was_written_is_read_back() {
     let disk = HostDisk::open(&path).unwrap();
     for partition in [Partition::State, Partition::Data] {
         let mut block = [0; slots::MARKER_BYTES];
-        let at = place(&places(&SLOTS), partition).start;
+        let at = layout(&SLOTS).place(partition).start;
         disk.read_exact_at(&mut block, at).unwrap();
         assert!(Marker::parse(&block).is_some(), "{}", partition.label());
     }
 }
 
 #[test]
-fn the_boot_selector_finds_what_it_looks_for() {
+fn the_header_describes_the_kernel_image_and_the_loader_is_in_the_esp() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.raw");
-    let written = make(&path, b"init").unwrap();
-    let disk = HostDisk::open(&path).unwrap();
-    let at = |partition| place(&places(&SLOTS), partition);
-    let mut block = [0; 512];
-    let mut read = |at: u64| {
-        disk.read_exact_at(&mut block, at).unwrap();
-        block
-    };
-    let room = at(Partition::KernelA).bytes;
-    let header = Header::parse(&read(at(Partition::KernelA).start), room).unwrap();
-    let expected =
-        Header { length: written.kernel_bytes, sha256: written.kernel_sha256, generation: 1, epoch: 5 };
+    let made = make(&path, b"init").unwrap();
+    let header = Image::open(&path).unwrap().slots().unwrap().headers.a.unwrap();
+    let expected = Header { length: made.kernel_bytes, sha256: made.kernel_sha256, generation: 1, epoch: 5 };
     assert_eq!(header, expected);
-    assert_eq!(Header::parse(&read(at(Partition::KernelB).start), room), None);
-    let states = RecordPlace::ALL.map(|p| Record::parse(&read(at(Partition::BootState).start + p.offset())));
-    assert_eq!(states, [Some(Record::installed(5)), None]);
-    let headers = slots::Pair { a: Some(header), b: None };
-    let start = slots::Boot::new(states[0], states[1], &headers).next_start().unwrap();
-    assert_eq!((start.slot, start.generation), (slots::Slot::A, 1));
-    let esp = at(Partition::Esp);
+    let disk = HostDisk::open(&path).unwrap();
+    let esp = layout(&SLOTS).place(Partition::Esp);
     let esp = formats::disk::Window::new(&disk as &dyn ReadAt, esp.start, esp.bytes).unwrap();
     for path in [BOOT_PATH, SPARE_PATH] {
         assert!(formats::fat::read(&esp, path).unwrap() == efi_program(), "{path}");
@@ -159,14 +177,14 @@ fn the_bundle_of_a_disk_says_what_its_image_says() {
     let dir = tempfile::tempdir().unwrap();
     let [path, hull] = ["a.raw", "a.hull"].map(|name| dir.path().join(name));
     let written = make(&path, b"init").unwrap();
-    let key = bundle::SecretKey::from_seed([7; 32]);
-    let create = |path: &Path, keys: &[bundle::SecretKey]| {
+    let key = ::bundle::SecretKey::from_seed([7; 32]);
+    let create = |path: &Path, keys: &[::bundle::SecretKey]| {
         crate::bundle::create(&Image::open(path).unwrap(), crate::bundle::Order::default(), keys, &hull)
     };
     let (manifest, _) = create(&path, std::slice::from_ref(&key)).unwrap();
     assert_eq!((manifest.epoch, &manifest.state), (5, &facts().state));
     assert_eq!(manifest.root_hash.0, written.root.root_hash);
-    let keys = bundle::KeySet::new(1, 1, vec![key.public()]).unwrap();
+    let keys = ::bundle::KeySet::new(1, 1, vec![key.public()]).unwrap();
     let mut sealed = crate::bundle::open(&hull).unwrap().verify(&keys).unwrap();
     while sealed.next_part().is_some() {
         sealed = sealed.unpack(&mut io::sink()).unwrap();
@@ -185,7 +203,7 @@ fn a_header_of_another_epoch_than_the_root_says_makes_no_bundle() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.raw");
     make(&path, b"init").unwrap();
-    let at = place(&places(&SLOTS), Partition::KernelA);
+    let at = layout(&SLOTS).place(Partition::KernelA);
     let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
     let mut block = [0; 512];
     std::os::unix::fs::FileExt::read_exact_at(&file, &mut block, at.start).unwrap();
@@ -211,7 +229,7 @@ fn the_same_parts_give_the_same_bytes_and_other_parts_another_identity() {
 }
 
 #[test]
-fn with_a_key_boot_selector_and_kernel_are_signed_as_sbverify_says() {
+fn with_a_key_boot_loader_and_kernel_are_signed_as_sbverify_says() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     secureboot::create(dir.path(), "test").unwrap();
@@ -220,8 +238,7 @@ fn with_a_key_boot_selector_and_kernel_are_signed_as_sbverify_says() {
     make_signed(&at("b"), b"init", Some(&signer)).unwrap();
     assert!(data_of(&at("a")) == data_of(&at("b")));
     let disk = HostDisk::open(&at("a")).unwrap();
-    let [esp, kernel] =
-        [Partition::Esp, Partition::KernelA].map(|partition| place(&places(&SLOTS), partition));
+    let [esp, kernel] = [Partition::Esp, Partition::KernelA].map(|partition| layout(&SLOTS).place(partition));
     let esp = formats::disk::Window::new(&disk as &dyn ReadAt, esp.start, esp.bytes).unwrap();
     let loader = formats::fat::read(&esp, BOOT_PATH).unwrap();
     let kernel = formats::disk::read_vec(&disk, kernel.start + UKI_OFFSET, written.kernel_bytes).unwrap();
@@ -242,7 +259,7 @@ fn sgdisk_and_fsck_find_no_fault() {
     if let Some((good, said)) = judge("sgdisk", &["-v", &path.display().to_string()]) {
         assert!(good && said.contains("No problems found"), "{said}");
     }
-    let esp = place(&places(&SLOTS), Partition::Esp);
+    let esp = layout(&SLOTS).place(Partition::Esp);
     let disk = HostDisk::open(&path).unwrap();
     let bytes = formats::disk::read_vec(&disk, esp.start, esp.bytes).unwrap();
     let copy = dir.path().join("esp");

@@ -1,0 +1,54 @@
+//! What the planned files of the root hold, beside the trees that come as trees.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::facts::Facts;
+use crate::keys::Keys;
+use crate::materials::Materials;
+use crate::plan::{ARCHIVES, Content, Text};
+use crate::root::Bytes;
+use crate::{Error, error::Result, oci};
+
+/// Returns the bytes of everything that the plan puts into the root.
+///
+/// # Errors
+/// [`Error::File`] if a program can't be read, [`Error::Format`] if a container image can't be written.
+pub(crate) fn contents(
+    materials: &Materials,
+    facts: &Facts,
+    keys: &Keys<'_>,
+) -> Result<BTreeMap<Content, Bytes>> {
+    let mut bytes = BTreeMap::new();
+    for (component, built) in &materials.components {
+        for (name, path) in &built.binaries {
+            bytes.insert(Content::Component(*component, name.clone()), Bytes::File(path.clone()));
+        }
+    }
+    for name in ["init", "noded"] {
+        bytes.insert(Content::Program(name), Bytes::File(materials.program(name).path.clone()));
+    }
+    for name in ARCHIVES {
+        let path = &materials.program(name).path;
+        let binary = fs::read(path).map_err(Error::file("reading", path))?;
+        let program = oci::Program { name, architecture: &facts.architecture, binary: &binary };
+        let archive = oci::archive(&program);
+        let archive = archive.map_err(Error::format("writing a container image"))?;
+        bytes.insert(Content::Archive(name), Bytes::Memory(archive));
+    }
+    let texts = texts(materials, facts, keys);
+    bytes.extend(texts.into_iter().map(|(text, bytes)| (Content::Text(text), Bytes::Memory(bytes))));
+    Ok(bytes)
+}
+
+/// Returns the texts that the builder writes.
+fn texts(materials: &Materials, facts: &Facts, keys: &Keys<'_>) -> BTreeMap<Text, Vec<u8>> {
+    let texts = [
+        (Text::Certificates, materials.certificates.clone()),
+        (Text::Facts, facts.to_json().into_bytes()),
+        (Text::OsRelease, facts.to_os_release().into_bytes()),
+        (Text::Sbom, materials.sbom.clone().into_bytes()),
+    ];
+    let update_keys = keys.update.clone().map(|bytes| (Text::UpdateKeys, bytes));
+    texts.into_iter().chain(update_keys).collect()
+}

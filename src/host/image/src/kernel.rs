@@ -1,0 +1,81 @@
+//! The kernel image: stub, kernel, initrd and command line as one file that the firmware starts.
+
+use std::collections::BTreeMap;
+
+use formats::tree::{Kind, Node, Tree};
+use formats::{cpio, uki};
+use slots::RootParams;
+
+use crate::facts::Facts;
+use crate::{Error, error::Result};
+
+/// What follows the root parameters on the kernel command line. Both consoles get messages; the last
+/// one is `/dev/console`. A panic ends in a reset, and so does a start that has not got to `init` a minute
+/// after the kernel's own watchdog, which then is armed already: no node hangs for ever.
+const CMDLINE: &str =
+    "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 quiet loglevel=4";
+/// Directories of the initrd beside `/init`.
+const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
+/// Level of zstd for the initrd: small in a second, and unpacked at the same speed at every level.
+const INITRD_LEVEL: i32 = 15;
+
+/// What goes into a kernel image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KernelParts<'a> {
+    /// The systemd stub.
+    pub stub: &'a [u8],
+    /// The kernel.
+    pub kernel: &'a [u8],
+    /// What `uname -r` says.
+    pub release: &'a str,
+    /// The init binary.
+    pub init: &'a [u8],
+}
+
+/// Returns the kernel image that boots `root`.
+///
+/// # Errors
+/// [`Error::Format`] if stub or kernel is no EFI program.
+pub(crate) fn kernel_image(parts: &KernelParts<'_>, root: &RootParams, facts: &Facts) -> Result<Vec<u8>> {
+    let initrd = initrd(parts.init, facts.build_time)?;
+    uki::build(&uki::Parts {
+        stub: parts.stub,
+        os_release: &facts.to_os_release(),
+        cmdline: &command_line(root),
+        uname: parts.release,
+        initrd: &initrd,
+        kernel: parts.kernel,
+    })
+    .map_err(Error::format("building the kernel image"))
+}
+
+/// Returns the kernel command line for `root`.
+fn command_line(root: &RootParams) -> String {
+    format!("{root} {CMDLINE}")
+}
+
+/// Returns the initrd: init, and places to mount things on.
+fn initrd(init: &[u8], build_time: u64) -> Result<Vec<u8>> {
+    let mut tree = Tree::new();
+    tree.insert("init", Node::file(init.to_vec(), 0o755))?;
+    for directory in INITRD_DIRECTORIES {
+        tree.insert(directory, Node::new(Kind::Directory(BTreeMap::new()), 0o755))?;
+    }
+    let mut archive = Vec::new();
+    // Good until 2106; later dates all look alike.
+    let mtime = u32::try_from(build_time).unwrap_or(u32::MAX);
+    cpio::write(&tree, mtime, &mut archive).map_err(Error::format("writing the initrd"))?;
+    zstd::bulk::compress(&archive, INITRD_LEVEL).map_err(Error::format("compressing the initrd"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_initrd_is_zstd_and_the_same_every_time() {
+        let first = initrd(b"init", 1).unwrap();
+        assert_eq!(first[..4], [0x28, 0xb5, 0x2f, 0xfd]);
+        assert_eq!(first, initrd(b"init", 1).unwrap());
+    }
+}

@@ -1,0 +1,137 @@
+//! The files of a build, each kind in a file of its own: a further kind is a file here and a row in [`row`].
+//!
+//! Two families. A container holds a disk, and needs nothing but to read one. An arrangement is made from the
+//! generation itself. The disk is an arrangement, too; it is made where a container asks for one.
+
+mod bundle;
+mod qcow2;
+mod raw;
+
+use std::fs;
+use std::path::Path;
+
+use ::bundle::SecretKey;
+use config::{ImageProfile, Output};
+use disk::{Contents, Layout, arrange};
+use formats::disk::{Composite, ReadAt};
+use inputs::Workspace;
+
+use crate::Error;
+use crate::error::Result;
+use crate::generation::Generation;
+use crate::hash::hash_file;
+use crate::record::BuiltFile;
+use crate::step::Step;
+use crate::workdir::WorkDir;
+
+/// What the files are written from.
+#[derive(Debug)]
+pub(crate) struct Sources<'a> {
+    /// What fills the slot.
+    pub generation: &'a Generation<'a>,
+    /// The boot loader, signed if the kernel image is.
+    pub loader: &'a [u8],
+    /// Where the partitions of a disk are.
+    pub layout: &'a Layout,
+    /// What the user wants.
+    pub profile: &'a ImageProfile,
+    /// What signs the bundle.
+    pub keys: &'a [SecretKey],
+}
+
+/// How one kind of file is written.
+struct Row {
+    /// Ending of its name.
+    ending: &'static str,
+    /// The step, as it is shown.
+    step: &'static str,
+    /// Whether the manifest has its hash.
+    hash: Hash,
+    writer: Writer,
+}
+
+/// Whether the manifest has the hash of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hash {
+    Yes,
+    /// For files that are mostly holes, see [`BuiltFile::sha256`].
+    No,
+}
+
+/// Writes a file at a path.
+enum Writer {
+    /// From a disk.
+    Container(fn(&dyn ReadAt, &Sources<'_>, &Path) -> Result<()>),
+    /// From the generation.
+    Arrangement(fn(&Sources<'_>, &Path) -> Result<()>),
+}
+
+/// Returns how a kind of file is written.
+fn row(output: Output) -> Row {
+    use Writer::{Arrangement, Container};
+    let (ending, step, hash, writer) = match output {
+        Output::Raw => ("raw", "write the raw image", Hash::No, Container(raw::write)),
+        Output::Qcow2 => ("qcow2", "write the qcow2 image", Hash::Yes, Container(qcow2::write)),
+        Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
+    };
+    Row { ending, step, hash, writer }
+}
+
+/// Writes all files that the profile asks for into the work directory, in the order of [`Output::ALL`].
+///
+/// # Errors
+/// [`Error::Disk`] if the disk can't be arranged, [`Error::File`] and [`Error::Format`] if a file can't be
+/// written.
+pub(crate) fn write_all(
+    workspace: &Workspace,
+    sources: &Sources<'_>,
+    work: &WorkDir,
+) -> Result<Vec<BuiltFile>> {
+    let wanted = Output::ALL.into_iter().filter(|output| sources.profile.outputs.contains(output));
+    let mut disk = None;
+    let mut files = Vec::new();
+    for output in wanted {
+        let row = row(output);
+        let _step = Step::start(workspace, row.step);
+        let path = work.file(row.ending);
+        match row.writer {
+            Writer::Arrangement(write) => write(sources, &path)?,
+            Writer::Container(write) => {
+                let there = disk.take().map_or_else(|| arranged(sources), Ok)?;
+                write(disk.insert(there), sources, &path)?;
+            }
+        }
+        files.push(described(work, output.name(), &row)?);
+    }
+    Ok(files)
+}
+
+/// Arranges the disk.
+fn arranged<'a>(sources: &Sources<'a>) -> Result<Composite<'a>> {
+    let generation = sources.generation;
+    Ok(arrange(
+        sources.layout,
+        &Contents {
+            name: &generation.facts.name,
+            epoch: generation.facts.epoch,
+            params: generation.params,
+            root: &*generation.root,
+            uki: &*generation.uki,
+            uki_sha256: generation.uki_sha256,
+            loader: sources.loader,
+        },
+    )?)
+}
+
+/// Describes a file in the making.
+fn described(work: &WorkDir, format: &str, row: &Row) -> Result<BuiltFile> {
+    let path = work.file(row.ending);
+    let (bytes, sha256) = match row.hash {
+        Hash::Yes => hash_file(&path).map(|(bytes, sha256)| (bytes, Some(sha256)))?,
+        Hash::No => (fs::metadata(&path).map_err(Error::file("reading", &path))?.len(), None),
+    };
+    Ok(BuiltFile { format: format.to_owned(), name: work.name(row.ending), bytes, sha256 })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
