@@ -2,6 +2,9 @@
 //!
 //! A terminal sends Ctrl-C to all of them; `kill` reaches this process only. What they were making is in
 //! the cache's temporary folder, which the next build clears.
+//!
+//! A signal that was ignored when this process was started stays ignored: `nohup` and the background jobs of a shell's
+//! script are started so, to go on when the terminal closes.
 
 use std::fs;
 use std::thread::JoinHandle;
@@ -13,7 +16,8 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::output;
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP end the tools of this process and then the process itself.
+/// While it lives, SIGINT, SIGTERM and SIGHUP end the tools of this process and then the process itself, but for those
+/// that were ignored from the start.
 #[derive(Debug)]
 pub struct Guard {
     handle: Handle,
@@ -26,7 +30,7 @@ impl Guard {
     /// # Errors
     /// If the handlers can't be installed.
     pub fn new() -> Result<Guard> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("taking over signals")?;
+        let mut signals = Signals::new(heeded(&[SIGINT, SIGTERM, SIGHUP])).context("taking over signals")?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
@@ -48,6 +52,20 @@ impl Drop for Guard {
         // It only waited.
         self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// Returns those of `signals` that this process does not ignore. To be asked before they are taken over.
+pub fn heeded(signals: &[i32]) -> Vec<i32> {
+    // Without /proc none counts as ignored, as in most programs.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored_in(&status);
+    signals.iter().copied().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
+}
+
+/// Returns the signals that a `/proc/PID/status` shows as ignored: signal 1 is the lowest bit.
+fn ignored_in(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// Ends all processes that this one started, and those that they started.
@@ -100,6 +118,14 @@ mod tests {
         assert_eq!(parent_of("7 (a) S) R 5 7 7 0"), Some(5));
         assert_eq!(parent_of("7 (x"), None);
         assert!(parents().iter().any(|(pid, _)| *pid == std::process::id()));
+    }
+
+    #[test]
+    fn reads_which_signals_are_ignored() {
+        let status = "Name:\tx\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001003\nSigCgt:\t0\n";
+        assert_eq!(ignored_in(status), 1 << (SIGHUP - 1) | 1 << (SIGINT - 1) | 1 << 12);
+        assert_eq!(ignored_in(""), 0);
+        assert_eq!(heeded(&[SIGTERM]), [SIGTERM]);
     }
 
     #[test]

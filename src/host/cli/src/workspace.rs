@@ -33,9 +33,15 @@ pub fn open(source: &Path, inputs: &Inputs) -> Result<Workspace> {
     let mut options =
         Options { mirror: inputs.mirror.clone(), progress: Arc::new(Shown::default()), ..Options::default() };
     if let Some(jobs) = inputs.jobs {
-        options.jobs = jobs.get();
+        options.jobs = limited(jobs.get(), options.jobs);
     }
     open_with(source, mode, options)
+}
+
+/// Returns how many of the jobs that were asked for are of use on so many processors. A job waits for its files now and
+/// then; beyond two a processor they only take memory and the processors' caches from each other.
+pub fn limited(asked: usize, processors: usize) -> usize {
+    asked.min(processors.saturating_mul(2))
 }
 
 /// Says which cache can't be opened, and what to do where it is not ours to write.
@@ -65,4 +71,18 @@ pub fn open_with(source: &Path, mode: Mode, options: Options) -> Result<Workspac
 pub fn open_store(mode: Mode) -> Result<Store> {
     let root = cache_root()?;
     Store::open(&root, mode).map_err(|e| unusable(&root, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_at_most_two_a_processor() {
+        for (asked, processors, given) in
+            [(1, 2, 1), (4, 2, 4), (5, 2, 4), (1000, 64, 128), (usize::MAX, 1, 2)]
+        {
+            assert_eq!(limited(asked, processors), given, "{asked} on {processors}");
+        }
+    }
 }

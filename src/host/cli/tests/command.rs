@@ -36,6 +36,10 @@ fn source_tree(dir: &Path, profile: &str) {
     std::fs::write(dir.join("image-profiles/small.yaml"), profile).unwrap();
 }
 
+/// A profile that names no files.
+const SMALL: &str = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\n\
+                     kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
+
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["build"],
@@ -198,6 +202,24 @@ fn a_profile_in_a_directory_that_is_not_utf_8_must_name_no_files() {
     let output = ironhull(dir.path(), &[OsStr::new("build"), file.as_os_str()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("expected paths in UTF-8, found "), "{}", stderr(&output));
+}
+
+#[test]
+fn a_directory_for_temporary_files_that_is_not_there_is_told_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(dir.path(), SMALL);
+    let output = prepare(dir.path(), &["build", "small"]).env("TMPDIR", "/nowhere/tmp").output().unwrap();
+    let expected = "error: opening TMPDIR, the directory for temporary files, /nowhere/tmp: No such file";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+}
+
+#[test]
+fn more_jobs_than_a_host_has_use_for_are_cut_and_it_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    source_tree(dir.path(), SMALL);
+    let text = |jobs: &str| stderr(&ironhull(dir.path(), &["build", "small", "--offline", "--jobs", jobs]));
+    assert!(text("1000000").contains("--jobs 1000000: this host is busy with "), "{}", text("1000000"));
+    assert!(!text("1").contains("--jobs 1"), "{}", text("1"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A tool that failed, told whole.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 /// A tool that failed.
@@ -37,11 +37,32 @@ impl fmt::Display for Failure {
             write!(f, "\nhint: run `apt-get install {package}`")?;
         }
         if self.tail.iter().any(|l| l.to_lowercase().contains("no space left on device")) {
-            write!(
-                f,
-                "\nhint: free some space, run `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk"
-            )?;
+            write!(f, "\nhint: {}", where_to_find_space(&self.tail, &std::env::temp_dir()))?;
         }
         Ok(())
+    }
+}
+
+/// Returns what to do about a full disk: that of the temporary files if the tool names one of them, else the cache's.
+fn where_to_find_space(tail: &[String], temporary: &Path) -> String {
+    let temporary = temporary.display().to_string();
+    match tail.iter().any(|line| line.contains(&temporary)) {
+        true => format!("free some space in {temporary}, or set TMPDIR to a directory on a larger disk"),
+        false => {
+            "free some space, run `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_the_caches_or_that_of_temporary_files() {
+        let hint = |line: &str| where_to_find_space(&[line.to_owned()], Path::new("/big/tmp"));
+        let expected = "free some space in /big/tmp, or set TMPDIR to a directory on a larger disk";
+        assert_eq!(hint("mkdir /big/tmp/go-build1: no space left on device"), expected);
+        assert!(hint("write /cache/x: no space left on device").contains("IRONHULL_CACHE"));
     }
 }

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::error::{Error, Result};
@@ -31,6 +31,11 @@ const PASSED: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// Returns where the host wants temporary files to be; `None` for `/tmp`.
+pub(crate) fn temporary_directory() -> Option<PathBuf> {
+    std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
 /// A command to run, in an environment of its own.
 #[derive(Debug)]
 pub(crate) struct Tool {
@@ -46,6 +51,10 @@ impl Tool {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        // Tools run in other directories than this process.
+        if let Some(dir) = temporary_directory() {
+            command.env("TMPDIR", std::path::absolute(&dir).unwrap_or(dir));
         }
         command.env("LC_ALL", "C").env("TZ", "UTC");
         Tool { command }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{self, Kernel};
 use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS};
 use crate::progress::{Progress, Silent};
+use crate::run::temporary_directory;
 use crate::store::{Memo, Store};
 
 /// Debian's own keys, where its package puts them.
@@ -51,9 +52,13 @@ impl Workspace {
     /// Opens the checkout at `source` with a cache.
     ///
     /// # Errors
-    /// [`Error::Io`] if the checkout is not there.
+    /// [`Error::Io`] if the checkout or the directory for temporary files is not there.
     pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
         let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
+        if let Some(dir) = temporary_directory() {
+            fs::read_dir(&dir)
+                .map_err(Error::io("opening TMPDIR, the directory for temporary files,", dir))?;
+        }
         let memo = Mutex::new(Memo::load(&store));
         let store = store.telling(Arc::clone(&options.progress));
         Ok(Workspace { source, store, options, memo, compiler: OnceLock::new() })

@@ -32,7 +32,7 @@ pub struct Inputs {
     /// Fetch nothing: all inputs must be in the cache
     #[arg(long)]
     pub offline: bool,
-    /// Parallel jobs [default: one a processor]
+    /// Parallel jobs, at most two a processor [default: one]
     #[arg(long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
     /// Debian mirror [default: the one this host uses]

@@ -1,5 +1,6 @@
 //! `ironhull build`: a profile to images.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::Result;
@@ -40,10 +41,14 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
 
 /// Builds `profile` from the source tree; `keys` sign its bundle.
 pub fn build(source: &Path, profile: &ImageProfile, keys: &[SecretKey], inputs: &Inputs) -> Result<Outcome> {
-    if let Some(jobs) = inputs.jobs {
-        image::limit_jobs(jobs.get());
-    }
     let workspace = workspace::open(source, inputs)?;
+    if let Some(asked) = inputs.jobs.map(NonZeroUsize::get) {
+        let jobs = workspace.jobs();
+        if jobs < asked {
+            output::tell(&format!("--jobs {asked}: this host is busy with {jobs}, so {jobs} run at once"));
+        }
+        image::limit_jobs(jobs);
+    }
     let _guard = Guard::new()?;
     Ok(image::build(&workspace, profile, keys, &inputs.output)?)
 }

@@ -21,6 +21,7 @@ use vm::{Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
 
 use crate::access::{KUBERNETES_PORT, Reached, reach_machine};
 use crate::cmdline::{Global, Run};
+use crate::interrupt::heeded;
 use crate::output;
 use crate::progress::seconds;
 use target::Target;
@@ -52,7 +53,7 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
     let user_data = user_data::prepare(options, machine.dir())?;
     let request = Request { user_data: Some(user_data.file.clone()), ..request };
     let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in heeded(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]) {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("taking over Ctrl-C")?;
     }
     let began = Instant::now();

@@ -1,0 +1,87 @@
+//! A build and the signals of a terminal that closes: it ends by them, unless it was started to ignore them.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const SIGHUP: i32 = 1;
+
+/// Starts a build behind the shell command `before`, and returns it with the connection on which it asks a mirror for a
+/// package: there it is in the middle of its work.
+fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
+    let mirror = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", mirror.local_addr().unwrap());
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{before} exec \"$@\""), "sh", env!("CARGO_BIN_EXE_ironhull"), "--source"]);
+    command.arg(source).args(["build", "single", "--mirror", &address, "--output", "out"]);
+    command
+        .current_dir(dir)
+        .env("IRONHULL_CACHE", dir.join("cache"))
+        .env_remove("http_proxy")
+        .env_remove("all_proxy");
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let (connection, _) = mirror.accept().unwrap();
+    (child, connection)
+}
+
+/// Answers the question on `connection`: the mirror does not have it.
+fn refuse(mut connection: TcpStream) {
+    let lines = BufReader::new(connection.try_clone().unwrap()).lines();
+    lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+    connection
+        .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .unwrap();
+}
+
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn end(child: Child) -> (Output, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, text)
+}
+
+/// Says loudly that the build's tools are not here; fails where everything must be there.
+fn tools_are_missing() -> bool {
+    let missing = Command::new("go").arg("version").output().is_err();
+    if missing {
+        assert!(std::env::var_os("CI").is_none(), "go is missing");
+        eprintln!("SKIPPED: go is missing");
+    }
+    missing
+}
+
+#[test]
+fn a_build_ends_by_the_hangup_of_its_terminal() {
+    if tools_are_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (child, _connection) = build_that_waits(dir.path(), "");
+    send(&child, "-HUP");
+    let (output, text) = end(child);
+    assert_eq!(output.status.signal(), Some(SIGHUP), "{text}");
+    assert!(text.contains("interrupted: "), "{text}");
+}
+
+#[test]
+fn a_build_that_was_started_to_ignore_hangup_and_interrupt_goes_on() {
+    if tools_are_missing() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    // As nohup does, and a shell for what its scripts start in the background.
+    let (child, connection) = build_that_waits(dir.path(), "trap '' HUP INT;");
+    send(&child, "-HUP");
+    send(&child, "-INT");
+    refuse(connection);
+    let (output, text) = end(child);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("not found (HTTP 404)") && !text.contains("interrupted"), "{text}");
+}
