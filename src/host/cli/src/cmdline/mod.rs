@@ -4,6 +4,8 @@ mod build;
 mod bundle;
 mod cache;
 mod config;
+#[cfg(test)]
+mod docs;
 mod inspect;
 mod keys;
 mod kubeconfig;
