@@ -6,25 +6,31 @@ TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-u
 IRONHULL       := cargo run --quiet --release --package cli --
 
 .DEFAULT_GOAL := help
-.PHONY: run test e2e check unit bench image upgrade-demo torture clean help deps deps-test
+.PHONY: run test check unit image deaths e2e loader bench upgrade-demo torture cold reproducible clean help deps deps-test
 
 run: deps ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
 
 test: deps-test ## Everything a change must pass, with the time of each stage
-	@.ci/stages check unit image e2e
+	@.ci/stages check:20 unit:20 image:70 deaths:20:image e2e:30:image loader:10
 
 check: deps-test ## Formatting, lints, documentation
 	@.ci/check
 
 unit: deps-test ## Unit, property and judge tests
-	@cargo test --quiet
+	@cargo test --quiet --no-fail-fast
 
 image: deps ## Build the single-node image into out/
 	@$(IRONHULL) build image-profiles/single.yaml
 
+deaths: deps-test image ## Let a new generation die in every way, and see the old one come back
+	@cargo test --quiet --release --package e2e --test deaths
+
 e2e: deps-test image ## Boot the image in QEMU and test what it promises
-	@cargo test --release --package e2e -- --test-threads=1
+	@cargo test --quiet --release --package e2e --lib --bins --test e2e --no-fail-fast
+
+loader: deps-test ## Test the boot loader against firmware, damaged disks and power cuts
+	@cargo test --quiet --release --package e2e --test loader
 
 upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one that does not
 	@cargo build --quiet --release --package cli
@@ -32,6 +38,12 @@ upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one 
 
 torture: deps-test image ## Take the power away at 100 random times during upgrades
 	@IRONHULL_CUTS=100 cargo test --release --package e2e --test deaths -- power_goes_during_upgrades
+
+cold: ## Prove everything from nothing: a fresh clone, an empty cache; for changed inputs and releases
+	@.ci/cold make --no-print-directory test
+
+reproducible: deps ## Build twice from nothing, kernel and Go components too, and compare the images
+	@.ci/reproducible
 
 bench: deps-test image ## Print the measured figures
 	@cargo build --quiet --release --package e2e --bins
