@@ -1,5 +1,6 @@
 //! The commands that README and docs show at a prompt, run page by page as a reader types them: each page in an
 //! empty directory, its commands in order. Those that need an image or a node are run elsewhere.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
