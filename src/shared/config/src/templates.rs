@@ -21,10 +21,11 @@ pub struct NodeTemplate<'a> {
 
 /// Writes a node config and a cluster config for `node`, as one text of two documents.
 ///
-/// The text is parsed by [`crate::parse_node_documents`] as it is if the fields are what they should be.
+/// Names are quoted: `123`, `null` and `no` are names too, and no name ends its value early. The text is parsed by
+/// [`crate::parse_node_documents`] as it is if the fields are what they should be, and refused by it if not.
 #[must_use]
 pub fn node_documents(node: &NodeTemplate<'_>) -> String {
-    let NodeTemplate { hostname, cluster, .. } = node;
+    let (hostname, cluster) = (quoted(node.hostname), quoted(node.cluster));
     let mut text = format!(
         "apiVersion: {API_VERSION}
 kind: NodeConfig
@@ -63,6 +64,11 @@ spec:
     text
 }
 
+/// Returns a text as a YAML string in double quotes. JSON's strings are such strings.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// Adds `key` with a literal block below `api`.
 fn block(text: &mut String, key: &str, value: &str) {
     writeln!(text, "  {key}: |").expect("writing to a String succeeds");
@@ -75,22 +81,47 @@ fn block(text: &mut String, key: &str, value: &str) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn is_a_valid_config() {
-        let pem = |kind: &str| format!("-----BEGIN {kind}-----\nYWJj\nZGVm\n-----END {kind}-----\n");
+    fn pem(kind: &str) -> String {
+        format!("-----BEGIN {kind}-----\nYWJj\nZGVm\n-----END {kind}-----\n")
+    }
+
+    fn text(hostname: &str, cluster: &str) -> String {
         let certificate = pem("CERTIFICATE");
-        let text = node_documents(&NodeTemplate {
-            hostname: "node1",
-            cluster: "home",
+        node_documents(&NodeTemplate {
+            hostname,
+            cluster,
             certificate_authority: &certificate,
             certificate: &certificate,
             key: &pem("PRIVATE KEY"),
-        });
-        let parsed = crate::parse_node_documents("node.yaml", &text).unwrap();
+        })
+    }
+
+    #[test]
+    fn is_a_valid_config() {
+        let parsed = crate::parse_node_documents("node.yaml", &text("node1", "home")).unwrap();
         assert_eq!(parsed.node.hostname, "node1");
-        assert_eq!(parsed.node.api.certificate, certificate);
+        assert_eq!(parsed.node.api.certificate, pem("CERTIFICATE"));
         assert_eq!(parsed.node.api.key.expose(), pem("PRIVATE KEY"));
         assert_eq!(parsed.node.api.port, 9443);
         assert_eq!(parsed.cluster.metadata.name, "home");
+    }
+
+    #[test]
+    fn names_that_yaml_takes_for_something_else_are_names() {
+        for name in ["123", "1e3", "0x1f", "null", "no", "true", "2026-11-30", "0o17"] {
+            let parsed = crate::parse_node_documents("node.yaml", &text(name, name)).unwrap();
+            assert_eq!((&*parsed.node.hostname, &*parsed.cluster.metadata.name), (name, name));
+        }
+    }
+
+    #[test]
+    fn a_name_can_not_add_to_the_text() {
+        for name in ["a\nlabels: {x: y}", "node-1 # x", "a, b: c", "a }", "\"", "a\\", "\u{2028}", ""] {
+            for text in [text(name, "home"), text("node1", name)] {
+                let errors = crate::parse_node_documents("node.yaml", &text).unwrap_err().errors;
+                let [error] = &errors[..] else { panic!("{name:?}: {errors:?}") };
+                assert!(error.message.contains("name: expected "), "{name:?}: {error:?}");
+            }
+        }
     }
 }
