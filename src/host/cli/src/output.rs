@@ -1,5 +1,6 @@
 //! Results on standard output: JSON or text; talk on standard error. A reader that went away is no error.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -13,8 +14,27 @@ use serde_json::{Value, json};
 pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
     match json {
         true => print(&(serde_json::to_string_pretty(value)? + "\n")),
-        false => print(&text(value)),
+        false => print(&printable(&text(value))),
     }
+}
+
+/// Returns a text without what an image, a bundle or a node could do to the terminal by a name: control characters
+/// and what turns the direction of writing are escaped as in a Rust string.
+fn printable(text: &str) -> Cow<'_, str> {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || turns(c);
+    if !text.contains(bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match bad(c) {
+            true => plain.extend(c.escape_debug()),
+            false => plain.push(c),
+        }
+    }
+    Cow::Owned(plain)
 }
 
 /// Prints a result of a command that has written to `file`: on standard error where the file is standard output,
@@ -50,7 +70,7 @@ pub fn path(path: &Path) -> Value {
 
 /// Says a line on standard error. Nobody need listen: a closed or broken standard error is no failure.
 pub fn tell(line: &str) {
-    drop(writeln!(io::stderr(), "{line}"));
+    drop(writeln!(io::stderr(), "{}", printable(line)));
 }
 
 /// Returns whether `error` only says that nobody reads any more.
@@ -99,6 +119,12 @@ mod tests {
         use std::ffi::OsStr;
         assert_eq!(path(Path::new("a b/ü")), json!("a b/ü"));
         assert_eq!(path(Path::new(OsStr::from_bytes(b"out\xff"))), json!({ "bytes": "6f7574ff" }));
+    }
+
+    #[test]
+    fn nothing_but_text_reaches_the_terminal() {
+        assert_eq!(printable("a\n\té"), "a\n\té");
+        assert_eq!(printable("\u{1b}[31m\r\u{9b}\u{202e}\0"), r"\u{1b}[31m\r\u{9b}\u{202e}\0");
     }
 
     #[test]

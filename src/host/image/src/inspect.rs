@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use formats::disk::{Cursor, ReadAt, Window, read_vec};
-use formats::erofs::{self, Entry};
+use formats::erofs;
 use formats::gpt::{self, Table};
 use formats::{qcow2, uki};
 use slots::{
     HEADER_BYTES, Header, Pair, Partition, Place, RECORD_BYTES, Record, RootParams, Slot, UKI_OFFSET,
 };
 
+pub use formats::erofs::{Entry, EntryKind};
 pub use formats::gpt::Partition as TablePartition;
 
 use crate::facts::Facts;
@@ -256,6 +257,12 @@ impl Root<'_> {
     #[must_use]
     pub fn listing(&self) -> String {
         erofs::dump(&self.entries)
+    }
+
+    /// Returns the paths, ascending.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Returns how many paths there are.

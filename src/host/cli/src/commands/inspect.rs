@@ -1,5 +1,7 @@
 //! `ironhull inspect`: what is in an image.
 
+mod files;
+
 use anyhow::Result;
 use image::inspect::{Image, KernelImage, Root, Slots};
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ pub fn run(global: &Global, options: &Inspect) -> Result<()> {
     }
     let root = image.root()?;
     if options.files {
-        let files: Vec<String> = root.listing().lines().map(str::to_owned).collect();
+        let files: Vec<Value> = root.entries().iter().map(files::entry).collect();
         return output::result(global.json, &files, |_| root.listing());
     }
     let whole = Whole { slots: image.slots()?, image: &image, kernel, root };
