@@ -46,16 +46,22 @@ impl std::fmt::Debug for Pair {
 /// Reads what a client of the node API needs from `dir`. Says so where others may read the key.
 pub fn load(dir: &Path) -> Result<Credentials> {
     warn_of_readers(&dir.join(OPERATOR[1]));
+    let failed = |path: &Path, e: std::io::Error| {
+        hinted(
+            format!("reading operator credentials {}: {e}", path.display()),
+            "--credentials takes the directory that `ironhull config init` made",
+        )
+    };
     let read = |name: &str| {
         let path = dir.join(name);
-        fs::read_to_string(&path).map_err(|e| {
-            hinted(
-                format!("reading operator credentials {}: {e}", path.display()),
-                "--credentials takes the directory that `ironhull config init` made",
-            )
-        })
+        fs::read_to_string(&path).map_err(|e| failed(&path, e))
     };
-    Ok(Credentials { ca: read(CA[0])?, certificate: read(OPERATOR[0])?, key: read(OPERATOR[1])? })
+    let (ca, certificate) = (read(CA[0])?, read(OPERATOR[0])?);
+    let key = files::read_pem(&dir.join(OPERATOR[1])).map_err(|e| match e {
+        files::Error::Io { path, source, .. } => failed(&path, source),
+        e => e.into(),
+    })?;
+    Ok(Credentials { ca, certificate, key })
 }
 
 /// Warns of a key that is not its owner's alone. No error: a mounted secret may have no other mode.
@@ -77,7 +83,9 @@ fn warn_of_readers(key: &Path) {
 pub fn ensure(dir: &Path) -> Result<Pair> {
     let exists = CA.map(|name| dir.join(name).exists());
     let ca = match exists {
-        [true, true] => Pair { certificate: read(&dir.join(CA[0]))?, key: read(&dir.join(CA[1]))? },
+        [true, true] => {
+            Pair { certificate: read(&dir.join(CA[0]))?, key: files::read_pem(&dir.join(CA[1]))? }
+        }
         [false, false] => make_ca(dir)?,
         [true, false] => return Err(half(CA[1], CA[0])),
         [false, true] => return Err(half(CA[0], CA[1])),

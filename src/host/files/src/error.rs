@@ -1,4 +1,4 @@
-//! Why a file can't be written.
+//! Why a file can't be written or read.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,6 +20,14 @@ pub enum Error {
     /// A file that must not be there yet.
     #[error("{} is there already\nhint: nothing is overwritten: choose another name, or move the file away", .0.display())]
     Exists(PathBuf),
+    /// No single PEM block that is not encrypted.
+    #[error("reading {}: {reason}", .path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found, and a remedy.
+        reason: &'static str,
+    },
     /// The system refused.
     #[error("{doing} {}: {source}{}", .path.display(), hint(.source))]
     Io {

@@ -4,7 +4,7 @@
 //! and the owner of a file that is there are kept. A character device, a pipe and an open descriptor
 //! (`/dev/null`, `>(…)`, `/dev/stdout`) are written to; a directory, a block device and a socket are refused.
 //! The new bytes go into a draft of a name that nothing else has, which takes the file's place once it is whole
-//! and synced. [`create_new`] writes files that must not be there yet.
+//! and synced. [`create_new`] writes files that must not be there yet. [`read_pem`] reads a key that a user names.
 //!
 //! Left out: access lists and extended attributes are not kept, and other hard links of a replaced file keep the
 //! old bytes (a machine's disk depends on that). A process that is killed leaves its draft, `.ironhull-*`.
@@ -12,6 +12,7 @@
 mod error;
 mod new;
 mod output;
+mod pem;
 mod target;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use std::path::Path;
 pub use error::Error;
 pub use new::{NewFile, check_absent, create_new};
 pub use output::{Output, install, write};
+pub use pem::read_pem;
 
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

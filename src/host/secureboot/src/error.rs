@@ -25,6 +25,9 @@ pub enum Error {
     /// The keys can't be written.
     #[error("making keys: {0}")]
     Files(#[from] files::Error),
+    /// A key or certificate can't be read.
+    #[error(transparent)]
+    Pem(files::Error),
     /// A key or certificate can't be made.
     #[error("making {what}: {reason}")]
     Make {

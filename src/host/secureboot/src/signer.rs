@@ -1,7 +1,6 @@
 //! A key with its certificate, ready to sign.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use formats::authenticode::{Certificate, Unsigned};
@@ -28,17 +27,15 @@ impl Signer {
     /// Reads a key and its certificate, both PEM.
     ///
     /// # Errors
-    /// [`Error::File`] if one can't be read, [`Error::Read`] if it is not what it should be,
+    /// [`Error::Pem`] if one can't be read as one PEM block, [`Error::Read`] if it is not what it should be,
     /// [`Error::OtherKey`] if they do not belong together.
     pub fn load(key: &Path, certificate: &Path) -> Result<Signer> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|source| Error::File { doing: "reading", path: path.to_owned(), source })
-        };
         let bad = |what, path: &Path, reason: String| Error::Read { what, path: path.to_owned(), reason };
-        let text = String::from_utf8(read(key)?).map_err(|e| bad("key", key, e.to_string()))?;
+        let text = files::read_pem(key).map_err(Error::Pem)?;
         let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&text, &PKCS_RSA_SHA256);
         let pair = pair.map_err(|e| bad("key", key, e.to_string()))?;
-        let pem = Pem::iter_from_buffer(&read(certificate)?).next();
+        let text = files::read_pem(certificate).map_err(Error::Pem)?;
+        let pem = Pem::iter_from_buffer(text.as_bytes()).next();
         let pem = pem.ok_or_else(|| bad("certificate", certificate, "expected PEM, found none".into()))?;
         let pem = pem.map_err(|e| bad("certificate", certificate, e.to_string()))?;
         let public = pair.subject_public_key_info();

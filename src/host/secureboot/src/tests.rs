@@ -135,6 +135,6 @@ fn a_key_that_is_not_the_certificates_is_refused() {
     let swapped = Signer::load(&file("db.crt"), &file("db.key"));
     assert!(matches!(swapped, Err(Error::Read { what: "key", .. })), "{swapped:?}");
     let not_pem = Signer::load(&file("db.key"), &file("db.cer"));
-    assert!(matches!(not_pem, Err(Error::Read { what: "certificate", .. })), "{not_pem:?}");
-    assert!(matches!(Signer::load(&file("none"), &file("db.crt")), Err(Error::File { .. })));
+    assert!(matches!(not_pem, Err(Error::Pem(_))), "{not_pem:?}");
+    assert!(matches!(Signer::load(&file("none"), &file("db.crt")), Err(Error::Pem(files::Error::Io { .. }))));
 }

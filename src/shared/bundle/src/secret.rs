@@ -70,10 +70,10 @@ impl SecretKey {
     /// Parses a key from PEM.
     ///
     /// # Errors
-    /// [`BundleError::Key`] if it is no Ed25519 private key of PKCS #8, version 1.
+    /// [`BundleError::Key`] if it is not one Ed25519 private key of PKCS #8, version 1.
     pub fn from_pem(text: &str) -> Result<SecretKey, BundleError> {
         let seed = from_pem(text, PRIVATE_TAG, &PRIVATE);
-        seed.map(SecretKey::from_seed).ok_or_else(|| wrong("expected an Ed25519 private key as PEM"))
+        seed.map(SecretKey::from_seed).ok_or_else(|| wrong("expected one Ed25519 private key as PEM"))
     }
 }
 
@@ -87,9 +87,9 @@ impl PublicKey {
     /// Parses a key from PEM.
     ///
     /// # Errors
-    /// [`BundleError::Key`] if it is no Ed25519 public key.
+    /// [`BundleError::Key`] if it is not one Ed25519 public key.
     pub fn from_pem(text: &str) -> Result<PublicKey, BundleError> {
-        let reason = || "expected an Ed25519 public key as PEM".to_owned();
+        let reason = || "expected one Ed25519 public key as PEM".to_owned();
         let bytes = from_pem(text, PUBLIC_TAG, &PUBLIC);
         let bytes = bytes.ok_or_else(|| BundleError::Key { what: "public key", reason: reason() })?;
         Ok(PublicKey::from_bytes(bytes))
@@ -104,8 +104,10 @@ fn to_pem(tag: &str, front: &[u8], key: &[u8; 32]) -> String {
 
 /// Returns the key behind its DER front.
 fn from_pem(text: &str, tag: &str, front: &[u8]) -> Option<[u8; 32]> {
-    let pem = pem::parse(text).ok().filter(|p| p.tag() == tag)?;
-    pem.contents().strip_prefix(front)?.try_into().ok()
+    let blocks = pem::parse_many(text).ok()?;
+    // Of several none is taken: the one that was meant is not known.
+    let [pem] = &blocks[..] else { return None };
+    (pem.tag() == tag).then_some(pem)?.contents().strip_prefix(front)?.try_into().ok()
 }
 
 /// Says what is wrong with a private key, and nothing of what is in it.
@@ -124,6 +126,8 @@ mod tests {
         assert_eq!(SecretKey::from_pem(&secret).unwrap().public(), key.public());
         assert_eq!(PublicKey::from_pem(&public).unwrap(), key.public());
         assert!(SecretKey::from_pem(&public).is_err());
+        assert!(SecretKey::from_pem(&secret.repeat(2)).is_err());
+        assert!(PublicKey::from_pem(&public.repeat(2)).is_err());
         assert!(PublicKey::from_pem(&secret).is_err());
         assert!(SecretKey::from_pem("-----BEGIN PRIVATE KEY-----").is_err());
         assert_ne!(SecretKey::generate().unwrap().public(), SecretKey::generate().unwrap().public());

@@ -237,6 +237,12 @@ pub(crate) fn label_value(text: &str) -> Result<String, Fault> {
 pub(crate) fn pem(text: &str, kind: &str) -> Result<String, Fault> {
     let (begin, end) = (format!("-----BEGIN {kind}-----"), format!("-----END {kind}-----"));
     let fault = || Fault::new(format!("expected one PEM block {begin:?}"));
+    if text.trim().starts_with("-----BEGIN ENCRYPTED ") || text.contains("\nProc-Type: 4,ENCRYPTED") {
+        let fault = Fault::new(format!("expected one PEM block {begin:?}, found a key that is encrypted"));
+        return Err(
+            fault.hint("nobody is there to decrypt it on a node: `openssl pkey -in FILE` writes it plain")
+        );
+    }
     let body = text.trim().strip_prefix(&begin).and_then(|t| t.strip_suffix(&end)).ok_or_else(fault)?;
     let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r');
     if body.trim().is_empty() || !body.bytes().all(base64) {
@@ -294,5 +300,9 @@ mod tests {
         let other = good.replace("CERTIFICATE", "PRIVATE KEY");
         try_all(|t| pem(t, "CERTIFICATE"), &[good], &["", "hunter2", &two, &spaced, &other]);
         assert!(!format!("{:?}", pem("hunter2", "PRIVATE KEY")).contains("hunter2"));
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X\n\nYWJj\n";
+        for key in [good.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY"), old.to_owned()] {
+            assert!(format!("{:?}", pem(&key, "PRIVATE KEY")).contains("a key that is encrypted"));
+        }
     }
 }

@@ -101,8 +101,7 @@ fn keygen(global: &Global, name: &Path) -> Result<()> {
 /// Prints a key set.
 fn keyset(keys: &[PathBuf], threshold: u32, number: u32) -> Result<()> {
     let key = |path: &PathBuf| {
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        PublicKey::from_pem(&text).with_context(|| format!("reading {}", path.display()))
+        PublicKey::from_pem(&files::read_pem(path)?).with_context(|| format!("reading {}", path.display()))
     };
     let keys = keys.iter().map(key).collect::<Result<Vec<_>>>()?;
     output::print(&KeySet::new(number, threshold, keys)?.to_json())
@@ -114,8 +113,7 @@ fn keyset(keys: &[PathBuf], threshold: u32, number: u32) -> Result<()> {
 /// Names the file that can't be read or is none.
 pub fn secret_keys(paths: &[PathBuf]) -> Result<Vec<SecretKey>> {
     let key = |path: &PathBuf| {
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        SecretKey::from_pem(&text).with_context(|| format!("reading {}", path.display()))
+        SecretKey::from_pem(&files::read_pem(path)?).with_context(|| format!("reading {}", path.display()))
     };
     paths.iter().map(key).collect()
 }

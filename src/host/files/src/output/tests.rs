@@ -38,8 +38,7 @@ fn set_mode(path: &Path, mode: u32) {
 fn is_root(what: &str) -> bool {
     let root = geteuid().is_root();
     if !root {
-        assert!(std::env::var_os("CI").is_none(), "{what} needs root");
-        eprintln!("SKIPPED: {what} needs root");
+        judges::missing(&format!("root, for {what},"));
     }
     root
 }
@@ -242,8 +241,7 @@ impl Tiny {
         let mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs"];
         let mounted = Command::new("mount").args(mount).arg(&at).status().is_ok_and(|s| s.success());
         if !mounted {
-            assert!(std::env::var_os("CI").is_none(), "mounting a tmpfs failed");
-            eprintln!("SKIPPED: mounting a tmpfs failed");
+            judges::missing("the right to mount a tmpfs");
         }
         mounted.then_some(Tiny(at))
     }
