@@ -382,3 +382,61 @@ fn new_keys_do_not_follow_a_link_that_leads_nowhere() {
     assert!(stderr(&output).contains("a.pub is there already\nhint: "), "{}", stderr(&output));
     assert!(!dir.path().join("a.key").exists() && !dir.path().join("elsewhere").exists());
 }
+
+#[test]
+fn names_that_yaml_takes_for_something_else_make_valid_configs() {
+    for name in ["123", "null", "no", "1e3"] {
+        let dir = tempfile::tempdir().unwrap();
+        let made = ironhull(dir.path(), &["config", "init", "c", "--hostname", name, "--cluster", name]);
+        assert!(made.status.success(), "{name}: {}", stderr(&made));
+        assert!(ironhull(dir.path(), &["config", "validate", "c/node.yaml"]).status.success(), "{name}");
+    }
+    for name in ["a\nlabels: {x: y}", "node-1 # x"] {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = ironhull(dir.path(), &["config", "init", "c", "--hostname", name]);
+        assert_eq!(refused.status.code(), Some(1), "{name}");
+        assert!(stderr(&refused).contains("hostname: expected a host name"), "{}", stderr(&refused));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn every_file_has_a_verdict_even_one_that_can_not_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    ironhull(dir.path(), &["config", "init", "c"]);
+    std::fs::write(dir.path().join("latin.yaml"), b"kind: \xe9\n").unwrap();
+    let files = ["absent.yaml", "c/node.yaml", "latin.yaml", "c", "/dev/zero"];
+    let output = ironhull(dir.path(), &[&["--json", "config", "validate"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let verdicts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |i: usize, key: &str| verdicts[i][key].clone();
+    for (i, file) in files.iter().enumerate() {
+        assert_eq!((of(i, "file"), of(i, "valid")), ((*file).into(), (i == 1).into()));
+        assert_eq!(of(i, "errors").as_array().unwrap().is_empty(), i == 1);
+    }
+    let text = stderr(&output);
+    for expected in
+        ["No such file", "expected UTF-8, which ends at byte 6", "Is a directory", "expected at most"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(text.ends_with("error: 4 of 5 files are wrong\n"), "{text}");
+}
+
+#[test]
+fn a_key_file_holds_one_key_that_is_not_encrypted() {
+    let Some(openssl) = judges::find("openssl") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        ironhull(dir.path(), &["bundle", "keygen", name]);
+    }
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    std::fs::write(dir.path().join("both.pub"), read("a.pub") + &read("b.pub")).unwrap();
+    let several = stderr(&ironhull(dir.path(), &["bundle", "keyset", "both.pub"]));
+    assert!(several.contains("both.pub: expected one PEM block, found several\nhint: "), "{several}");
+    let encrypt = ["pkey", "-in", "a.key", "-aes256", "-passout", "pass:secret", "-out", "locked.key"];
+    assert!(openssl.command().current_dir(dir.path()).args(encrypt).status().unwrap().success());
+    std::fs::write(dir.path().join("x.hull"), "").unwrap();
+    let locked = stderr(&ironhull(dir.path(), &["bundle", "sign", "x.hull", "--key", "locked.key"]));
+    assert!(locked.contains("found one that is encrypted\nhint: `openssl pkey "), "{locked}");
+}

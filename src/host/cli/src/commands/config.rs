@@ -1,7 +1,7 @@
 //! `ironhull config`: documents begun, checked and described.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -67,9 +67,9 @@ fn document(ca: &Pair, hostname: &str, cluster: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Checks files; all are checked, however many are wrong.
+/// Checks files; all are checked, however many are wrong or can't be read.
 fn validate(global: &Global, files: &[&Path]) -> Result<()> {
-    let checked = files.iter().map(|f| Ok((*f, check(f)?))).collect::<Result<Vec<_>>>()?;
+    let checked: Vec<_> = files.iter().map(|f| (*f, check(f))).collect();
     let failed = checked.iter().filter(|(_, c)| c.is_err()).count();
     let json: Vec<Value> = checked.iter().map(|(f, c)| verdict(f, c)).collect();
     let text = |_: &Vec<Value>| {
@@ -85,22 +85,26 @@ fn validate(global: &Global, files: &[&Path]) -> Result<()> {
 }
 
 /// Checks one file; returns what it holds.
-fn check(file: &Path) -> Result<Result<&'static str, Diagnostics>> {
-    let (label, text) = match file.to_str() {
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
-            ("<stdin>".to_owned(), text)
-        }
-        _ => {
-            let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-            (file.display().to_string(), text)
-        }
+fn check(file: &Path) -> Result<&'static str, Diagnostics> {
+    let (label, bytes) = match file.to_str() {
+        Some("-") => ("<stdin>".to_owned(), read(std::io::stdin())),
+        _ => (file.display().to_string(), File::open(file).and_then(read)),
     };
-    Ok(config::validate(&label, &text).map(|documents| match documents {
+    let whole = |message: String| Diagnostics::whole(&label, message, None);
+    let bytes = bytes.map_err(|e| whole(format!("reading the file: {e}")))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| whole(format!("expected UTF-8, which ends at byte {}", e.utf8_error().valid_up_to())))?;
+    config::validate(&label, &text).map(|documents| match documents {
         Documents::Profile(_) => "a valid image profile",
         Documents::Node(_) => "a valid node and cluster config",
-    }))
+    })
+}
+
+/// Reads a text, and of one that is too long only so much that this is seen.
+fn read(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(config::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns the verdict on one file as JSON.
