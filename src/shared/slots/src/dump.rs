@@ -9,14 +9,8 @@ use crate::{Entry, Flags, Header, Record, Slot};
 impl fmt::Display for Flags {
     /// Writes the names of the set bits, or `empty`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [
-            (Flags::PRESENT, "present"),
-            (Flags::TRIAL, "trial"),
-            (Flags::BLESSED, "blessed"),
-            (Flags::RETIRED, "retired"),
-        ];
         let mut comma = "";
-        for (_, name) in names.iter().filter(|(flag, _)| self.has(*flag)) {
+        for name in self.names() {
             write!(f, "{comma}{name}")?;
             comma = ",";
         }

@@ -54,7 +54,8 @@ impl Why {
     }
 
     /// Returns what a name stands for; a name unknown here is [`Why::Unknown`].
-    fn from_name(name: &str) -> Why {
+    #[must_use]
+    pub fn from_name(name: &str) -> Why {
         Why::ALL.into_iter().find(|w| w.name() == name).unwrap_or_default()
     }
 }

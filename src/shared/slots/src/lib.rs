@@ -2,8 +2,9 @@
 //! decision about what to boot.
 //!
 //! Used by the boot selector, the image builder, `init`, the updater and everything that inspects a disk,
-//! so that no two of them can disagree. Pure and `no_std`: no I/O, no clock, no dependency. Without the
-//! feature `alloc` (on by default) it needs no allocator either; only [`RootParams`] is missing then.
+//! so that no two of them can disagree. Pure and `no_std`: no I/O, no clock, and no dependency but for serde with
+//! the feature of that name. Without the feature `alloc` (on by default) it needs no allocator either; only
+//! [`RootParams`] is missing then.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,8 @@ mod reason;
 mod record;
 #[cfg(feature = "alloc")]
 mod root;
+#[cfg(feature = "serde")]
+mod serde;
 mod slot;
 
 pub use decide::{

@@ -92,6 +92,16 @@ impl Reason {
     pub fn name(self) -> &'static str {
         KNOWN.iter().find(|(r, _)| *r == self).map_or("other", |(_, name)| name)
     }
+
+    /// Returns the reason that a text stands for, as [`Reason`] writes it; `None` for any other text.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Reason> {
+        if let Some((reason, _)) = KNOWN.iter().find(|(_, name)| *name == text) {
+            return Some(*reason);
+        }
+        let code = text.strip_prefix("other(")?.strip_suffix(')')?.parse().ok()?;
+        Some(Reason::from_code(code)).filter(|reason| matches!(reason, Reason::Other(_)))
+    }
 }
 
 impl fmt::Display for Reason {

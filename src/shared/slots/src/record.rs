@@ -44,6 +44,25 @@ impl Flags {
     /// The generation was given up: started only when nothing else is left.
     pub const RETIRED: Flags = Flags(8);
 
+    /// All flags known here, with their stable names.
+    const KNOWN: [(Flags, &str); 4] = [
+        (Flags::PRESENT, "present"),
+        (Flags::TRIAL, "trial"),
+        (Flags::BLESSED, "blessed"),
+        (Flags::RETIRED, "retired"),
+    ];
+
+    /// Returns the names of the flags that are set and known here.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Flags::KNOWN.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
+    }
+
+    /// Returns the flag with the given name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Flags> {
+        Flags::KNOWN.into_iter().find(|(_, known)| *known == name).map(|(flag, _)| flag)
+    }
+
     /// Tells whether all bits of `other` are set.
     #[must_use]
     pub const fn has(self, other: Flags) -> bool {
@@ -65,6 +84,7 @@ impl Flags {
 
 /// What the record says of one slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
 pub struct Entry {
     /// Number of the generation in the slot; a higher one was installed later.
     pub generation: u32,
