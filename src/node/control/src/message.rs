@@ -1,6 +1,7 @@
 //! Requests and replies.
 
 use serde::{Deserialize, Serialize};
+use slots::Slot;
 
 use crate::boot::{BootOrder, BootStatus, FreeSlot};
 use crate::service::ServiceSpec;
@@ -58,6 +59,9 @@ pub enum Request {
         /// Seconds since the kernel started within which a generation on trial must be healthy.
         deadline_secs: Option<u32>,
     },
+    /// Asks whether [`BootOrder::BeginUpdate`] would be refused now; nothing changes. Answered by [`Reply::Ok`]
+    /// or [`Reply::Refused`].
+    MayUpdate,
     /// Changes what the next boot will start. Answered by [`Reply::Ok`], [`Reply::Free`] or
     /// [`Reply::Refused`].
     Boot {
@@ -66,8 +70,8 @@ pub enum Request {
     },
     /// Reports that a part of a slot is damaged, to be noted in the boot record. No try is taken.
     SlotRotten {
-        /// `a` or `b`.
-        slot: String,
+        /// Which one.
+        slot: Slot,
         /// The generation that was read there; if it is another one by now, nothing is noted.
         generation: u32,
     },

@@ -8,12 +8,12 @@ pub fn stage(from: control::Stage) -> api::Stage {
 /// Slots and trial.
 pub fn boot(from: control::BootStatus) -> api::Boot {
     let slot = |s: control::SlotStatus| api::Slot {
-        name: s.name,
-        generation: s.generation,
-        epoch: s.epoch,
-        flags: s.flags,
-        tries_left: s.tries_left,
-        last_failure: s.last_failure,
+        name: s.name.to_string(),
+        generation: s.entry.generation,
+        epoch: s.entry.epoch,
+        flags: s.entry.flags,
+        tries_left: s.entry.tries_left,
+        last_failure: s.entry.last_failure.to_string(),
     };
     let trial = |t: control::Trial| api::Trial {
         left_ms: t.left_ms,
@@ -21,10 +21,10 @@ pub fn boot(from: control::BootStatus) -> api::Boot {
         waits_for: t.waits_for,
     };
     api::Boot {
-        slot: from.slot,
+        slot: from.slot.to_string(),
         generation: from.generation,
-        why: from.why,
-        next: from.next,
+        why: from.why.to_string(),
+        next: from.next.map(|s| s.to_string()),
         boots: from.boots,
         slots: from.slots.into_iter().map(slot).collect(),
         trial: from.trial.map(trial),

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use api::{Condition, ConditionStatus};
-use control::{BootStatus, SlotStatus};
+use control::BootStatus;
+use slots::{Flags, Reason};
 
 use crate::condition::{CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVICES_READY, UPGRADE_HELD};
 use crate::node::Node;
@@ -51,17 +52,16 @@ fn report(node: &Node) -> bool {
 /// Returns what became of the last upgrade: the later generation of the two runs and is blessed, or was given
 /// up. Nothing while that is open, or where there is one generation only.
 fn held(boot: &BootStatus) -> Option<Claim> {
-    let running = boot.slots.iter().find(|s| s.name == boot.slot)?;
-    let other = boot.slots.iter().find(|s| s.name != boot.slot && s.generation > 0)?;
-    let has = |slot: &SlotStatus, flag: &str| slot.flags.iter().any(|f| f == flag);
+    let running = boot.running()?.entry;
+    let (slot, other) = boot.other().map(|s| (s.name, s.entry)).filter(|(_, e)| e.generation > 0)?;
     if running.generation > other.generation {
         let message = format!("generation {}", running.generation);
-        return has(running, "blessed").then(|| Claim { message, ..Claim::yes("Blessed") });
+        return running.flags.has(Flags::BLESSED).then(|| Claim { message, ..Claim::yes("Blessed") });
     }
-    has(other, "retired").then(|| {
-        let (generation, slot, reason) = (other.generation, &other.name, &other.last_failure);
-        let logs = match reason.as_str() {
-            "deadline" => format!("; `logs SERVICE --failed {generation}` shows its logs"),
+    other.is_retired().then(|| {
+        let (generation, reason) = (other.generation, other.last_failure);
+        let logs = match reason {
+            Reason::Deadline => format!("; `logs SERVICE --failed {generation}` shows its logs"),
             _ => String::new(),
         };
         Claim::no("GivenUp", format!("generation {generation} in slot {slot}: {reason}{logs}"))
@@ -82,32 +82,36 @@ fn problem(conditions: &[Condition]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::condition::{Conditions, PODS_READY};
+    use control::SlotStatus;
+    use slots::{Entry, Slot, Why};
+    use std::path::PathBuf;
 
-    fn slot(name: &str, generation: u32, flags: &[&str], last_failure: &str) -> SlotStatus {
-        SlotStatus {
-            name: name.into(),
-            generation,
-            flags: flags.iter().map(|f| (*f).to_owned()).collect(),
-            last_failure: last_failure.into(),
-            ..SlotStatus::default()
-        }
+    fn slot(name: Slot, generation: u32, flags: Flags, last_failure: Reason) -> SlotStatus {
+        let entry = Entry { generation, flags, last_failure, ..Entry::default() };
+        SlotStatus { name, entry, kernel: PathBuf::new(), root: PathBuf::new() }
     }
 
     #[test]
     fn what_became_of_the_last_upgrade_is_told() {
         let boot = |running: SlotStatus, other: SlotStatus| BootStatus {
-            slot: running.name.clone(),
+            slot: running.name,
+            generation: running.entry.generation,
+            why: Why::HasTries,
+            next: None,
+            boots: 1,
+            epoch_floor: 0,
             slots: vec![running, other],
-            ..BootStatus::default()
+            trial: None,
         };
         let told = |running, other| held(&boot(running, other)).map(|c| (c.reason, c.message));
-        let old = slot("a", 1, &["present", "blessed"], "none");
-        assert_eq!(told(old.clone(), slot("b", 0, &[], "none")), None);
-        assert_eq!(told(slot("b", 2, &["present", "trial"], "none"), old.clone()), None);
-        assert_eq!(told(slot("b", 2, &["present", "blessed"], "none"), old.clone()).unwrap().0, "Blessed");
-        assert_eq!(told(old.clone(), slot("b", 2, &["present", "trial"], "none")), None);
-        let (reason, message) =
-            told(old, slot("b", 2, &["present", "trial", "retired"], "deadline")).unwrap();
+        let (trial, blessed) = (Flags::PRESENT.with(Flags::TRIAL), Flags::PRESENT.with(Flags::BLESSED));
+        let old = slot(Slot::A, 1, blessed, Reason::None);
+        let new = |flags, reason| slot(Slot::B, 2, flags, reason);
+        assert_eq!(told(old.clone(), slot(Slot::B, 0, Flags::default(), Reason::None)), None);
+        assert_eq!(told(new(trial, Reason::None), old.clone()), None);
+        assert_eq!(told(new(blessed, Reason::None), old.clone()).unwrap().0, "Blessed");
+        assert_eq!(told(old.clone(), new(trial, Reason::None)), None);
+        let (reason, message) = told(old, new(trial.with(Flags::RETIRED), Reason::Deadline)).unwrap();
         assert_eq!(reason, "GivenUp");
         assert_eq!(message, "generation 2 in slot b: deadline; `logs SERVICE --failed 2` shows its logs");
     }

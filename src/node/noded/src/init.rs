@@ -12,6 +12,7 @@ use control::{
     BootOrder, FreeSlot, LogLine, Reply, Request, ServiceSpec, ShutdownKind, Status, read_message,
     write_message,
 };
+use slots::Slot;
 
 /// Longest wait for an answer: `init` never blocks, but an emulated machine is slow.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,14 +93,15 @@ impl Init {
 
     /// Changes what the next boot will start; the inner error is a refusal.
     pub fn boot(&self, order: BootOrder) -> Result<Result<(), Refusal>> {
-        match self.ask(&Request::Boot { order })? {
-            Reply::Ok => Ok(Ok(())),
-            Reply::Refused { message, hint } => Ok(Err(Refusal { message, hint })),
-            other => unexpected(other),
-        }
+        self.permission(&Request::Boot { order })
     }
 
-    /// Gives the slot that does not run free, to be written; the inner error is a refusal.
+    /// Asks whether an update may begin now; the inner error is a refusal.
+    pub fn may_update(&self) -> Result<Result<(), Refusal>> {
+        self.permission(&Request::MayUpdate)
+    }
+
+    /// Releases the slot that does not run for writing; the inner error is a refusal.
     pub fn begin_update(&self) -> Result<Result<FreeSlot, Refusal>> {
         match self.ask(&Request::Boot { order: BootOrder::BeginUpdate })? {
             Reply::Free(slot) => Ok(Ok(slot)),
@@ -109,8 +111,8 @@ impl Init {
     }
 
     /// Has the boot record note that the slot with this generation is damaged.
-    pub fn slot_rotten(&self, slot: &str, generation: u32) -> Result<()> {
-        self.order(&Request::SlotRotten { slot: slot.to_owned(), generation })
+    pub fn slot_rotten(&self, slot: Slot, generation: u32) -> Result<()> {
+        self.order(&Request::SlotRotten { slot, generation })
     }
 
     /// Stops everything, then leaves.
@@ -143,6 +145,15 @@ impl Init {
     fn order(&self, request: &Request) -> Result<()> {
         match self.ask(request)? {
             Reply::Ok => Ok(()),
+            other => unexpected(other),
+        }
+    }
+
+    /// Sends a request that the state of the slots may forbid.
+    fn permission(&self, request: &Request) -> Result<Result<(), Refusal>> {
+        match self.ask(request)? {
+            Reply::Ok => Ok(Ok(())),
+            Reply::Refused { message, hint } => Ok(Err(Refusal { message, hint })),
             other => unexpected(other),
         }
     }

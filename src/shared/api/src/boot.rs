@@ -1,6 +1,7 @@
 //! The slots of a node, the trial of what runs, and what an operator may order about the next boot.
 
 use serde::{Deserialize, Serialize};
+use slots::Flags;
 
 /// What runs, what else could, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,11 +34,13 @@ pub struct Slot {
     pub generation: u32,
     /// Security epoch of the generation.
     pub epoch: u32,
-    /// Any of `present`, `trial`, `blessed`, `retired`; none when the slot is empty.
-    pub flags: Vec<String>,
+    /// A list of `present`, `trial`, `blessed`, `retired`; empty when the slot is. A flag of a newer node that is
+    /// unknown here is left out.
+    pub flags: Flags,
     /// How often it may still be started before the other one gets its turn.
     pub tries_left: u8,
-    /// Why it failed last, such as `no-answer` or `deadline`; `none`.
+    /// Why it failed last, such as `no-answer` or `deadline`; `none`. The name of a [`slots::Reason`], as text:
+    /// one that only a newer node knows is shown as it is.
     pub last_failure: String,
 }
 
@@ -59,4 +62,22 @@ pub struct Trial {
 pub struct BootOnceRequest {
     /// `a` or `b`; absent: the one that does not run.
     pub slot: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_the_same_text_whatever_it_is_made_of() {
+        let text = concat!(
+            r#"{"name":"b","generation":2,"epoch":1,"flags":["present","trial"],"triesLeft":3,"#,
+            r#""lastFailure":"no-answer"}"#,
+        );
+        let slot: Slot = serde_json::from_str(text).unwrap();
+        assert_eq!(slot.flags, Flags::PRESENT.with(Flags::TRIAL));
+        assert_eq!(serde_json::to_string(&slot).unwrap(), text);
+        let newer: Slot = serde_json::from_str(r#"{"flags":["blessed","x"],"lastFailure":"x"}"#).unwrap();
+        assert_eq!((newer.flags, newer.last_failure.as_str()), (Flags::BLESSED, "x"));
+    }
 }

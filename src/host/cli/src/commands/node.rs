@@ -141,7 +141,7 @@ fn boot_text(boot: &Boot) -> String {
     }
     let header = row(["SLOT", "GENERATION", "EPOCH", "STATE", "TRIES", "LAST FAILURE"]);
     let slots = boot.slots.iter().map(|s| {
-        let state = if s.flags.is_empty() { "empty".to_owned() } else { s.flags.join(",") };
+        let state = s.flags.to_string();
         let numbers = [s.generation.to_string(), s.epoch.to_string(), s.tries_left.to_string()];
         row([&s.name, &numbers[0], &numbers[1], &state, &numbers[2], &s.last_failure])
     });
@@ -189,6 +189,7 @@ fn stamp(ms: u64) -> String {
 mod tests {
     use super::*;
     use api::ServiceState;
+    use slots::Flags;
 
     #[test]
     fn services_have_their_columns() {
@@ -211,11 +212,11 @@ kubelet  ready  312  1         3.0 MiB  1.250 s  signal 9
 
     #[test]
     fn slots_and_trial_are_shown() {
-        let slot = |name: &str, generation, flags: &[&str], tries_left| api::Slot {
+        let slot = |name: &str, generation, flags, tries_left| api::Slot {
             name: name.into(),
             generation,
             epoch: 0,
-            flags: flags.iter().map(|f| (*f).to_owned()).collect(),
+            flags,
             tries_left,
             last_failure: "none".into(),
         };
@@ -225,7 +226,10 @@ kubelet  ready  312  1         3.0 MiB  1.250 s  signal 9
             why: "has-tries".into(),
             next: Some("b".into()),
             boots: 4,
-            slots: vec![slot("a", 1, &["present", "trial"], 2), slot("b", 0, &[], 0)],
+            slots: vec![
+                slot("a", 1, Flags::PRESENT.with(Flags::TRIAL), 2),
+                slot("b", 0, Flags::default(), 0),
+            ],
             trial: Some(api::Trial {
                 left_ms: 61_500,
                 healthy_since_ms: None,

@@ -34,7 +34,8 @@ impl Runner<'_> {
                 Ok(())
             }
             Request::Boot { order } => return self.order_boot(&order),
-            Request::SlotRotten { slot, generation } => self.note_rotten(&slot, generation),
+            Request::MayUpdate => return self.may_update(),
+            Request::SlotRotten { slot, generation } => self.note_rotten(slot, generation),
             Request::Shutdown { kind } => {
                 self.begin_shutdown(kind, "as asked");
                 Ok(())

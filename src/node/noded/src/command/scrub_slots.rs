@@ -33,13 +33,13 @@ pub fn scrub_slots() -> Result<()> {
 /// Asks which slots hold a generation.
 fn present(init: &Init) -> Result<Vec<SlotStatus>> {
     let boot = init.status()?.boot.context("the disk has no boot record")?;
-    Ok(boot.slots.into_iter().filter(|s| s.flags.iter().any(|f| f == "present")).collect())
+    Ok(boot.slots.into_iter().filter(|s| s.entry.is_present()).collect())
 }
 
 /// Reads one slot.
 fn scrub(slot: &SlotStatus) -> Found {
     let damage = check(slot).err().map(|e| format!("{e:#}"));
-    Found { slot: slot.name.clone(), generation: slot.generation, damage }
+    Found { slot: slot.name, generation: slot.entry.generation, damage }
 }
 
 /// Checks both parts of a slot; the first thing that is wrong is the error.
@@ -47,7 +47,7 @@ fn check(slot: &SlotStatus) -> Result<()> {
     let part = |name: &'static str| move || format!("{name} of slot {}", slot.name);
     let kernel = Part::open(&slot.kernel, Pace::Half).with_context(part("kernel"))?;
     let header = check_kernel(&kernel).with_context(part("kernel"))?;
-    let expected = slot.generation;
+    let expected = slot.entry.generation;
     if header.generation != expected {
         let text = format!("its header is of generation {}, expected {expected}", header.generation);
         return Err(anyhow::anyhow!(text)).with_context(part("kernel"));
@@ -61,6 +61,7 @@ fn check(slot: &SlotStatus) -> Result<()> {
 mod tests {
     use super::*;
     use crate::command::part::tests::kernel_file;
+    use slots::{Entry, Slot};
     use std::os::unix::fs::FileExt;
 
     /// A folder with a root of 300 blocks, and a kernel image whose command line vouches for it.
@@ -78,13 +79,8 @@ mod tests {
         tree.write(params.uuid(), &mut root).unwrap();
         std::fs::write(folder.join("root"), root).unwrap();
         let kernel = kernel_file(folder, &image(&params.to_string()));
-        SlotStatus {
-            name: "b".into(),
-            generation: 1,
-            kernel,
-            root: folder.join("root"),
-            ..SlotStatus::default()
-        }
+        let entry = Entry { generation: 1, ..Entry::default() };
+        SlotStatus { name: Slot::B, entry, kernel, root: folder.join("root") }
     }
 
     /// The least PE file with a command line.
@@ -123,7 +119,7 @@ mod tests {
     fn a_sound_slot_has_no_damage() {
         let folder = tempfile::tempdir().unwrap();
         let slot = slot(folder.path());
-        assert_eq!(scrub(&slot), Found { slot: "b".into(), generation: 1, damage: None });
+        assert_eq!(scrub(&slot), Found { slot: Slot::B, generation: 1, damage: None });
     }
 
     #[test]
@@ -143,7 +139,8 @@ mod tests {
     #[test]
     fn another_generation_than_recorded_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        let slot = SlotStatus { generation: 4, ..slot(folder.path()) };
+        let mut slot = slot(folder.path());
+        slot.entry.generation = 4;
         let told = scrub(&slot).damage.unwrap();
         assert_eq!(told, "kernel of slot b: its header is of generation 1, expected 4");
     }

@@ -52,7 +52,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scrub.json");
         assert_eq!(load(&path), None);
-        let found = vec![Found { slot: "a".into(), generation: 3, damage: None }];
+        let found = vec![Found { slot: slots::Slot::A, generation: 3, damage: None }];
         let kept = Kept::new(Duration::from_secs(77), found);
         save(&path, &kept).unwrap();
         assert_eq!(load(&path), Some(kept));

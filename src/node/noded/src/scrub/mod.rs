@@ -114,7 +114,7 @@ fn finish(node: &Node) -> bool {
 fn run(node: &Node) -> Result<Claim> {
     let found = read_slots()?;
     for rotten in found.iter().filter(|f| f.damage.is_some()) {
-        if let Err(e) = node.init.slot_rotten(&rotten.slot, rotten.generation) {
+        if let Err(e) = node.init.slot_rotten(rotten.slot, rotten.generation) {
             eprintln!("noded: noting damage of slot {}: {e:#}", rotten.slot);
         }
     }
@@ -160,7 +160,7 @@ fn claim(found: &[Found]) -> Claim {
     if !damage.is_empty() {
         return Claim::no("Rotten", damage.join("; "));
     }
-    let names: Vec<&str> = found.iter().map(|f| f.slot.as_str()).collect();
+    let names: Vec<&str> = found.iter().map(|f| f.slot.name()).collect();
     match names[..] {
         [] => {
             Claim::unknown("NotRead", "the slots are read once a week, and by `ironhull node ADDRESS scrub`")
@@ -188,10 +188,12 @@ fn random_part(whole: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    use slots::Slot;
+
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn found(slot: &str, damage: Option<&str>) -> Found {
-        Found { slot: slot.into(), generation: 1, damage: damage.map(str::to_owned) }
+    fn found(slot: Slot, damage: Option<&str>) -> Found {
+        Found { slot, generation: 1, damage: damage.map(str::to_owned) }
     }
 
     #[test]
@@ -213,9 +215,9 @@ mod tests {
     #[test]
     fn the_claim_names_all_damage() {
         assert_eq!(claim(&[]).status, ConditionStatus::Unknown);
-        let sound = claim(&[found("a", None), found("b", None)]);
+        let sound = claim(&[found(Slot::A, None), found(Slot::B, None)]);
         assert_eq!((sound.status, sound.message.as_str()), (ConditionStatus::True, "read whole: a, b"));
-        let rotten = claim(&[found("a", None), found("b", Some("root of slot b: block 7"))]);
+        let rotten = claim(&[found(Slot::A, None), found(Slot::B, Some("root of slot b: block 7"))]);
         assert_eq!((rotten.status, rotten.reason), (ConditionStatus::False, "Rotten"));
         assert_eq!(rotten.message, "root of slot b: block 7");
     }

@@ -15,6 +15,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use control::{BootOrder, ShutdownKind};
+use slots::Slot;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
@@ -143,6 +144,13 @@ async fn kubeconfig(
 
 async fn boot_once(node: OfNode, request: Result<Json<BootOnceRequest>, JsonRejection>) -> Answer<Done> {
     let Json(BootOnceRequest { slot }) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
+    let slot = match slot.as_deref().map(|name| Slot::from_name(name).ok_or(name)).transpose() {
+        Ok(slot) => slot,
+        Err(name) => {
+            let error = format!("there is no slot {name:?}");
+            return Err(Failure::new(StatusCode::CONFLICT, error).hint("the slots are a and b"));
+        }
+    };
     order_boot(node, BootOrder::BootOnce { slot }).await
 }
 

@@ -12,6 +12,7 @@ use control::{BootOrder, LogLine, Reply, Request, ServiceState, ServiceStatus, r
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use slots::{Slot, Why};
 
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
@@ -128,7 +129,16 @@ fn status() -> control::Status {
         services: vec![etcd],
         stages,
         uptime_ms: 1000,
-        boot: Some(control::BootStatus { generation: 3, ..Default::default() }),
+        boot: Some(control::BootStatus {
+            slot: Slot::A,
+            generation: 3,
+            why: Why::HasTries,
+            next: None,
+            boots: 0,
+            epoch_floor: 0,
+            slots: Vec::new(),
+            trial: None,
+        }),
         ..control::Status::default()
     }
 }

@@ -133,11 +133,10 @@ fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
     let mut slots = Slots::load(&node.init, progress.called_off())?;
     let (kernel_bytes, root_bytes) = slots.room()?;
     let on_disk = state::recorded()?;
-    let running = slots.boot().slots.iter().find(|s| s.name == slots.boot().slot);
     let facts = bundle::Node {
         role: &node.image.role,
         architecture: &node.image.architecture,
-        epoch: slots.boot().epoch_floor.max(running.map_or(0, |s| s.epoch)),
+        epoch: slots.boot().epoch_floor.max(slots.boot().running().map_or(0, |s| s.entry.epoch)),
         kernel_bytes,
         root_bytes,
         state: &on_disk,
@@ -158,7 +157,7 @@ fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
         Step::Writing => progress.advance(done),
         Step::Checking => progress.show(|u| (u.stage, u.done_bytes) = (UpgradeStage::Checking, done)),
     })?;
-    let slot = slots.free.take();
+    let slot = slots.free.map(|s| s.name().to_owned());
     progress.show(|u| (u.slot, u.generation) = (slot, Some(generation)));
     eprintln!("noded: generation {generation} is installed");
     Ok(())

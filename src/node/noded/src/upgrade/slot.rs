@@ -11,6 +11,7 @@ use bundle::{KeySet, Kind};
 use control::{BootOrder, BootStatus};
 use formats::disk::ReadAt;
 use rustix::fs::Advice;
+use slots::Slot;
 use update::{Device, Free, Target, UpdateError, keys};
 
 use crate::init::{Init, Refusal};
@@ -75,8 +76,8 @@ pub struct Slots<'a> {
     init: &'a Init,
     boot: BootStatus,
     called_off: &'a AtomicBool,
-    /// The slot that was given free.
-    pub free: Option<String>,
+    /// The slot that was released for writing.
+    pub free: Option<Slot>,
     /// The keys that the bundle brings.
     pub next_keys: Option<KeySet>,
 }
@@ -121,14 +122,14 @@ impl<'a> Target for Slots<'a> {
             message: what,
             hint: "report this: it is a mistake in the program".to_owned(),
         };
-        let other = self.boot.slots.iter().find(|s| s.name != self.boot.slot);
+        let other = self.boot.other();
         let other = other.ok_or_else(|| mistake("the disk has one slot".to_owned()))?;
         // In front of the order: what can't be opened must not cost the slot what it holds.
         let kernel = Partition::open(&other.kernel, Kind::Uki, self.called_off)?;
         let root = Partition::open(&other.root, Kind::Root, self.called_off)?;
         let free = answered(self.init.begin_update())?;
         if free.name != other.name {
-            let found = format!("init gave slot {:?} free, expected {:?}", free.name, other.name);
+            let found = format!("init released slot {}, expected {}", free.name, other.name);
             return Err(mistake(found));
         }
         let opened = Free { generation: free.generation, kernel, root };
@@ -145,9 +146,9 @@ impl<'a> Target for Slots<'a> {
             keys::keep(set, Path::new(KEPT_KEYS))?;
         }
         let order = self.init.boot(BootOrder::CommitUpdate { generation, epoch });
-        match (order, &self.free) {
+        match (order, self.free) {
             // The answer is lost, the record may be written: the record says.
-            (Err(e), Some(name)) if has_it(self.init, name, generation) => {
+            (Err(e), Some(slot)) if has_it(self.init, slot, generation) => {
                 eprintln!("noded: committing generation {generation}: {e:#}; but it is committed");
                 Ok(())
             }
@@ -157,12 +158,10 @@ impl<'a> Target for Slots<'a> {
 }
 
 /// Returns whether the record has the generation in the slot.
-fn has_it(init: &Init, name: &str, generation: u32) -> bool {
+fn has_it(init: &Init, slot: Slot, generation: u32) -> bool {
     let boot = init.status().ok().and_then(|s| s.boot);
     let slots = boot.map(|b| b.slots).unwrap_or_default();
-    slots
-        .iter()
-        .any(|s| s.name == name && s.generation == generation && s.flags.iter().any(|f| f == "present"))
+    slots.iter().any(|s| s.name == slot && s.entry.generation == generation && s.entry.is_present())
 }
 
 /// Turns an answer of `init` into a result.

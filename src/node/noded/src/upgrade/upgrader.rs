@@ -173,28 +173,11 @@ fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
     }
 }
 
-/// Refuses at once what `init` would refuse after everything has arrived; `init` decides all the same.
+/// Refuses at once what `init` would refuse after everything has arrived. It decides then all the same.
 fn may_begin(node: &Node) -> Result<(), Refused> {
-    let status = node.init.status().map_err(Refused::Failed)?;
-    let Some(boot) = status.boot else {
-        return Err(Refused::conflict("the disk has no boot record", "write a newer image to it"));
-    };
-    let has = |slot: &control::SlotStatus, flag: &str| slot.flags.iter().any(|f| f == flag);
-    let running = boot.slots.iter().find(|s| s.name == boot.slot);
-    let blessed = running.is_some_and(|s| has(s, "blessed") && !has(s, "retired"));
-    let alone = !boot.slots.iter().any(|s| s.name != boot.slot && has(s, "present"));
-    match blessed || alone {
-        true => Ok(()),
-        false => Err(Refused::Conflict(
-            format!(
-                "running generation {} is not the blessed one: the other slot may be the only good one",
-                boot.generation
-            ),
-            Some(
-                "wait for its trial to end, or end it with rollback; after boot-once or rollback, reboot"
-                    .to_owned(),
-            ),
-        )),
+    match node.init.may_update() {
+        Ok(answer) => answer.map_err(|r| Refused::Conflict(r.message, Some(r.hint))),
+        Err(e) => Err(Refused::Failed(e)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use api::{Boot, Client, ClientError};
+use slots::{Flags, Reason, Why};
 
 use super::PAUSE;
 use crate::hint::hinted;
@@ -51,7 +52,7 @@ enum Outcome {
 /// Returns where to look; logs are kept only of a generation that was not healthy in time.
 fn remedy(boot: &Boot, generation: u32) -> String {
     let slot = boot.slots.iter().find(|s| s.generation == generation);
-    match slot.is_some_and(|s| s.last_failure == "deadline") {
+    match slot.is_some_and(|s| s.last_failure == Reason::Deadline.name()) {
         true => format!("its logs are kept: ironhull node ADDRESS logs SERVICE --failed {generation}"),
         false => "the status shows the slots: ironhull node ADDRESS status".to_owned(),
     }
@@ -65,16 +66,16 @@ fn outcome(boot: &Boot, generation: u32) -> Outcome {
     let Some(slot) = boot.slots.iter().find(|s| s.generation == generation) else {
         return Outcome::GivenUp(format!("generation {generation} is in no slot any more"));
     };
-    let has = |flag: &str| slot.flags.iter().any(|f| f == flag);
     if boot.generation == generation {
-        if has("blessed") {
+        if slot.flags.has(Flags::BLESSED) {
             return Outcome::Held;
         }
         let waits = boot.trial.as_ref().map_or("", |t| t.waits_for.as_str());
         return Outcome::Open(format!("generation {generation} is on trial: {waits}"));
     }
-    if slot.tries_left > 0 && !has("retired") {
-        let (now, why) = (boot.generation, if boot.why == "forced" { " by an operator's word" } else { "" });
+    if slot.tries_left > 0 && !slot.flags.has(Flags::RETIRED) {
+        let (now, why) =
+            (boot.generation, if boot.why == Why::Forced.name() { " by an operator's word" } else { "" });
         return Outcome::Open(format!("generation {now} runs{why}, generation {generation} is next"));
     }
     Outcome::GivenUp(format!(
@@ -88,19 +89,25 @@ mod tests {
     use super::*;
     use api::{Slot, Trial};
 
+    /// What a new generation is.
+    const TRIAL: Flags = Flags::PRESENT.with(Flags::TRIAL);
+
     /// The record while `generation` runs; slot B holds generation 2.
-    fn boot(generation: u32, flags: &[&str], tries_left: u8, last_failure: &str) -> Boot {
-        let slot = |name: &str, generation, flags: &[&str], tries_left, last_failure: &str| Slot {
+    fn boot(generation: u32, flags: Flags, tries_left: u8, last_failure: &str) -> Boot {
+        let slot = |name: &str, generation, flags, tries_left, last_failure: &str| Slot {
             name: name.into(),
             generation,
-            flags: flags.iter().map(|f| (*f).to_owned()).collect(),
+            flags,
             tries_left,
             last_failure: last_failure.into(),
             ..Slot::default()
         };
         Boot {
             generation,
-            slots: vec![slot("a", 1, &["blessed"], 9, "none"), slot("b", 2, flags, tries_left, last_failure)],
+            slots: vec![
+                slot("a", 1, Flags::BLESSED, 9, "none"),
+                slot("b", 2, flags, tries_left, last_failure),
+            ],
             trial: Some(Trial { waits_for: "NodeReady".into(), ..Trial::default() }),
             ..Boot::default()
         }
@@ -109,28 +116,28 @@ mod tests {
     #[test]
     fn the_outcome_is_known_by_the_record() {
         let open = |b| matches!(outcome(&b, 2), Outcome::Open(_));
-        assert!(open(boot(2, &["present", "trial"], 0, "none")));
-        assert_eq!(outcome(&boot(2, &["present", "blessed"], 9, "none"), 2), Outcome::Held);
-        let given_up = outcome(&boot(1, &["present", "trial", "retired"], 0, "deadline"), 2);
+        assert!(open(boot(2, TRIAL, 0, "none")));
+        assert_eq!(outcome(&boot(2, Flags::PRESENT.with(Flags::BLESSED), 9, "none"), 2), Outcome::Held);
+        let given_up = outcome(&boot(1, TRIAL.with(Flags::RETIRED), 0, "deadline"), 2);
         let expected = "generation 2 in slot b was given up (deadline); generation 1 runs again";
         assert_eq!(given_up, Outcome::GivenUp(expected.into()));
-        let worn_out = outcome(&boot(1, &["present", "trial"], 0, "no-answer"), 2);
+        let worn_out = outcome(&boot(1, TRIAL, 0, "no-answer"), 2);
         assert!(matches!(worn_out, Outcome::GivenUp(_)));
-        assert!(matches!(outcome(&boot(1, &[], 0, "none"), 3), Outcome::GivenUp(_)));
+        assert!(matches!(outcome(&boot(1, Flags::default(), 0, "none"), 3), Outcome::GivenUp(_)));
     }
 
     #[test]
     fn a_generation_that_may_still_start_is_not_given_up() {
-        let waiting = Boot { boots: 8, ..boot(1, &["present", "trial"], 3, "none") };
+        let waiting = Boot { boots: 8, ..boot(1, TRIAL, 3, "none") };
         assert!(matches!(outcome(&waiting, 2), Outcome::Open(_)));
-        let forced = Boot { why: "forced".into(), ..boot(1, &["present", "trial"], 2, "no-answer") };
+        let forced = Boot { why: "forced".into(), ..boot(1, TRIAL, 2, "no-answer") };
         let expected = "generation 1 runs by an operator's word, generation 2 is next";
         assert_eq!(outcome(&forced, 2), Outcome::Open(expected.into()));
     }
 
     #[test]
     fn logs_are_named_only_where_they_are_kept() {
-        let of = |why| remedy(&boot(1, &["present", "retired"], 0, why), 2);
+        let of = |why| remedy(&boot(1, Flags::PRESENT.with(Flags::RETIRED), 0, why), 2);
         assert!(of("deadline").ends_with("logs SERVICE --failed 2"));
         assert!(!of("health").contains("--failed") && !of("no-answer").contains("--failed"));
     }

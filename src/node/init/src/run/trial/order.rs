@@ -1,24 +1,34 @@
 //! What an operator or an update orders about the next boot, and why it is refused.
 
 use control::{BootOrder, FreeSlot, Reply};
-use slots::{Record, Refusal, Running, Slot};
+use slots::{Record, Refusal, Running};
 
 use super::super::Runner;
 
 impl Runner<'_> {
     /// Carries an order out.
     pub(in super::super) fn order_boot(&mut self, order: &BootOrder) -> Reply {
-        if self.leaving.is_some() {
-            return Reply::Error { message: "a shutdown is under way".to_owned() };
-        }
-        let Some(decided) = self.trial.decided(|record, running| decide(order, record, running)) else {
-            return Refused::new("the disk has no boot record", "write a newer image to it").into();
-        };
-        match decided {
+        match self.decide_order(order) {
             Ok((next, reply)) if self.write_record(next) => reply,
             Ok(_) => Reply::Error { message: "the boot record cannot be written".to_owned() },
             Err(refused) => refused.into(),
         }
+    }
+
+    /// Says whether an update may begin; the record stays as it is.
+    pub(in super::super) fn may_update(&self) -> Reply {
+        self.decide_order(&BootOrder::BeginUpdate).map_or_else(Into::into, |_| Reply::Ok)
+    }
+
+    /// Returns the record that an order leads to and the answer once it is written, or the answer that nothing
+    /// changes.
+    fn decide_order(&self, order: &BootOrder) -> Result<(Record, Reply), Refused> {
+        if self.leaving.is_some() {
+            return Err(Refused { message: "a shutdown is under way".to_owned(), hint: None });
+        }
+        let decided = self.trial.decided(|record, running| decide(order, record, running));
+        let missing = || Refused::new("the disk has no boot record", "write a newer image to it");
+        decided.ok_or_else(missing)?
     }
 }
 
@@ -26,18 +36,23 @@ impl Runner<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Refused {
     message: String,
-    hint: &'static str,
+    /// Absent where it is not the slots that forbid it.
+    hint: Option<&'static str>,
 }
 
 impl Refused {
     fn new(message: impl ToString, hint: &'static str) -> Refused {
-        Refused { message: message.to_string(), hint }
+        Refused { message: message.to_string(), hint: Some(hint) }
     }
 }
 
 impl From<Refused> for Reply {
     fn from(refused: Refused) -> Reply {
-        Reply::Refused { message: refused.message, hint: refused.hint.to_owned() }
+        let Refused { message, hint } = refused;
+        match hint {
+            Some(hint) => Reply::Refused { message, hint: hint.to_owned() },
+            None => Reply::Error { message },
+        }
     }
 }
 
@@ -46,7 +61,7 @@ fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<(Recor
     let plain = |decided: Result<Record, Refusal>| decided.map(|next| (next, Reply::Ok));
     let decided = match order {
         BootOrder::BeginUpdate => slots::begin_update(record, running).map(|(slot, next)| {
-            let free = FreeSlot { name: slot.name().to_owned(), generation: next.next_generation() };
+            let free = FreeSlot { name: slot, generation: next.next_generation() };
             (next, Reply::Free(free))
         }),
         BootOrder::CommitUpdate { generation, epoch } => {
@@ -55,10 +70,7 @@ fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<(Recor
         BootOrder::Rollback => plain(slots::rollback(record, running)),
         BootOrder::Cancel => plain(slots::cancel(record, running)),
         BootOrder::BootOnce { slot: None } => plain(slots::boot_once(record, running.slot.other())),
-        BootOrder::BootOnce { slot: Some(name) } => {
-            let unknown = || Refused::new(format!("there is no slot {name:?}"), "the slots are a and b");
-            plain(slots::boot_once(record, Slot::from_name(name).ok_or_else(unknown)?))
-        }
+        BootOrder::BootOnce { slot: Some(slot) } => plain(slots::boot_once(record, *slot)),
     };
     decided.map_err(|refusal| Refused::new(refusal, hint(refusal)))
 }
@@ -73,7 +85,9 @@ const fn hint(refusal: Refusal) -> &'static str {
         Refusal::NothingPending => {
             "there is nothing to call off; to leave the running generation, use rollback"
         }
-        Refusal::OnTrial { .. } => "wait for the trial to end, or end it with rollback",
+        Refusal::OnTrial { .. } => {
+            "wait for the trial to end, or end it with rollback; after boot-once or rollback, reboot"
+        }
         Refusal::NotRecorded { .. } => "reboot: the boot selector then starts what the record has",
         Refusal::Damaged { .. } => "leave the damaged generation with rollback, then upgrade",
         Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or give it up with rollback",
@@ -85,7 +99,7 @@ const fn hint(refusal: Refusal) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use slots::{Entry, Flags, Why};
+    use slots::{Entry, Flags, Slot, Why};
 
     fn running() -> Running {
         Running { slot: Slot::A, generation: 1, why: Why::HasTries }
@@ -103,17 +117,15 @@ mod tests {
     #[test]
     fn orders_are_refused_with_a_remedy() {
         let one = Record::installed(0);
-        let once = |slot: &str| BootOrder::BootOnce { slot: Some(slot.to_owned()) };
         let cases = [
             (BootOrder::Rollback, "slot b holds no whole generation"),
             (BootOrder::BootOnce { slot: None }, "slot b holds no whole generation"),
-            (once("c"), "there is no slot \"c\""),
             (BootOrder::Cancel, "running generation 1 is on trial: the other slot may be the only good one"),
         ];
         for (order, expected) in cases {
             let refused = decide(&order, &one, running()).unwrap_err();
             assert_eq!(refused.message, expected);
-            assert!(!refused.hint.is_empty());
+            assert!(refused.hint.is_some_and(|h| !h.is_empty()));
         }
     }
 
@@ -121,7 +133,7 @@ mod tests {
     fn boot_once_means_the_other_slot() {
         let (next, _) = decide(&BootOrder::BootOnce { slot: None }, &two(), running()).unwrap();
         assert_eq!(next.force, Some(Slot::B));
-        let itself = BootOrder::BootOnce { slot: Some("a".into()) };
+        let itself = BootOrder::BootOnce { slot: Some(Slot::A) };
         assert_eq!(decide(&itself, &two(), running()).unwrap().0.force, Some(Slot::A));
         let (called_off, _) = decide(&BootOrder::Cancel, &next, running()).unwrap();
         assert_eq!(called_off.force, None);
@@ -138,7 +150,7 @@ mod tests {
         let mut record = two();
         record.slots.b.flags = record.slots.b.flags.with(Flags::RETIRED);
         let (begun, reply) = decide(&BootOrder::BeginUpdate, &record, running()).unwrap();
-        assert_eq!(reply, Reply::Free(FreeSlot { name: "b".into(), generation: 3 }));
+        assert_eq!(reply, Reply::Free(FreeSlot { name: Slot::B, generation: 3 }));
         assert!(!begun.slots.b.is_present());
         let commit = |generation| BootOrder::CommitUpdate { generation, epoch: 0 };
         assert!(decide(&commit(2), &begun, running()).is_err());

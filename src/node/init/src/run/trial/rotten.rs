@@ -6,7 +6,7 @@ use super::super::Runner;
 
 impl Runner<'_> {
     /// Notes that a part of the slot with this generation is damaged.
-    pub(in super::super) fn note_rotten(&mut self, slot: &str, generation: u32) -> Result<(), String> {
+    pub(in super::super) fn note_rotten(&mut self, slot: Slot, generation: u32) -> Result<(), String> {
         let next = self.trial.decided(|record, _| note(record, slot, generation));
         match next.ok_or("the disk has no boot record")?? {
             Some(next) if !self.write_record(next) => Err("the boot record cannot be written".to_owned()),
@@ -16,8 +16,7 @@ impl Runner<'_> {
 }
 
 /// Returns the record with the note, or `None` if it has it already.
-fn note(record: &Record, slot: &str, generation: u32) -> Result<Option<Record>, String> {
-    let slot = Slot::from_name(slot).ok_or_else(|| format!("there is no slot {slot:?}"))?;
+fn note(record: &Record, slot: Slot, generation: u32) -> Result<Option<Record>, String> {
     let entry = record.slots.get(slot);
     if !entry.is_present() || entry.generation != generation {
         return Err(format!("slot {slot} does not hold generation {generation}"));
@@ -35,22 +34,21 @@ mod tests {
     #[test]
     fn damage_is_noted_once_and_takes_no_try() {
         let record = Record::installed(0);
-        let noted = note(&record, "a", 1).unwrap().unwrap();
+        let noted = note(&record, Slot::A, 1).unwrap().unwrap();
         assert_eq!(noted.slots.a.last_failure, Reason::Rotten);
         assert_eq!(noted.slots.a.tries_left, record.slots.a.tries_left);
-        assert_eq!(note(&noted, "a", 1).unwrap(), None);
+        assert_eq!(note(&noted, Slot::A, 1).unwrap(), None);
         let mut by_hand = record;
         by_hand.slots.a.flags = by_hand.slots.a.flags.with(slots::Flags::RETIRED);
         by_hand.slots.a.last_failure = Reason::ByHand;
-        assert_eq!(note(&by_hand, "a", 1).unwrap(), None);
+        assert_eq!(note(&by_hand, Slot::A, 1).unwrap(), None);
     }
 
     #[test]
     fn what_is_not_there_is_not_noted() {
         let record = Record::installed(0);
         let refused = |slot, generation| note(&record, slot, generation).unwrap_err();
-        assert_eq!(refused("a", 2), "slot a does not hold generation 2");
-        assert_eq!(refused("b", 0), "slot b does not hold generation 0");
-        assert_eq!(refused("c", 1), "there is no slot \"c\"");
+        assert_eq!(refused(Slot::A, 2), "slot a does not hold generation 2");
+        assert_eq!(refused(Slot::B, 0), "slot b does not hold generation 0");
     }
 }

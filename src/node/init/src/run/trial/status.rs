@@ -1,7 +1,9 @@
-//! Record and trial in the words of the control socket.
+//! Record and trial as the control socket tells them.
+
+use std::path::PathBuf;
 
 use control::{BootStatus, SlotStatus};
-use slots::{Entry, Flags, Record, Running, Slot};
+use slots::{Record, Running, Slot};
 
 use super::super::Runner;
 
@@ -22,36 +24,22 @@ impl Runner<'_> {
 
 /// Says what a record says.
 fn status(record: &Record, running: Running) -> BootStatus {
+    let slot = |name| SlotStatus {
+        name,
+        entry: *record.slots.get(name),
+        kernel: PathBuf::new(),
+        root: PathBuf::new(),
+    };
     BootStatus {
-        slot: running.slot.name().to_owned(),
+        slot: running.slot,
         generation: running.generation,
-        why: running.why.name().to_owned(),
-        next: record.force.map(|s| s.name().to_owned()),
+        why: running.why,
+        next: record.force,
         boots: record.boots,
         epoch_floor: record.epoch_floor,
-        slots: Slot::ALL.map(|s| slot_status(s, record.slots.get(s))).into(),
+        slots: Slot::ALL.map(slot).into(),
         trial: None,
     }
-}
-
-fn slot_status(slot: Slot, entry: &Entry) -> SlotStatus {
-    SlotStatus {
-        name: slot.name().to_owned(),
-        generation: entry.generation,
-        epoch: entry.epoch,
-        flags: flag_names(entry.flags),
-        tries_left: entry.tries_left,
-        last_failure: entry.last_failure.to_string(),
-        ..SlotStatus::default()
-    }
-}
-
-/// Returns the names of the set flags.
-fn flag_names(flags: Flags) -> Vec<String> {
-    if flags == Flags::default() {
-        return Vec::new();
-    }
-    flags.to_string().split(',').map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -63,10 +51,9 @@ mod tests {
     fn a_new_disk_has_one_generation_on_trial() {
         let running = Running { slot: Slot::A, generation: 1, why: Why::HasTries };
         let said = status(&Record::installed(4), running);
-        assert_eq!((said.slot.as_str(), said.generation, said.why.as_str()), ("a", 1, "has-tries"));
+        assert_eq!((said.slot, said.generation, said.why), (Slot::A, 1, Why::HasTries));
         let [a, b] = said.slots.as_slice() else { panic!("two slots") };
-        assert_eq!((a.epoch, a.tries_left, a.last_failure.as_str()), (4, 3, "none"));
-        assert_eq!(a.flags, ["present", "trial"]);
-        assert!(b.flags.is_empty());
+        assert_eq!((a.name, a.entry), (Slot::A, Record::installed(4).slots.a));
+        assert_eq!((b.name, b.entry), (Slot::B, slots::Entry::default()));
     }
 }
