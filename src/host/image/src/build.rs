@@ -32,6 +32,9 @@ use crate::step::Step;
 use crate::workdir::WorkDir;
 use crate::{Error, error::Result};
 
+/// Ending of the bill of materials.
+const SBOM: &str = "spdx.json";
+
 /// What came of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -77,7 +80,7 @@ fn check_places(output: &Path, name: &str) -> Result<()> {
     if fs::metadata(output).is_ok_and(|found| !found.is_dir()) {
         return Err(Error::file("making directory", output)(std::io::ErrorKind::NotADirectory.into()));
     }
-    for ending in ["raw", "qcow2", "hull", "spdx.json", "json"] {
+    for ending in outputs::endings().chain([SBOM, "json"]) {
         files::Output::at(&output.join(format!("{name}.{ending}")), files::Access::Public)?;
     }
     Ok(())
@@ -172,10 +175,10 @@ impl Ingredients<'_> {
 
 /// Writes the bill of materials.
 fn write_sbom(materials: &Materials, work: &WorkDir) -> Result<BuiltFile> {
-    let path = work.file("spdx.json");
+    let path = work.file(SBOM);
     fs::write(&path, &materials.sbom).map_err(Error::file("writing", &path))?;
     let (bytes, sha256) = hash_file(&path)?;
-    Ok(BuiltFile { format: "sbom".into(), name: work.name("spdx.json"), bytes, sha256: Some(sha256) })
+    Ok(BuiltFile { format: "sbom".into(), name: work.name(SBOM), bytes, sha256: Some(sha256) })
 }
 
 /// Reads a file of the materials.
@@ -190,7 +193,7 @@ fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()
     let text = serde_json::to_string_pretty(built).expect("a manifest is plain data") + "\n";
     fs::write(&manifest, text).map_err(Error::file("writing", &manifest))?;
     record::forget(output, name)?;
-    record::remove_older_disks(output, built)?;
+    record::remove_older(outputs::disks(), output, built)?;
     for file in &built.files {
         let from = work.dir.join(&file.name);
         files::install(&from, &output.join(&file.name))?;

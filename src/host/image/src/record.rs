@@ -96,13 +96,18 @@ pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
 }
 
 /// Removes the disks of the last build that `built` does not replace: beside its files they would look like its own.
-/// A bundle stays, for it may have been signed by keys that this build does not have, and tells what is in it.
-pub(crate) fn remove_older_disks(output: &Path, built: &Built) -> Result<()> {
+/// `disks` are their formats and endings. A bundle stays, for it may have been signed by keys that this build does
+/// not have, and tells what is in it.
+pub(crate) fn remove_older<'a>(
+    disks: impl Iterator<Item = (&'a str, &'a str)>,
+    output: &Path,
+    built: &Built,
+) -> Result<()> {
     let text = fs::read(manifest_path(output, &built.facts.name)).unwrap_or_default();
     // Without a manifest that can be read nobody knows whose the files are.
     let Ok(last) = serde_json::from_slice::<Built>(&text) else { return Ok(()) };
-    for format in ["raw", "qcow2"] {
-        let name = format!("{}.{format}", built.facts.name);
+    for (format, ending) in disks {
+        let name = format!("{}.{ending}", built.facts.name);
         if built.file(format).is_some() || last.file(format).is_none_or(|file| file.name != name) {
             continue;
         }

@@ -205,6 +205,12 @@ impl Output {
         }
     }
 
+    /// Returns the kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Output> {
+        Output::ALL.into_iter().find(|output| output.name() == name)
+    }
+
     /// What it is, for the help of the command line.
     #[must_use]
     pub const fn help(self) -> &'static str {

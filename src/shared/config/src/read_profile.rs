@@ -11,8 +11,15 @@ use crate::{
 
 const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
 const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
-const OUTPUTS: &[(&str, Output)] =
-    &[("raw", Output::Raw), ("qcow2", Output::Qcow2), ("bundle", Output::Bundle)];
+const OUTPUTS: &[(&str, Output)] = &{
+    let mut outputs = [("", Output::Raw); Output::ALL.len()];
+    let mut i = 0;
+    while i < outputs.len() {
+        outputs[i] = (Output::ALL[i].name(), Output::ALL[i]);
+        i += 1;
+    }
+    outputs
+};
 const COMPRESSIONS: &[(&str, Compression)] = &[("zstd", Compression::Zstd), ("zlib", Compression::Zlib)];
 const COMPONENTS: &[(&str, Component)] = &[
     (Component::Kubernetes.name(), Component::Kubernetes),
@@ -140,4 +147,19 @@ fn each_once<T: PartialEq>(cx: &mut Context, node: &Node, items: Vec<T>, what: &
         repeated.for_each(|i| cx.report(nodes[i].place, Fault::new(format!("{what} is repeated"))));
     }
     Some(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_has_one_name_wherever_it_is_written() {
+        for (name, output) in OUTPUTS {
+            assert_eq!(Output::from_name(name), Some(*output));
+            assert_eq!(serde_json::to_value(output).unwrap(), *name);
+        }
+        assert_eq!(OUTPUTS.len(), Output::ALL.len());
+        assert_eq!(Output::from_name("vmdk"), None);
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use config::Output;
 
-use super::values::mirror;
+use super::values::{mirror, output};
 
 /// Build the images of a profile.
 #[derive(Clone, Debug, Args)]
@@ -13,8 +14,8 @@ pub struct Build {
     /// Profile: a file, or a name in image-profiles/
     pub profile: PathBuf,
     /// Files to write [default: those of the profile]
-    #[arg(long, value_delimiter = ',', value_name = "FORMAT,…")]
-    pub format: Vec<Format>,
+    #[arg(long, value_delimiter = ',', value_name = "FORMAT,…", value_parser = output())]
+    pub format: Vec<Output>,
     /// Private key to sign the bundle with; may be given again
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
@@ -38,15 +39,4 @@ pub struct Inputs {
     /// Debian mirror [default: the one this host uses]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
-}
-
-/// A kind of file that a build writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// The disk byte for byte, sparse
-    Raw,
-    /// QEMU's format, compressed
-    Qcow2,
-    /// The upgrade bundle, which a node takes
-    Bundle,
 }

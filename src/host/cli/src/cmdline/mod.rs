@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-pub use build::{Build, Format, Inputs};
+pub use build::{Build, Inputs};
 pub use bundle::{Bundle, BundleCommand, BundleCreate};
 pub use cache::{Cache, CacheCommand};
 pub use config::{Config, ConfigCommand, ConfigInit};

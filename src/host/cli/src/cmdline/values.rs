@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use config::Output;
+
 /// Bounds of a machine's memory in bytes.
 const MIN_MEMORY: u64 = 1 << 30;
 const MAX_MEMORY: u64 = 1 << 40;
@@ -26,6 +29,13 @@ pub(super) fn memory(text: &str) -> Result<u64, String> {
         true => Ok(bytes),
         false => Err("expected 1G to 1T".to_owned()),
     }
+}
+
+/// Takes a kind of file by its word in a profile.
+pub(super) fn output() -> impl TypedValueParser<Value = Output> {
+    let words = Output::ALL.map(|output| PossibleValue::new(output.name()).help(output.help()));
+    PossibleValuesParser::new(words)
+        .map(|word| Output::from_name(&word).expect("only the words of outputs are taken"))
 }
 
 /// Checks the address of a Debian mirror.

@@ -9,7 +9,7 @@ use config::{ImageProfile, Output};
 use image::{Built, Outcome};
 use serde_json::json;
 
-use crate::cmdline::{Build, Format, Global, Inputs};
+use crate::cmdline::{Build, Global, Inputs};
 use crate::commands::bundle::secret_keys;
 use crate::hint::Usage;
 use crate::interrupt::Guard;
@@ -22,7 +22,7 @@ pub fn run(global: &Global, options: &Build) -> Result<()> {
     let file = source_tree::profile_file(&options.profile, &source)?;
     let mut profile = source_tree::load_profile(&file)?;
     if !options.format.is_empty() {
-        profile.outputs = options.format.iter().map(|f| output_of(*f)).collect();
+        profile.outputs.clone_from(&options.format);
     }
     if !options.key.is_empty() && !profile.outputs.contains(&Output::Bundle) {
         let message = "--key signs bundles, and none is to be written: add --format bundle";
@@ -51,15 +51,6 @@ pub fn build(source: &Path, profile: &ImageProfile, keys: &[SecretKey], inputs: 
     }
     let _guard = Guard::new()?;
     Ok(image::build(&workspace, profile, keys, &inputs.output)?)
-}
-
-/// Returns the profile's word for a format.
-fn output_of(format: Format) -> Output {
-    match format {
-        Format::Raw => Output::Raw,
-        Format::Qcow2 => Output::Qcow2,
-        Format::Bundle => Output::Bundle,
-    }
 }
 
 /// Lays out what was built.

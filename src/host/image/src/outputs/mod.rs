@@ -77,6 +77,17 @@ fn row(output: Output) -> Row {
     Row { ending, step, hash, writer }
 }
 
+/// Returns the endings of all files that a build can write.
+pub(crate) fn endings() -> impl Iterator<Item = &'static str> {
+    Output::ALL.into_iter().map(|output| row(output).ending)
+}
+
+/// Returns format and ending of each kind of file that holds a disk.
+pub(crate) fn disks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let disks = Output::ALL.into_iter().map(|output| (output.name(), row(output)));
+    disks.filter(|(_, row)| matches!(row.writer, Writer::Container(_))).map(|(name, row)| (name, row.ending))
+}
+
 /// Writes all files that the profile asks for into the work directory, in the order of [`Output::ALL`].
 ///
 /// # Errors
