@@ -10,6 +10,7 @@
 //! 6. The boot record has the slot count. This one sector is the commit.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use bundle::{Bundle, BundleError, Hash, Kind, Manifest};
 use formats::disk::{Window, read_vec};
@@ -22,6 +23,8 @@ use crate::{Device, Free, Target, UpdateError};
 
 /// Bytes of a kernel image that are read back at once.
 const PIECE_BYTES: u64 = 1 << 20;
+/// Longest command line that is believed; the kernel takes no longer one.
+const MAX_CMDLINE_BYTES: u64 = 4096;
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +138,9 @@ fn check<D: Device>(
 ) -> Result<(), UpdateError> {
     free.kernel.forget();
     free.root.forget();
-    let kernel = read_kernel(manifest, &free.kernel)?;
+    check_kernel(manifest, &free.kernel)?;
     advanced(manifest.parts.uki.bytes);
-    let params = root_params(&kernel)?;
-    drop(kernel);
+    let params = root_params(&free.kernel, manifest.parts.uki.bytes)?;
     check_params(manifest, &params)?;
     let root = Window::new(&free.root, 0, manifest.parts.root.bytes);
     let root = root.ok_or(io::ErrorKind::UnexpectedEof.into());
@@ -152,33 +154,43 @@ fn check<D: Device>(
 }
 
 /// Reads the kernel image back and holds it against its digest.
-fn read_kernel<D: Device>(manifest: &Manifest, kernel: &D) -> Result<Vec<u8>, UpdateError> {
+fn check_kernel<D: Device>(manifest: &Manifest, kernel: &D) -> Result<(), UpdateError> {
     let part = &manifest.parts.uki;
     let mut context = digest::Context::new(&digest::SHA256);
-    let mut image = Vec::new();
-    while (image.len() as u64) < part.bytes {
-        let at = image.len() as u64;
-        let piece = read_vec(kernel, UKI_OFFSET + at, PIECE_BYTES.min(part.bytes - at));
-        let piece = piece.map_err(UpdateError::device("reading back", Kind::Uki))?;
+    let mut done = 0;
+    while done < part.bytes {
+        let piece = read_kernel(kernel, done..part.bytes.min(done + PIECE_BYTES))?;
         context.update(&piece);
-        image.extend(piece);
+        done += piece.len() as u64;
     }
     let mut found = [0; 32];
     found.copy_from_slice(context.finish().as_ref());
     match Hash(found) == part.sha256 {
-        true => Ok(image),
+        true => Ok(()),
         false => Err(UpdateError::KernelDiffers { expected: part.sha256, found: Hash(found) }),
     }
 }
 
-/// Returns what the command line in a kernel image says of the root.
-fn root_params(kernel: &[u8]) -> Result<RootParams, UpdateError> {
-    let sections = uki::sections(kernel)?;
-    let wrong = |what: &str| UpdateError::CommandLine(what.to_owned());
-    let line = sections.iter().find(|s| s.name == ".cmdline");
-    let line = line.ok_or_else(|| wrong("it has no section .cmdline"))?;
-    let line = std::str::from_utf8(line.bytes).map_err(|_| wrong("its command line is no text"))?;
-    RootParams::parse(line.trim_end_matches('\0')).map_err(|e| wrong(&e.to_string()))
+/// Returns what the command line in a kernel image of `bytes` says of the root.
+fn root_params<D: Device>(kernel: &D, bytes: u64) -> Result<RootParams, UpdateError> {
+    let wrong = |what: String| UpdateError::CommandLine(what);
+    let head = read_kernel(kernel, 0..bytes.min(uki::HEAD_BYTES))?;
+    let place = uki::locate(&head, ".cmdline")?;
+    let place = place.ok_or_else(|| wrong("it has no section .cmdline".to_owned()))?;
+    let length = place.end - place.start;
+    if length > MAX_CMDLINE_BYTES || place.end > bytes {
+        let expected = format!("expected at most {MAX_CMDLINE_BYTES}, within the image");
+        return Err(wrong(format!("its command line has {length} bytes, {expected}")));
+    }
+    let line = read_kernel(kernel, place)?;
+    let line = std::str::from_utf8(&line).map_err(|_| wrong("its command line is no text".to_owned()))?;
+    RootParams::parse(line.trim_end_matches('\0')).map_err(|e| wrong(e.to_string()))
+}
+
+/// Reads a part of a kernel image back.
+fn read_kernel<D: Device>(kernel: &D, range: Range<u64>) -> Result<Vec<u8>, UpdateError> {
+    let piece = read_vec(kernel, UKI_OFFSET + range.start, range.end - range.start);
+    piece.map_err(UpdateError::device("reading back", Kind::Uki))
 }
 
 /// Checks that the command line and the manifest mean the same root.

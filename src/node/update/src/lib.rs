@@ -10,7 +10,7 @@
 //! Where a slot lies and who writes the boot record is the caller's: a [`Target`]. So the very code that
 //! runs on a node runs in the tests on a disk that records each write and is cut after any of them. Each
 //! step can be repeated after a power cut. Blocking, on the caller's thread; memory for one frame of a
-//! bundle and one kernel image. Not here: how a bundle arrives, draining, rebooting, the trial.
+//! bundle. Not here: how a bundle arrives, draining, rebooting, the trial.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -21,8 +21,6 @@ use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
 const PIECE_BYTES: u64 = 256 << 10;
 /// The lowest priority.
 const NICE: i32 = 19;
-/// Where in a UKI all of its headers are.
-const HEAD_BYTES: u64 = 4096;
 /// Longest command line that is believed; the kernel takes no longer one.
 const MAX_CMDLINE_BYTES: u64 = 4096;
 
@@ -123,7 +121,7 @@ pub fn check_kernel(kernel: &Part) -> Result<Header> {
 /// # Errors
 /// If the image has no such command line, or the disk fails.
 pub fn root_params(kernel: &Part) -> Result<RootParams> {
-    let head = read_vec(kernel, UKI_OFFSET, HEAD_BYTES)?;
+    let head = read_vec(kernel, UKI_OFFSET, uki::HEAD_BYTES)?;
     let Some(place) = uki::locate(&head, ".cmdline")? else { bail!("it has no command line") };
     let bytes = place.end - place.start;
     if bytes > MAX_CMDLINE_BYTES {

@@ -6,6 +6,7 @@ use update::kubernetes::Skew;
 
 use crate::disk::Habits;
 use crate::generation::{self, Generation, LARGE, TINY};
+use crate::pe;
 use crate::scene::{Before, Scene};
 
 /// Bytes of the prefix of a bundle, of a signature and of an entry of an index.
@@ -171,4 +172,32 @@ fn what_is_no_bundle_is_refused() {
     assert!(matches!(truncated, UpdateError::Bundle(BundleError::Truncated("head"))), "{truncated:?}");
     let garbage = refused(&scene, &[0xe5; 5000]);
     assert!(matches!(garbage, UpdateError::Bundle(BundleError::Malformed { .. })), "{garbage:?}");
+}
+
+#[test]
+fn a_signed_kernel_image_that_does_not_name_its_root_is_found_when_it_is_read_back() {
+    let scene = Scene::new(Before::Older, TINY);
+    let (next, other) = (generation::make(3, TINY), generation::make(4, TINY));
+    let params = |root: &Generation| {
+        let place = formats::uki::locate(&root.uki, ".cmdline").unwrap().unwrap();
+        let range = usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap();
+        String::from_utf8(root.uki[range].to_vec()).unwrap()
+    };
+    let own = params(&next);
+    let cases = [
+        (pe::image("quiet", &[1; 100]), "the command line has no ironhull.root="),
+        (pe::image(&params(&other), &[1; 100]), "its command line has root hash"),
+        (pe::image(&format!("{} {own}", "x".repeat(5000)), &[1; 100]), "expected at most 4096"),
+        (vec![1; 5000], "as PE"),
+    ];
+    for (uki, expected) in cases {
+        let run = scene.update(&Generation { uki, ..next.clone() }.bundle(), Habits::SOUND);
+        let error = run.result.unwrap_err();
+        assert!(matches!(error, UpdateError::CommandLine(_) | UpdateError::Uki(_)), "{error:?}");
+        let text = format!(
+            "{error}: {}",
+            std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default()
+        );
+        assert!(text.contains(expected), "{text}");
+    }
 }

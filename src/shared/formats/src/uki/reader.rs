@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::UkiError;
 use super::format::Headers;
 
+/// Bytes at the beginning of an image that hold all of its headers.
+pub const HEAD_BYTES: u64 = 4096;
+
 /// A section of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section<'a> {
@@ -40,7 +43,8 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, UkiError> {
 }
 
 /// Returns where in an image the bytes of a section stand, without the padding behind them, or `None` if it
-/// has no such section. Of the image only its beginning is needed: all headers must be in `head`.
+/// has no such section. Of the image only its beginning is needed: all headers must be in `head`, see
+/// [`HEAD_BYTES`].
 ///
 /// # Errors
 /// [`UkiError::Malformed`] if it is no 64-bit EFI program or its headers are cut off.
