@@ -6,7 +6,7 @@ mod judge;
 use std::io::Cursor;
 
 use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
-use formats::qcow2::{Codec, Options, Qcow2Error, Reader, dump, write};
+use formats::qcow2::{Codec, Options, Others, Qcow2Error, Reader, dump, links, write};
 use proptest::prelude::*;
 
 /// Each way to compress, by the name that `qemu-img` has for it.
@@ -92,6 +92,127 @@ data 0x00002bc00000 to 0x00002bc00a00
     }
 }
 
+/// What `qemu-img convert` is told, and the same disk read by us, however it is stored.
+const STORED: [&[&str]; 9] = [
+    &["-o", "compat=0.10"],
+    &["-o", "cluster_size=512"],
+    &["-o", "cluster_size=2M"],
+    &["-o", "extended_l2=on,cluster_size=128k"],
+    &["-c", "-o", "compat=0.10,cluster_size=4k"],
+    &["-c", "-o", "compression_type=zlib,cluster_size=1M"],
+    &["-c", "-o", "compression_type=zstd,cluster_size=32k"],
+    &["-c", "-o", "compression_type=zstd,extended_l2=on"],
+    &["-o", "preallocation=metadata,lazy_refcounts=on"],
+];
+
+#[test]
+fn reads_what_qemu_writes() {
+    let Some(qemu) = judge::find("qemu-img") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    // Small enough for clusters of 512 bytes, with an end within a cluster.
+    let mut disk = Memory::new((24 << 20) + 5 * 512);
+    disk.write_all_at(&judge::noise(700_000, 4), (3 << 20) + 512).unwrap();
+    disk.write_all_at(&[7; 300_000], 9 << 20).unwrap();
+    disk.write_all_at(b"the end", disk.len() - 7).unwrap();
+    write_raw(&disk, &at("raw"));
+    let expected = read_vec(&disk, 0, disk.len()).unwrap();
+    for options in STORED {
+        let files = [at("raw"), at("qcow2")];
+        let files = files.iter().map(|f| judge::text(f));
+        let line = ["convert", "-f", "raw", "-O", "qcow2"].into_iter().chain(options.iter().copied());
+        qemu.agrees(&line.chain(files).collect::<Vec<_>>());
+        let bytes = std::fs::read(at("qcow2")).unwrap();
+        let reader = Reader::open(bytes.as_slice()).unwrap();
+        assert!(read_vec(&reader, 0, reader.len()).unwrap() == expected, "{options:?}");
+        assert_eq!(data_of(&reader), data_of(&expected), "{options:?}");
+    }
+}
+
+/// Returns the bytes of a disk that `next_data` shows, zeros left out.
+fn data_of(disk: &dyn ReadAt) -> Vec<u8> {
+    let (mut data, mut at) = (Vec::new(), 0);
+    while let Some(range) = disk.next_data(at).unwrap() {
+        assert!(range.start >= at && range.start < range.end && range.end <= disk.len(), "{range:?}");
+        data.extend(read_vec(disk, range.start, range.end - range.start).unwrap());
+        at = range.end;
+    }
+    data.retain(|b| *b != 0);
+    data
+}
+
+#[test]
+fn a_disk_over_another_is_read_through() {
+    let (Some(qemu), Some(io)) = (judge::find("qemu-img"), judge::find("qemu-io")) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let base = at("base.raw");
+    std::fs::write(&base, judge::noise((1 << 20) + 512, 5)).unwrap();
+    for options in ["cluster_size=64k", "cluster_size=64k,extended_l2=on", "compat=0.10,cluster_size=4k"] {
+        let over = at("over.qcow2");
+        // Longer than what is under it; named without its directory.
+        let line = ["create", "-f", "qcow2", "-F", "raw", "-b", "base.raw", "-o", options];
+        qemu.agrees(&line.into_iter().chain([judge::text(&over), "2M"]).collect::<Vec<_>>());
+        let mut writes = vec!["write -P 1 100k 3k", "write -P 2 1023k 9k"];
+        // Version 2 can't say that something is zero.
+        writes.extend(["write -z 256k 64k", "write -z 400k 2k"].iter().filter(|_| !options.contains("0.10")));
+        for write in writes {
+            io.agrees(&["-f", "qcow2", "-c", write, judge::text(&over)]);
+        }
+        let flat = at("flat.raw");
+        qemu.agrees(&["convert", "-f", "qcow2", "-O", "raw", judge::text(&over), judge::text(&flat)]);
+        let (bytes, expected) = (std::fs::read(&over).unwrap(), std::fs::read(&flat).unwrap());
+        let backing = links(&bytes).unwrap().backing.unwrap();
+        assert_eq!((&*backing.name, backing.format.as_deref()), (&b"base.raw"[..], Some(&b"raw"[..])));
+        let refused = Reader::open(bytes.as_slice()).unwrap_err().to_string();
+        assert_eq!(refused, "parsing qcow2: backing file is base.raw, expected none");
+        let others = Others { backing: Some(Box::new(std::fs::read(&base).unwrap())), data: None };
+        let reader = Reader::open_with(bytes.as_slice(), others).unwrap();
+        assert!(read_vec(&reader, 0, reader.len()).unwrap() == expected, "{options}");
+        assert_eq!(data_of(&reader), data_of(&expected), "{options}");
+    }
+}
+
+#[test]
+fn data_in_a_file_of_its_own_is_read_there() {
+    let Some(qemu) = judge::find("qemu-img") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let mut disk = vec![0; 1 << 20];
+    disk[..70_000].fill(3);
+    disk[500_000..].copy_from_slice(&judge::noise((1 << 20) - 500_000, 6));
+    std::fs::write(at("raw"), &disk).unwrap();
+    for raw in ["on", "off"] {
+        let (from, to, data) = (at("raw"), at("qcow2"), at("data"));
+        let options = format!("data_file={},data_file_raw={raw}", data.display());
+        let line = ["convert", "-f", "raw", "-O", "qcow2", "-o", &options];
+        qemu.agrees(&line.into_iter().chain([judge::text(&from), judge::text(&to)]).collect::<Vec<_>>());
+        let bytes = std::fs::read(&to).unwrap();
+        let name = links(&bytes).unwrap().data_file.unwrap();
+        assert_eq!(name, judge::text(&data).as_bytes());
+        let refused = Reader::open(bytes.as_slice()).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            format!("parsing qcow2: external data file is {}, expected none", data.display())
+        );
+        let others = Others { backing: None, data: Some(Box::new(std::fs::read(&data).unwrap())) };
+        let reader = Reader::open_with(bytes.as_slice(), others).unwrap();
+        assert!(read_vec(&reader, 0, reader.len()).unwrap() == disk, "{raw}");
+    }
+}
+
+#[test]
+fn an_encrypted_disk_is_called_that() {
+    let Some(qemu) = judge::find("qemu-img") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("qcow2");
+    let secret = ["--object", "secret,id=s,data=x", "-o", "encrypt.format=aes,encrypt.key-secret=s"];
+    let line = ["create", "-f", "qcow2"].into_iter().chain(secret).chain([judge::text(&path), "1M"]);
+    qemu.agrees(&line.collect::<Vec<_>>());
+    let found = Reader::open(std::fs::read(&path).unwrap().as_slice()).unwrap_err().to_string();
+    assert_eq!(found, "parsing qcow2: encryption is AES, expected none");
+}
+
 #[test]
 fn threads_and_runs_do_not_change_the_bytes() {
     let disk = sample();
@@ -140,6 +261,20 @@ fn damaged_images_are_errors_at_worst() {
     disk.write_all_at(&judge::noise(65_536, 3), 512 << 10).unwrap();
     for (_, codec) in CODECS {
         damage(&image(&disk, codec));
+    }
+}
+
+#[test]
+fn damaged_images_of_qemu_are_errors_at_worst() {
+    let Some(qemu) = judge::find("qemu-img") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let (raw, path) = (directory.path().join("raw"), directory.path().join("qcow2"));
+    std::fs::write(&raw, judge::noise(200_000, 7)).unwrap();
+    for options in ["cluster_size=4k,compat=0.10", "cluster_size=16k,extended_l2=on"] {
+        let line =
+            ["convert", "-f", "raw", "-O", "qcow2", "-o", options, judge::text(&raw), judge::text(&path)];
+        qemu.agrees(&line);
+        damage(&std::fs::read(&path).unwrap());
     }
 }
 

@@ -58,9 +58,10 @@ impl Compressor {
     }
 }
 
-/// Reads a compressed cluster back; what follows it in `input` is left alone.
-pub(super) fn decompress(codec: Codec, input: &[u8]) -> io::Result<Vec<u8>> {
-    let mut output = Vec::with_capacity(CLUSTER_BYTES);
+/// Reads a compressed cluster of `bytes` back; what follows it in `input` is left alone. The result is never
+/// longer.
+pub(super) fn decompress(codec: Codec, input: &[u8], bytes: usize) -> io::Result<Vec<u8>> {
+    let mut output = Vec::with_capacity(bytes);
     match codec {
         Codec::Zlib { .. } => {
             let mut inflate = Decompress::new_with_window_bits(false, WINDOW_BITS);

@@ -1,18 +1,24 @@
-//! qcow2 version 3 with compressed clusters of 64 KiB: what a cloud or QEMU takes as a disk.
+//! qcow2: what a cloud or QEMU takes as a disk.
 //!
-//! Written in parallel and always the same; read back by [`Reader`], which knows no backing files,
-//! snapshots, encryption or external data. Spec: QEMU's `docs/interop/qcow2.txt`.
+//! Written as version 3 with compressed clusters of 64 KiB, in parallel and always the same. [`Reader`] reads what
+//! QEMU writes, too: version 2, clusters of any size, extended L2 entries, external data, a disk over a backing
+//! file, whose chain the caller opens ([`links`]). Left out are encryption and the disks of internal snapshots.
+//! Spec: QEMU's `docs/interop/qcow2.txt`.
 
 mod codec;
 mod dump;
 mod format;
+mod header;
+mod map;
 mod reader;
 mod writer;
 
 use std::io;
 
+use crate::disk::ReadAt;
+
 pub use dump::dump;
-pub use reader::Reader;
+pub use reader::{Others, Reader};
 pub use writer::write;
 
 /// How to write.
@@ -49,6 +55,32 @@ impl Codec {
     pub const ZLIB: Codec = Codec::Zlib { level: 9 };
     /// zstd at the level after which clusters hardly get smaller: 12 takes three times as long for 0.2 %.
     pub const ZSTD: Codec = Codec::Zstd { level: 9 };
+}
+
+/// The files without which a qcow2 file is not whole, as it names them: paths are relative to its directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// The disk below this one.
+    pub backing: Option<Backing>,
+    /// Name of the file with the data, which is then not in the qcow2 file itself.
+    pub data_file: Option<Vec<u8>>,
+}
+
+/// A backing file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backing {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Name of its format, such as `raw`; `None` if it is to be guessed.
+    pub format: Option<Vec<u8>>,
+}
+
+/// Reads which other files `file` is read with.
+///
+/// # Errors
+/// As [`Reader::open_with`].
+pub fn links(file: &(impl ReadAt + ?Sized)) -> Result<Links, Qcow2Error> {
+    header::read(file).map(|header| header.links)
 }
 
 /// Why an image can't be written or read.
