@@ -1,7 +1,7 @@
 //! Where a machine lives, and what is remembered of it.
 //!
 //! `$XDG_STATE_HOME/ironhull/machines/<name>` (`~/.local/state` by default), mode 0700, holding `disk.qcow2`,
-//! `image.*` (hard link of the image under it), `firmware-vars.fd`, `serial.log`, `qmp.sock`, `pid` and
+//! `image.*` (copy of the image under it), `firmware-vars.fd`, `serial.log`, `qmp.sock`, `pid` and
 //! `state.json`; the command adds `kubeconfig` and the operator's credentials.
 
 use std::fs::{self, DirBuilder, File};

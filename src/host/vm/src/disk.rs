@@ -1,12 +1,18 @@
-//! The machine's disk: a qcow2 overlay over a hard link of the image.
+//! The machine's disk: a qcow2 overlay over a copy of the image.
 //!
-//! Builds replace an image by rename, so the link keeps the old bytes as long as the disk needs them;
-//! where no link can be made (another file system), a copy is.
+//! The copy shares no bytes with the image: whoever writes into that in place (`dd`, `cp`, another builder) does
+//! not change the disk of a machine, and no machine writes to the image. A hard link, which costs nothing, would
+//! do only as long as everybody replaces images by rename. Where the file system can, the copy is a reflink; else
+//! it is as sparse as the image.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use rustix::fs::{SeekFrom, ioctl_ficlone, seek};
 
 use crate::{MachineDir, VmError};
 
@@ -19,10 +25,14 @@ pub(crate) struct Blank<'a> {
     pub bytes: u64,
 }
 
+/// Bytes copied at once.
+const CHUNK: usize = 1 << 20;
+
 /// Makes the disk of `dir` anew; what was on the old one is gone.
 ///
 /// # Errors
-/// [`VmError`] if the image can't be linked or qemu-img fails; there is no disk then.
+/// [`VmError::File`] if the image can't be copied, [`VmError::Failed`] or [`VmError::Program`] if qemu-img fails;
+/// there is no disk then.
 pub(crate) fn create(dir: &MachineDir, blank: Blank<'_>) -> Result<(), VmError> {
     let disk = dir.file("disk.qcow2");
     let remove_all =
@@ -40,12 +50,44 @@ pub(crate) fn create(dir: &MachineDir, blank: Blank<'_>) -> Result<(), VmError> 
 fn make(dir: &MachineDir, disk: &Path, blank: Blank<'_>) -> Result<(), VmError> {
     let format = format_of(blank.image)?;
     let base = dir.file(&format!("image.{format}"));
-    if fs::hard_link(blank.image, &base).is_err() {
-        // A sparse raw image stays sparse: the system copies holes where it can.
-        fs::copy(blank.image, &base).map_err(VmError::file("copying image", blank.image))?;
-    }
+    copy(blank.image, &base)?;
     qemu_img(&create_arguments(disk, &base, format))?;
     grow(disk, blank.bytes)
+}
+
+/// Copies a file to one that is not there, readable by its owner only.
+fn copy(from: &Path, to: &Path) -> Result<(), VmError> {
+    let source = File::open(from).map_err(VmError::file("opening image", from))?;
+    let target = File::options().write(true).create_new(true).mode(0o400).open(to);
+    let target = target.map_err(VmError::file("making", to))?;
+    if ioctl_ficlone(&target, &source).is_ok() {
+        return Ok(());
+    }
+    copy_data(&source, &target).map_err(VmError::file("copying image", from))
+}
+
+/// Copies what is no hole.
+fn copy_data(source: &File, target: &File) -> io::Result<()> {
+    let bytes = source.metadata()?.len();
+    target.set_len(bytes)?;
+    let mut buffer = vec![0; CHUNK];
+    let mut at = 0;
+    while at < bytes {
+        let (start, end) = match seek(source, SeekFrom::Data(at)) {
+            Ok(start) => (start, seek(source, SeekFrom::Hole(start))?),
+            Err(rustix::io::Errno::NXIO) => break,
+            // A file system that knows no holes.
+            Err(_) => (at, bytes),
+        };
+        at = start;
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            source.read_exact_at(&mut buffer[..length], at)?;
+            target.write_all_at(&buffer[..length], at)?;
+            at += length as u64;
+        }
+    }
+    Ok(())
 }
 
 /// Grows the disk to `bytes` where it is smaller.
@@ -126,26 +168,67 @@ mod tests {
         assert!(image.exists());
     }
 
+    /// Makes a disk of 4 MiB over `image`; `None`, loudly, where QEMU's tools are missing.
+    fn disk_over(image: &Path, root: &Path) -> Option<MachineDir> {
+        if !judges::present(&["qemu-img", "qemu-io"]) {
+            return None;
+        }
+        let dir = MachineDir::below(root, "m").unwrap();
+        dir.create().unwrap();
+        create(&dir, Blank { image, bytes: 4 << 20 }).unwrap();
+        Some(dir)
+    }
+
+    /// Returns what a guest would see.
+    fn seen(dir: &MachineDir) -> Vec<u8> {
+        let copy = dir.file("copy.raw");
+        let line = ["convert", "-O", "raw"].map(OsString::from).into_iter();
+        qemu_img(&line.chain([dir.file("disk.qcow2").into(), copy.clone().into()]).collect::<Vec<_>>())
+            .unwrap();
+        fs::read(copy).unwrap()
+    }
+
     #[test]
-    fn the_overlay_keeps_the_bytes_of_a_replaced_image() {
+    fn disk_and_image_share_no_bytes() {
         let root = tempfile::tempdir().unwrap();
         let image = root.path().join("out.raw");
         fs::write(&image, vec![7; 1 << 20]).unwrap();
-        let dir = MachineDir::below(root.path(), "m").unwrap();
-        dir.create().unwrap();
-        if !judges::present(&["qemu-img"]) {
-            return;
-        }
-        create(&dir, Blank { image: &image, bytes: 4 << 20 }).unwrap();
+        let Some(dir) = disk_over(&image, root.path()) else { return };
+        let expected = [vec![7; 1 << 20], vec![0; 3 << 20]].concat();
         let new = root.path().join("new.raw");
         fs::write(&new, vec![8; 1 << 20]).unwrap();
+        // In place, as dd and cp do, then as builds do.
+        fs::copy(&new, &image).unwrap();
+        assert!(seen(&dir) == expected);
         fs::rename(&new, &image).unwrap();
-        let copy = root.path().join("copy.raw");
-        let line = ["convert", "-O", "raw"].map(OsString::from).into_iter();
-        let line: Vec<_> = line.chain([dir.file("disk.qcow2").into(), copy.clone().into()]).collect();
-        qemu_img(&line).unwrap();
-        let bytes = fs::read(&copy).unwrap();
-        assert_eq!(bytes.len(), 4 << 20);
-        assert!(bytes[..1 << 20].iter().all(|b| *b == 7));
+        assert!(seen(&dir) == expected);
+        let mut write = Command::new("qemu-io");
+        write.args(["-f", "qcow2", "-c", "write -P 9 0 64k"]).arg(dir.file("disk.qcow2"));
+        run(&mut write).unwrap();
+        assert!(seen(&dir)[..64 << 10].iter().all(|b| *b == 9));
+        assert!(fs::read(&image).unwrap() == vec![8; 1 << 20]);
+    }
+
+    #[test]
+    fn a_copy_is_as_sparse_as_its_image() {
+        use std::os::unix::fs::MetadataExt;
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let image = File::create(at("image")).unwrap();
+        image.set_len((1 << 30) + 512).unwrap();
+        let data: Vec<u8> = (0..3 << 20).map(|i: u32| i.to_le_bytes()[2] ^ 0x5a).collect();
+        image.write_all_at(&data, 512 << 20).unwrap();
+        image.write_all_at(b"end", (1 << 30) + 509).unwrap();
+        let copy = File::create(at("copy")).unwrap();
+        copy_data(&File::open(at("image")).unwrap(), &copy).unwrap();
+        let room = |name: &str| fs::metadata(at(name)).unwrap().blocks();
+        assert!(room("copy") <= room("image") + 64, "{} and {} blocks", room("copy"), room("image"));
+        let copy = File::open(at("copy")).unwrap();
+        assert_eq!(copy.metadata().unwrap().len(), (1 << 30) + 512);
+        let mut found = vec![0; 3 << 20];
+        copy.read_exact_at(&mut found, 512 << 20).unwrap();
+        assert!(found == data);
+        copy.read_exact_at(&mut found[..3], (1 << 30) + 509).unwrap();
+        assert_eq!(&found[..3], b"end");
     }
 }

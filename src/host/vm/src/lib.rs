@@ -1,7 +1,7 @@
 //! Runs an image in QEMU: one machine a name, with its disk, ports and log in one directory.
 //!
-//! A machine's disk is an overlay over a hard link of the image it was made from, so that a new build
-//! never changes the ground under a disk in use. What the machine looks like is data ([`Definition`],
+//! A machine's disk is an overlay over a copy of the image it was made from, so that nothing that happens to
+//! the image changes the ground under a disk in use. What the machine looks like is data ([`Definition`],
 //! `qemu/*.yaml`). Nothing here knows what runs inside the machine, and nothing prints.
 #![forbid(unsafe_code)]
 
