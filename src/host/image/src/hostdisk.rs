@@ -11,7 +11,7 @@ use rustix::fs::{SeekFrom, seek};
 
 use crate::{Error, error::Result};
 
-/// A regular file as a disk.
+/// A regular file or block device as a disk.
 #[derive(Debug)]
 pub struct HostDisk {
     file: File,
@@ -30,13 +30,14 @@ impl HostDisk {
         Ok(HostDisk { file, bytes })
     }
 
-    /// Opens a file for reading.
+    /// Opens a file or block device for reading.
     ///
     /// # Errors
     /// [`Error::File`] if it can't be opened.
     pub fn open(path: &Path) -> Result<HostDisk> {
         let file = File::open(path).map_err(Error::file("opening", path))?;
-        let bytes = file.metadata().map_err(Error::file("reading", path))?.len();
+        // A block device has a length of 0 by its metadata.
+        let bytes = seek(&file, SeekFrom::End(0)).map_err(|e| Error::file("reading", path)(e.into()))?;
         Ok(HostDisk { file, bytes })
     }
 }

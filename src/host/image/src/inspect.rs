@@ -1,6 +1,6 @@
 //! Reads an image back: partitions, kernel images, command line, the root and its files.
 //!
-//! From a raw disk or a qcow2, whichever it is by its first bytes. Nothing is trusted: every reader
+//! From a raw disk, a block device or a qcow2, whichever it is by its first bytes. Nothing is trusted: every reader
 //! refuses what is malformed. Whether the root is what its hash says is no question here.
 
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use formats::disk::{Cursor, ReadAt, Window, read_vec};
 use formats::erofs;
 use formats::gpt::{self, Table};
-use formats::{qcow2, uki};
+use formats::uki;
 use slots::{
     HEADER_BYTES, Header, Pair, Partition, Place, RECORD_BYTES, Record, RootParams, Slot, UKI_OFFSET,
 };
@@ -16,9 +16,9 @@ use slots::{
 pub use formats::erofs::{Entry, EntryKind};
 pub use formats::gpt::Partition as TablePartition;
 
+use crate::diskfile::{self, Format};
 use crate::facts::Facts;
 use crate::generation::Generation;
-use crate::hostdisk::HostDisk;
 use crate::{Error, error::Result};
 
 /// Where the image keeps what it says of itself.
@@ -30,7 +30,7 @@ const SBOM: &[u8] = b"usr/share/ironhull/sbom.spdx.json";
 pub struct Image {
     path: PathBuf,
     disk: Box<dyn ReadAt + Send>,
-    format: &'static str,
+    format: Format,
     table: Table,
 }
 
@@ -84,16 +84,7 @@ impl Image {
     /// [`Error::NotAnImage`] if it is not one of ours, [`Error::File`] if it can't be read.
     pub fn open(path: &Path) -> Result<Image> {
         let not = |reason: String| Error::NotAnImage { path: path.to_owned(), reason };
-        let file = HostDisk::open(path)?;
-        if path.is_dir() {
-            return Err(not("expected a file, found a directory".to_owned()));
-        }
-        let magic = read_vec(&file, 0, 4)
-            .map_err(|_| not(format!("expected a disk, found a file of {} bytes", file.len())))?;
-        let (format, disk): (_, Box<dyn ReadAt + Send>) = match &magic[..] {
-            b"QFI\xfb" => ("qcow2", Box::new(qcow2::Reader::open(file).map_err(|e| not(chain(&e)))?)),
-            _ => ("raw", Box::new(file)),
-        };
+        let (format, disk) = diskfile::open(path)?;
         let blocks = disk.len() / gpt::BLOCK_BYTES;
         let table = gpt::read(&mut Cursor::new(&*disk), blocks).map_err(|e| not(e.to_string()))?;
         Ok(Image { path: path.to_owned(), disk, format, table })
@@ -102,7 +93,7 @@ impl Image {
     /// Returns `raw` or `qcow2`.
     #[must_use]
     pub fn format(&self) -> &'static str {
-        self.format
+        self.format.name()
     }
 
     /// Returns where the image is.
@@ -244,12 +235,6 @@ fn root_bytes(params: &RootParams) -> Option<u64> {
     let below: Vec<u64> = levels.take_while(|blocks| *blocks > 1).collect();
     let tree: u64 = below.iter().map(|blocks| blocks.div_ceil(DIGESTS_PER_BLOCK)).sum();
     params.hash_block.checked_add(1)?.checked_add(tree)?.checked_mul(BLOCK)
-}
-
-/// Returns an error with its causes as one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Root<'_> {

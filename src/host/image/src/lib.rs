@@ -8,6 +8,7 @@ mod build;
 pub mod bundle;
 mod contents;
 mod date;
+mod diskfile;
 mod error;
 mod facts;
 mod generation;

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull inspect out/single.qcow2 --files")]
 pub struct Inspect {
-    /// Image, raw or qcow2
+    /// Image: raw, qcow2, a machine's disk or a block device
     pub image: PathBuf,
     /// List the files of the root
     #[arg(long)]
