@@ -7,7 +7,7 @@
 //! and synced. [`create_new`] writes files that must not be there yet. [`read_pem`] reads a key that a user names.
 //!
 //! Left out: access lists and extended attributes are not kept, and other hard links of a replaced file keep the
-//! old bytes (a machine's disk depends on that). A process that is killed leaves its draft, `.ironhull-*`.
+//! old bytes. A process that is killed leaves its draft, `.ironhull-*`.
 
 mod error;
 mod new;

@@ -172,27 +172,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
-
-    /// Runs a program in `dir`; false, loudly, if it is not installed.
-    fn ran(dir: &Path, line: &[&str]) -> bool {
-        match Command::new(line[0]).args(&line[1..]).current_dir(dir).output() {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                assert!(std::env::var_os("CI").is_none(), "{} is not installed, and CI needs it", line[0]);
-                eprintln!("SKIPPED: {} is not installed", line[0]);
-                false
-            }
-            output => {
-                let output = output.unwrap();
-                assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
-                true
-            }
-        }
-    }
+    use judges::Judge;
 
     /// Makes a disk over another, named `name`, without a look at it.
-    fn lay(dir: &Path, over: &str, name: &str, format: &str) -> bool {
-        ran(dir, &["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", format, "-b", name, over, "1M"])
+    fn lay(qemu: &Judge, dir: &Path, over: &str, name: &str, format: &str) {
+        let line = ["create", "-q", "-u", "-f", "qcow2", "-F", format, "-b", name, over, "1M"];
+        let (content, said) = qemu.ask_in(dir, &line);
+        assert!(content, "{line:?}: {said}");
     }
 
     fn all(path: &Path) -> Result<Vec<u8>> {
@@ -202,6 +188,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_followed_from_each_file_s_own_directory() {
+        let Some(qemu) = judges::find("qemu-img") else { return };
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("machine/below")).unwrap();
@@ -209,11 +196,8 @@ mod tests {
         let mut base = vec![9; 300_000];
         base[..4].copy_from_slice(QCOW2_MAGIC);
         fs::write(at("base"), &base).unwrap();
-        let made = lay(&at("machine/below"), "mid", "../../base", "raw")
-            && lay(&at("machine"), "top", "below/mid", "qcow2");
-        if !made {
-            return;
-        }
+        lay(&qemu, &at("machine/below"), "mid", "../../base", "raw");
+        lay(&qemu, &at("machine"), "top", "below/mid", "qcow2");
         let expected = [base, vec![0; (1 << 20) - 300_000]].concat();
         assert!(all(&at("machine/top")).unwrap() == expected);
         std::os::unix::fs::symlink("machine/below/mid", at("link")).unwrap();
@@ -223,39 +207,39 @@ mod tests {
 
     #[test]
     fn a_chain_that_does_not_end_or_can_not_be_followed_is_told() {
+        let Some(qemu) = judges::find("qemu-img") else { return };
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         let error = |name: &str| {
             let text = all(&at(name)).unwrap_err().to_string();
             text.replace(&format!("{}/", dir.path().display()), "")
         };
-        if !lay(dir.path(), "a", "b", "qcow2") {
-            return;
-        }
-        lay(dir.path(), "b", "a", "qcow2");
+        let lay = |over: &str, name: &str, format: &str| lay(&qemu, dir.path(), over, name, format);
+        lay("a", "b", "qcow2");
+        lay("b", "a", "qcow2");
         assert_eq!(error("a"), "reading image a: it lies under itself: a over b over a");
-        lay(dir.path(), "self", "./self", "qcow2");
+        lay("self", "./self", "qcow2");
         assert_eq!(error("self"), "reading image self: it lies under itself: self over ./self");
-        lay(dir.path(), "lost", "nowhere", "raw");
+        lay("lost", "nowhere", "raw");
         assert_eq!(error("lost"), "opening nowhere: No such file or directory (os error 2)");
-        lay(dir.path(), "net", "nbd://198.51.100.1/x", "raw");
+        lay("net", "nbd://198.51.100.1/x", "raw");
         assert_eq!(
             error("net"),
             "reading image net: name of a file under it: expected a path, found \"nbd://198.51.100.1/x\""
         );
-        lay(dir.path(), "vmware", "b", "vmdk");
+        lay("vmware", "b", "vmdk");
         assert_eq!(
             error("vmware"),
             "reading image vmware: format of its backing file: expected raw or qcow2, found \"vmdk\""
         );
-        lay(dir.path(), "odd", "/dev/null", "raw");
+        lay("odd", "/dev/null", "raw");
         assert_eq!(
             error("odd"),
             "reading image odd: /dev/null: expected a file or block device, found a character device"
         );
         fs::write(at("f0"), [0; 512]).unwrap();
         for i in 1..=MAX_CHAIN {
-            lay(dir.path(), &format!("f{i}"), &format!("f{}", i - 1), if i == 1 { "raw" } else { "qcow2" });
+            lay(&format!("f{i}"), &format!("f{}", i - 1), if i == 1 { "raw" } else { "qcow2" });
         }
         assert!(open(&at(&format!("f{}", MAX_CHAIN - 1))).is_ok());
         let long = error(&format!("f{MAX_CHAIN}"));
@@ -266,9 +250,7 @@ mod tests {
     fn what_can_not_be_a_disk_is_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
-        if !ran(dir.path(), &["mkfifo", "pipe"]) {
-            return;
-        }
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         for (path, expected) in [
             (pipe.as_path(), "a pipe"),
             (dir.path(), "a directory"),
@@ -285,16 +267,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("disk");
         fs::write(&file, vec![5; 3 << 20]).unwrap();
-        let attached = Command::new("losetup").args(["--find", "--show", "--read-only"]).arg(&file).output();
-        let attached = attached.ok().filter(|output| output.status.success());
-        let Some(attached) = attached else {
-            assert!(std::env::var_os("CI").is_none(), "no loop device can be made, and CI needs one");
-            eprintln!("SKIPPED: no loop device can be made: needs root and losetup");
-            return;
-        };
-        let device = String::from_utf8(attached.stdout).unwrap();
+        let Some(losetup) = judges::find("losetup") else { return };
+        let (attached, device) = losetup.ask(&["--find", "--show", "--read-only", file.to_str().unwrap()]);
+        if !attached {
+            return judges::missing("loop devices, and the rights to make one:");
+        }
         let read = all(Path::new(device.trim()));
-        assert!(ran(dir.path(), &["losetup", "--detach", device.trim()]));
+        losetup.agrees(&["--detach", device.trim()]);
         assert!(read.unwrap() == vec![5; 3 << 20]);
     }
 }
