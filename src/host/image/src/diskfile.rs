@@ -93,7 +93,7 @@ impl Chain<'_> {
         }
         if self.files.len() == MAX_CHAIN {
             let found = "expected at most 64 files over each other, found more";
-            return Err(self.not(path, &found));
+            return Err(self.not(path, found));
         }
         self.files.push((meta.dev(), meta.ino(), path.to_owned()));
         HostDisk::open(path)
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
     use judges::Judge;
 
-    /// Makes a disk over another, named `name`, without a look at it.
-    fn lay(qemu: &Judge, dir: &Path, over: &str, name: &str, format: &str) {
+    /// Makes the disk `over` over another of the format, named `name`, without a look at it.
+    fn lay(qemu: &Judge, dir: &Path, [over, name, format]: [&str; 3]) {
         let line = ["create", "-q", "-u", "-f", "qcow2", "-F", format, "-b", name, over, "1M"];
         let (content, said) = qemu.ask_in(dir, &line);
         assert!(content, "{line:?}: {said}");
@@ -196,8 +196,8 @@ mod tests {
         let mut base = vec![9; 300_000];
         base[..4].copy_from_slice(QCOW2_MAGIC);
         fs::write(at("base"), &base).unwrap();
-        lay(&qemu, &at("machine/below"), "mid", "../../base", "raw");
-        lay(&qemu, &at("machine"), "top", "below/mid", "qcow2");
+        lay(&qemu, &at("machine/below"), ["mid", "../../base", "raw"]);
+        lay(&qemu, &at("machine"), ["top", "below/mid", "qcow2"]);
         let expected = [base, vec![0; (1 << 20) - 300_000]].concat();
         assert!(all(&at("machine/top")).unwrap() == expected);
         std::os::unix::fs::symlink("machine/below/mid", at("link")).unwrap();
@@ -214,7 +214,7 @@ mod tests {
             let text = all(&at(name)).unwrap_err().to_string();
             text.replace(&format!("{}/", dir.path().display()), "")
         };
-        let lay = |over: &str, name: &str, format: &str| lay(&qemu, dir.path(), over, name, format);
+        let lay = |over: &str, name: &str, format: &str| lay(&qemu, dir.path(), [over, name, format]);
         lay("a", "b", "qcow2");
         lay("b", "a", "qcow2");
         assert_eq!(error("a"), "reading image a: it lies under itself: a over b over a");

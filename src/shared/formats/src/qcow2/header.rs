@@ -117,9 +117,8 @@ fn codec(head: &Head, features: u64) -> Result<Codec, Qcow2Error> {
 fn links(head: &Head, length: usize, features: u64) -> Result<Links, Qcow2Error> {
     let (mut format, mut data_file) = (None, None);
     let mut at = length;
-    loop {
-        // A first cluster that is full has no end mark.
-        let Ok(kind) = head.u32(at) else { break };
+    // A first cluster that is full has no end mark.
+    while let Ok(kind) = head.u32(at) {
         let bytes = usize::try_from(head.u32(at + 4)?).unwrap_or(usize::MAX);
         match kind {
             0 => break,

@@ -72,7 +72,7 @@ impl Geometry {
             };
         }
         let start = entry & OFFSET_MASK;
-        if start % self.cluster() != 0 {
+        if !start.is_multiple_of(self.cluster()) {
             return wrong("does not begin with a cluster");
         }
         let is_there = start != 0 || (self.external_data && entry & COPIED != 0);

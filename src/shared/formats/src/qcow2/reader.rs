@@ -247,7 +247,7 @@ fn check_tables(l1: &[u64], geometry: Geometry, file_bytes: u64) -> Result<(), Q
     let mut tables: Vec<u64> = l1.iter().copied().filter(|at| *at != 0).collect();
     tables.sort_unstable();
     let cluster = geometry.cluster();
-    if let Some(at) = tables.iter().find(|at| *at + cluster > file_bytes || *at % cluster != 0) {
+    if let Some(at) = tables.iter().find(|at| *at + cluster > file_bytes || !at.is_multiple_of(cluster)) {
         return Err(off("place of an L2 table", at, "a cluster within the file"));
     }
     match tables.windows(2).find(|pair| pair[0] == pair[1]) {
