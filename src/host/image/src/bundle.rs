@@ -39,18 +39,18 @@ pub fn create(
     output: &Path,
 ) -> Result<(Manifest, Vec<Signature>)> {
     let generation = image.generation()?;
-    let not = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
+    let damaged = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
     if generation.facts.state.is_empty() {
-        return Err(
-            not("expected the versions of its state in image.json, found none: build it anew".into()),
-        );
+        return Err(damaged(
+            "expected the versions of its state in image.json, found none: build it anew".into(),
+        ));
     }
     verity::verify(&generation.root.as_ref(), &generation.params)
         .map_err(Error::format("verifying the root"))?;
-    let found = sha256(&*generation.uki).map_err(|e| not(e.to_string()))?;
+    let found = sha256(&*generation.uki).map_err(|e| damaged(e.to_string()))?;
     if found != generation.uki_sha256 {
         let hash = format!("expected SHA-256 {}, found {}", Hash(generation.uki_sha256), Hash(found));
-        return Err(not(format!("kernel image: {hash}")));
+        return Err(damaged(format!("kernel image: {hash}")));
     }
     write(&generation, order, keys, output)
 }

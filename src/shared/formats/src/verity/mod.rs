@@ -6,6 +6,7 @@
 //! Byte-identical to `veritysetup format` with the same salt and UUID.
 
 mod format;
+mod length;
 mod table;
 
 #[cfg(feature = "builder")]
@@ -20,6 +21,7 @@ use std::io;
 #[cfg(feature = "builder")]
 pub use dump::dump;
 pub use format::{BLOCK_BYTES, Superblock};
+pub use length::root_bytes;
 #[cfg(feature = "verify")]
 pub use reader::verify;
 pub use table::{data_sectors, table};
