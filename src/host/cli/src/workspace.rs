@@ -30,8 +30,12 @@ fn cache_root() -> Result<PathBuf> {
 /// Opens the source tree for a build.
 pub fn open(source: &Path, inputs: &Inputs) -> Result<Workspace> {
     let mode = if inputs.offline { Mode::Offline } else { Mode::Online };
-    let mut options =
-        Options { mirror: inputs.mirror.clone(), progress: Arc::new(Shown::default()), ..Options::default() };
+    let mut options = Options {
+        mirror: inputs.mirror.clone(),
+        security_mirror: inputs.security_mirror.clone(),
+        progress: Arc::new(Shown::default()),
+        ..Options::default()
+    };
     if let Some(jobs) = inputs.jobs {
         options.jobs = limited(jobs.get(), options.jobs);
     }

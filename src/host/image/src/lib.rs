@@ -7,7 +7,6 @@
 mod build;
 pub mod bundle;
 mod contents;
-mod date;
 mod diskfile;
 mod error;
 mod facts;

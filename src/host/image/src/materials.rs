@@ -14,7 +14,6 @@ use inputs::programs::{BuiltProgram, PROGRAMS};
 use inputs::sbom;
 use inputs::store::KeyBuilder;
 
-use crate::date::parse_release_date;
 use crate::facts;
 use crate::packages::root_packages;
 use crate::{Error, error::Result};
@@ -58,7 +57,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     workspace.check_kernel(&lock, &profile.kernel.config)?;
     let recipes = profile.components.iter().map(|c| Ok((*c, workspace.prepare(c.name())?)));
     let recipes = recipes.collect::<Result<Vec<_>>>()?;
-    let build_time = parse_release_date(&lock.release.date).unwrap_or(0);
+    let build_time = lock.release.newest();
     let locked: Vec<&Locked> = lock.with_use(Use::Root).collect();
     let (packages, certificates) = root_packages(workspace, &locked)?;
     let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
@@ -134,5 +133,7 @@ fn check_kubernetes(profile: &ImageProfile, components: &[(Component, BuiltCompo
 /// Returns the digests of the root's packages, one a line.
 fn pins(lock: &Lock) -> String {
     let line = |p: &Locked| format!("{} {}\n", p.name, p.sha256);
-    lock.with_use(Use::Root).map(line).collect::<String>() + &lock.release.date
+    let dates = [Some(&lock.release.date), lock.release.security_date.as_ref()];
+    let dates = dates.into_iter().flatten().map(ToString::to_string);
+    lock.with_use(Use::Root).map(line).chain(dates).collect()
 }

@@ -13,12 +13,21 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Returns what to do about a file that the mirror does not have.
 fn remedy_for_missing(url: &str) -> String {
-    match url.ends_with("/InRelease") {
-        true => "the address is no Debian mirror, or has no such release; name another one with --mirror"
-            .to_owned(),
-        false => format!("the mirror may have moved on to a newer version: run `{LOCK_COMMAND}`"),
+    match url {
+        _ if url.ends_with("-security/InRelease") => {
+            "the security archive of this mirror is elsewhere: name it with --security-mirror".to_owned()
+        }
+        _ if url.ends_with("/InRelease") => {
+            "the address is no Debian mirror, or has no such release; name another one with --mirror"
+                .to_owned()
+        }
+        _ => format!("the mirror may have moved on to a newer version: run `{LOCK_COMMAND}`"),
     }
 }
+
+/// What to do about an index that is too old.
+const STALE: &str =
+    "check the clock of this host, try another --mirror, or take it with --allow-old if it is a snapshot";
 
 /// Returns what to do about a server, or a proxy, that says no.
 fn remedy_for_refused(status: u16) -> &'static str {
@@ -187,6 +196,28 @@ pub enum Error {
         keyring: PathBuf,
         /// What gpgv said.
         reason: String,
+    },
+    /// The index is no longer valid: the mirror, or who is in between, does not hand out the newest.
+    #[error("taking {url}: out of date since {until}\nhint: {}", STALE)]
+    Expired {
+        /// Address of the InRelease file.
+        url: String,
+        /// Its `Valid-Until`.
+        until: String,
+    },
+    /// The index is older than the one that the lock was made from.
+    #[error(
+        "taking {url}: expected one from {before} or later, as the lock was made from, found one from {found}\n\
+             hint: {}",
+        STALE
+    )]
+    Older {
+        /// Address of the InRelease file.
+        url: String,
+        /// Its date.
+        found: String,
+        /// The date in the lock.
+        before: String,
     },
     /// A package that is asked for does not exist in the release.
     #[error("resolving packages: nothing satisfies {relation:?}, wanted by {wanted_by}")]

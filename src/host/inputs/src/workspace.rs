@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use files::{Access, Output};
 
 use crate::components::{self, BuiltComponent};
-use crate::debian::{self, Keep, Lock, Locked, Mirror, Unpacked, Update};
+use crate::debian::{self, Age, Keep, Lock, Locked, Mirror, Unpacked, Update};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernel};
 use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS};
@@ -25,6 +25,8 @@ pub struct Options {
     pub jobs: usize,
     /// Address of a Debian mirror; `None` for the host's own.
     pub mirror: Option<String>,
+    /// Address of its security archive; `None` for the host's own, or the one beside the mirror.
+    pub security_mirror: Option<String>,
     /// Keys that may sign a Debian release.
     pub keyring: PathBuf,
     /// Hears what is being done.
@@ -34,7 +36,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Options { jobs, mirror: None, keyring: KEYRING.into(), progress: Arc::new(Silent) }
+        Options {
+            jobs,
+            mirror: None,
+            security_mirror: None,
+            keyring: KEYRING.into(),
+            progress: Arc::new(Silent),
+        }
     }
 }
 
@@ -110,13 +118,15 @@ impl Workspace {
         Lock::parse("rootfs/packages.lock", &text)
     }
 
-    /// Resolves packages.list against the mirror's newest release and writes the package lock.
+    /// Resolves packages.list against the newest indexes of the release and its security archive, and writes
+    /// the package lock. What has changed is fetched, as the next build needs it, for its changelog.
     ///
     /// # Errors
     /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave;
+    /// [`Error::Expired`] and [`Error::Older`] for an index that `age` forbids;
     /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]; [`Error::MissingTools`]; [`Error::Files`] if the
     /// lock can't be written. The lock is then as before.
-    pub fn update_lock(&self) -> Result<Update> {
+    pub fn update_lock(&self, age: Age) -> Result<Update> {
         if self.store.mode() == crate::store::Mode::Offline {
             let what = "the index of Debian packages".to_owned();
             return Err(Error::Offline { what, command: crate::LOCK_COMMAND });
@@ -125,16 +135,20 @@ impl Workspace {
         let output = Output::at(&self.lock_path(), Access::Public)?;
         let list = self.source.join("rootfs/packages.list");
         let text = fs::read_to_string(&list).map_err(Error::io("reading", &list))?;
+        // A lock that can't be read is replaced: that is what refreshing it is for.
+        let old = self.lock().ok();
+        let mirror = self.mirror()?;
         let lock = debian::update(&debian::Request {
-            mirror: &self.mirror()?,
+            mirror: &mirror,
             keyring: &self.options.keyring,
             list: ("rootfs/packages.list", &text),
+            old: old.as_ref(),
+            age,
             progress: self.progress(),
         })?;
-        // A lock that can't be read is replaced: that is what refreshing it is for.
-        let update = Update::new(self.lock().ok().as_ref(), lock);
-        output.write_all(update.lock.to_text().as_bytes())?;
-        Ok(update)
+        output.write_all(lock.to_text().as_bytes())?;
+        let fetch = |p: &Locked| debian::fetch(&self.store, || Ok(mirror.clone()), p, self.progress());
+        Ok(Update::new(old.as_ref(), lock, fetch))
     }
 
     /// Returns a package's files, fetched and unpacked if need be.
@@ -231,9 +245,10 @@ impl Workspace {
 
     /// Returns the mirror: the one that was named, or the host's.
     fn mirror(&self) -> Result<Mirror> {
+        let security = self.options.security_mirror.as_deref();
         match &self.options.mirror {
-            Some(address) => Ok(Mirror::at(address)),
-            None => Mirror::of_host(),
+            Some(address) => Ok(Mirror::at(address, security)),
+            None => Mirror::of_host(security),
         }
     }
 

@@ -39,4 +39,7 @@ pub struct Inputs {
     /// Debian mirror [default: the one this host uses]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
+    /// Its security archive [default: the one this host uses, or beside it]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
+    pub security_mirror: Option<String>,
 }

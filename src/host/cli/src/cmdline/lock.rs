@@ -29,7 +29,13 @@ pub struct LockUpdate {
     /// Debian mirror [default: the one this host uses]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
+    /// Its security archive [default: the one this host uses, or beside it]
+    #[arg(long, value_name = "URL", value_parser = mirror)]
+    pub security_mirror: Option<String>,
     /// Keyring that the index must be signed with
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<PathBuf>,
+    /// Take an index that is out of date or older than the lock's
+    #[arg(long)]
+    pub allow_old: bool,
 }

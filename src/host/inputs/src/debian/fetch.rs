@@ -45,7 +45,7 @@ pub(crate) fn fetch(
     let key = deb_key(package);
     let what = format!("Debian package {} {}", package.name, package.version);
     let content = store.get_or_fetch(&key, &what, |dir| {
-        let url = mirror()?.url(&package.filename);
+        let url = mirror()?.url(package.archive, &package.filename);
         let part = store.root().join("downloads").join(format!("{}.part", package.sha256));
         let step = Step::start(progress, &format!("fetch {}", package.name), Unit::Bytes, Some(package.size));
         let expected = Expected { size: package.size, sha256: package.sha256 };
@@ -96,6 +96,7 @@ pub(crate) fn fetch_unpacked(
 
 #[cfg(test)]
 mod tests {
+    use super::super::archive::Archive;
     use super::*;
     use crate::digest::Digest;
     use crate::progress::Silent;
@@ -111,6 +112,7 @@ mod tests {
             architecture: "all".to_owned(),
             source: "odd".to_owned(),
             uses: [].into(),
+            archive: Archive::Main,
             filename: "odd.deb".to_owned(),
             size: 4,
             sha256: Digest::of(b"odd"),
@@ -120,7 +122,7 @@ mod tests {
             fs::write(dir.join("package.deb"), "odd").map_err(Error::io("writing", dir))
         });
         made.unwrap();
-        let mirror = || Ok(Mirror::at("http://deb.example.org"));
+        let mirror = || Ok(Mirror::at("http://deb.example.org", None));
         let error = fetch_unpacked(&store, mirror, (&package, Keep::All), &Silent).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("unpacking package odd 1:2.0-3 from "), "{text}");

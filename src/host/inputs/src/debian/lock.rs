@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::archive::Archive;
 use super::control::{self, Stanza};
+use super::date::Date;
 use super::wanted::Use;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -22,8 +24,26 @@ pub struct Release {
     pub codename: String,
     /// Point release: `13.7`.
     pub version: String,
-    /// As in the release file.
-    pub date: String,
+    /// When its index was made.
+    pub date: Date,
+    /// When the index of its security archive was made; `None` in a lock from before that was asked.
+    pub security_date: Option<Date>,
+}
+
+impl Release {
+    /// Returns the date of the newest input in seconds since 1970.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.date.epoch().max(self.security_date.as_ref().map_or(0, Date::epoch))
+    }
+
+    /// Returns when the index of an archive was made.
+    pub(super) fn date_of(&self, archive: Archive) -> Option<&Date> {
+        match archive {
+            Archive::Main => Some(&self.date),
+            Archive::Security => self.security_date.as_ref(),
+        }
+    }
 }
 
 /// One pinned package.
@@ -39,7 +59,9 @@ pub struct Locked {
     pub source: String,
     /// What it is for.
     pub uses: BTreeSet<Use>,
-    /// Path below the mirror.
+    /// Which archive of the mirror has it.
+    pub archive: Archive,
+    /// Path below the archive.
     pub filename: String,
     /// Bytes of the .deb.
     pub size: u64,
@@ -73,15 +95,20 @@ impl Lock {
     /// Returns the text of the lock.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Release { codename, version, date } = &self.release;
+        let Release { codename, version, date, security_date } = &self.release;
         let mut text = format!("{HEADER}Release: {version}\nCodename: {codename}\nDate: {date}\n");
+        if let Some(date) = security_date {
+            text += &format!("Security-Date: {date}\n");
+        }
         for p in &self.packages {
             let uses: Vec<_> = p.uses.iter().map(|u| u.name()).collect();
             let by: Vec<_> = p.wanted_by.iter().map(String::as_str).collect();
+            // The main archive is not written: most packages are from there.
+            let archive = if p.archive == Archive::Main { "" } else { "Archive: security\n" };
             // Writing to a String does not fail.
             let _ = write!(
                 text,
-                "\nPackage: {}\nVersion: {}\nArchitecture: {}\nSource: {}\nUse: {}\nFilename: {}\nSize: {}\n\
+                "\nPackage: {}\nVersion: {}\nArchitecture: {}\nSource: {}\nUse: {}\n{archive}Filename: {}\nSize: {}\n\
                  SHA256: {}\nWanted-By: {}\n",
                 p.name,
                 p.version,
@@ -111,7 +138,9 @@ impl Lock {
         let release = Release {
             codename: first.need(file, "Codename")?.to_owned(),
             version: first.need(file, "Release")?.to_owned(),
-            date: first.need(file, "Date")?.to_owned(),
+            date: date(file, first, "Date")?
+                .ok_or_else(|| error(first.line, "expected a field \"Date\" in this stanza".into()))?,
+            security_date: date(file, first, "Security-Date")?,
         };
         let packages = rest.iter().map(|s| package(file, s)).collect::<Result<Vec<_>>>()?;
         for (pair, stanza) in packages.windows(2).zip(&rest[1..]) {
@@ -126,10 +155,31 @@ impl Lock {
     }
 }
 
+/// Reads a date, if it is there.
+pub(super) fn date(file: &str, stanza: &Stanza<'_>, name: &str) -> Result<Option<Date>> {
+    let Some(text) = stanza.get(name) else { return Ok(None) };
+    let malformed = || Error::Syntax {
+        file: file.to_owned(),
+        line: stanza.line,
+        message: format!("{name}: expected a date such as \"Sat, 12 Sep 2026 07:55:41 UTC\", found {text:?}"),
+    };
+    Date::parse(text).map(Some).ok_or_else(malformed)
+}
+
 /// Reads the stanza of one package.
 fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
-    const FIELDS: &[&str] =
-        &["Package", "Version", "Architecture", "Source", "Use", "Filename", "Size", "SHA256", "Wanted-By"];
+    const FIELDS: &[&str] = &[
+        "Package",
+        "Version",
+        "Architecture",
+        "Source",
+        "Use",
+        "Archive",
+        "Filename",
+        "Size",
+        "SHA256",
+        "Wanted-By",
+    ];
     let error = |message: String| Error::Syntax { file: file.to_owned(), line: stanza.line, message };
     if let Some(unknown) = stanza.names().find(|n| !FIELDS.contains(n)) {
         return Err(error(format!("expected one of {}, found {unknown:?}", FIELDS.join(", "))));
@@ -140,6 +190,7 @@ fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
     }
     let need = |name: &str| stanza.need(file, name).map(str::to_owned);
     let (uses, size, sha256, filename) = (need("Use")?, need("Size")?, need("SHA256")?, need("Filename")?);
+    let archive = stanza.get("Archive").unwrap_or(Archive::Main.name());
     let uses: Option<BTreeSet<_>> = uses.split_whitespace().map(Use::parse).collect();
     if filename.starts_with('/') || filename.split('/').any(|p| p == "..") {
         return Err(error(format!("Filename: expected a path below the mirror, found {filename:?}")));
@@ -150,6 +201,8 @@ fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
         architecture: need("Architecture")?,
         source: need("Source")?,
         uses: uses.ok_or_else(|| error("Use: expected root, build or run".into()))?,
+        archive: Archive::parse(archive)
+            .ok_or_else(|| error(format!("Archive: expected main or security, found {archive:?}")))?,
         filename,
         size: size.parse().map_err(|_| error(format!("Size: expected bytes, found {size:?}")))?,
         sha256: sha256.parse().map_err(|e| error(format!("SHA256: {e}, found {sha256:?}")))?,
@@ -168,13 +221,19 @@ mod tests {
             architecture: "amd64".into(),
             source: "conntrack-tools 1:1.4.8-2".into(),
             uses: [Use::Root, Use::Run].into(),
+            archive: if name == "a1" { Archive::Main } else { Archive::Security },
             filename: format!("pool/main/{name}.deb"),
             size: 35636,
             sha256: Digest::of(name.as_bytes()),
             wanted_by: ["iptables".to_owned(), "packages.list".to_owned()].into(),
         };
-        let release =
-            Release { codename: "trixie".into(), version: "13.7".into(), date: "Sat, 12 Sep 2026".into() };
+        let date = |day| Date::parse(&format!("Sat, {day} Sep 2026 07:55:41 UTC"));
+        let release = Release {
+            codename: "trixie".into(),
+            version: "13.7".into(),
+            date: date("12").unwrap(),
+            security_date: date("13"),
+        };
         Lock { release, packages: vec![package("a1"), package("b1")] }
     }
 
@@ -183,19 +242,27 @@ mod tests {
         let text = sample().to_text();
         assert_eq!(Lock::parse("l", &text).unwrap(), sample());
         assert_eq!(Lock::parse("l", &text).unwrap().to_text(), text);
+        assert_eq!(sample().release.newest(), sample().release.security_date.unwrap().epoch());
+        // As it was written before the security archive was asked.
+        let before = text.replace("Security-Date", "# ").replace("Archive", "# ");
+        let lock = Lock::parse("l", &before).unwrap();
+        assert_eq!((lock.release.security_date, lock.packages[1].archive), (None, Archive::Main));
     }
 
     #[test]
     fn says_where_and_what_is_wrong() {
         let text = sample().to_text();
         for (from, to, message) in [
-            ("Size: 35636", "Size: x", "l:7: Size: expected bytes, found \"x\""),
-            ("SHA256: ", "SHA256: z", "l:7: SHA256: expected 64 hex digits, found"),
-            ("Use: root run", "Use: boot", "l:7: Use: expected root, build or run"),
-            ("Filename: pool", "Filename: ../pool", "l:7: Filename: expected a path below the mirror"),
-            ("Use: root run", "Use: root\nUse: run", "l:7: expected each field once, found Use repeated"),
-            ("Source: ", "Sauce: ", "l:7: expected one of Package, "),
-            ("Package: a1", "Package: b1", "l:17: package \"b1\": expected once and in order of names"),
+            ("Size: 35636", "Size: x", "l:8: Size: expected bytes, found \"x\""),
+            ("SHA256: ", "SHA256: z", "l:8: SHA256: expected 64 hex digits, found"),
+            ("Use: root run", "Use: boot", "l:8: Use: expected root, build or run"),
+            ("Filename: pool", "Filename: ../pool", "l:8: Filename: expected a path below the mirror"),
+            ("Use: root run", "Use: root\nUse: run", "l:8: expected each field once, found Use repeated"),
+            ("Source: ", "Sauce: ", "l:8: expected one of Package, "),
+            ("Package: a1", "Package: b1", "l:18: package \"b1\": expected once and in order of names"),
+            ("Date: Sat, 12", "Date: 12", "l:3: Date: expected a date such as \"Sat, 12 Sep"),
+            ("Security-Date: Sat, 13", "Security-Date: Sat, 99", "l:3: Security-Date: expected a date"),
+            ("Archive: security", "Archive: x", "l:18: Archive: expected main or security, found \"x\""),
             ("Codename", "Code", "l:3: expected a field \"Codename\""),
         ] {
             let error = Lock::parse("l", &text.replacen(from, to, 1)).unwrap_err().to_string();

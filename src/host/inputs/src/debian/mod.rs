@@ -5,8 +5,11 @@
 //! Specs: Debian Policy 4.7 (control files, versions, relations), deb(5), the repository format wiki.
 
 mod ar;
+mod archive;
 mod certificates;
+mod changelog;
 mod control;
+mod date;
 mod deb;
 mod fetch;
 mod lock;
@@ -19,12 +22,16 @@ mod update;
 mod version;
 mod wanted;
 
+pub use archive::Archive;
 pub use certificates::ca_bundle;
+pub use changelog::Cve;
+pub use date::Date;
 pub use deb::{Entry, EntryKind, Keep};
 pub use fetch::Unpacked;
 pub use lock::{Lock, Locked, Release};
 pub use mirror::Mirror;
-pub use update::Update;
+pub use release::Age;
+pub use update::{Change, Update};
 pub use version::compare as compare_versions;
 pub use wanted::Use;
 

@@ -1,11 +1,13 @@
 //! The signed head of a suite (`InRelease`): its signature is checked by `gpgv`, and only what gpgv says
-//! was signed is read.
+//! was signed is read. One that is out of date, or older than the one before, is refused: whoever holds a
+//! mirror could keep fixes from us with what Debian once signed.
 
 use std::fs;
 use std::path::Path;
 
 use super::control;
-use super::lock::Release;
+use super::date::Date;
+use super::lock;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::http::Expected;
@@ -14,7 +16,8 @@ use crate::run::Tool;
 /// Checks the signature of `bytes`, which came from `url`; returns the signed text.
 ///
 /// One good signature is enough: a release is signed by the keys of several years, and a keyring rarely
-/// has them all. A bad one is refused.
+/// has them all. A bad one is refused. Good is what gpgv calls so: of a key or a signature that has expired,
+/// or a key that was revoked, it says `VALIDSIG` too, since the signature fits.
 pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> {
     let failed =
         |reason: String| Error::Signature { url: url.to_owned(), keyring: keyring.to_owned(), reason };
@@ -32,28 +35,93 @@ pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> 
     fs::read_to_string(&plain).map_err(Error::io("reading", &plain))
 }
 
-/// Decides by the status lines of gpgv.
+/// Decides by the status lines of gpgv. Spec: GnuPG, doc/DETAILS.
 fn judge(status: &str) -> std::result::Result<(), String> {
     let lines = || status.lines().filter_map(|l| l.strip_prefix("[GNUPG:] "));
     if let Some(bad) = lines().find(|l| l.starts_with("BADSIG ")) {
         return Err(format!("bad signature ({bad})"));
     }
-    if lines().any(|l| l.starts_with("VALIDSIG ")) {
-        return Ok(());
+    // Each signature has one line with its verdict, and VALIDSIG behind it if it fits.
+    let (mut verdict, mut reasons) = ("", Vec::new());
+    for line in lines() {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "GOODSIG" | "EXPSIG" | "EXPKEYSIG" | "REVKEYSIG" => {
+                verdict = word;
+                reasons.extend(flaw(word).map(|flaw| format!("{flaw} ({rest})")));
+            }
+            "VALIDSIG" if verdict == "GOODSIG" => match weak_hash(rest) {
+                None => return Ok(()),
+                Some(hash) => reasons.push(format!("signed over {hash}, which can be forged")),
+            },
+            "NO_PUBKEY" => reasons.push(format!("the keyring lacks the key {rest}")),
+            _ => {}
+        }
     }
-    let unknown: Vec<_> = lines().filter_map(|l| l.strip_prefix("NO_PUBKEY ")).collect();
-    Err(match unknown.is_empty() {
-        true => "no valid signature".to_owned(),
-        false => format!("the keyring has none of the keys it is signed with ({})", unknown.join(", ")),
-    })
+    match reasons.is_empty() {
+        true => Err("no valid signature".to_owned()),
+        false => Err(format!("no valid signature: {}", reasons.join(", "))),
+    }
+}
+
+/// Returns what a verdict is about, unless it is good.
+fn flaw(verdict: &str) -> Option<&'static str> {
+    match verdict {
+        "EXPSIG" => Some("the signature has expired"),
+        "EXPKEYSIG" => Some("the key has expired"),
+        "REVKEYSIG" => Some("the key was revoked"),
+        _ => None,
+    }
+}
+
+/// Returns the name of a signature's hash if it is too weak, by the fields of `VALIDSIG`.
+fn weak_hash(fields: &str) -> Option<&'static str> {
+    // RFC 4880, 9.4.
+    match fields.split(' ').nth(7)? {
+        "1" => Some("MD5"),
+        "2" => Some("SHA-1"),
+        "3" => Some("RIPEMD-160"),
+        _ => None,
+    }
+}
+
+/// Which indexes are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    /// None that is out of date, and none older than the one that the lock was made from.
+    #[default]
+    Current,
+    /// Any that was signed: from a snapshot of the archive, or to go back.
+    Any,
 }
 
 /// The parts of a release file that are needed.
 #[derive(Debug, PartialEq)]
 pub(super) struct Head {
-    pub(super) release: Release,
+    pub(super) codename: String,
+    pub(super) version: String,
+    pub(super) date: Date,
+    /// After this the archive has a newer one; absent where it changes too seldom.
+    pub(super) valid_until: Option<Date>,
     /// What the compressed package index must be.
     pub(super) index: Expected,
+}
+
+impl Head {
+    /// Refuses a release file from `url` that is out of date at `now`, seconds since 1970, or older than
+    /// `before`.
+    pub(super) fn check_age(&self, url: &str, before: Option<&Date>, now: u64) -> Result<()> {
+        let url = || url.to_owned();
+        if let Some(until) = self.valid_until.as_ref().filter(|until| until.epoch() < now) {
+            return Err(Error::Expired { url: url(), until: until.to_string() });
+        }
+        match before {
+            Some(before) if self.date.epoch() < before.epoch() => {
+                Err(Error::Older { url: url(), found: self.date.to_string(), before: before.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl PartialEq for Expected {
@@ -71,11 +139,10 @@ pub(super) fn parse(url: &str, text: &str, suite: &str, index: &str) -> Result<H
     if codename != suite {
         return Err(error(format!("expected the release {suite:?}, found {codename:?}")));
     }
-    let release = Release {
-        codename: codename.to_owned(),
-        version: stanza.need(url, "Version")?.to_owned(),
-        date: stanza.need(url, "Date")?.to_owned(),
-    };
+    let version = stanza.need(url, "Version")?.to_owned();
+    stanza.need(url, "Date")?;
+    let date = lock::date(url, stanza, "Date")?.expect("the field is there");
+    let valid_until = lock::date(url, stanza, "Valid-Until")?;
     let found = stanza.need(url, "SHA256")?.lines().find_map(|line| {
         let mut words = line.split_whitespace();
         let (sha256, size, path) = (words.next()?, words.next()?, words.next()?);
@@ -83,23 +150,37 @@ pub(super) fn parse(url: &str, text: &str, suite: &str, index: &str) -> Result<H
             .then_some(Expected { size: size.parse().ok()?, sha256: sha256.parse::<Digest>().ok()? })
     });
     let index = found.ok_or_else(|| error(format!("expected the SHA256 of {index}")))?;
-    Ok(Head { release, index })
+    Ok(Head { codename: codename.to_owned(), version, date, valid_until, index })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The line of a signature that fits, made with a hash of this number.
+    fn valid(hash: u8) -> String {
+        format!("[GNUPG:] VALIDSIG AB 2026-11-28 1795834381 0 4 0 1 {hash} 01 CD\n")
+    }
+
     #[test]
     fn one_valid_signature_is_enough_and_a_bad_one_too_much() {
-        let valid = "[GNUPG:] NEWSIG\n[GNUPG:] VALIDSIG AB\n";
-        let unknown = "[GNUPG:] ERRSIG X\n[GNUPG:] NO_PUBKEY CAFE\n";
+        let good = format!("[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG X Debian\n{}", valid(8));
+        let unknown = "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG X\n[GNUPG:] NO_PUBKEY CAFE\n";
         let bad = "[GNUPG:] BADSIG X Debian\n";
-        assert_eq!(judge(&format!("{valid}{unknown}")), Ok(()));
+        let expired = format!("[GNUPG:] NEWSIG\n[GNUPG:] EXPKEYSIG X Debian\n{}", valid(8));
+        for status in [good.clone(), format!("{good}{unknown}"), format!("{expired}{good}")] {
+            assert_eq!(judge(&status), Ok(()));
+        }
         for (status, reason) in [
-            (format!("{valid}{bad}"), "bad signature (BADSIG X Debian)"),
-            (unknown.to_owned(), "the keyring has none of the keys it is signed with (CAFE)"),
+            (format!("{good}{bad}"), "bad signature (BADSIG X Debian)"),
+            (unknown.to_owned(), "no valid signature: the keyring lacks the key CAFE"),
             (String::new(), "no valid signature"),
+            (valid(8), "no valid signature"),
+            (format!("{expired}{}", valid(8)), "no valid signature: the key has expired (X Debian)"),
+            (
+                format!("[GNUPG:] GOODSIG X\n{}", valid(2)),
+                "no valid signature: signed over SHA-1, which can be forged",
+            ),
         ] {
             assert_eq!(judge(&status), Err(reason.to_owned()));
         }
@@ -109,27 +190,40 @@ mod tests {
     fn finds_the_index_of_the_right_suite() {
         let hash = Digest::of(b"x");
         let text = format!(
-            "Origin: Debian\nCodename: trixie\nVersion: 13.7\nDate: today\nMD5Sum:\n 11 5 main/P.xz\nSHA256:\n \
+            "Origin: Debian\nCodename: trixie\nVersion: 13.7\nDate: Sat, 12 Sep 2026 07:55:41 UTC\nValid-Until: Sat, 19 Sep 2026 07:55:41 UTC\nMD5Sum:\n 11 5 main/P.xz\nSHA256:\n \
              {hash} 7 other\n {hash} 42 main/P.xz\n"
         );
         let head = parse("u", &text, "trixie", "main/P.xz").unwrap();
         assert_eq!(head.index, Expected { size: 42, sha256: hash });
-        assert_eq!(head.release.version, "13.7");
+        assert_eq!(head.version, "13.7");
+        let undated = text.replace("Valid-Until: Sat, 19", "Valid-Until: 19");
+        let error = parse("u", &undated, "trixie", "main/P.xz").unwrap_err().to_string();
+        assert!(error.starts_with("u:1: Valid-Until: expected a date such as"), "{error}");
         let wrong = parse("u", &text, "sid", "main/P.xz").unwrap_err().to_string();
         assert_eq!(wrong, "u:1: expected the release \"sid\", found \"trixie\"");
         assert!(parse("u", &text, "trixie", "main/Q.xz").is_err());
     }
 
     #[test]
-    fn refuses_what_is_not_signed() {
-        let keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        if !judges::present(&["gpgv", keyring]) {
-            return;
+    fn refuses_what_is_out_of_date_or_older_than_before() {
+        let date = |day| Date::parse(&format!("Sat, {day} Sep 2026 07:55:41 UTC")).unwrap();
+        let head = Head {
+            codename: "trixie".into(),
+            version: "13.7".into(),
+            date: date("12"),
+            valid_until: Some(date("19")),
+            index: Expected { size: 1, sha256: Digest::of(b"x") },
+        };
+        let now = date("19").epoch();
+        for before in [None, Some(date("11")), Some(date("12"))] {
+            head.check_age("u", before.as_ref(), now).unwrap();
         }
-        let keyring = Path::new(keyring);
-        let error = verify("u", b"Codename: trixie\n", keyring).unwrap_err().to_string();
-        assert!(error.contains("no valid signature"), "{error}");
-        let missing = verify("u", b"", Path::new("/nowhere.gpg")).unwrap_err().to_string();
-        assert!(missing.contains("/nowhere.gpg: the keyring is not there"), "{missing}");
+        let expired = head.check_age("u", None, now + 1).unwrap_err().to_string();
+        assert!(expired.starts_with("taking u: out of date since Sat, 19 Sep 2026"), "{expired}");
+        let older = head.check_age("u", Some(&date("13")), now).unwrap_err().to_string();
+        assert!(older.contains("expected one from Sat, 13"), "{older}");
     }
 }
+
+#[cfg(test)]
+mod gpg_tests;

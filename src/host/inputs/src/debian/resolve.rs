@@ -5,18 +5,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::archive::Archive;
 use super::control::{self, Stanza};
 use super::relation::{self, Relation};
 use super::version;
 use super::wanted::{Use, Wanted};
 use crate::error::{Error, Result};
 
-/// A package index, by name; of several versions the newest.
+/// The package indexes of all archives, by name; of several versions the newest, of equal ones the first.
 pub(crate) struct Index<'a> {
-    file: String,
-    packages: BTreeMap<&'a str, Stanza<'a>>,
+    packages: BTreeMap<&'a str, Package<'a>>,
     /// Virtual names and who provides them.
     provided: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+/// A package of an index.
+#[derive(Debug)]
+pub(crate) struct Package<'a> {
+    pub(crate) archive: Archive,
+    pub(crate) stanza: Stanza<'a>,
+}
+
+impl Package<'_> {
+    /// Returns the name of the index that it is in, for errors.
+    pub(crate) fn file(&self) -> String {
+        index_name(self.archive)
+    }
+}
+
+fn index_name(archive: Archive) -> String {
+    format!("Packages of {}", archive.suite())
 }
 
 /// One package that is needed.
@@ -31,20 +49,14 @@ pub(crate) struct Chosen<'a> {
 pub(crate) const THE_LIST: &str = "packages.list";
 
 impl<'a> Index<'a> {
-    /// Parses a `Packages` file.
-    pub(crate) fn parse(file: &str, text: &'a str) -> Result<Index<'a>> {
-        let mut index = Index { file: file.to_owned(), packages: BTreeMap::new(), provided: BTreeMap::new() };
-        for stanza in control::parse(file, text)? {
-            let name = stanza.need(file, "Package")?;
-            let version = stanza.need(file, "Version")?;
-            let old = index.packages.get(name).and_then(|s| s.get("Version"));
-            if old.is_some_and(|old| version::compare(old, version).is_ge()) {
-                continue;
-            }
-            index.packages.insert(name, stanza);
+    /// Parses the `Packages` files of archives.
+    pub(crate) fn parse(texts: &'a [(Archive, String)]) -> Result<Index<'a>> {
+        let mut index = Index { packages: BTreeMap::new(), provided: BTreeMap::new() };
+        for (archive, text) in texts {
+            index.add(*archive, text)?;
         }
-        for (name, stanza) in &index.packages {
-            for virtual_name in stanza.get("Provides").unwrap_or_default().split(',') {
+        for (name, package) in &index.packages {
+            for virtual_name in package.stanza.get("Provides").unwrap_or_default().split(',') {
                 let virtual_name = virtual_name.split('(').next().unwrap_or_default().trim();
                 index.provided.entry(virtual_name).or_default().push(name);
             }
@@ -52,20 +64,29 @@ impl<'a> Index<'a> {
         Ok(index)
     }
 
-    /// Returns a package's stanza.
-    pub(crate) fn get(&self, name: &str) -> Option<&Stanza<'a>> {
-        self.packages.get(name)
+    fn add(&mut self, archive: Archive, text: &'a str) -> Result<()> {
+        let file = index_name(archive);
+        for stanza in control::parse(&file, text)? {
+            let name = stanza.need(&file, "Package")?;
+            let version = stanza.need(&file, "Version")?;
+            let old = self.packages.get(name).and_then(|p| p.stanza.get("Version"));
+            if old.is_none_or(|old| version::compare(old, version).is_lt()) {
+                self.packages.insert(name, Package { archive, stanza });
+            }
+        }
+        Ok(())
     }
 
-    pub(crate) fn file(&self) -> &str {
-        &self.file
+    /// Returns a package.
+    pub(crate) fn get(&self, name: &str) -> Option<&Package<'a>> {
+        self.packages.get(name)
     }
 
     /// Returns the package that satisfies a relation, if one does.
     fn find(&self, relation: &Relation<'_>) -> Option<&'a str> {
         let real = self.packages.get_key_value(relation.name);
-        if let Some((name, stanza)) = real
-            && relation.allows(stanza.get("Version").unwrap_or_default())
+        if let Some((name, package)) = real
+            && relation.allows(package.stanza.get("Version").unwrap_or_default())
         {
             return Some(name);
         }
@@ -110,10 +131,11 @@ fn add<'a>(chosen: &mut BTreeMap<&'a str, Chosen<'a>>, name: &'a str, kind: Use,
 
 /// Returns what one package needs itself, without what is excluded.
 fn needs<'a>(index: &Index<'a>, excluded: &[String], name: &str) -> Result<Vec<&'a str>> {
-    let Some(stanza) = index.get(name) else { return Ok(Vec::new()) };
+    let Some(package) = index.get(name) else { return Ok(Vec::new()) };
+    let (file, stanza) = (package.file(), &package.stanza);
     let mut found = Vec::new();
     for field in ["Pre-Depends", "Depends"].into_iter().filter_map(|f| stanza.get(f)) {
-        for (text, alternatives) in relation::parse(&index.file, stanza.line, field)? {
+        for (text, alternatives) in relation::parse(&file, stanza.line, field)? {
             if alternatives.is_empty() || alternatives.iter().any(|r| excluded.iter().any(|e| e == r.name)) {
                 continue;
             }
@@ -139,23 +161,29 @@ mod tests {
         Package: broken\nVersion: 1\nDepends: lib (>= 3)\n";
 
     fn names(list: &str) -> Result<Vec<String>> {
-        let index = Index::parse("Packages", INDEX)?;
+        let security = "Package: base\nVersion: 1+deb13u1\nDepends: lib, fixed\n\nPackage: fixed\nVersion: 1\n\n\
+            Package: lib\nVersion: 1.9+deb13u1\n\nPackage: real\nVersion: 1\n";
+        let texts = [(Archive::Main, INDEX.to_owned()), (Archive::Security, security.to_owned())];
+        let index = Index::parse(&texts)?;
         let wanted = wanted::parse("f", list)?;
         let chosen = resolve(&index, &wanted)?;
-        Ok(chosen.values().map(|c| format!("{} {:?} {:?}", c.name, c.uses, c.wanted_by)).collect())
+        let from = |name: &str| format!("{:?}", index.get(name).unwrap().archive).to_lowercase();
+        let line = |c: &Chosen<'_>| format!("{} {} {:?} {:?}", from(c.name), c.name, c.uses, c.wanted_by);
+        Ok(chosen.values().map(line).collect())
     }
 
     #[test]
-    fn takes_the_closure_with_the_newest_versions() {
+    fn takes_the_closure_with_the_newest_versions_of_both_archives() {
         let found = names("root a why\nbuild src why\nnot debconf why").unwrap();
         assert_eq!(
             found,
             [
-                r#"a {Root} {"packages.list"}"#,
-                r#"base {Root} {"lib"}"#,
-                r#"lib {Root} {"a", "base"}"#,
-                r#"real {Root} {"a"}"#,
-                r#"src {Build} {"packages.list"}"#,
+                r#"main a {Root} {"packages.list"}"#,
+                r#"security base {Root} {"lib"}"#,
+                r#"security fixed {Root} {"base"}"#,
+                r#"main lib {Root} {"a", "base"}"#,
+                r#"main real {Root} {"a"}"#,
+                r#"main src {Build} {"packages.list"}"#,
             ]
         );
     }

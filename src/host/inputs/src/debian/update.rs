@@ -1,23 +1,24 @@
-//! Refreshes the lock: verified release file → package index → closure → pins.
+//! Refreshes the lock: verified release files → package indexes → closure → pins. Then tells what changed, and
+//! which flaws that closes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use lzma_rust2::XzReader;
 
-use super::lock::{Lock, Locked};
+use super::archive::Archive;
+use super::changelog::{self, Cve};
+use super::lock::{Lock, Locked, Release};
 use super::mirror::Mirror;
-use super::release;
+use super::release::{self, Age, Head};
 use super::resolve::{self, Chosen, Index};
 use super::wanted;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::progress::{Progress, Step, Unit};
-
-/// The suite that images are made of.
-pub(crate) const SUITE: &str = "trixie";
 
 /// Index of packages below `dists/<suite>/`.
 const INDEX: &str = "main/binary-amd64/Packages.xz";
@@ -33,6 +34,9 @@ pub(crate) struct Request<'a> {
     pub(crate) keyring: &'a Path,
     /// Name and text of packages.list.
     pub(crate) list: (&'a str, &'a str),
+    /// The lock as it is, if it can be read.
+    pub(crate) old: Option<&'a Lock>,
+    pub(crate) age: Age,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -41,50 +45,113 @@ pub(crate) struct Request<'a> {
 pub struct Update {
     /// The new lock.
     pub lock: Lock,
-    /// Package, old version, new version; a version is empty where there is none.
-    pub changes: Vec<(String, String, String)>,
+    /// Packages that changed, by name.
+    pub changes: Vec<Change>,
+}
+
+/// One package that a refresh changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub package: String,
+    /// Version before; empty where there was none.
+    pub before: String,
+    /// Version now; empty where it is gone.
+    pub after: String,
+    /// The flaws that are closed, as Debian's changelog names them; or why that is not known.
+    pub fixes: std::result::Result<BTreeSet<Cve>, String>,
 }
 
 impl Update {
-    /// Compares a new lock with the one before it.
-    pub(crate) fn new(old: Option<&Lock>, lock: Lock) -> Update {
-        let version = |lock: Option<&Lock>, name: &str| {
-            lock.and_then(|l| l.get(name)).map(|p| p.version.clone()).unwrap_or_default()
-        };
-        let all = old.into_iter().chain([&lock]).flat_map(|l| &l.packages);
-        let names: BTreeSet<&String> = all.map(|p| &p.name).collect();
-        let changes = names.into_iter().map(|n| (n.clone(), version(old, n), version(Some(&lock), n)));
-        let changes = changes.filter(|(_, before, after)| before != after).collect();
+    /// Compares a new lock with the one before it; `fetch` gives the .deb of a package.
+    pub(crate) fn new(old: Option<&Lock>, lock: Lock, fetch: impl Fn(&Locked) -> Result<PathBuf>) -> Update {
+        let get = |lock: Option<&Lock>, name: &str| lock.and_then(|l| l.get(name)).cloned();
+        let all = old.into_iter().flat_map(|l| &l.packages).chain(&lock.packages);
+        let names: BTreeSet<String> = all.map(|p| p.name.clone()).collect();
+        // The binary packages of one source have one changelog.
+        let mut known = BTreeMap::new();
+        let mut changes = Vec::new();
+        for package in names {
+            let (before, after) = (get(old, &package), get(Some(&lock), &package));
+            let fixes = match (&before, &after) {
+                (Some(before), Some(after)) if before.version == after.version => continue,
+                (Some(before), Some(after)) => {
+                    let versions = (before.source.clone(), after.source.clone());
+                    known.entry(versions).or_insert_with(|| fixes(before, after, &fetch)).clone()
+                }
+                _ => Ok(BTreeSet::new()),
+            };
+            let version = |p: Option<Locked>| p.map(|p| p.version).unwrap_or_default();
+            changes.push(Change { package, before: version(before), after: version(after), fixes });
+        }
         Update { lock, changes }
     }
 }
 
-/// Makes a new lock from the mirror's newest release.
+/// Reads what a new version fixes. A changelog that can't be had is no reason to keep the old version.
+fn fixes(
+    before: &Locked,
+    after: &Locked,
+    fetch: impl Fn(&Locked) -> Result<PathBuf>,
+) -> std::result::Result<BTreeSet<Cve>, String> {
+    let version = |p: &Locked| p.source.rsplit_once(' ').map_or_else(String::new, |(_, v)| v.to_owned());
+    let changelog = fetch(after).and_then(|deb| changelog::of_package(&deb, &after.name));
+    changelog
+        .map(|text| changelog::cves(&text, &version(before), &version(after)))
+        .map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())
+}
+
+/// Makes a new lock from the newest indexes of the mirror's archives.
 pub(crate) fn update(request: &Request<'_>) -> Result<Lock> {
     let client = Client::new();
-    let step = Step::start(request.progress, "refresh package lock", Unit::Items, Some(3));
-    let base = format!("dists/{SUITE}");
-    let url = request.mirror.url(&format!("{base}/InRelease"));
-    let signed = release::verify(&url.to_string(), &client.get(&url, MAX_RELEASE_BYTES)?, request.keyring)?;
-    let head = release::parse(&url.to_string(), &signed, SUITE, INDEX)?;
-    step.at(1);
-    let text = index(&client, request.mirror, &base, head.index)?;
-    step.at(2);
+    let step = Step::start(request.progress, "refresh package lock", Unit::Items, Some(5));
+    let (mut heads, mut texts) = (Vec::new(), Vec::new());
+    for (number, archive) in (0..).zip(Archive::ALL) {
+        let head = head(&client, request, archive)?;
+        step.at(2 * number + 1);
+        texts.push((archive, index(&client, request.mirror, archive, head.index)?));
+        step.at(2 * number + 2);
+        heads.push(head);
+    }
     let wanted = wanted::parse(request.list.0, request.list.1)?;
-    let index = Index::parse("Packages", &text)?;
+    let index = Index::parse(&texts)?;
     let chosen = resolve::resolve(&index, &wanted)?;
     let packages = chosen.values().map(|c| pin(&index, c)).collect::<Result<_>>()?;
-    step.at(3);
-    Ok(Lock { release: head.release, packages })
+    step.at(5);
+    let [main, security] = <[Head; 2]>::try_from(heads).expect("there are two archives");
+    let Head { codename, version, date, .. } = main;
+    Ok(Lock { release: Release { codename, version, date, security_date: Some(security.date) }, packages })
+}
+
+/// Fetches and checks the release file of an archive.
+fn head(client: &Client, request: &Request<'_>, archive: Archive) -> Result<Head> {
+    let suite = archive.suite();
+    let url = request.mirror.url(archive, &format!("dists/{suite}/InRelease"));
+    let (bytes, url) = (client.get(&url, MAX_RELEASE_BYTES)?, url.to_string());
+    let signed = release::verify(&url, &bytes, request.keyring)?;
+    let head = release::parse(&url, &signed, suite, INDEX)?;
+    if request.age == Age::Current {
+        let before = request.old.and_then(|lock| lock.release.date_of(archive));
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |t| t.as_secs());
+        head.check_age(&url, before, now)?;
+    }
+    Ok(head)
 }
 
 /// Fetches, checks and unpacks the index, by its hash where the mirror has it so: a mirror that is being
 /// updated then still gives the one that belongs to the release file.
-fn index(client: &Client, mirror: &Mirror, base: &str, expected: crate::http::Expected) -> Result<String> {
+fn index(
+    client: &Client,
+    mirror: &Mirror,
+    archive: Archive,
+    expected: crate::http::Expected,
+) -> Result<String> {
+    let base = format!("dists/{}", archive.suite());
     let folder = INDEX.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let by_hash = mirror.url(&format!("{base}/{folder}/by-hash/SHA256/{}", expected.sha256));
-    let plain = mirror.url(&format!("{base}/{INDEX}"));
+    let by_hash = mirror.url(archive, &format!("{base}/{folder}/by-hash/SHA256/{}", expected.sha256));
+    let plain = mirror.url(archive, &format!("{base}/{INDEX}"));
     let (url, bytes) = match client.get(&by_hash, expected.size) {
+        // An object store answers 403 for what it does not have.
         Err(Error::NotFound { .. } | Error::Refused { status: 403, .. }) => {
             (plain.clone(), client.get(&plain, expected.size)?)
         }
@@ -103,11 +170,11 @@ fn index(client: &Client, mirror: &Mirror, base: &str, expected: crate::http::Ex
 
 /// Pins one package as the index has it.
 fn pin(index: &Index<'_>, chosen: &Chosen<'_>) -> Result<Locked> {
-    let file = index.file();
-    let stanza = index.get(chosen.name).expect("only packages of the index are chosen");
-    let need = |name: &str| stanza.need(file, name);
+    let package = index.get(chosen.name).expect("only packages of the index are chosen");
+    let (file, stanza) = (package.file(), &package.stanza);
+    let need = |name: &str| stanza.need(&file, name);
     let bad = |name: &str, value: &str| Error::Syntax {
-        file: file.to_owned(),
+        file: file.clone(),
         line: stanza.line,
         message: format!("{name}: not as expected: {value:?}"),
     };
@@ -125,6 +192,7 @@ fn pin(index: &Index<'_>, chosen: &Chosen<'_>) -> Result<Locked> {
         architecture: need("Architecture")?.to_owned(),
         source: format!("{source} {source_version}"),
         uses: chosen.uses.clone(),
+        archive: package.archive,
         filename: need("Filename")?.to_owned(),
         size: size.parse().map_err(|_| bad("Size", size))?,
         sha256: sha256.parse().map_err(|_| bad("SHA256", sha256))?,

@@ -39,6 +39,7 @@ fn document() -> String {
         architecture: "amd64".into(),
         source: "glibc 2.41-12+deb13u4".into(),
         uses: [Use::Root].into(),
+        archive: crate::debian::Archive::Main,
         filename: "x".into(),
         size: 1,
         sha256: Digest::of(b"x"),
