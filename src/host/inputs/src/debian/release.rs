@@ -226,4 +226,4 @@ mod tests {
 }
 
 #[cfg(test)]
-mod gpg_tests;
+pub(super) mod gpg_tests;

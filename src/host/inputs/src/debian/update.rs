@@ -199,3 +199,6 @@ fn pin(index: &Index<'_>, chosen: &Chosen<'_>) -> Result<Locked> {
         wanted_by: chosen.wanted_by.iter().map(|w| (*w).to_owned()).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::*;
 const TEXT: &str = "Codename: trixie\n";
 
 /// A home of gpg with one key.
-struct Gpg {
+pub(in crate::debian) struct Gpg {
     home: tempfile::TempDir,
 }
 
@@ -23,18 +23,19 @@ impl Drop for Gpg {
 }
 
 /// Returns whether the tools are here; says so loudly if not.
-fn installed() -> bool {
-    let here = ["gpg", "gpgv", "gpgconf"].iter().all(|t| Command::new(t).arg("--version").output().is_ok());
-    assert!(here || std::env::var_os("CI").is_none(), "gnupg and gpgv are needed in CI");
+pub(in crate::debian) fn installed() -> bool {
+    let here =
+        ["gpg", "gpgv", "gpgconf", "xz"].iter().all(|t| Command::new(t).arg("--version").output().is_ok());
+    assert!(here || std::env::var_os("CI").is_none(), "gnupg, gpgv and xz-utils are needed in CI");
     if !here {
-        println!("SKIPPED: gpg or gpgv is not installed");
+        println!("SKIPPED: gpg, gpgv or xz is not installed");
     }
     here
 }
 
 impl Gpg {
     /// Makes a key as of `time`, as gpg takes it, that expires after `expires`.
-    fn new(time: &str, expires: &str) -> Gpg {
+    pub(in crate::debian) fn new(time: &str, expires: &str) -> Gpg {
         // In /tmp: the path of the agent's socket must be short.
         let gpg = Gpg { home: tempfile::tempdir_in("/tmp").unwrap() };
         let make = ["--faked-system-time", time, "--passphrase", "", "--quick-generate-key", "t@example.org"];
@@ -50,13 +51,19 @@ impl Gpg {
         output.stdout
     }
 
-    /// Signs as of `time`.
+    /// Signs a text as of `time`.
+    pub(in crate::debian) fn sign_text(&self, text: &str, time: &str) -> Vec<u8> {
+        fs::write(self.home.path().join("text"), text).unwrap();
+        self.run(&["--faked-system-time", time, "--clear-sign", "--output", "-", "text"])
+    }
+
+    /// Signs [`TEXT`] as of `time`.
     fn sign(&self, time: &str, more: &[&str]) -> Vec<u8> {
         fs::write(self.home.path().join("text"), TEXT).unwrap();
         self.run(&[&["--faked-system-time", time], more, &["--clear-sign", "--output", "-", "text"]].concat())
     }
 
-    fn keyring(&self) -> PathBuf {
+    pub(in crate::debian) fn keyring(&self) -> PathBuf {
         let path = self.home.path().join("keyring.gpg");
         fs::write(&path, self.run(&["--export"])).unwrap();
         path
