@@ -18,11 +18,12 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use cmdline::{Cli, Command};
 
 fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = Cli::try_parse().unwrap_or_else(|e| without_credentials(e).exit());
     let outcome = match command {
         Command::Build(options) => commands::build::run(&global, &options),
         Command::Run(options) => commands::run::run(&global, &options),
@@ -44,4 +45,16 @@ fn main() -> ExitCode {
             ExitCode::from(hint::exit_code(&error))
         }
     }
+}
+
+/// Takes credentials out of the addresses that a complaint about the command line shows.
+fn without_credentials(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        let shown = match error.get(kind) {
+            Some(ContextValue::String(text)) if text.contains("://") => api::WebUrl::new(text).to_string(),
+            _ => continue,
+        };
+        error.insert(kind, ContextValue::String(shown));
+    }
+    error
 }

@@ -118,6 +118,24 @@ fn wrong_usage_is_2_and_failure_is_1() {
 }
 
 #[test]
+fn a_complaint_about_the_command_line_shows_no_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = "ftp://user:s3cret@host/x";
+    let cases: &[&[&str]] = &[
+        &["build", "x", "--mirror", address],
+        &["lock", "update", "--security-mirror", address],
+        &["lock", "update", address],
+        &[address],
+    ];
+    for arguments in cases {
+        let output = ironhull(dir.path(), arguments);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("ftp://***@host/x") && !text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_profile_key_shows_line_and_caret_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     source_tree(

@@ -101,7 +101,7 @@ impl Client {
             let mut response = self.request(url, 0)?;
             let mut bytes = Vec::new();
             let body = response.body_mut().as_reader();
-            body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Failed::Again(e.to_string()))?;
+            body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
             if weburl::is_web_page(&bytes) {
                 return Err(web_page(url, &response));
             }
@@ -141,7 +141,7 @@ impl Client {
             let mut response = self.request(url, there)?;
             let whole = response.status() != 206;
             let mut body = io::BufReader::with_capacity(PIECE_BYTES, response.body_mut().as_reader());
-            if whole && weburl::is_web_page(body.fill_buf().map_err(|e| Failed::Again(e.to_string()))?) {
+            if whole && weburl::is_web_page(body.fill_buf().map_err(|e| broken(&e))?) {
                 drop(body);
                 return Err(web_page(url, &response));
             }
@@ -193,7 +193,7 @@ impl Client {
             E::Protocol(e) if e.to_string().contains("location") => {
                 return Failed::Final(Error::Address { url: url.to_string() });
             }
-            other => other.to_string(),
+            other => told(&other),
         };
         Failed::Again(format!("{reason}{}", self.proxies.way(uri)))
     }
@@ -223,6 +223,23 @@ impl Client {
             }
             std::thread::sleep(self.limits.pause * 2_u32.pow(tried - 1));
         }
+    }
+}
+
+/// Returns that a body broke off.
+fn broken(error: &io::Error) -> Failed {
+    let ours = error.get_ref().and_then(|e| e.downcast_ref::<ureq::Error>());
+    Failed::Again(ours.map_or_else(|| error.to_string(), told))
+}
+
+/// Returns what the client says of a connection, in our words where its own are only known to itself.
+fn told(error: &ureq::Error) -> String {
+    use ureq::{Error as E, Timeout};
+    match error {
+        E::Timeout(Timeout::Resolve | Timeout::Connect) => "connecting took too long".to_owned(),
+        E::Timeout(_) => "the server was silent for too long".to_owned(),
+        E::Io(e) => e.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -276,7 +293,7 @@ fn copy(
         let n = match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => n,
-            Err(e) => return Err(Failed::Again(e.to_string())),
+            Err(e) => return Err(broken(&e)),
         };
         to.write_all(&buffer[..n]).map_err(|e| failed_write(download.part, &e))?;
         download.step.at(to.passed());

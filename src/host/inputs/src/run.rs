@@ -2,7 +2,7 @@
 //!
 //! The environment is empty but for what the caller gives: a build must not depend on the user's shell.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,15 @@ const PASSED: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
+/// Returns the proxies that a tool is told beyond those passed: Go knows nothing of `all_proxy`.
+fn more_proxies(variable: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, OsString)> {
+    let set = |name: &&str| variable(name).filter(|v| !v.is_empty());
+    let Some(all) = ["all_proxy", "ALL_PROXY"].iter().find_map(set) else { return Vec::new() };
+    let schemes = [["http_proxy", "HTTP_PROXY"], ["https_proxy", "HTTPS_PROXY"]];
+    let without = schemes.iter().filter(|names| !names.iter().any(|n| set(n).is_some()));
+    without.map(|[name, _]| (*name, all.clone())).collect()
+}
+
 /// Returns where the host wants temporary files to be; `None` for `/tmp`.
 pub(crate) fn temporary_directory() -> Option<PathBuf> {
     std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
@@ -52,6 +61,7 @@ impl Tool {
                 command.env(name, value);
             }
         }
+        command.envs(more_proxies(|name| std::env::var_os(name)));
         // Tools run in other directories than this process.
         if let Some(dir) = temporary_directory() {
             command.env("TMPDIR", std::path::absolute(&dir).unwrap_or(dir));
@@ -166,6 +176,19 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::progress::{Silent, Unit};
+
+    #[test]
+    fn a_proxy_for_all_is_told_to_tools_that_know_no_such_thing() {
+        let given = |variables: &[(&str, &str)]| {
+            let of = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+            let told = more_proxies(of).into_iter().map(|(n, v)| format!("{n}={}", v.display()));
+            told.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(given(&[("ALL_PROXY", "http://a:1")]), "http_proxy=http://a:1 https_proxy=http://a:1");
+        let some = [("all_proxy", "http://a:1"), ("HTTPS_PROXY", "http://b:1"), ("http_proxy", "")];
+        assert_eq!(given(&some), "http_proxy=http://a:1");
+        assert_eq!(given(&[("http_proxy", "http://a:1")]), "");
+    }
 
     #[test]
     fn tells_command_status_and_last_lines() {

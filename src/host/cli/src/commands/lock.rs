@@ -79,7 +79,7 @@ fn fixes(changes: &[Change]) -> String {
     for change in changes {
         let text = match &change.fixes {
             Ok(cves) if cves.is_empty() => continue,
-            Ok(cves) => cves.iter().map(|c| format!("  {c}\n")).collect(),
+            Ok(cves) => lines(&cves.iter().map(ToString::to_string).collect::<Vec<_>>()),
             Err(reason) => format!("  not known: {reason}\n"),
         };
         match sets.iter_mut().find(|(t, _)| *t == text) {
@@ -87,8 +87,13 @@ fn fixes(changes: &[Change]) -> String {
             None => sets.push((text, vec![&change.package])),
         }
     }
-    let lines = |(text, packages): &(String, Vec<&str>)| format!("fixed in {}:\n{text}", packages.join(", "));
-    sets.iter().map(lines).collect()
+    let told = |(text, packages): &(String, Vec<&str>)| format!("fixed in {}:\n{text}", packages.join(", "));
+    sets.iter().map(told).collect()
+}
+
+/// Lays out numbers of flaws, five a line: a kernel closes hundreds.
+fn lines(numbers: &[String]) -> String {
+    numbers.chunks(5).map(|line| format!("  {}\n", line.join(" "))).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +110,10 @@ mod tests {
         };
         let changes = [change("a", Err("gone")), change("b", Ok(())), change("c", Err("gone"))];
         assert_eq!(fixes(&changes), "fixed in a, c:\n  not known: gone\n");
+        let numbers: Vec<String> = (1..=6).map(|n| format!("CVE-2026-000{n}")).collect();
+        let expected =
+            "  CVE-2026-0001 CVE-2026-0002 CVE-2026-0003 CVE-2026-0004 CVE-2026-0005\n  CVE-2026-0006\n";
+        assert_eq!(lines(&numbers), expected);
         assert_eq!(super::change(&changes[1])["cves"], json!([]));
         assert_eq!(super::change(&changes[0])["cvesUnknown"], "gone");
     }

@@ -252,7 +252,7 @@ fn limits_are_on_silence_not_on_the_whole() {
     });
     let limits = Limits { tries: 1, silence: Duration::from_millis(300), ..LIMITS };
     let text = Client::with(limits, proxy::Proxies::default()).get(&url, 39).unwrap_err().to_string();
-    assert!(text.contains("timeout: per read"), "{text}");
+    assert!(text.contains("x: the server was silent for too long (tried"), "{text}");
 }
 
 #[test]

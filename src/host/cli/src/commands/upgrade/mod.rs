@@ -15,6 +15,7 @@ use api::{Boot, Client, UpgradeRequest, UpgradeSource};
 use serde_json::json;
 
 use crate::cmdline::{Global, UpgradeTo};
+use crate::hint::Usage;
 use crate::output;
 
 pub use shown::line;
@@ -26,11 +27,16 @@ const SILENCE: Duration = Duration::from_secs(120);
 
 /// Runs the command.
 pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> {
+    let address = api::WebUrl::new(options.bundle.as_str());
+    let web = ["http://", "https://"].iter().any(|scheme| options.bundle.starts_with(scheme));
+    if !web && options.bundle.contains("://") {
+        return Err(Usage(format!("bundle: expected a file, http:// or https://, found {address}")).into());
+    }
     let end = Instant::now() + options.time_limit;
     let before = await_trial(client, end)?;
     let (drain, reboot) = (options.drain, !options.no_reboot);
-    let begun = if options.bundle.starts_with("http://") || options.bundle.starts_with("https://") {
-        let source = UpgradeSource::Url(api::WebUrl::new(options.bundle.as_str()));
+    let begun = if web {
+        let source = UpgradeSource::Url(address);
         client.begin_upgrade(&UpgradeRequest { source, drain, reboot })?
     } else {
         upload::upload(client, Path::new(&options.bundle), &before, |source| UpgradeRequest {
