@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -64,8 +65,8 @@ pub fn print(text: &str) -> Result<()> {
 /// Returns a path as JSON: a string, or `{"bytes": HEX}` where it is not UTF-8. Serde would fail on such a path, and
 /// a string with replacement characters would name another file.
 pub fn path(path: &Path) -> Value {
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    path.to_str().map_or_else(|| json!({ "bytes": hex(path.as_os_str().as_bytes()) }), Value::from)
+    path.to_str()
+        .map_or_else(|| json!({ "bytes": HEXLOWER.encode(path.as_os_str().as_bytes()) }), Value::from)
 }
 
 /// Says a line on standard error. Nobody need listen: a closed or broken standard error is no failure.

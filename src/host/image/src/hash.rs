@@ -42,7 +42,7 @@ pub(crate) fn sha256(disk: &dyn ReadAt) -> io::Result<[u8; 32]> {
 
 /// Returns bytes as lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    data_encoding::HEXLOWER.encode(bytes)
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn blob_path(blob: &[u8]) -> String {
 
 /// Returns the SHA-256 of `bytes` in hex.
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// Adds a file owned by root, dated 1970.

@@ -131,8 +131,7 @@ impl Machine {
             disk::create(&self.dir, Blank { image: &request.image, bytes: request.disk_bytes })?;
         }
         let file = self.dir.file("firmware-vars.fd");
-        let variables: String =
-            Sha256::digest(&request.firmware.variables).iter().map(|b| format!("{b:02x}")).collect();
+        let variables = data_encoding::HEXLOWER.encode(&Sha256::digest(&request.firmware.variables));
         // Other firmware or other keys: what the old one had stored is no use.
         if fresh || !file.exists() || made_from != variables {
             files::write(&file, &request.firmware.variables, files::Access::Private)?;

@@ -3,6 +3,7 @@
 mod files;
 
 use anyhow::Result;
+use data_encoding::HEXLOWER;
 use image::inspect::{Image, KernelImage, Root, Slots};
 use serde_json::{Value, json};
 use slots::Slot;
@@ -119,7 +120,7 @@ fn slots_json(slots: &Slots) -> Value {
     });
     let header = |slot: Slot| {
         slots.headers.get(slot).map(|h| {
-            json!({ "generation": h.generation, "epoch": h.epoch, "bytes": h.length, "sha256": hex(&h.sha256) })
+            json!({ "generation": h.generation, "epoch": h.epoch, "bytes": h.length, "sha256": HEXLOWER.encode(&h.sha256) })
         })
     };
     json!({ "record": record, "kernelA": header(Slot::A), "kernelB": header(Slot::B) })
@@ -144,21 +145,16 @@ fn partition_row(p: &image::inspect::TablePartition) -> Vec<String> {
 /// Returns the kernel image as JSON.
 fn kernel_json(kernel: &KernelImage) -> Value {
     let root = kernel.root.as_ref().map(|r| {
-        json!({ "rootHash": hex(&r.root_hash), "salt": hex(&r.salt), "dataBlocks": r.data_blocks, "hashBlock": r.hash_block })
+        json!({ "rootHash": HEXLOWER.encode(&r.root_hash), "salt": HEXLOWER.encode(&r.salt), "dataBlocks": r.data_blocks, "hashBlock": r.hash_block })
     });
     json!({ "release": kernel.release, "cmdline": kernel.cmdline, "verity": root })
 }
 
 /// Lays the kernel image out.
 fn kernel_text(kernel: &KernelImage) -> String {
-    let hash = kernel.root.as_ref().map_or_else(|| "none".to_owned(), |r| hex(&r.root_hash));
+    let hash = kernel.root.as_ref().map_or_else(|| "none".to_owned(), |r| HEXLOWER.encode(&r.root_hash));
     format!(
         "kernel {}\nroot hash {hash}\ncommand line {}\n{}",
         kernel.release, kernel.cmdline, kernel.sections
     )
-}
-
-/// Returns bytes as hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
 use formats::disk::{ReadAt, read_vec};
 use formats::uki;
 use ring::digest;
@@ -111,7 +112,11 @@ pub fn check_kernel(kernel: &Part) -> Result<Header> {
     kernel.read(UKI_OFFSET..UKI_OFFSET + header.length, |piece| context.update(piece))?;
     let found = context.finish();
     if found.as_ref() != header.sha256 {
-        bail!("sha256 differs: expected {}, found {}", hex(&header.sha256), hex(found.as_ref()));
+        bail!(
+            "sha256 differs: expected {}, found {}",
+            HEXLOWER.encode(&header.sha256),
+            HEXLOWER.encode(found.as_ref())
+        );
     }
     Ok(header)
 }
@@ -129,11 +134,6 @@ pub fn root_params(kernel: &Part) -> Result<RootParams> {
     }
     let text = read_vec(kernel, UKI_OFFSET + place.start, bytes)?;
     Ok(RootParams::parse(&String::from_utf8_lossy(&text))?)
-}
-
-/// Returns bytes as hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

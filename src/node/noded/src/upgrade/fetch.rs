@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use update::{Source, Staged};
 use ureq::config::RedirectAuthHeaders;
@@ -188,8 +189,7 @@ impl Fetch<'_> {
 
 /// Returns what tells a bundle from others: no credentials of its address are written to the disk.
 fn source_id(url: &WebUrl, tag: &str) -> String {
-    let address: String =
-        digest(&SHA256, url.secret().as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let address = HEXLOWER.encode(digest(&SHA256, url.secret().as_bytes()).as_ref());
     format!("address {address} {tag}")
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use data_encoding::HEXLOWER;
+
 use super::{Entry, EntryKind};
 
 /// Returns `entries` as text, in the manner of `ls -l`: type and mode, links, owner, size or device,
@@ -24,7 +26,7 @@ pub fn dump(entries: &[Entry]) -> String {
         let line = format!("{letter}{mode:04o} {links:3} {uid}:{gid} {size:>10} /{path}{target}");
         writeln!(text, "{line}").expect("writing to a string does not fail");
         for (name, value) in &entry.xattrs {
-            let value: String = value.iter().map(|b| format!("{b:02x}")).collect();
+            let value = HEXLOWER.encode(value);
             let name = escaped(name.as_bytes());
             writeln!(text, "      {name} = {value}").expect("writing to a string does not fail");
         }

@@ -71,5 +71,5 @@ pub enum VerityError {
 
 /// Returns `bytes` as lower-case hex digits.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    data_encoding::HEXLOWER.encode(bytes)
 }

@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use image::inspect::{Entry, EntryKind};
 use serde_json::{Map, Value, json};
 
-use super::hex;
 use crate::output;
 
 /// Returns one path with what is known of it. Names are as they are, or `{"bytes": HEX}` where they are not UTF-8.
@@ -23,7 +23,7 @@ pub(super) fn entry(entry: &Entry) -> Value {
         EntryKind::Fifo => ("fifo", None),
     };
     let xattrs: Map<String, Value> =
-        entry.xattrs.iter().map(|(name, value)| (name.clone(), json!(hex(value)))).collect();
+        entry.xattrs.iter().map(|(name, value)| (name.clone(), json!(HEXLOWER.encode(value)))).collect();
     let mut value = json!({
         "path": name(&[b"/", &entry.path[..]].concat()),
         "type": kind,

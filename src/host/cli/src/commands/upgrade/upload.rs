@@ -106,7 +106,7 @@ fn digest(file: &mut File) -> std::io::Result<(u64, String)> {
     loop {
         let n = file.read(&mut piece)?;
         if n == 0 {
-            return Ok((bytes, context.finalize().iter().map(|b| format!("{b:02x}")).collect()));
+            return Ok((bytes, data_encoding::HEXLOWER.encode(&context.finalize())));
         }
         context.update(&piece[..n]);
         bytes += n as u64;
