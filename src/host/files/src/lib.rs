@@ -7,8 +7,10 @@
 //! and synced. [`create_new`] writes files that must not be there yet. [`read_pem`] reads a key that a user names.
 //!
 //! Left out: access lists and extended attributes are not kept, and other hard links of a replaced file keep the
-//! old bytes. A process that is killed leaves its draft, `.ironhull-*`.
+//! old bytes. Where a file system can't do without a draft's name, as over the network, a process that is killed
+//! leaves it: `.ironhull-*`.
 
+mod draft;
 mod error;
 mod new;
 mod output;
@@ -17,6 +19,7 @@ mod target;
 
 use std::path::Path;
 
+pub use draft::link;
 pub use error::Error;
 pub use new::{NewFile, check_absent, create_new};
 pub use output::{Output, install, write};

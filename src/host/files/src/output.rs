@@ -5,13 +5,10 @@ use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
+use crate::draft::Draft;
 use crate::target::{Target, find};
 use crate::{Access, Error, Result, directory};
 
-/// Start of a draft's name.
-const DRAFT: &str = ".ironhull-";
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes that are left as a hole when all of them are zero.
@@ -52,7 +49,7 @@ pub fn install(from: &Path, to: &Path) -> Result<()> {
         Ok(()) => sync_directory(directory(path)),
         Err(e) if e.kind() == ErrorKind::CrossesDevices => {
             let draft = output.draft(path, old.as_ref())?;
-            copy_sparse(&mut file, draft.as_file()).map_err(Error::io("copying to", to))?;
+            copy_sparse(&mut file, draft.file()).map_err(Error::io("copying to", to))?;
             output.publish(draft, path, old.as_ref())
         }
         Err(e) => Err(Error::io("moving a file to", to)(e)),
@@ -103,7 +100,7 @@ impl Output {
             }
             Target::File { path, old } => {
                 let draft = self.draft(path, old.as_ref())?;
-                let done = self.fill(draft.as_file(), fill)?;
+                let done = self.fill(draft.file(), fill)?;
                 self.publish(draft, path, old.as_ref())?;
                 Ok(done)
             }
@@ -130,21 +127,17 @@ impl Output {
     }
 
     /// Makes an empty file beside `path`. One that replaces a file is closed to others until it has its mode.
-    fn draft(&self, path: &Path, old: Option<&Metadata>) -> Result<NamedTempFile> {
+    fn draft(&self, path: &Path, old: Option<&Metadata>) -> Result<Draft> {
         let mode = if old.is_some() { 0o600 } else { self.access.mode_of_new() };
         let directory = directory(path);
-        let draft = tempfile::Builder::new()
-            .prefix(DRAFT)
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(directory);
-        draft.map_err(Error::io("making a file in", directory))
+        Draft::new(directory, mode).map_err(Error::io("making a file in", directory))
     }
 
     /// Puts a draft in its place.
-    fn publish(&self, draft: NamedTempFile, path: &Path, old: Option<&Metadata>) -> Result<()> {
-        settle(draft.as_file(), old, self.access).map_err(Error::io("setting the mode of", &self.named))?;
-        draft.as_file().sync_all().map_err(Error::io("writing", &self.named))?;
-        draft.persist(path).map_err(|e| Error::io("replacing", &self.named)(e.error))?;
+    fn publish(&self, draft: Draft, path: &Path, old: Option<&Metadata>) -> Result<()> {
+        settle(draft.file(), old, self.access).map_err(Error::io("setting the mode of", &self.named))?;
+        draft.file().sync_all().map_err(Error::io("writing", &self.named))?;
+        draft.persist(path).map_err(Error::io("replacing", &self.named))?;
         sync_directory(directory(path))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,12 +15,8 @@ const KUBECTL: &str = "kubectl";
 
 /// Links `built` into the machine's directory, in place of an older link.
 pub fn link(dir: &Path, built: &Path) -> Result<()> {
-    let (link, draft) = (dir.join(KUBECTL), dir.join("kubectl.new"));
-    let doing = || format!("linking {} to {}", link.display(), built.display());
-    if draft.symlink_metadata().is_ok() {
-        fs::remove_file(&draft).with_context(doing)?;
-    }
-    symlink(built, &draft).and_then(|()| fs::rename(&draft, &link)).with_context(doing)
+    let link = dir.join(KUBECTL);
+    files::link(built, &link).with_context(|| format!("linking {} to {}", link.display(), built.display()))
 }
 
 /// Returns how to call kubectl: by name if a directory of `path` has it, else by the link in `dir`, if that

@@ -1,0 +1,129 @@
+//! New bytes of a file, beside it until they are whole.
+//!
+//! Without a name, where the file system can do that: a process that is killed leaves nothing. It gets one for the
+//! moment before it takes the file's place, since a rename needs one.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use tempfile::{Builder, NamedTempFile};
+
+/// Start of a draft's name; the rest is random.
+const NAME: &str = ".ironhull-";
+
+/// A file that is there for its writer alone.
+#[derive(Debug)]
+pub(crate) enum Draft {
+    /// It goes when it is closed.
+    Unnamed { file: File, directory: PathBuf },
+    /// It is removed when this is dropped.
+    Named(NamedTempFile),
+}
+
+impl Draft {
+    /// Makes an empty file in `directory`, with this mode less the umask.
+    pub(crate) fn new(directory: &Path, mode: u32) -> io::Result<Draft> {
+        match Draft::unnamed(directory, mode) {
+            Ok(draft) => Ok(draft),
+            // Whatever is in the way, the other one tells it better, or works.
+            Err(_) => Draft::named(directory, mode),
+        }
+    }
+
+    fn unnamed(directory: &Path, mode: u32) -> io::Result<Draft> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = File::from(openat(CWD, directory, flags, Mode::from_raw_mode(mode))?);
+        // Without it the file could not be named later.
+        descriptor(&file).metadata()?;
+        Ok(Draft::Unnamed { file, directory: directory.to_owned() })
+    }
+
+    fn named(directory: &Path, mode: u32) -> io::Result<Draft> {
+        let mode = Permissions::from_mode(mode);
+        Builder::new().prefix(NAME).permissions(mode).tempfile_in(directory).map(Draft::Named)
+    }
+
+    /// Returns the file, to be written.
+    pub(crate) fn file(&self) -> &File {
+        match self {
+            Draft::Unnamed { file, .. } => file,
+            Draft::Named(file) => file.as_file(),
+        }
+    }
+
+    /// Puts the file at `path`, in place of what is there. After an error that is as it was, and the draft gone.
+    pub(crate) fn persist(self, path: &Path) -> io::Result<()> {
+        match self {
+            Draft::Named(file) => file.persist(path).map(drop).map_err(|e| e.error),
+            Draft::Unnamed { file, directory } => {
+                let from = descriptor(&file);
+                let link = |to: &Path| Ok(linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW)?);
+                let named = Builder::new().prefix(NAME).make_in(directory, link)?;
+                named.persist(path).map(drop).map_err(|e| e.error)
+            }
+        }
+    }
+}
+
+/// Puts a symbolic link to `target` at `path`, in place of a file or another link.
+///
+/// # Errors
+/// If the link can't be made; what is at `path` is then as it was.
+pub fn link(target: &Path, path: &Path) -> io::Result<()> {
+    let directory = crate::directory(path);
+    let named = Builder::new().prefix(NAME).make_in(directory, |p| std::os::unix::fs::symlink(target, p))?;
+    named.persist(path).map(drop).map_err(|e| e.error)
+}
+
+/// Returns where an open file stands, whatever its name.
+fn descriptor(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_draft_has_no_name_until_it_is_in_its_place() {
+        let lab = tempfile::tempdir().unwrap();
+        let count = || fs::read_dir(lab.path()).unwrap().count();
+        let path = lab.path().join("file");
+        let put = |draft: Draft| {
+            draft.file().write_all(&[7]).unwrap();
+            draft.persist(&path).unwrap();
+            assert_eq!((count(), fs::read(&path).unwrap()), (1, vec![7]));
+        };
+        put(Draft::named(lab.path(), 0o640).unwrap());
+        match Draft::unnamed(lab.path(), 0o600) {
+            Ok(draft) => {
+                assert_eq!(count(), 1);
+                put(draft);
+            }
+            Err(_) => judges::missing("files without a name in the temporary directory"),
+        }
+        drop(Draft::named(lab.path(), 0o600).unwrap());
+        assert_eq!(count(), 1);
+        assert!(Draft::new(&lab.path().join("absent"), 0o600).is_err());
+        assert!(Draft::new(lab.path(), 0o600).unwrap().persist(lab.path()).is_err());
+        assert_eq!(count(), 1);
+    }
+
+    #[test]
+    fn a_link_takes_the_place_of_another() {
+        let lab = tempfile::tempdir().unwrap();
+        let path = lab.path().join("link");
+        for target in ["/nowhere", "/elsewhere"] {
+            link(Path::new(target), &path).unwrap();
+            assert_eq!(fs::read_link(&path).unwrap(), Path::new(target));
+        }
+        assert_eq!(fs::read_dir(lab.path()).unwrap().count(), 1);
+    }
+}
