@@ -1,8 +1,8 @@
 //! A profile to files in the output directory.
 //!
-//! Files are made in a hidden directory and appear by rename, so a build that was killed leaves the last
-//! ones as they were; what it left behind is removed by the next build. A build that finds everything as
-//! the last one left it makes nothing.
+//! Files are made in a hidden directory and appear together ([`publish`]), so a build that was killed leaves
+//! the last ones or its own; what else it left behind is removed by the next build. A build that finds everything
+//! as the last one left it makes nothing.
 
 use std::fs;
 use std::path::Path;
@@ -24,6 +24,7 @@ use crate::materials::{Materials, gather};
 use crate::outputs::{self, Sources};
 use crate::overlay::{self, Overlay};
 use crate::plan::plan;
+use crate::publish::{self, publish};
 use crate::record::{self, Built, BuiltFile, BuiltKernel};
 use crate::room::layout;
 use crate::root::assemble;
@@ -106,7 +107,8 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     }
     fs::create_dir_all(output).map_err(Error::file("making directory", output))?;
     let work = WorkDir::create(workspace, output, &profile.name)?;
-    // The build that was waited for may have made just these files.
+    publish::finish(output, &profile.name)?;
+    // The build that was waited for, or one that was killed, may have made just these files.
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
@@ -184,22 +186,6 @@ fn write_sbom(materials: &Materials, work: &WorkDir) -> Result<BuiltFile> {
 /// Reads a file of the materials.
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(Error::file("reading", path))
-}
-
-/// Moves the files to where they are looked for, the manifest last.
-fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()> {
-    let name = &built.facts.name;
-    let manifest = work.file("json");
-    let text = serde_json::to_string_pretty(built).expect("a manifest is plain data") + "\n";
-    fs::write(&manifest, text).map_err(Error::file("writing", &manifest))?;
-    record::forget(output, name)?;
-    record::remove_older(outputs::disks(), output, built)?;
-    for file in &built.files {
-        let from = work.dir.join(&file.name);
-        files::install(&from, &output.join(&file.name))?;
-    }
-    files::install(&manifest, &record::manifest_path(output, name))?;
-    record::save(output, built, key)
 }
 
 #[cfg(test)]

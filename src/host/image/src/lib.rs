@@ -22,6 +22,7 @@ mod outputs;
 mod overlay;
 mod packages;
 mod plan;
+mod publish;
 mod record;
 mod room;
 mod root;

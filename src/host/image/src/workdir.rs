@@ -51,7 +51,7 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        // What can't be removed now is removed by the next build.
+        // Finished files have left under another name. What can't be removed now is removed by the next build.
         drop(fs::remove_dir_all(&self.dir));
     }
 }

@@ -17,6 +17,9 @@ use crate::bundle;
 use crate::inspect::Image;
 use crate::outputs::tests::{data_of, efi_program};
 
+mod killed;
+mod same_bytes;
+
 const PROFILE: &str = "\
 apiVersion: ironhull.dev/v1
 kind: ImageProfile

@@ -1,0 +1,109 @@
+//! From the work directory to where the files of a build are looked for: all of them, or none.
+//!
+//! No file system renames several files at once, so it is done as a journal does it. What is finished is synced
+//! and its directory gets another name: that one rename decides. From then on the new files take the places of the
+//! old ones, and whoever is killed on the way leaves the rest to the next build, which goes on there before it does
+//! anything else. Until all are in place there is no manifest: it is removed first and written last, so a set of
+//! files with a manifest is whole.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{self, Built};
+use crate::workdir::WorkDir;
+use crate::{Error, error::Result, outputs};
+
+/// Name of the order in the directory of finished files.
+const ORDER: &str = "order";
+
+/// What is to be done with finished files.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    built: Built,
+    /// Hash of everything that went in.
+    key: String,
+}
+
+/// Moves the files of `built` to where they are looked for, and then writes their manifest.
+///
+/// # Errors
+/// [`Error::File`] and [`Error::Files`]. Before the one rename that decides, the files of the last build are then
+/// as they were; after it the next build of the image goes on, and until then there is no manifest.
+pub(crate) fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()> {
+    let order = Order { built: built.clone(), key: key.to_owned() };
+    let text = serde_json::to_vec(&order).expect("an order is plain data");
+    let path = work.dir.join(ORDER);
+    fs::write(&path, text).map_err(Error::file("writing", &path))?;
+    for name in built.files.iter().map(|file| file.name.as_str()).chain([ORDER, "."]) {
+        sync(&work.dir.join(name))?;
+    }
+    let name = &built.facts.name;
+    fs::rename(&work.dir, ready(output, name)).map_err(Error::file("moving", &work.dir))?;
+    sync(output)?;
+    finish(output, name)
+}
+
+/// Goes on with the files of a build that was killed, if there are any.
+///
+/// # Errors
+/// As [`publish`].
+pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
+    let ready = ready(output, name);
+    let path = ready.join(ORDER);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        // What a build has left that was done, and killed while it cleared up.
+        Err(e) if e.kind() == ErrorKind::NotFound => return remove_all(&ready),
+        Err(e) => return Err(Error::file("reading", path)(e)),
+    };
+    let order = serde_json::from_slice::<Order>(&text);
+    let Order { built, key } = order.map_err(|e| Error::file("reading", &path)(e.into()))?;
+    record::forget(output, name)?;
+    record::remove_older(outputs::disks(), output, &built)?;
+    let manifest = record::manifest_path(output, name);
+    // The file, not a link that leads to it.
+    remove(&fs::canonicalize(&manifest).unwrap_or_else(|_| manifest.clone()))?;
+    sync(output)?;
+    for file in &built.files {
+        let from = ready.join(&file.name);
+        // One that is gone is where it belongs.
+        if fs::exists(&from).map_err(Error::file("reading", &from))? {
+            files::install(&from, &output.join(&file.name))?;
+        }
+    }
+    let text = serde_json::to_string_pretty(&built).expect("a manifest is plain data") + "\n";
+    files::write(&manifest, text.as_bytes(), files::Access::Public)?;
+    record::save(output, &built, &key)?;
+    // Its order goes first: half a directory is nothing to go on with.
+    remove(&path)?;
+    remove_all(&ready)
+}
+
+/// Returns the directory of finished files on their way.
+fn ready(output: &Path, name: &str) -> PathBuf {
+    output.join(format!(".{name}.publishing"))
+}
+
+/// Syncs a file or directory.
+fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("syncing", path))
+}
+
+/// Removes a file that may be absent.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("removing", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory that may be absent.
+fn remove_all(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("removing", path)(e)),
+        _ => Ok(()),
+    }
+}
