@@ -2,7 +2,7 @@
 # What the build and its tests need of the host, by Debian's package names; Rust and Go come besides.
 BUILD_PACKAGES := bc bison build-essential debian-archive-keyring flex gpgv libelf-dev libseccomp-dev libssl-dev perl zstd
 RUN_PACKAGES   := qemu-system-x86 qemu-utils
-TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-utils gdisk gnupg mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xz-utils
+TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-utils gdisk gnupg libcap2-bin mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xz-utils
 IRONHULL       := cargo run --quiet --release --package cli --
 
 .DEFAULT_GOAL := help

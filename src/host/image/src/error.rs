@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use formats::tree::TreeError;
 
+use crate::overlay::{NO_CAPABILITIES, NO_SPECIAL_BITS};
+
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -129,6 +131,12 @@ impl Error {
             Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
             Error::UpdateKeys { .. } => {
                 Some("make one with `ironhull bundle keyset KEY.pub > FILE`".to_owned())
+            }
+            Error::Overlay { expected, .. } if *expected == NO_SPECIAL_BITS => Some(
+                "no file of an image lends its owner's rights; `chmod a-s,-t` removes the bits".to_owned(),
+            ),
+            Error::Overlay { expected, .. } if *expected == NO_CAPABILITIES => {
+                Some("services get capabilities from who starts them; `setcap -r` removes them".to_owned())
             }
             Error::SecureBoot(error) => error.hint().map(str::to_owned),
             Error::File { .. } | Error::Format { .. } if is_disk_full(self) => {

@@ -5,16 +5,22 @@
 //! made it. So everything belongs to root, files are 0755 or 0644 by their owner's execute bit, and
 //! directories are 0755. Empty directories can't be told from absent ones in git and are not taken.
 //!
+//! What git loses and an image would behave otherwise without is refused: set-user-ID, set-group-ID and sticky bits
+//! (but a directory may have the set-group-ID bit, which it inherits in a shared checkout), and capabilities. Other
+//! attributes belong to the host. Names of one file stay names of one file.
+//!
 //! Files are read when the build begins: what is changed while it runs is in the next one.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use config::ImageProfile;
-use formats::tree::{Node, Tree};
+use formats::tree::{Kind, Node, Tree};
 use inputs::store::KeyBuilder;
 use inputs::{Digest, Workspace};
+use rustix::io::Errno;
 
 use crate::skeleton::MOUNTED;
 use crate::source::read_now;
@@ -50,67 +56,139 @@ pub(crate) fn load_all(workspace: &Workspace, profile: &ImageProfile) -> Result<
 
 /// Adds all that is in the overlays to the key of a build.
 pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay]) -> KeyBuilder {
-    overlays.iter().fold(key, |key, overlay| key.with("overlay", overlay.digest.to_string()))
+    overlays.iter().fold(key, |key, overlay| {
+        let key = key.with("overlay", overlay.digest.to_string());
+        hard_links(&overlay.tree).iter().fold(key, |key, link| key.with("hard link", link))
+    })
+}
+
+/// Returns the hard links of a tree, which the hash of its files says nothing of: name and target of each.
+fn hard_links(tree: &Tree) -> Vec<String> {
+    let mut links = Vec::new();
+    tree.walk(|path, node| {
+        if let Kind::Hardlink(target) = &node.kind {
+            links.push(format!("{path}\0{target}"));
+        }
+    });
+    links
 }
 
 /// Reads the overlay in `dir`.
 ///
 /// # Errors
 /// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name
-/// that is not UTF-8, and for what lies where nobody on a node would see it.
+/// that is not UTF-8, for capabilities and mode bits that would be lost, and for what lies where nobody on a node would see it.
 fn load(dir: &Path) -> Result<Tree> {
-    let mut tree = Tree::new();
-    add_directory(&mut tree, dir, "")?;
-    Ok(tree)
+    let mut loading = Loading::default();
+    loading.add_directory(dir, "")?;
+    Ok(loading.tree)
 }
 
-/// Adds what is in the directory `dir`, whose path in the tree is `at`.
-fn add_directory(tree: &mut Tree, dir: &Path, at: &str) -> Result<()> {
-    let read = || Error::file("reading overlay", dir);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(read())? {
-        names.push(entry.map_err(read())?.file_name());
-    }
-    names.sort();
-    for name in names {
-        let path = dir.join(&name);
-        let wrong = |expected, found: String| Error::Overlay { path: path.clone(), expected, found };
-        let name = name.to_str().ok_or_else(|| wrong("names in UTF-8", format!("{name:?}")))?;
-        let target = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
-        if MOUNTED.contains(&at) {
-            return Err(wrong("what a node can see", format!("{name:?} below /{at}, which is mounted over")));
+/// An overlay in the making.
+#[derive(Default)]
+struct Loading {
+    tree: Tree,
+    /// The first path in the tree of each file that has several names, by device and inode.
+    names: HashMap<(u64, u64), String>,
+}
+
+impl Loading {
+    /// Adds what is in the directory `dir`, whose path in the tree is `at`.
+    fn add_directory(&mut self, dir: &Path, at: &str) -> Result<()> {
+        let read = || Error::file("reading overlay", dir);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(dir).map_err(read())? {
+            names.push(entry.map_err(read())?.file_name());
         }
-        add(tree, &path, &target)?;
+        names.sort();
+        for name in names {
+            let path = dir.join(&name);
+            let wrong = |expected, found: String| Error::Overlay { path: path.clone(), expected, found };
+            let name = name.to_str().ok_or_else(|| wrong("names in UTF-8", format!("{name:?}")))?;
+            let target = if at.is_empty() { name.to_owned() } else { format!("{at}/{name}") };
+            if MOUNTED.contains(&at) {
+                return Err(wrong(
+                    "what a node can see",
+                    format!("{name:?} below /{at}, which is mounted over"),
+                ));
+            }
+            self.add(&path, &target)?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Adds the file, link or directory at `path`.
+    fn add(&mut self, path: &Path, target: &str) -> Result<()> {
+        let read = || Error::file("reading overlay", path);
+        let meta = fs::symlink_metadata(path).map_err(read())?;
+        check_mode(path, &meta)?;
+        if meta.is_dir() {
+            return self.add_directory(path, target);
+        }
+        let node = if meta.is_symlink() {
+            Node::symlink(fs::read_link(path).map_err(read())?.into_os_string().into_encoded_bytes())
+        } else if meta.is_file() {
+            check_capabilities(path)?;
+            self.file(path, target, &meta)?
+        } else {
+            return Err(Error::Overlay {
+                path: path.to_owned(),
+                expected: "a file, directory or symbolic link",
+                found: "a device, socket or pipe".to_owned(),
+            });
+        };
+        self.tree.insert(target, node).map_err(Error::Tree)
+    }
+
+    /// Returns the node of a regular file: one of its names, if it has had another.
+    fn file(&mut self, path: &Path, target: &str, meta: &Metadata) -> Result<Node> {
+        let mode = if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
+        if meta.nlink() > 1 {
+            if let Some(first) = self.names.get(&(meta.dev(), meta.ino())) {
+                return Ok(Node::new(Kind::Hardlink(first.clone()), mode));
+            }
+            self.names.insert((meta.dev(), meta.ino()), target.to_owned());
+        }
+        read_now(path, mode)
+    }
 }
 
-/// Adds the file, link or directory at `path`.
-fn add(tree: &mut Tree, path: &Path, target: &str) -> Result<()> {
-    let read = || Error::file("reading overlay", path);
-    let meta = fs::symlink_metadata(path).map_err(read())?;
-    if meta.is_dir() {
-        return add_directory(tree, path, target);
-    }
-    let node = if meta.is_symlink() {
-        Node::symlink(fs::read_link(path).map_err(read())?.into_os_string().into_encoded_bytes())
-    } else if meta.is_file() {
-        let mode = if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
-        read_now(path, mode)?
-    } else {
-        return Err(Error::Overlay {
+/// What the overlay of an image may not have.
+pub(crate) const NO_SPECIAL_BITS: &str = "no set-user-ID, set-group-ID or sticky bit";
+/// What a file of the overlay may not have.
+pub(crate) const NO_CAPABILITIES: &str = "no capabilities";
+
+/// Refuses mode bits that would be lost.
+fn check_mode(path: &Path, meta: &Metadata) -> Result<()> {
+    let inherited = if meta.is_dir() { 0o2000 } else { 0 };
+    let mode = meta.permissions().mode() & 0o7777;
+    match mode & 0o7000 & !inherited {
+        0 => Ok(()),
+        _ => Err(Error::Overlay {
             path: path.to_owned(),
-            expected: "a file, directory or symbolic link",
-            found: "a device, socket or pipe".to_owned(),
-        });
-    };
-    tree.insert(target, node).map_err(Error::Tree)
+            expected: NO_SPECIAL_BITS,
+            found: format!("mode {mode:04o}"),
+        }),
+    }
+}
+
+/// Refuses a file whose capabilities would be lost.
+fn check_capabilities(path: &Path) -> Result<()> {
+    match rustix::fs::lgetxattr(path, "security.capability", &mut [0; 64][..]) {
+        Ok(_) | Err(Errno::RANGE) => Err(Error::Overlay {
+            path: path.to_owned(),
+            expected: NO_CAPABILITIES,
+            found: "some (security.capability)".to_owned(),
+        }),
+        // No such attribute, or a file system without any.
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        Err(e) => Err(Error::file("reading capabilities of overlay", path)(e.into())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use formats::tree::Kind;
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
@@ -133,6 +211,66 @@ mod tests {
         assert!(matches!(&tree.get("etc/link").unwrap().kind, Kind::Symlink(t) if t == b"a"));
         assert!(tree.get("etc/empty").is_none());
         assert_eq!(tree.get("etc/a").unwrap().uid, 0);
+    }
+
+    #[test]
+    fn bits_that_would_be_lost_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (file, dir) = (root.path().join("file"), root.path().join("dir"));
+        fs::write(&file, "").unwrap();
+        fs::create_dir(&dir).unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for (path, mode, refused) in [
+            (&file, 0o4755, true),
+            (&file, 0o2755, true),
+            (&file, 0o1644, true),
+            (&file, 0o644, false),
+            (&dir, 0o1777, true),
+            (&dir, 0o2775, false),
+        ] {
+            set(path, mode);
+            let found = load(root.path()).map(drop).map_err(|e| e.to_string());
+            let name = path.display();
+            let message =
+                format!("reading overlay {name}: expected {NO_SPECIAL_BITS}, found mode {mode:04o}");
+            assert_eq!(found, if refused { Err(message) } else { Ok(()) });
+        }
+    }
+
+    #[test]
+    fn capabilities_that_would_be_lost_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(load(root.path()).is_ok());
+        let Some(setcap) = judges::find("setcap") else { return };
+        if !setcap.ask(&["cap_net_raw+ep", file.to_str().unwrap()]).0 {
+            return judges::missing("the right to give capabilities to files:");
+        }
+        let error = load(root.path()).unwrap_err();
+        let text = format!(
+            "reading overlay {}: expected no capabilities, found some (security.capability)",
+            file.display()
+        );
+        assert_eq!(error.to_string(), text);
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn names_of_one_file_stay_that_and_are_part_of_the_key() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("b")).unwrap();
+        fs::write(at("b/one"), "text").unwrap();
+        fs::hard_link(at("b/one"), at("c")).unwrap();
+        fs::hard_link(at("b/one"), at("a")).unwrap();
+        // Its other name is elsewhere.
+        let elsewhere = tempfile::tempdir_in(root.path().parent().unwrap()).unwrap();
+        fs::write(at("d"), "text").unwrap();
+        fs::hard_link(at("d"), elsewhere.path().join("d")).unwrap();
+        let tree = load(root.path()).unwrap();
+        assert!(["a", "d"].iter().all(|name| matches!(tree.get(name).unwrap().kind, Kind::File(_))));
+        assert_eq!(hard_links(&tree), ["b/one\0a", "c\0a"]);
     }
 
     #[test]

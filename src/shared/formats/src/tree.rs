@@ -143,13 +143,17 @@ impl Tree {
     }
 
     /// Inserts `node` at `path`, over a node of the same kind if there is one. A directory over a
-    /// directory keeps the entries of both; owner, mode and attributes are the new one's.
+    /// directory keeps the entries of both; owner, mode and attributes are the new one's. A file that is replaced
+    /// keeps its further names.
     ///
     /// # Errors
     /// [`TreeError`] if the path is malformed, leads through something that is no directory, or holds
     /// another kind of file. The tree is then as before, except for directories made on the way.
     pub fn insert(&mut self, path: &str, node: Node) -> Result<(), TreeError> {
         let (parents, name) = split(path)?;
+        if !matches!(node.kind, Kind::Directory(_)) {
+            self.hand_over(path);
+        }
         let mut at = &mut self.root;
         let mut at_name: &[u8] = b"/";
         let no_directory =
@@ -172,6 +176,34 @@ impl Tree {
         };
         entries.insert(name.to_vec(), merged);
         Ok(())
+    }
+
+    /// Gives the file at `path` to the first of its further names, if it has any: `path` is about to be another's.
+    fn hand_over(&mut self, path: &str) {
+        let Some(file) = self.get(path).filter(|node| matches!(node.kind, Kind::File(_))).cloned() else {
+            return;
+        };
+        let mut names = Vec::new();
+        self.walk(|name, node| match &node.kind {
+            Kind::Hardlink(target) if target == path => names.push(name.to_owned()),
+            _ => {}
+        });
+        let Some(first) = names.first().cloned() else { return };
+        for name in names {
+            let link = || Node { kind: Kind::Hardlink(first.clone()), ..file.clone() };
+            let node = if name == first { file.clone() } else { link() };
+            if let Some(there) = self.get_mut(&name) {
+                *there = node;
+            }
+        }
+    }
+
+    /// As [`Tree::get`].
+    fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
+        path.split('/').try_fold(&mut self.root, |at, part| match &mut at.kind {
+            Kind::Directory(entries) => entries.get_mut(part.as_bytes()),
+            _ => None,
+        })
     }
 
     /// Removes the node at `path` with all below it; returns it if it was there.
@@ -293,6 +325,25 @@ mod tests {
         }
         assert_eq!(tree.insert("a", Node::directory()), Err(TreeError::Conflict("a".into())));
         assert!(matches!(tree.get("a").unwrap().kind, Kind::File(_)));
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_further_names() {
+        let mut tree = Tree::new();
+        let link = |target: &str| Node::new(Kind::Hardlink(target.into()), 0o644);
+        tree.insert("a", file("old")).unwrap();
+        tree.insert("b/one", link("a")).unwrap();
+        tree.insert("b/two", link("a")).unwrap();
+        assert!(tree.insert("a", Node::directory()).is_err());
+        assert!(matches!(&tree.get("b/one").unwrap().kind, Kind::Hardlink(to) if to == "a"));
+        tree.insert("a", file("newer")).unwrap();
+        let length = |path: &str| match &tree.get(path).unwrap().kind {
+            Kind::File(source) => source.len(),
+            _ => 0,
+        };
+        assert_eq!([length("a"), length("b/one")], [5, 3]);
+        assert!(matches!(&tree.get("b/two").unwrap().kind, Kind::Hardlink(to) if to == "b/one"));
+        assert_eq!(tree.check(), Ok(()));
     }
 
     #[test]
