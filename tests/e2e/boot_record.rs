@@ -13,7 +13,7 @@ use e2e::lab::Lab;
 use e2e::log::{Change, Event, Log, cuts};
 use e2e::pc::{self, Running};
 use e2e::{image, tool};
-use slots::{Partition, Role, Slot};
+use slots::{Partition, Purpose, Slot};
 
 /// Memory of the machine in MiB.
 const MEMORY_MIB: u32 = 3072;
@@ -62,7 +62,7 @@ fn boot(dir: &Path) -> Log<HostDisk> {
 /// Checks that nothing was written or given up but the boot record, state and data.
 fn only_record_state_and_data(log: &Log<HostDisk>) {
     let raw = image::raw();
-    let writable = |p: &Partition| matches!(p.role(), Role::Selector | Role::Writable);
+    let writable = |p: &Partition| matches!(p.purpose(), Purpose::Selector | Purpose::Writable);
     let places: Vec<_> =
         Partition::ALL.into_iter().filter(writable).map(|p| image::partition(&raw, p)).collect();
     for event in &log.events {

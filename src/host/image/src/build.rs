@@ -11,11 +11,12 @@ use ::bundle::SecretKey;
 use config::ImageProfile;
 use disk::Layout;
 use formats::tree::Tree;
+use imagefacts::ImageFacts;
 use inputs::Workspace;
 use inputs::store::KeyBuilder;
 
 use crate::contents::contents;
-use crate::facts::{Facts, VERSION};
+use crate::facts::{self, VERSION};
 use crate::generation::{self, Generation, Recipe, signed};
 use crate::hash::{hash_file, hex};
 use crate::kernel::KernelParts;
@@ -112,7 +113,7 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
-    let facts = Facts::of(profile, materials.build_time);
+    let facts = facts::of(profile, materials.build_time);
     let root = ingredients.root(&facts)?;
     let generation = ingredients.generation(&root, facts, Spool::new(&work.dir)?)?;
     let files = ingredients.files(&generation, &work)?;
@@ -142,7 +143,7 @@ fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> R
 
 impl Ingredients<'_> {
     /// Puts the root together.
-    fn root(&self, facts: &Facts) -> Result<Tree> {
+    fn root(&self, facts: &ImageFacts) -> Result<Tree> {
         let _step = Step::start(self.workspace, "put together the root");
         let plan = plan(self.profile, &self.materials.binaries());
         let contents = contents(&self.materials, facts, &self.keys)?;
@@ -150,7 +151,7 @@ impl Ingredients<'_> {
     }
 
     /// Makes what fills the slot.
-    fn generation<'a>(&self, root: &Tree, facts: Facts, spool: Spool) -> Result<Generation<'a>> {
+    fn generation<'a>(&self, root: &Tree, facts: ImageFacts, spool: Spool) -> Result<Generation<'a>> {
         let _step = Step::start(self.workspace, "write the root and the kernel image");
         let materials = &self.materials;
         let kernel = KernelParts {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::facts::Facts;
+use imagefacts::ImageFacts;
+
+use crate::facts;
 use crate::keys::Keys;
 use crate::materials::Materials;
 use crate::plan::{ARCHIVES, Content, Text};
@@ -16,7 +18,7 @@ use crate::{Error, error::Result, oci};
 /// [`Error::File`] if a program can't be read, [`Error::Format`] if a container image can't be written.
 pub(crate) fn contents(
     materials: &Materials,
-    facts: &Facts,
+    facts: &ImageFacts,
     keys: &Keys<'_>,
 ) -> Result<BTreeMap<Content, Bytes>> {
     let mut bytes = BTreeMap::new();
@@ -42,11 +44,11 @@ pub(crate) fn contents(
 }
 
 /// Returns the texts that the builder writes.
-fn texts(materials: &Materials, facts: &Facts, keys: &Keys<'_>) -> BTreeMap<Text, Vec<u8>> {
+fn texts(materials: &Materials, facts: &ImageFacts, keys: &Keys<'_>) -> BTreeMap<Text, Vec<u8>> {
     let texts = [
         (Text::Certificates, materials.certificates.clone()),
-        (Text::Facts, facts.to_json().into_bytes()),
-        (Text::OsRelease, facts.to_os_release().into_bytes()),
+        (Text::Facts, facts::json(facts).into_bytes()),
+        (Text::OsRelease, facts::os_release(facts).into_bytes()),
         (Text::Sbom, materials.sbom.clone().into_bytes()),
     ];
     let update_keys = keys.update.clone().map(|bytes| (Text::UpdateKeys, bytes));

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bundle::StateVersions;
-use config::{Architecture, ImageProfile, Role};
-use serde::{Deserialize, Serialize};
+use config::{Architecture, ImageProfile};
+use imagefacts::{ImageFacts, StateVersions};
 
 /// Version of Ironhull: that of the program that builds, with which the image's init and noded are built.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -17,66 +16,37 @@ const STATE: [(&str, StateVersions); 3] = [
     ("kine", StateVersions { writes: 1, reads: 1 }),
 ];
 
-/// What the node says of its image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Facts {
-    /// Name of the profile.
-    pub name: String,
-    /// Version of the image.
-    pub version: String,
-    /// `single`, `controller` or `worker`.
-    pub role: String,
-    /// Architecture by its Debian name.
-    pub architecture: String,
-    /// Version of Kubernetes.
-    pub kubernetes: String,
-    /// Date of the newest input in seconds since 1970: the clock of a node is never before it.
-    pub build_time: u64,
-    /// Security epoch: a node never goes back under one that it ran. 0 in images that say nothing of it.
-    #[serde(default)]
-    pub epoch: u32,
-    /// Versions of what outlives a generation, by name. Empty in images that say nothing of it.
-    #[serde(default)]
-    pub state: BTreeMap<String, StateVersions>,
+/// Returns the facts of an image of `profile`, whose newest input is of `build_time`, in seconds since 1970.
+#[must_use]
+pub fn of(profile: &ImageProfile, build_time: u64) -> ImageFacts {
+    ImageFacts {
+        name: profile.name.clone(),
+        version: version(profile).to_owned(),
+        role: profile.role.name().to_owned(),
+        architecture: architecture(profile.architecture).to_owned(),
+        kubernetes: profile.kubernetes.version.clone(),
+        build_time,
+        epoch: profile.epoch,
+        state: state(&profile.kubernetes.version),
+    }
 }
 
-impl Facts {
-    /// Returns the facts of an image of `profile`.
-    #[must_use]
-    pub fn of(profile: &ImageProfile, build_time: u64) -> Facts {
-        let role = match profile.role {
-            Role::Single => "single",
-        };
-        Facts {
-            name: profile.name.clone(),
-            version: version(profile).to_owned(),
-            role: role.to_owned(),
-            architecture: architecture(profile.architecture).to_owned(),
-            kubernetes: profile.kubernetes.version.clone(),
-            build_time,
-            epoch: profile.epoch,
-            state: state(&profile.kubernetes.version),
-        }
-    }
+/// Returns `image.json`.
+#[must_use]
+pub fn json(facts: &ImageFacts) -> String {
+    let text = serde_json::to_string_pretty(facts).expect("facts are plain data with text keys");
+    text + "\n"
+}
 
-    /// Returns `image.json`.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let text = serde_json::to_string_pretty(self).expect("facts are plain data with text keys");
-        text + "\n"
-    }
-
-    /// Returns `os-release`. The version of the image is quoted: to a shell a `~` in front means a home.
-    #[must_use]
-    pub fn to_os_release(&self) -> String {
-        let Facts { name, version, role, kubernetes, .. } = self;
-        format!(
-            "NAME=Ironhull\nID=ironhull\n\
-             PRETTY_NAME=\"Ironhull {VERSION} ({name} {version}, Kubernetes {kubernetes})\"\n\
-             VERSION_ID={VERSION}\nIMAGE_ID={name}\nIMAGE_VERSION=\"{version}\"\nVARIANT_ID={role}\n"
-        )
-    }
+/// Returns `os-release`. The version of the image is quoted: to a shell a `~` in front means a home.
+#[must_use]
+pub fn os_release(facts: &ImageFacts) -> String {
+    let ImageFacts { name, version, role, kubernetes, .. } = facts;
+    format!(
+        "NAME=Ironhull\nID=ironhull\n\
+         PRETTY_NAME=\"Ironhull {VERSION} ({name} {version}, Kubernetes {kubernetes})\"\n\
+         VERSION_ID={VERSION}\nIMAGE_ID={name}\nIMAGE_VERSION=\"{version}\"\nVARIANT_ID={role}\n"
+    )
 }
 
 /// Returns the version of an image of `profile`: by default that of Ironhull.
@@ -106,8 +76,8 @@ pub fn architecture(architecture: Architecture) -> &'static str {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn facts() -> Facts {
-        Facts {
+    pub(crate) fn facts() -> ImageFacts {
+        ImageFacts {
             name: "single".into(),
             version: "0.1.0".into(),
             role: "single".into(),
@@ -121,7 +91,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_node_reads_these_names() {
-        let json: serde_json::Value = serde_json::from_str(&facts().to_json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json(&facts())).unwrap();
         assert_eq!(json["buildTime"], 1_790_000_000);
         assert_eq!(json["kubernetes"], "1.36.3");
         assert_eq!(json["epoch"], 3);
@@ -142,7 +112,7 @@ pub(crate) mod tests {
             config::parse_profile("x.yaml", &format!("{text}{more}")).unwrap()
         };
         let found = |more: &str| {
-            let facts = Facts::of(&profile(more), 0);
+            let facts = of(&profile(more), 0);
             (facts.version, facts.epoch)
         };
         assert_eq!(found(""), (VERSION.to_owned(), 0));
@@ -153,18 +123,18 @@ pub(crate) mod tests {
     fn an_older_image_says_nothing_of_epoch_and_state() {
         let older = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
             "kubernetes":"1.36.3","buildTime":1790000000}"#;
-        let expected = Facts { epoch: 0, state: BTreeMap::new(), ..facts() };
-        assert_eq!(serde_json::from_str::<Facts>(older).unwrap(), expected);
+        let expected = ImageFacts { epoch: 0, state: BTreeMap::new(), ..facts() };
+        assert_eq!(serde_json::from_str::<ImageFacts>(older).unwrap(), expected);
     }
 
     #[test]
     fn os_release_names_image_and_versions() {
-        let facts = Facts { version: "~2026.11+5".into(), ..facts() };
+        let facts = ImageFacts { version: "~2026.11+5".into(), ..facts() };
         let expected = format!(
             "NAME=Ironhull\nID=ironhull\n\
              PRETTY_NAME=\"Ironhull {VERSION} (single ~2026.11+5, Kubernetes 1.36.3)\"\n\
              VERSION_ID={VERSION}\nIMAGE_ID=single\nIMAGE_VERSION=\"~2026.11+5\"\nVARIANT_ID=single\n"
         );
-        assert_eq!(facts.to_os_release(), expected);
+        assert_eq!(os_release(&facts), expected);
     }
 }

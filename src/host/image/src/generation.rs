@@ -9,12 +9,12 @@ use std::io::Write;
 use disk::Layout;
 use formats::disk::ReadAt;
 use formats::tree::Tree;
+use imagefacts::ImageFacts;
 use secureboot::Signer;
 use sha2::{Digest, Sha256};
 use slots::{Partition, RootParams, UKI_OFFSET};
 
 use crate::error::Result;
-use crate::facts::Facts;
 use crate::kernel::{KernelParts, kernel_image};
 use crate::room::check_fill;
 use crate::verity::write_root;
@@ -22,7 +22,7 @@ use crate::verity::write_root;
 /// What fills a slot.
 pub struct Generation<'a> {
     /// What it says of itself.
-    pub facts: Facts,
+    pub facts: ImageFacts,
     /// What its command line says of the root.
     pub params: RootParams,
     /// EROFS, verity superblock and tree.
@@ -52,7 +52,7 @@ pub(crate) struct Recipe<'a> {
     /// What signs the kernel image.
     pub signer: Option<&'a Signer>,
     /// What the image says of itself.
-    pub facts: Facts,
+    pub facts: ImageFacts,
     /// Where the parts must fit.
     pub layout: &'a Layout,
 }

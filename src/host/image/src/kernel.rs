@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use formats::tree::{Kind, Node, Tree};
 use formats::{cpio, uki};
+use imagefacts::ImageFacts;
 use slots::RootParams;
 
-use crate::facts::Facts;
+use crate::facts;
 use crate::{Error, error::Result};
 
 /// What follows the root parameters on the kernel command line. Both consoles get messages; the last
@@ -36,11 +37,15 @@ pub(crate) struct KernelParts<'a> {
 ///
 /// # Errors
 /// [`Error::Format`] if stub or kernel is no EFI program.
-pub(crate) fn kernel_image(parts: &KernelParts<'_>, root: &RootParams, facts: &Facts) -> Result<Vec<u8>> {
+pub(crate) fn kernel_image(
+    parts: &KernelParts<'_>,
+    root: &RootParams,
+    facts: &ImageFacts,
+) -> Result<Vec<u8>> {
     let initrd = initrd(parts.init, facts.build_time)?;
     uki::build(&uki::Parts {
         stub: parts.stub,
-        os_release: &facts.to_os_release(),
+        os_release: &facts::os_release(facts),
         cmdline: &command_line(root),
         uname: parts.release,
         initrd: &initrd,

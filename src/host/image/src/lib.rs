@@ -35,8 +35,9 @@ mod workdir;
 
 pub use build::{Outcome, build};
 pub use error::Error;
-pub use facts::{Facts, VERSION};
+pub use facts::VERSION;
 pub use generation::Generation;
+pub use imagefacts::ImageFacts;
 pub use record::{Built, BuiltFile, BuiltKernel};
 
 /// Bounds the threads that compress and hash. Works once, before the first build.

@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Facts;
 use crate::{Error, error::Result};
 
 /// A finished build.
@@ -16,7 +16,7 @@ use crate::{Error, error::Result};
 pub struct Built {
     /// What the image says of itself.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub facts: ImageFacts,
     /// Root hash of the verity tree, in hex.
     pub root_hash: String,
     /// The kernel image.

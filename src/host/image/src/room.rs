@@ -2,7 +2,7 @@
 
 use config::Slots;
 use disk::{Layout, MIB, Place, Sizes};
-use slots::Role;
+use slots::Purpose;
 
 use crate::{Error, error::Result};
 
@@ -24,8 +24,8 @@ pub(crate) fn check_fill(place: Place, bytes: u64) -> Result<()> {
     if bytes <= limit {
         return Ok(());
     }
-    let (part, key) = match place.partition.role() {
-        Role::Root => ("root", "slots.rootMiB"),
+    let (part, key) = match place.partition.purpose() {
+        Purpose::Root => ("root", "slots.rootMiB"),
         _ => ("kernel", "slots.kernelMiB"),
     };
     Err(Error::TooLarge { part, bytes, limit, percent: FILL_PERCENT, mib: place.bytes / MIB, key })

@@ -7,9 +7,9 @@ use disk::identity::{derive, uuid};
 use formats::erofs;
 use formats::tree::Tree;
 use formats::verity::Hasher;
+use imagefacts::ImageFacts;
 use slots::RootParams;
 
-use crate::facts::Facts;
 use crate::room::check_fill;
 use crate::{Error, error::Result};
 
@@ -24,7 +24,7 @@ pub(crate) fn write_root(
     out: &mut impl Write,
     place: Place,
     tree: &Tree,
-    facts: &Facts,
+    facts: &ImageFacts,
 ) -> Result<RootParams> {
     let parts = [facts.name.as_bytes(), facts.version.as_bytes(), &facts.build_time.to_le_bytes()];
     let salt = derive("verity salt", &parts);

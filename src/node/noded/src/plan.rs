@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use cluster::{Facts, Plan, State};
 use config::Role;
 use net::{Network, clock};
@@ -15,10 +15,8 @@ use crate::node::Node;
 /// # Errors
 /// If the image names none that this program knows.
 pub fn role(name: &str) -> Result<Role> {
-    match name {
-        "single" => Ok(Role::Single),
-        other => bail!("image.json: role: expected \"single\", found {other:?}"),
-    }
+    let known = || Role::ALL.map(|r| format!("{:?}", r.name())).join(" or ");
+    Role::from_name(name).with_context(|| format!("image.json: role: expected {}, found {name:?}", known()))
 }
 
 /// Plans the cluster by the config, the node's addresses, the clock and the certificates on disk.
@@ -34,7 +32,7 @@ pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
         address,
         addresses: &addresses,
         now_secs: clock::now().as_secs(),
-        build_time_secs: node.image.build_epoch_secs,
+        build_time_secs: node.image.build_time,
     };
     let state = State::load(Path::new("/")).context("reading certificates")?;
     cluster::plan(role, &facts, &state).context("planning the cluster")

@@ -42,15 +42,13 @@ pub use boot::{Boot, BootOnceRequest, Slot, Trial};
 pub use client::{Client, Credentials};
 #[cfg(feature = "client")]
 pub use error::ClientError;
+pub use imagefacts::{ImageFacts, StateVersions};
 pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SECS, MIN_TTL_SECS};
 #[cfg(feature = "client")]
 pub use logs::Logs;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
-pub use status::{
-    CertificateExpiry, Condition, ConditionStatus, ConfigFacts, ImageFacts, Memory, Stage, StateVersions,
-    Status,
-};
+pub use status::{CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, Stage, Status};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };

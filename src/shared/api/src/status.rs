@@ -1,7 +1,6 @@
 //! The state of a node as a whole.
 
-use std::collections::BTreeMap;
-
+use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
 use crate::{Boot, Upgrade};
@@ -32,39 +31,6 @@ pub struct Status {
     pub upgrade: Option<Upgrade>,
     /// When certificates end, soonest first.
     pub certificates: Vec<CertificateExpiry>,
-}
-
-/// What the builder wrote into the image about itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ImageFacts {
-    /// Name of the profile.
-    pub name: String,
-    /// Version of the image.
-    pub version: String,
-    /// `single`, `controller` or `worker`.
-    pub role: String,
-    /// Machine architecture, such as `amd64`.
-    pub architecture: String,
-    /// Version of Kubernetes, such as `1.36.3`.
-    pub kubernetes: String,
-    /// When it was built, in seconds since 1970; the clock is never set before this.
-    #[serde(rename = "buildTime")]
-    pub build_epoch_secs: u64,
-    /// Security epoch: a node never goes back under one that it has blessed.
-    pub epoch: u32,
-    /// Versions of what outlives a generation, by name.
-    pub state: BTreeMap<String, StateVersions>,
-}
-
-/// Which versions of a state an image knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StateVersions {
-    /// The version that it writes.
-    pub writes: u32,
-    /// The oldest that it reads; it reads all from there to `writes`.
-    pub reads: u32,
 }
 
 /// Which configuration runs.
@@ -146,14 +112,6 @@ pub struct CertificateExpiry {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_what_the_builder_writes() {
-        let text = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
-            "kubernetes":"1.36.3","buildTime":1790000000}"#;
-        let facts: ImageFacts = serde_json::from_str(text).unwrap();
-        assert_eq!((facts.role.as_str(), facts.build_epoch_secs), ("single", 1_790_000_000));
-    }
 
     #[test]
     fn ignores_fields_of_a_newer_node_and_bears_missing_ones() {

@@ -27,10 +27,11 @@ pub use dump::dump;
 pub use error::BundleError;
 pub use format::{FRAME_BYTES, MAX_PART_BYTES};
 pub use hex::Hash;
+pub use imagefacts::StateVersions;
 pub use key::{PublicKey, Signature};
 pub use keyset::KeySet;
 pub use kind::Kind;
-pub use manifest::{Manifest, Part, Parts, StateVersions};
+pub use manifest::{Manifest, Part, Parts};
 pub use reader::{Bundle, Sealed};
 #[cfg(feature = "builder")]
 pub use secret::SecretKey;

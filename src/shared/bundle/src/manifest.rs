@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use imagefacts::StateVersions;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::BundleError;
 use crate::format::{MAX_PACKED_BYTES, MAX_PART_BYTES, frames};
@@ -35,6 +36,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
     /// Versions of what outlives a generation, by name.
+    #[serde(deserialize_with = "strict_versions")]
     pub state: BTreeMap<String, StateVersions>,
     /// Root hash of the verity tree in the root.
     pub root_hash: Hash,
@@ -43,16 +45,6 @@ pub struct Manifest {
     /// The keys that vouch for bundles from now on, if they change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_set: Option<KeySet>,
-}
-
-/// Which versions of a state a generation knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StateVersions {
-    /// The version that it writes.
-    pub writes: u32,
-    /// The oldest version that it reads; it reads all from there to `writes`.
-    pub reads: u32,
 }
 
 /// The parts of a bundle, in the order in which they stand there.
@@ -77,6 +69,21 @@ pub struct Part {
     pub packed_bytes: u64,
     /// SHA-256 of its index, which holds the SHA-256 of each packed frame.
     pub index_sha256: Hash,
+}
+
+/// Reads versions; fields unknown here are refused, as in all of a manifest. Elsewhere they are not.
+fn strict_versions<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, StateVersions>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        writes: u32,
+        reads: u32,
+    }
+    let read = BTreeMap::<String, Strict>::deserialize(deserializer)?;
+    let versions = |s: Strict| StateVersions { writes: s.writes, reads: s.reads };
+    Ok(read.into_iter().map(|(name, s)| (name, versions(s))).collect())
 }
 
 impl Parts {
@@ -213,7 +220,11 @@ pub(crate) mod tests {
             );
         }
         let text = String::from_utf8(sample().to_bytes()).unwrap();
-        let more = text.replacen('{', "{\"further\": 1,", 1);
-        assert!(matches!(Manifest::parse(more.as_bytes()), Err(BundleError::Manifest(_))));
+        for before in ["{", "\"ironhull\": {", "\"uki\": {"] {
+            assert!(text.contains(before), "{before}");
+            let more = text.replacen(before, &format!("{before}\"further\": 1,"), 1);
+            let found = Manifest::parse(more.as_bytes());
+            assert!(matches!(found, Err(BundleError::Manifest(_))), "{before}");
+        }
     }
 }

@@ -81,6 +81,25 @@ pub enum Role {
     Single,
 }
 
+impl Role {
+    /// All roles.
+    pub const ALL: [Role; 1] = [Role::Single];
+
+    /// Returns its name, as in profiles and in what an image says of itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Single => "single",
+        }
+    }
+
+    /// Returns the role with the given name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|r| r.name() == name)
+    }
+}
+
 /// Processor architecture, by its Debian and Go name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -9,7 +9,7 @@ use crate::{
     Slots,
 };
 
-const ROLES: &[(&str, Role)] = &[("single", Role::Single)];
+const ROLES: &[(&str, Role)] = &[(Role::Single.name(), Role::Single)];
 const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
 const OUTPUTS: &[(&str, Output)] = &{
     let mut outputs = [("", Output::Raw); Output::ALL.len()];

@@ -35,7 +35,7 @@ pub enum Partition {
 
 /// What a partition is for, whatever slot it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum Purpose {
     /// Read by the firmware.
     Firmware,
     /// Read and written by the boot selector.
@@ -98,22 +98,22 @@ impl Partition {
     /// Returns the partition's GPT attribute bits.
     #[must_use]
     pub const fn attributes(self) -> u64 {
-        match self.role() {
-            Role::Root => READ_ONLY | NO_AUTO,
-            Role::Firmware => 0,
-            Role::Selector | Role::Kernel | Role::Writable => NO_AUTO,
+        match self.purpose() {
+            Purpose::Root => READ_ONLY | NO_AUTO,
+            Purpose::Firmware => 0,
+            Purpose::Selector | Purpose::Kernel | Purpose::Writable => NO_AUTO,
         }
     }
 
     /// Returns what the partition is for.
     #[must_use]
-    pub const fn role(self) -> Role {
+    pub const fn purpose(self) -> Purpose {
         match self {
-            Partition::Esp => Role::Firmware,
-            Partition::BootState => Role::Selector,
-            Partition::KernelA | Partition::KernelB => Role::Kernel,
-            Partition::RootA | Partition::RootB => Role::Root,
-            Partition::State | Partition::Data => Role::Writable,
+            Partition::Esp => Purpose::Firmware,
+            Partition::BootState => Purpose::Selector,
+            Partition::KernelA | Partition::KernelB => Purpose::Kernel,
+            Partition::RootA | Partition::RootB => Purpose::Root,
+            Partition::State | Partition::Data => Purpose::Writable,
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn only_roots_are_read_only() {
         for p in Partition::ALL {
-            assert_eq!(p.attributes() & READ_ONLY != 0, p.role() == Role::Root, "{}", p.label());
+            assert_eq!(p.attributes() & READ_ONLY != 0, p.purpose() == Purpose::Root, "{}", p.label());
         }
     }
 }

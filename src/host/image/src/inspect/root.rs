@@ -2,8 +2,7 @@
 
 use formats::disk::{ReadAt, Window};
 use formats::erofs::{self, Entry, ErofsError};
-
-use crate::facts::Facts;
+use imagefacts::ImageFacts;
 
 /// Where the image keeps what it says of itself.
 const FACTS: &[u8] = b"usr/share/ironhull/image.json";
@@ -59,7 +58,7 @@ impl<'a> Root<'a> {
 
     /// Returns what the image says of itself; `None` if it says nothing sound.
     #[must_use]
-    pub fn facts(&self) -> Option<Facts> {
+    pub fn facts(&self) -> Option<ImageFacts> {
         serde_json::from_slice(&self.read(FACTS)?).ok()
     }
 

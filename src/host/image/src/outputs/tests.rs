@@ -9,11 +9,12 @@ use ::bundle::StateVersions;
 use config::Slots;
 use disk::{BOOT_PATH, SPARE_PATH};
 use formats::tree::{Node, Tree};
+use imagefacts::ImageFacts;
 use secureboot::Signer;
 use slots::{Header, Marker, Partition, RootParams, UKI_OFFSET};
 
 use super::*;
-use crate::facts::Facts;
+use crate::facts;
 use crate::generation::{self, Recipe, signed};
 use crate::hostdisk::HostDisk;
 use crate::inspect::Image;
@@ -55,8 +56,8 @@ pub(crate) fn efi_program() -> Vec<u8> {
     pe
 }
 
-fn facts() -> Facts {
-    Facts {
+fn facts() -> ImageFacts {
+    ImageFacts {
         name: "small".into(),
         version: "0.1.0".into(),
         role: "single".into(),
@@ -87,9 +88,9 @@ fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Made
 }
 
 /// The same, of an image that says this of itself.
-fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, Facts)) -> Result<Made> {
+fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, ImageFacts)) -> Result<Made> {
     let mut root = Tree::new();
-    root.insert("usr/share/ironhull/image.json", Node::file(facts.to_json().into_bytes(), 0o644))?;
+    root.insert("usr/share/ironhull/image.json", Node::file(facts::json(&facts).into_bytes(), 0o644))?;
     root.insert("usr/share/ironhull/sbom.spdx.json", Node::file(b"{}".to_vec(), 0o644))?;
     let layout = layout(&SLOTS);
     let program = efi_program();
@@ -192,7 +193,7 @@ fn the_bundle_of_a_disk_says_what_its_image_says() {
     assert_eq!(sealed.finish().unwrap(), manifest);
     std::fs::remove_file(&hull).unwrap();
     // No node would take one that says nothing of the state.
-    make_of(&path, b"init", (None, Facts { state: BTreeMap::new(), ..facts() })).unwrap();
+    make_of(&path, b"init", (None, ImageFacts { state: BTreeMap::new(), ..facts() })).unwrap();
     let error = create(&path, &[]).unwrap_err();
     assert!(error.to_string().ends_with("found none: build it anew"), "{error}");
     assert!(!hull.exists());

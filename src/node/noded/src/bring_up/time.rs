@@ -25,7 +25,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(1024);
 
 /// Sets a clock that is behind the image to when the image was built; tells whether it was.
 pub fn apply_floor(node: &Node) -> bool {
-    match clock::set_at_least(node.image.build_epoch_secs) {
+    match clock::set_at_least(node.image.build_time) {
         Ok(was_behind) => {
             if was_behind {
                 eprintln!("noded: the clock was before the image's build time: set to that");
@@ -84,7 +84,7 @@ fn synchronize(node: &Node, network: &Network) -> bool {
 
 /// Steps the clock to `time` where it is far off and `time` makes sense.
 fn correct(node: &Node, time: Duration) -> Result<(), net::NetError> {
-    if time.as_secs() < node.image.build_epoch_secs {
+    if time.as_secs() < node.image.build_time {
         return Err(net::NetError::Malformed {
             what: "the time server's answer",
             why: "its time is before the image was built",

@@ -79,13 +79,12 @@ fn try_prepare(node: &Node) -> Result<()> {
 }
 
 /// Returns the versions that the image knows of what is on this node's disk.
-fn known(node: &Node) -> BTreeMap<String, plan::Versions> {
+fn known(node: &Node) -> BTreeMap<String, api::StateVersions> {
     let unused = match node.documents.cluster.spec.storage.kind {
         StorageKind::Etcd => "kine",
         StorageKind::Kine => "etcd",
     };
-    let versions = |v: &api::StateVersions| plan::Versions { writes: v.writes, reads: v.reads };
-    node.image.state.iter().filter(|(n, _)| *n != unused).map(|(n, v)| (n.clone(), versions(v))).collect()
+    node.image.state.iter().filter(|(n, _)| *n != unused).map(|(n, v)| (n.clone(), *v)).collect()
 }
 
 /// Says what came of it.

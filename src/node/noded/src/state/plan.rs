@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
+use api::StateVersions;
 use serde::{Deserialize, Serialize};
 
 /// What is on the disk.
@@ -46,22 +47,13 @@ pub enum Outcome {
     },
 }
 
-/// What a generation knows of one part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Versions {
-    /// The version that it writes.
-    pub writes: u32,
-    /// The oldest that it reads.
-    pub reads: u32,
-}
-
 /// The generation that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// Its number.
     pub generation: u32,
     /// What it knows of what is on this disk.
-    pub versions: BTreeMap<String, Versions>,
+    pub versions: BTreeMap<String, StateVersions>,
 }
 
 /// What is to be done before anything may write.
@@ -136,7 +128,7 @@ mod tests {
     }
 
     fn image(generation: u32, reads: u32, writes: u32) -> Image {
-        Image { generation, versions: BTreeMap::from([("etcd".to_owned(), Versions { writes, reads })]) }
+        Image { generation, versions: BTreeMap::from([("etcd".to_owned(), StateVersions { writes, reads })]) }
     }
 
     fn decided(on_disk: Option<Recorded>, image: &Image, snapshots: &[Recorded]) -> Option<Step> {

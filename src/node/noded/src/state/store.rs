@@ -192,11 +192,12 @@ fn load(path: &Path) -> Result<Option<Recorded>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::{Versions, decide};
+    use super::super::plan::decide;
     use super::*;
+    use api::StateVersions;
 
     fn image(generation: u32, reads: u32, writes: u32) -> Image {
-        Image { generation, versions: BTreeMap::from([("etcd".to_owned(), Versions { writes, reads })]) }
+        Image { generation, versions: BTreeMap::from([("etcd".to_owned(), StateVersions { writes, reads })]) }
     }
 
     /// Starts a generation: prepares the state, then writes a text into etcd's directory.

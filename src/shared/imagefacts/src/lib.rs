@@ -1,0 +1,68 @@
+//! `image.json`: what an image says of itself. The builder writes it into the root; the node reads it and has it in
+//! its status.
+//!
+//! Who makes the facts from a profile, and who decides by them, is not told here.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What an image says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageFacts {
+    /// Name of the profile.
+    pub name: String,
+    /// Version of the image.
+    pub version: String,
+    /// `single`, `controller` or `worker`. A text, since a client may be older than the image of a node.
+    pub role: String,
+    /// Architecture by its Debian name, such as `amd64`.
+    pub architecture: String,
+    /// Version of Kubernetes, such as `1.36.3`.
+    pub kubernetes: String,
+    /// Date of the newest input in seconds since 1970: the clock of a node is never before it.
+    pub build_time: u64,
+    /// Security epoch: a node never goes back under one that it ran. 0 in images that say nothing of it.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Versions of what outlives a generation, by name. Empty in images that say nothing of it.
+    #[serde(default)]
+    pub state: BTreeMap<String, StateVersions>,
+}
+
+/// Which versions of a state a generation knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateVersions {
+    /// The version that it writes.
+    pub writes: u32,
+    /// The oldest that it reads; it reads all from there to `writes`.
+    pub reads: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_the_file_is_fixed() {
+        let text = concat!(
+            r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64","kubernetes":"1.36.3","#,
+            r#""buildTime":1790000000,"epoch":3,"state":{"etcd":{"writes":307,"reads":306}}}"#,
+        );
+        let facts: ImageFacts = serde_json::from_str(text).unwrap();
+        assert_eq!((facts.build_time, facts.state["etcd"].reads), (1_790_000_000, 306));
+        assert_eq!(serde_json::to_string(&facts).unwrap(), text);
+    }
+
+    #[test]
+    fn older_images_say_nothing_of_epoch_and_state_and_newer_ones_say_more() {
+        let head = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
+            "kubernetes":"1.36.3","buildTime":1790000000"#;
+        let older: ImageFacts = serde_json::from_str(&format!("{head}}}")).unwrap();
+        assert_eq!((older.epoch, older.state.len()), (0, 0));
+        let newer = format!(r#"{head},"x":1,"state":{{"etcd":{{"writes":1,"reads":1,"x":1}}}}}}"#);
+        assert_eq!(serde_json::from_str::<ImageFacts>(&newer).unwrap().state.len(), 1);
+    }
+}
