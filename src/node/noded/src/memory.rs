@@ -27,9 +27,7 @@ fn parse(machine: &str, init: &str) -> Memory {
 
 /// Returns the value of the line `KEY: … kB`; zero if there is none.
 fn bytes(text: &str, key: &str) -> u64 {
-    let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'));
-    let kib = line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.unwrap_or(0).saturating_mul(1024)
+    sys::proc_kib(text, key).unwrap_or(0).saturating_mul(1024)
 }
 
 #[cfg(test)]

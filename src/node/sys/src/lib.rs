@@ -15,6 +15,7 @@ mod link;
 mod machine;
 mod mount;
 mod poll;
+mod proc;
 mod process;
 mod signal;
 mod socket;
@@ -33,6 +34,7 @@ pub use mount::{
     MountFlags, bind, change_root, mount, move_mount, remount_read_only, share, unmount, unmount_lazily,
 };
 pub use poll::{Interest, Poll, Ready, set_nonblocking};
+pub use proc::proc_kib;
 pub use process::{Exit, kill, kill_everything, reap, run_in_child, run_in_child_within};
 pub use signal::{Signal, Signals};
 pub use socket::{connect_loopback, notify_socket, pipe, receive_notice};

@@ -55,8 +55,7 @@ fn apply(base: &mut Base, name: &str, value: &str) {
 /// (`mm/page_alloc.c`, `calculate_min_free_kbytes`). With them it is 68 MB on a machine of 4 GiB instead of
 /// 8, for pages that hardly anybody asks for.
 fn reserve_kib(meminfo: &str) -> Option<u64> {
-    let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let total: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let total = sys::proc_kib(meminfo, "MemTotal")?;
     Some(total.saturating_mul(16).isqrt().clamp(128, 262_144))
 }
 
