@@ -49,19 +49,12 @@ pub fn report(error: &Error) -> String {
         return diagnostics.to_string();
     }
     let mut hints = Vec::new();
-    let mut line = String::new();
+    let mut texts = Vec::new();
     for cause in error.chain() {
         hints.extend(hint_of(cause));
-        let text = cause.to_string();
-        let text = split_hints(&text, &mut hints);
-        // Many errors show their cause themselves.
-        if line.is_empty() {
-            line.push_str(text);
-        } else if !line.ends_with(text) {
-            line.push_str(": ");
-            line.push_str(text);
-        }
+        texts.push(split_hints(&cause.to_string(), &mut hints).to_owned());
     }
+    let line = api::one_line(texts);
     let mut seen = Vec::new();
     for hint in hints {
         if !seen.contains(&hint) {

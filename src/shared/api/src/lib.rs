@@ -31,6 +31,7 @@ mod client;
 #[cfg(feature = "client")]
 mod error;
 mod kubeconfig;
+mod line;
 #[cfg(feature = "client")]
 mod logs;
 mod service;
@@ -44,6 +45,7 @@ pub use client::{Client, Credentials};
 pub use error::ClientError;
 pub use imagefacts::{ImageFacts, StateVersions};
 pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SECS, MIN_TTL_SECS};
+pub use line::one_line;
 #[cfg(feature = "client")]
 pub use logs::Logs;
 use serde::{Deserialize, Serialize};

@@ -56,7 +56,7 @@ pub fn run(node: &Node, progress: &Progress, bundle: Bundle, then: Then) {
             eprintln!("noded: throwing a bundle away: {e}");
         }
         let hint = known.and_then(UpdateError::hint);
-        let told = told(&error);
+        let told = api::one_line(error.chain().map(ToString::to_string));
         eprintln!("noded: upgrade: {told}");
         if progress.is_called_off() && progress.status().generation.is_some() {
             give_up(node);
@@ -67,18 +67,6 @@ pub fn run(node: &Node, progress: &Progress, bundle: Bundle, then: Then) {
             u.hint = hint;
         });
     }
-}
-
-/// Returns an error with its causes; many have their cause in their own text.
-fn told(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .map(ToString::to_string)
-        .reduce(|text, cause| match text.ends_with(&cause) {
-            true => text,
-            false => format!("{text}: {cause}"),
-        })
-        .unwrap_or_default()
 }
 
 /// Has the generation that was just installed not be started.
@@ -179,23 +167,4 @@ fn drain_node(node: &Node, progress: &Progress) -> Result<()> {
         progress.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
         !progress.is_called_off()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let refused =
-            || UpdateError::Slots { message: "slot b is the only good one".into(), hint: String::new() };
-        assert_eq!(told(&refused().into()), "slot b is the only good one");
-        let file = UpdateError::File {
-            doing: "reading",
-            path: "/x".into(),
-            source: std::io::Error::other("the disk failed"),
-        };
-        let error = anyhow::Error::from(file).context("installing");
-        assert_eq!(told(&error), "installing: reading /x: the disk failed");
-    }
 }

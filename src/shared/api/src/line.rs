@@ -1,0 +1,29 @@
+//! An error and its causes as the one line that people and programs get.
+
+/// Joins an error and its causes, outermost first. A cause that the line ends with already is left out: many errors
+/// show theirs themselves.
+pub fn one_line<T: AsRef<str>>(causes: impl IntoIterator<Item = T>) -> String {
+    let mut line = String::new();
+    for cause in causes {
+        let cause = cause.as_ref();
+        if line.is_empty() {
+            line.push_str(cause);
+        } else if !line.ends_with(cause) {
+            line.push_str(": ");
+            line.push_str(cause);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        assert_eq!(one_line(["installing", "reading /x: no", "no"]), "installing: reading /x: no");
+        assert_eq!(one_line(["no"]), "no");
+        assert_eq!(one_line::<&str>([]), "");
+    }
+}
