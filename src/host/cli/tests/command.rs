@@ -223,6 +223,22 @@ fn a_profile_in_a_directory_that_is_not_utf_8_must_name_no_files() {
 }
 
 #[test]
+fn what_can_be_no_machine_is_told_before_anything_is_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "x".repeat(50);
+    source_tree(dir.path(), &SMALL.replace("name: small", &format!("name: {name}")));
+    let text = stderr(&ironhull(dir.path(), &["run", "small"]));
+    let expected =
+        format!("error: naming the machine after the image: machine name \"{name}\": expected 1 to 40");
+    assert!(text.contains(&expected) && text.contains("\nhint: name it with --name\n"), "{text}");
+    let deep = dir.path().join("d".repeat(120));
+    let run = ["run", "small", "--name", "m"];
+    let text = stderr(&prepare(dir.path(), &run).env("XDG_STATE_HOME", &deep).output().unwrap());
+    assert!(text.contains("expected at most 107 bytes for a unix socket, found "), "{text}");
+    assert!(!dir.path().join(".cache").exists(), "a build was begun");
+}
+
+#[test]
 fn a_directory_for_temporary_files_that_is_not_there_is_told_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
     source_tree(dir.path(), SMALL);

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::directory::SOCKET;
 use crate::{Accelerator, Definition, FirmwareKind, Forward};
 
 /// All that differs from one start of a machine to the next.
@@ -53,7 +54,7 @@ pub fn command_line(definition: &Definition, launch: &Launch) -> Vec<OsString> {
     line.add("-netdev", user_network(&launch.ports));
     line.add("-device", &definition.network);
     line.add_file("-serial", "file:", &at("serial.log"));
-    line.add_socket("-qmp", &at("qmp.sock"));
+    line.add_socket("-qmp", &at(SOCKET));
     if let Some(file) = &launch.user_data {
         line.add_file("-fw_cfg", "name=opt/ironhull/config,file=", file);
     }

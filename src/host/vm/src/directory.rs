@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Accelerator, Forward, VmError};
 
-/// Longest name of a machine: a socket's path may have 108 bytes in all.
+/// Longest name of a machine: its socket's path has a limit.
 const MAX_NAME_BYTES: usize = 40;
+/// QEMU's control socket.
+pub(crate) const SOCKET: &str = "qmp.sock";
+/// Longest path of a unix socket: `sun_path` of unix(7) less the zero at its end.
+const MAX_SOCKET_BYTES: usize = 107;
 
 /// Firmware of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +65,8 @@ impl MachineDir {
     /// Returns the directory of machine `name` below the user's state directory; it need not exist.
     ///
     /// # Errors
-    /// [`VmError::Name`] for a malformed name, [`VmError::NoHome`] without a home.
+    /// [`VmError::Name`] for a malformed name, [`VmError::NoHome`] without a home, [`VmError::TooDeep`] if its socket's
+    /// path would be too long.
     pub fn named(name: &str) -> Result<MachineDir, VmError> {
         MachineDir::below(&machines()?, name)
     }
@@ -86,14 +91,19 @@ impl MachineDir {
     /// Returns the directory of machine `name` below `root`.
     ///
     /// # Errors
-    /// [`VmError::Name`] for a malformed name.
+    /// [`VmError::Name`] for a malformed name; [`VmError::TooDeep`] if its socket's path would be too long.
     pub fn below(root: &Path, name: &str) -> Result<MachineDir, VmError> {
         let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let sound = !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.chars().all(letter);
         if !sound || name.starts_with('-') {
             return Err(VmError::Name(name.to_owned()));
         }
-        Ok(MachineDir { name: name.to_owned(), path: root.join(name) })
+        let dir = MachineDir { name: name.to_owned(), path: root.join(name) };
+        let socket = dir.file(SOCKET);
+        match socket.as_os_str().len() {
+            0..=MAX_SOCKET_BYTES => Ok(dir),
+            _ => Err(VmError::TooDeep { path: socket, limit: MAX_SOCKET_BYTES }),
+        }
     }
 
     /// Returns the machine's name.
@@ -171,7 +181,8 @@ impl MachineDir {
 /// Returns the directory of this user's machines.
 fn machines() -> Result<PathBuf, VmError> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    let home = || std::env::var_os("HOME").map(|h| Path::new(&h).join(".local/state"));
+    let home =
+        || std::env::var_os("HOME").filter(|h| !h.is_empty()).map(|h| Path::new(&h).join(".local/state"));
     let root = state.or_else(home).ok_or(VmError::NoHome)?;
     Ok(root.join("ironhull/machines"))
 }
@@ -186,6 +197,19 @@ mod tests {
             assert!(matches!(MachineDir::below(Path::new("/m"), bad), Err(VmError::Name(_))), "{bad}");
         }
         assert_eq!(MachineDir::below(Path::new("/m"), "node-1").unwrap().path(), Path::new("/m/node-1"));
+    }
+
+    #[test]
+    fn a_directory_too_deep_for_a_socket_is_told() {
+        let fits = MAX_SOCKET_BYTES - "/m/qmp.sock".len();
+        let root = |bytes: usize| format!("/{}", "r".repeat(bytes - 1));
+        MachineDir::below(Path::new(&root(fits)), "m").unwrap();
+        let error = MachineDir::below(Path::new(&root(fits + 1)), "m").unwrap_err();
+        assert!(
+            error.to_string().ends_with(": expected at most 107 bytes for a unix socket, found 108"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("XDG_STATE_HOME"));
     }
 
     #[test]

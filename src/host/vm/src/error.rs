@@ -43,6 +43,15 @@ pub enum VmError {
     /// The name can't be a directory.
     #[error("machine name {0:?}: expected 1 to 40 lower-case letters, digits and '-'")]
     Name(String),
+    /// The path of its control socket is longer than the system allows.
+    #[error("placing the machine's control socket {}: expected at most {limit} bytes for a unix socket, found {}",
+            .path.display(), .path.as_os_str().len())]
+    TooDeep {
+        /// The socket.
+        path: PathBuf,
+        /// Bytes that it may have.
+        limit: usize,
+    },
     /// No machine of that name.
     #[error("machine {name:?} does not exist")]
     Unknown {
@@ -90,6 +99,9 @@ impl VmError {
             VmError::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => Some(
                 "free some space, or set XDG_STATE_HOME to a directory on a larger disk".to_owned(),
             ),
+            VmError::TooDeep { .. } => {
+                Some("set XDG_STATE_HOME to a directory with a shorter path, or take a shorter name".to_owned())
+            }
             VmError::Unknown { machines, .. } if machines.is_empty() => {
                 Some("`ironhull run` makes one".to_owned())
             }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use sha2::{Digest, Sha256};
 
+use crate::directory::SOCKET;
 use crate::disk::{self, Blank};
 use crate::qmp::Qmp;
 use crate::{
@@ -182,7 +183,7 @@ impl Machine {
     pub fn pid(&self) -> Option<u32> {
         let pid: u32 = fs::read_to_string(self.dir.file("pid")).ok()?.trim().parse().ok()?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let own = self.dir.file("qmp.sock");
+        let own = self.dir.file(SOCKET);
         let own = own.as_os_str().as_encoded_bytes();
         let ours = !own.is_empty() && line.windows(own.len()).any(|w| w == own);
         // On its way out it has no command line any more, but still holds the disk.
@@ -201,11 +202,11 @@ impl Machine {
             return Err(self.dir.unknown());
         }
         let pid = self.pid().ok_or_else(|| VmError::NotRunning(self.dir.name().to_owned()))?;
-        let asked = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("system_powerdown"));
+        let asked = Qmp::connect(&self.dir.file(SOCKET)).and_then(|mut q| q.execute("system_powerdown"));
         if asked.is_ok() && self.ended_within(grace) {
             return Ok(Stopped::Clean);
         }
-        let quit = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("quit"));
+        let quit = Qmp::connect(&self.dir.file(SOCKET)).and_then(|mut q| q.execute("quit"));
         if quit.is_err() || !self.ended_within(Duration::from_secs(5)) {
             self.kill(pid)?;
         }
@@ -215,7 +216,7 @@ impl Machine {
     /// Returns whether QEMU halted the guest for good, as after an internal error.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        let status = Qmp::connect(&self.dir.file("qmp.sock")).and_then(|mut q| q.execute("query-status"));
+        let status = Qmp::connect(&self.dir.file(SOCKET)).and_then(|mut q| q.execute("query-status"));
         status.is_ok_and(|s| {
             matches!(s["status"].as_str(), Some("internal-error" | "io-error" | "guest-panicked"))
         })

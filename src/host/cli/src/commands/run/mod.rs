@@ -21,6 +21,7 @@ use vm::{Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
 
 use crate::access::{KUBERNETES_PORT, Reached, reach_machine};
 use crate::cmdline::{Global, Run};
+use crate::hint::hinted;
 use crate::interrupt::heeded;
 use crate::output;
 use crate::progress::seconds;
@@ -43,11 +44,13 @@ const LONGEST_DEMO_LIMIT: Duration = Duration::from_secs(2);
 pub fn run(global: &Global, options: &Run) -> Result<()> {
     // The probe may take two seconds: it runs while the image is built.
     let probe = std::thread::spawn(|| vm::choose(&Definition::q35().program));
-    let target = target::find(global, options)?;
-    let machine = Machine::new(MachineDir::named(options.name.as_deref().unwrap_or(&target.name))?);
+    // What is wrong with the machine is told before anything is built.
+    let named = target::find(global, options)?;
+    let machine = Machine::new(machine_dir(options, named.name())?);
     if let Some(pid) = machine.pid() {
         return Err(vm::VmError::Running(machine.dir().name().to_owned(), pid).into());
     }
+    let target = target::prepare(named, options)?;
     let request = request(options, &target, probe)?;
     machine.needs_disk(&request)?;
     let user_data = user_data::prepare(options, machine.dir())?;
@@ -68,6 +71,16 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
         machine.stop(GRACE)?;
     }
     followed
+}
+
+/// Returns the directory of the machine: it has the image's name unless it was given one.
+fn machine_dir(options: &Run, image: &str) -> Result<MachineDir> {
+    match (&options.name, MachineDir::named(options.name.as_deref().unwrap_or(image))) {
+        (None, Err(error @ vm::VmError::Name(_))) => {
+            Err(hinted(format!("naming the machine after the image: {error}"), "name it with --name"))
+        }
+        (_, dir) => Ok(dir?),
+    }
 }
 
 /// Returns what the machine is to be, and says what runs it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use config::Output;
+use config::{ImageProfile, Output};
 use image::inspect::Image;
 use inputs::Workspace;
 use vm::{Firmware, FirmwareKind};
@@ -25,8 +25,6 @@ const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
 /// An image and the firmware to boot it.
 #[derive(Debug)]
 pub struct Target {
-    /// Name of the image.
-    pub name: String,
     /// The file.
     pub image: PathBuf,
     /// Tells one image's content from another's.
@@ -37,41 +35,82 @@ pub struct Target {
     pub kube: Option<PathBuf>,
 }
 
-/// Finds the image, builds it if a profile is named.
-pub fn find(global: &Global, options: &Run) -> Result<Target> {
-    let wanted = Wanted::of(options)?;
+/// What was named on the command line; nothing is built yet.
+#[derive(Debug)]
+pub enum Named {
+    /// An image.
+    Image {
+        /// Its name, without the ending.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A profile, without outputs that don't boot.
+    Profile {
+        /// The source tree.
+        source: PathBuf,
+        /// The profile.
+        profile: Box<ImageProfile>,
+    },
+}
+
+impl Named {
+    /// Returns the name of the image.
+    pub fn name(&self) -> &str {
+        match self {
+            Named::Image { name, .. } => name,
+            Named::Profile { profile, .. } => &profile.name,
+        }
+    }
+}
+
+/// Finds the image or the profile.
+pub fn find(global: &Global, options: &Run) -> Result<Named> {
+    Wanted::of(options)?;
     let path = options.target.as_path();
     let is_profile = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     if path.is_file() && !is_profile {
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        return target(name, path.to_owned(), wanted.of_host());
+        return Ok(Named::Image { name, path: path.to_owned() });
     }
     let source = source_tree::find(global)?;
     let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
     // Nothing boots from a bundle, and one that was built with a key must not be replaced by one without.
     profile.outputs.retain(|output| *output != Output::Bundle);
-    let nothing_boots = || {
-        hinted(format!("profile {} has no output that boots", profile.name), "add `outputs: [qcow2]` to it")
-    };
-    if profile.outputs.is_empty() {
-        return Err(nothing_boots());
+    match profile.outputs.is_empty() {
+        true => Err(nothing_boots(&profile)),
+        false => Ok(Named::Profile { source, profile: Box::new(profile) }),
     }
+}
+
+/// Says that there is nothing to boot.
+fn nothing_boots(profile: &ImageProfile) -> anyhow::Error {
+    hinted(format!("profile {} has no output that boots", profile.name), "add `outputs: [qcow2]` to it")
+}
+
+/// Returns the image and its firmware, built if a profile was named.
+pub fn prepare(named: Named, options: &Run) -> Result<Target> {
+    let wanted = Wanted::of(options)?;
+    let (source, profile) = match named {
+        Named::Image { path, .. } => return target(path, wanted.of_host()),
+        Named::Profile { source, profile } => (source, profile),
+    };
     let outcome = build::build(&source, &profile, &[], &options.inputs)?;
     let built = outcome.built();
     // Raw first: the guest reads it without unpacking clusters.
-    let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(nothing_boots)?;
+    let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(|| nothing_boots(&profile))?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
     let firmware = wanted.pinned(&workspace).or_else(|e| wanted.of_host().map_err(|_| e));
     let kube = workspace.component("kubernetes")?.binaries.remove("kube");
-    Ok(Target { kube, ..target(profile.name.clone(), image, firmware)? })
+    Ok(Target { kube, ..target(image, firmware)? })
 }
 
 /// Puts a target together.
-fn target(name: String, image: PathBuf, firmware: Result<Firmware>) -> Result<Target> {
+fn target(image: PathBuf, firmware: Result<Firmware>) -> Result<Target> {
     let id = Image::open(&image)?.id();
     let image = image.canonicalize().with_context(|| format!("finding {}", image.display()))?;
-    Ok(Target { name, image, id, firmware: firmware?, kube: None })
+    Ok(Target { image, id, firmware: firmware?, kube: None })
 }
 
 /// The firmware that is wanted.
