@@ -4,11 +4,12 @@ BUILD_PACKAGES := bc bison build-essential debian-archive-keyring flex gpgv libe
 RUN_PACKAGES   := qemu-system-x86 qemu-utils
 TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-utils gdisk gnupg libcap2-bin mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xz-utils
 IRONHULL       := cargo run --quiet --release --package cli --
+PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/ironhull
 
 .DEFAULT_GOAL := help
-.PHONY: run test check unit image deaths e2e loader bench upgrade-demo torture cold reproducible clean help deps deps-test
+.PHONY: run ahead command test check unit image deaths e2e loader bench upgrade-demo torture cold reproducible clean help deps deps-test
 
-run: deps ## Build what is missing, boot the single-node image, print a kubeconfig
+run: ahead deps command ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
 
 test: deps-test ## Everything a change must pass, with the time of each stage
@@ -20,7 +21,7 @@ check: deps-test ## Formatting, lints, documentation
 unit: deps-test ## Unit, property and judge tests
 	@cargo test --quiet --no-fail-fast
 
-image: deps ## Build the single-node image into out/
+image: ahead deps command ## Build the single-node image into out/
 	@$(IRONHULL) build image-profiles/single.yaml
 
 deaths: deps-test image ## Let a new generation die in every way, and see the old one come back
@@ -48,6 +49,19 @@ reproducible: deps ## Build twice from nothing, kernel and Go components too, an
 bench: deps-test image ## Print the measured figures
 	@cargo build --quiet --release --package e2e --bins
 	@cargo run --quiet --release --package e2e --bin bench
+
+# Said before anything is done: for minutes there is nothing to see of the image. The times are of two idle processors.
+ahead:
+	@[ -x "$(PROGRAM)" ] || printf '%s\n' >&2 \
+	  'the first run in this checkout takes these steps; what they make is kept, and the next run takes seconds for them' \
+	  '  1. install missing Debian packages' \
+	  '  2. compile the command ironhull: about 5 minutes' \
+	  '  3. build the image: half an hour for the kernel and Kubernetes, unless they are in the cache' \
+	  '  4. for make run, boot it in QEMU: one to two minutes'
+
+# Not quiet: cargo shows how far it is, as a bar on a terminal and as lines in a log.
+command: deps
+	@cargo build --release --package cli
 
 deps: ## Install what the build needs, after saying so
 	@.ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES)

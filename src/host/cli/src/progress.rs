@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use inputs::Progress;
@@ -13,13 +13,39 @@ use crate::output;
 
 /// Steps that take less are not worth a line where there is no terminal.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
+/// Pause between two lines on how far a step is, where there is no terminal.
+const BETWEEN_LINES: Duration = Duration::from_secs(30);
+/// Share of a step, in percent, from which on its pace says how long the rest takes.
+const PACE_KNOWN: u64 = 5;
 
 /// Shows the steps of a build.
 #[derive(Debug)]
 pub struct Shown {
     bars: MultiProgress,
-    running: Mutex<HashMap<String, ProgressBar>>,
+    state: Mutex<State>,
     terminal: bool,
+}
+
+/// What is known of the steps.
+#[derive(Debug, Default)]
+struct State {
+    running: HashMap<String, Running>,
+    /// The long steps, by name.
+    planned: Vec<String>,
+    /// How many of them have begun.
+    begun: usize,
+}
+
+/// A step that runs.
+#[derive(Debug)]
+struct Running {
+    /// Its name, with its number if it is one of the long ones.
+    title: String,
+    total: Option<u64>,
+    bar: Option<ProgressBar>,
+    began: Instant,
+    /// When a line was last printed.
+    told: Instant,
 }
 
 impl Default for Shown {
@@ -27,15 +53,15 @@ impl Default for Shown {
         let bars = MultiProgress::new();
         // A terminal that can't move its cursor (`TERM=dumb`) gets no bars, so it gets lines.
         let terminal = std::io::stderr().is_terminal() && !bars.is_hidden();
-        Shown { bars, running: Mutex::default(), terminal }
+        Shown { bars, state: Mutex::default(), terminal }
     }
 }
 
 impl Shown {
-    /// Runs `with` on the bars of running steps.
-    fn with<T>(&self, with: impl FnOnce(&mut HashMap<String, ProgressBar>) -> T) -> T {
+    /// Runs `with` on what is known of the steps.
+    fn with<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
         // A bar is at worst drawn wrongly after a panic elsewhere.
-        with(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Prints a line above the bars.
@@ -45,45 +71,106 @@ impl Shown {
             false => output::tell(text),
         }
     }
-}
 
-impl Progress for Shown {
-    fn started(&self, step: &str, unit: Unit, total: Option<u64>) {
-        if !self.terminal {
-            // Said at once only where nothing else would be heard for minutes.
-            if total.is_some_and(|t| t > 1000) {
-                output::tell(&format!("{step} …"));
-            }
-            return;
-        }
+    /// Draws the bar of a step.
+    fn bar(&self, title: &str, unit: Unit, total: Option<u64>) -> ProgressBar {
         let bar = match total {
             Some(total) => ProgressBar::new(total),
             None => ProgressBar::new_spinner(),
         };
-        let bar = self.bars.add(bar.with_style(style(unit, total)).with_message(step.to_owned()));
+        let bar = self.bars.add(bar.with_style(style(unit, total)).with_message(title.to_owned()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        self.with(|running| running.insert(step.to_owned(), bar));
+        bar
+    }
+}
+
+impl Progress for Shown {
+    fn started(&self, step: &str, unit: Unit, total: Option<u64>) {
+        let title = self.with(|state| state.title(step));
+        // Said at once only where nothing else would be heard for minutes.
+        if !self.terminal && (title != step || total.is_some_and(|t| t > 1000)) {
+            output::tell(&format!("{title} …"));
+        }
+        let bar = self.terminal.then(|| self.bar(&title, unit, total));
+        let now = Instant::now();
+        let running = Running { title, total, bar, began: now, told: now };
+        self.with(|state| state.running.insert(step.to_owned(), running));
     }
 
     fn advanced(&self, step: &str, done: u64) {
-        self.with(|running| {
-            if let Some(bar) = running.get(step) {
-                bar.set_position(done);
+        let line = self.with(|state| {
+            let running = state.running.get_mut(step)?;
+            match &running.bar {
+                Some(bar) => bar.set_position(done),
+                None if running.told.elapsed() >= BETWEEN_LINES => {
+                    running.told = Instant::now();
+                    return Some(so_far(running, done, running.began.elapsed()));
+                }
+                None => {}
             }
+            None
         });
+        if let Some(line) = line {
+            output::tell(&line);
+        }
     }
 
     fn finished(&self, step: &str, took: Duration) {
-        if let Some(bar) = self.with(|running| running.remove(step)) {
+        let running = self.with(|state| state.running.remove(step));
+        let title = running.as_ref().map_or(step, |r| &r.title);
+        if let Some(bar) = running.as_ref().and_then(|r| r.bar.as_ref()) {
             bar.finish_and_clear();
         }
         if took >= WORTH_A_LINE {
-            self.line(&format!("{step}: {}", seconds(took)));
+            self.line(&format!("{title}: {}", seconds(took)));
         }
+    }
+
+    fn planned(&self, steps: &[String]) {
+        self.with(|state| (state.planned, state.begun) = (steps.to_vec(), 0));
+        self.line(&ahead(steps));
     }
 
     fn said(&self, line: &str) {
         self.line(line);
+    }
+}
+
+impl State {
+    /// Returns what a step that begins is called: a long one has its number.
+    fn title(&mut self, step: &str) -> String {
+        if !self.planned.iter().any(|planned| planned == step) {
+            return step.to_owned();
+        }
+        self.begun += 1;
+        format!("[{} of {}] {step}", self.begun, self.planned.len())
+    }
+}
+
+/// Returns the line on the long steps that are ahead.
+fn ahead(steps: &[String]) -> String {
+    let names: Vec<&str> = steps.iter().map(|s| s.strip_prefix("build ").unwrap_or(s)).collect();
+    format!("not in the cache, so to be built now ({}): {}", steps.len(), names.join(", "))
+}
+
+/// Returns the line on how far a step is. How long the rest takes is told where what is done was counted, and only when
+/// enough of it is done.
+fn so_far(Running { title, total, .. }: &Running, done: u64, took: Duration) -> String {
+    let share = total.filter(|total| *total > 0).map(|total| (done.min(total), total));
+    let Some((done, total)) = share else { return format!("{title}: {} so far", seconds(took)) };
+    let percent = done.saturating_mul(100) / total;
+    if percent < PACE_KNOWN {
+        return format!("{title}: {percent} %");
+    }
+    let left = Duration::from_secs(took.as_secs().saturating_mul(total - done) / done);
+    format!("{title}: {percent} %, about {} left", roughly(left))
+}
+
+/// Returns a time to half a minute.
+fn roughly(time: Duration) -> String {
+    match time.as_secs() {
+        0..30 => "half a minute".to_owned(),
+        secs => format!("{} min", secs.div_ceil(60)),
     }
 }
 
@@ -116,6 +203,31 @@ mod tests {
                 let _style = style(unit, total);
             }
         }
+    }
+
+    fn running(title: &str, total: Option<u64>) -> Running {
+        let now = Instant::now();
+        Running { title: title.to_owned(), total, bar: None, began: now, told: now }
+    }
+
+    #[test]
+    fn the_rest_is_told_only_where_it_was_counted_and_enough_is_done() {
+        let minute = Duration::from_secs(60);
+        let told = |total, done| so_far(&running("build x", total), done, minute);
+        assert_eq!(told(None, 70), "build x: 1 min 0 s so far");
+        assert_eq!(told(Some(0), 0), "build x: 1 min 0 s so far");
+        assert_eq!(told(Some(1000), 10), "build x: 1 %");
+        assert_eq!(told(Some(1000), 250), "build x: 25 %, about 3 min left");
+        assert_eq!(told(Some(1000), 2000), "build x: 100 %, about half a minute left");
+    }
+
+    #[test]
+    fn long_steps_are_told_before_they_begin_and_have_numbers() {
+        let steps = ["build init", "build kernel 6.12"].map(String::from);
+        assert_eq!(ahead(&steps), "not in the cache, so to be built now (2): init, kernel 6.12");
+        let mut state = State { planned: steps.to_vec(), ..State::default() };
+        let titles = ["fetch a", "build kernel 6.12", "build init"].map(|step| state.title(step));
+        assert_eq!(titles, ["fetch a", "[1 of 2] build kernel 6.12", "[2 of 2] build init"]);
     }
 
     #[test]

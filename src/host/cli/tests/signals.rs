@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const SIGHUP: i32 = 1;
 
@@ -23,9 +24,18 @@ fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
         .env("IRONHULL_CACHE", dir.join("cache"))
         .env_remove("http_proxy")
         .env_remove("all_proxy");
-    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let (connection, _) = mirror.accept().unwrap();
-    (child, connection)
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    mirror.set_nonblocking(true).unwrap();
+    loop {
+        if let Ok((connection, _)) = mirror.accept() {
+            connection.set_nonblocking(false).unwrap();
+            return (child, connection);
+        }
+        if child.try_wait().unwrap().is_some() {
+            panic!("it asked for nothing: {}", end(child).1);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Answers the question on `connection`: the mirror does not have it.

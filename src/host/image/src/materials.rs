@@ -57,6 +57,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     workspace.check_kernel(&lock, &profile.kernel.config)?;
     let recipes = profile.components.iter().map(|c| Ok((*c, workspace.prepare(c.name())?)));
     let recipes = recipes.collect::<Result<Vec<_>>>()?;
+    workspace.announce(&lock, &profile.kernel.config, &recipes.iter().map(|(_, r)| r).collect::<Vec<_>>())?;
     let build_time = lock.release.newest();
     let locked: Vec<&Locked> = lock.with_use(Use::Root).collect();
     let (packages, certificates) = root_packages(workspace, &locked)?;
@@ -72,7 +73,7 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
             built.inspect_err(|_| failed.store(true, Ordering::Relaxed))
         });
         let wanted = recipes.into_iter().take_while(|_| !failed.load(Ordering::Relaxed));
-        let components = wanted.map(|(component, build)| Ok((component, build()?)));
+        let components = wanted.map(|(component, recipe)| Ok((component, recipe.build()?)));
         let components = components.collect::<inputs::Result<Vec<_>>>();
         (kernel.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), components)
     });

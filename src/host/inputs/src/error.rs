@@ -67,6 +67,26 @@ pub enum Error {
         /// The cache root.
         cache: PathBuf,
     },
+    /// A path that cargo and the compiler do not take.
+    #[error(
+        "opening the {what} {path:?}: expected a path in UTF-8, which is all that cargo takes\nhint: move it, or \
+             set IRONHULL_CACHE if it is the cache"
+    )]
+    NotUtf8 {
+        /// `source tree` or `cache`.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
+    /// The kernel can't be built in a cache with this path.
+    #[error("building the kernel in the cache {}: the kernel's make takes no path with {found:?}\nhint: set \
+             IRONHULL_CACHE to a directory whose path has only letters, digits and any of /._-+@,~=", cache.display())]
+    KernelPath {
+        /// The cache root.
+        cache: PathBuf,
+        /// What is in its path.
+        found: char,
+    },
     /// Something is missing in a cache that can't be written to.
     #[error("{what} is not in the cache {}, which can't be written to: {source}\nhint: set IRONHULL_CACHE to a \
              directory that you may write to", cache.display())]

@@ -23,4 +23,4 @@ pub use digest::{Digest, NotADigest};
 pub use error::{Error, LOCK_COMMAND, Result};
 pub use failure::Failure;
 pub use progress::{Progress, Silent};
-pub use workspace::{Options, Workspace};
+pub use workspace::{Options, Prepared, Workspace};

@@ -164,7 +164,7 @@ fn tail(text: &str) -> Vec<String> {
 }
 
 /// Quotes a word for a shell where that is needed.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use files::{Access, Output};
 
-use crate::components::{self, BuiltComponent};
+use crate::components::{self, BuiltComponent, Component};
 use crate::debian::{self, Age, Keep, Lock, Locked, Mirror, Unpacked, Update};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernel};
-use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS};
+use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS, Program};
 use crate::progress::{Progress, Silent};
 use crate::run::temporary_directory;
-use crate::store::{Memo, Store};
+use crate::store::{Key, Memo, Store};
 
 /// Debian's own keys, where its package puts them.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -60,9 +60,15 @@ impl Workspace {
     /// Opens the checkout at `source` with a cache.
     ///
     /// # Errors
-    /// [`Error::Io`] if the checkout or the directory for temporary files is not there.
+    /// [`Error::Io`] if the checkout or the directory for temporary files is not there; [`Error::NotUtf8`] for a path of
+    /// the checkout or the cache that cargo does not take.
     pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
         let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
+        for (what, path) in [("source tree", source.as_path()), ("cache", store.root())] {
+            if path.to_str().is_none() {
+                return Err(Error::NotUtf8 { what, path: path.to_owned() });
+            }
+        }
         if let Some(dir) = temporary_directory() {
             fs::read_dir(&dir)
                 .map_err(Error::io("opening TMPDIR, the directory for temporary files,", dir))?;
@@ -174,19 +180,39 @@ impl Workspace {
     /// # Errors
     /// Those of [`Workspace::prepare`]; [`Error::Tool`] if the build fails.
     pub fn component(&self, name: &str) -> Result<BuiltComponent> {
-        self.prepare(name)?()
+        self.prepare(name)?.build()
     }
 
     /// Reads and checks a component's recipe; returns what gives the component, built if need be.
     ///
     /// # Errors
     /// [`Error::NoRecipe`], [`Error::Recipe`] and [`Error::MissingTools`].
-    pub fn prepare<'a>(&'a self, name: &'a str) -> Result<impl FnOnce() -> Result<BuiltComponent> + use<'a>> {
+    pub fn prepare<'a>(&'a self, name: &'a str) -> Result<Prepared<'a>> {
         let folder = self.source.join("rootfs/components");
-        let (store, progress, jobs) = (&self.store, self.progress(), self.options.jobs);
         // The memo is not held while the build runs for minutes.
-        let prepared = self.with_memo(|memo| components::prepare(&folder, memo, name))?;
-        Ok(move || components::build(&components::Builder { store, progress, jobs }, prepared))
+        let (component, key) = self.with_memo(|memo| components::prepare(&folder, memo, name))?;
+        Ok(Prepared { workspace: self, component, key })
+    }
+
+    /// Tells which of these parts of an image, and of the [`PROGRAMS`], are not in the cache and will be built.
+    ///
+    /// # Errors
+    /// [`Error::MissingTools`] and [`Error::KernelPath`] if the kernel would have to be built and can't be; those of
+    /// [`Workspace::kernel`] and [`Workspace::program`] for their sources.
+    pub fn announce(&self, lock: &Lock, fragments: &[String], components: &[&Prepared<'_>]) -> Result<()> {
+        let mut steps = Vec::new();
+        for program in PROGRAMS {
+            let (builder, key) = self.program_key(*program)?;
+            steps.extend((!builder.store.has(&key)).then(|| program.step_name()));
+        }
+        let fragments = self.fragments(fragments)?;
+        steps.extend(kernel::missing(&self.kernel_builder(lock, &fragments)?)?);
+        let missing = components.iter().filter(|c| !self.store.has(&c.key));
+        steps.extend(missing.map(|c| c.component.step_name()));
+        if !steps.is_empty() {
+            self.progress().planned(&steps);
+        }
+        Ok(())
     }
 
     /// Checks what the kernel is made of without building it: the pinned package and the fragments.
@@ -205,16 +231,25 @@ impl Workspace {
     /// [`Error::NoFragment`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
     /// for the build; those of [`Workspace::package`] for the source.
     pub fn kernel(&self, lock: &Lock, fragments: &[String]) -> Result<Kernel> {
-        let package = self.locked(lock, kernel::SOURCE_PACKAGE)?;
         let fragments = self.fragments(fragments)?;
-        let builder = kernel::Builder {
+        let builder = self.kernel_builder(lock, &fragments)?;
+        let package = builder.package;
+        kernel::build(&builder, || debian::fetch(&self.store, || self.mirror(), package, self.progress()))
+    }
+
+    /// Returns what builds the kernel of these fragments.
+    fn kernel_builder<'a>(
+        &'a self,
+        lock: &'a Lock,
+        fragments: &'a [(String, String)],
+    ) -> Result<kernel::Builder<'a>> {
+        Ok(kernel::Builder {
             store: &self.store,
             progress: self.progress(),
             jobs: self.options.jobs,
-            package,
-            fragments: &fragments,
-        };
-        kernel::build(&builder, || debian::fetch(&self.store, || self.mirror(), package, self.progress()))
+            package: self.locked(lock, kernel::SOURCE_PACKAGE)?,
+            fragments,
+        })
     }
 
     /// Returns one of the [`PROGRAMS`] or the [`PROBE`] by the name of its binary, built if need be.
@@ -228,6 +263,12 @@ impl Workspace {
             name: binary.to_owned(),
             path: self.source.join("src/*").join(binary),
         })?;
+        let (builder, key) = self.program_key(program)?;
+        programs::build(&builder, &key, program)
+    }
+
+    /// Returns what builds a program, and the hash of all that goes into it.
+    fn program_key(&self, program: Program) -> Result<(programs::Builder<'_>, Key)> {
         let compiler = match self.compiler.get() {
             Some(compiler) => compiler.clone(),
             None => programs::compiler(&self.source)?,
@@ -240,7 +281,7 @@ impl Workspace {
             compiler: self.compiler.get_or_init(|| compiler),
         };
         let key = self.with_memo(|memo| programs::key(&builder, memo, program))?;
-        programs::build(&builder, &key, program)
+        Ok((builder, key))
     }
 
     /// Returns the mirror: the one that was named, or the host's.
@@ -274,6 +315,26 @@ impl Workspace {
         let mut fragments = names.iter().map(read).collect::<Result<Vec<_>>>()?;
         fragments.sort();
         Ok(fragments)
+    }
+}
+
+/// A component whose recipe was read and checked.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    workspace: &'a Workspace,
+    component: Component<'a>,
+    key: Key,
+}
+
+impl Prepared<'_> {
+    /// Returns the component, built if need be.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] if the build fails; [`Error::Offline`] if its modules may not be fetched.
+    pub fn build(self) -> Result<BuiltComponent> {
+        let Workspace { store, options, .. } = self.workspace;
+        let builder = components::Builder { store, progress: self.workspace.progress(), jobs: options.jobs };
+        components::build(&builder, (self.component, self.key))
     }
 }
 

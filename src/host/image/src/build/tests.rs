@@ -211,6 +211,7 @@ impl inputs::Progress for Heard {
     fn started(&self, _step: &str, _unit: inputs::progress::Unit, _total: Option<u64>) {}
     fn advanced(&self, _step: &str, _done: u64) {}
     fn finished(&self, _step: &str, _took: std::time::Duration) {}
+    fn planned(&self, _steps: &[String]) {}
     fn said(&self, line: &str) {
         self.0.lock().unwrap().send(line.to_owned()).unwrap();
     }

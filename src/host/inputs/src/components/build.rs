@@ -37,6 +37,13 @@ pub(crate) struct Component<'a> {
     libraries: Vec<(String, Digest)>,
 }
 
+impl Component<'_> {
+    /// Returns what the step of building it is called.
+    pub(crate) fn step_name(&self) -> String {
+        format!("build {} {}", self.name, self.version)
+    }
+}
+
 /// Reads a component of `folder` and hashes all that goes into it.
 pub(crate) fn prepare<'a>(folder: &Path, memo: &mut Memo, name: &'a str) -> Result<(Component<'a>, Key)> {
     let mut component = load(folder, name)?;
@@ -115,7 +122,7 @@ fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<
     let Component { name, recipe, version, .. } = component;
     let log = builder.store.new_log(&format!("component-{name}"))?;
     let total = count_packages(builder, component)?;
-    let step = Step::start(builder.progress, &format!("build {name} {version}"), Unit::Items, Some(total));
+    let step = Step::start(builder.progress, &component.step_name(), Unit::Items, Some(total));
     let mut done = 0;
     let mut modules: BTreeSet<Module> = BTreeSet::new();
     for (binary, package) in &recipe.binaries {

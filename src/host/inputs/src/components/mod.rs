@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-pub(crate) use build::{Builder, build, prepare};
+pub(crate) use build::{Builder, Component, build, prepare};
 pub use recipe::{Cgo, Recipe};
 
 /// A Go module that is linked into a binary.

@@ -13,7 +13,7 @@ use crate::debian::Locked;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
 use crate::run::Tool;
-use crate::store::{KeyBuilder, Store};
+use crate::store::{Key, KeyBuilder, Store};
 
 /// The configuration that the fragments are laid over.
 const DEFAULTS: &str = "x86_64_defconfig";
@@ -48,8 +48,38 @@ pub(crate) struct Builder<'a> {
     pub(crate) fragments: &'a [(String, String)],
 }
 
-/// Returns the kernel, built if it is not in the cache; `fetch` gives the source package.
-pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBuf>) -> Result<Kernel> {
+/// Returns the step that building the kernel would be; `None` if it is in the cache.
+///
+/// # Errors
+/// [`Error::MissingTools`] and [`Error::KernelPath`] if it would have to be built and can't be; those of [`build`] for
+/// the fragments.
+pub(crate) fn missing(builder: &Builder<'_>) -> Result<Option<String>> {
+    if builder.store.has(&plan(builder)?.1) {
+        return Ok(None);
+    }
+    check_host(builder.store)?;
+    Ok(Some(step_name(builder.package)))
+}
+
+/// Checks that a kernel can be built here.
+fn check_host(store: &Store) -> Result<()> {
+    crate::tools::check_kernel()?;
+    let path = store.root().to_string_lossy();
+    // Spaces and colons are refused by the kernel's make, the others are special to make or to the shells it starts.
+    let takes = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "/._-+@,~=".contains(c);
+    match path.chars().find(|c| !takes(*c)) {
+        Some(found) => Err(Error::KernelPath { cache: store.root().to_owned(), found }),
+        None => Ok(()),
+    }
+}
+
+/// Returns what the step of building it is called.
+fn step_name(package: &Locked) -> String {
+    format!("build kernel {}", package.version)
+}
+
+/// Reads the fragments, and hashes all that goes into the kernel.
+fn plan(builder: &Builder<'_>) -> Result<(Vec<Wanted>, Key)> {
     let mut wanted = Vec::new();
     for (file, text) in builder.fragments {
         wanted.extend(fragment::parse(file, text)?);
@@ -66,8 +96,14 @@ pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBu
         // The image is compressed with the host's zstd, whose bytes change with its version.
         .with("zstd", version("zstd")?)
         .finish();
+    Ok((wanted, key))
+}
+
+/// Returns the kernel, built if it is not in the cache; `fetch` gives the source package.
+pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBuf>) -> Result<Kernel> {
+    let (wanted, key) = plan(builder)?;
     let dir = builder.store.get_or_make(&key, |dir| {
-        crate::tools::check_kernel()?;
+        check_host(builder.store)?;
         make(builder, &wanted, &fetch()?, dir)
     })?;
     let release = dir.join("release");
@@ -89,8 +125,7 @@ fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Res
         source::unpack(deb, &work, &step)
             .map_err(|e| e.in_package((&builder.package.name, &builder.package.version)))?
     };
-    let name = format!("build kernel {}", builder.package.version);
-    let step = Step::start(builder.progress, &name, Unit::Items, Some(BUILD_LINES));
+    let step = Step::start(builder.progress, &step_name(builder.package), Unit::Items, Some(BUILD_LINES));
     let make = |target: &str| tool(&work, builder.jobs, time).arg(target);
     let mut lines = 0;
     configure(&work, wanted, |target| {
@@ -138,4 +173,25 @@ fn tool(work: &Path, jobs: usize, time: u64) -> Tool {
         .env("KBUILD_BUILD_HOST", "ironhull")
         .env("KBUILD_BUILD_VERSION", "1")
         .env("KBUILD_BUILD_TIMESTAMP", utc(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Mode;
+
+    #[test]
+    fn a_cache_whose_path_the_kernels_make_does_not_take_is_told_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bad) in [("a b", ' '), ("a:b", ':'), ("a'b", '\''), ("a$b", '$')] {
+            let store = Store::open(dir.path().join(name), Mode::Offline).unwrap();
+            let found = check_host(&store);
+            assert!(
+                matches!(found, Err(Error::KernelPath { found, .. }) if found == bad),
+                "{name}: {found:?}"
+            );
+        }
+        let store = Store::open(dir.path().join("plain-ü_1.0"), Mode::Offline).unwrap();
+        check_host(&store).unwrap();
+    }
 }

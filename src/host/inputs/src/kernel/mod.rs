@@ -8,7 +8,7 @@ mod unstuck;
 use std::path::PathBuf;
 
 pub use build::Kernel;
-pub(crate) use build::{Builder, build};
+pub(crate) use build::{Builder, build, missing};
 pub use unstuck::Unstuck;
 
 /// The pinned package with the sources.

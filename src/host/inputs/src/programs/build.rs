@@ -9,7 +9,7 @@ use super::{BuiltProgram, Crate, Ground, Program, firmware, sources};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
-use crate::run::Tool;
+use crate::run::{Tool, quote};
 use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
 
 /// What everything on a node is built for.
@@ -68,7 +68,9 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> R
         .with("workspace", memo.file(&builder.source.join("Cargo.toml"))?.to_string())
         .with("linker", Tool::new("gcc").arg("--version").output()?);
     for ours in sources.ours {
-        key = key.with(ours, memo.tree(&crate_dir(builder.source, ours)?)?.to_string());
+        if let Some(dir) = crate_dir(builder.source, ours)? {
+            key = key.with(ours, memo.tree(&dir)?.to_string());
+        }
     }
     for foreign in sources.foreign {
         key = key.with("crate", foreign);
@@ -80,22 +82,26 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> R
     Ok(key.finish())
 }
 
-/// Returns the directory of a crate of the workspace: `src/FOLDER/NAME`.
-fn crate_dir(source: &Path, name: &str) -> Result<PathBuf> {
+/// Returns the directory of a crate of the workspace: `src/FOLDER/NAME`. One in `tests/` has none that counts: the lock
+/// names it, but it is linked into tests only.
+fn crate_dir(source: &Path, name: &str) -> Result<Option<PathBuf>> {
+    if source.join("tests").join(name).join("Cargo.toml").is_file() {
+        return Ok(None);
+    }
     let src = source.join("src");
     let mut folders = fs::read_dir(&src).map_err(Error::io("listing", &src))?;
     let found = folders.find_map(|folder| {
         let dir = folder.ok()?.path().join(name);
         dir.join("Cargo.toml").is_file().then_some(dir)
     });
-    found.ok_or_else(|| Error::NoRecipe { name: name.to_owned(), path: src.join("*").join(name) })
+    found.map(Some).ok_or_else(|| Error::NoRecipe { name: name.to_owned(), path: src.join("*").join(name) })
 }
 
 /// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
 fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
     let Program { package, binary, ground } = program;
     let log = builder.store.new_log(&format!("program-{binary}"))?;
-    let step = Step::start(builder.progress, &format!("build {binary}"), Unit::Items, None);
+    let step = Step::start(builder.progress, &program.step_name(), Unit::Items, None);
     let target = target_dir(builder, ground);
     let features: &[&str] = match ground {
         Ground::Linux => &[],
@@ -103,7 +109,9 @@ fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
     };
     cargo(builder)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(builder, ground, &target))
-        .env("CFLAGS", c_flags(builder, &target))
+        // A path in them may have a space.
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
+        .env("CFLAGS", c_flags(&remaps(builder, &target)))
         .arg("build")
         .args(["--locked", "--profile", PROFILE, "--target", TARGET, "--package", package, "--bin", binary])
         .args(features)
@@ -173,15 +181,10 @@ fn flags(builder: &Builder<'_>, ground: Ground, target: &Path) -> OsString {
     flags
 }
 
-/// Returns the C compiler's flags, for crates that have C in them.
-fn c_flags(builder: &Builder<'_>, target: &Path) -> OsString {
-    let mut flags = OsString::new();
-    for (from, to) in remaps(builder, target) {
-        flags.push("-ffile-prefix-map=");
-        flags.push(from);
-        flags.push(format!("={to} "));
-    }
-    flags
+/// Returns the C compiler's flags as a shell would take them, for crates that have C in them.
+fn c_flags(remaps: &[(PathBuf, &str)]) -> String {
+    let flag = |(from, to): &(PathBuf, &str)| quote(&format!("-ffile-prefix-map={}={to}", from.display()));
+    remaps.iter().map(flag).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns `cargo` in the build's environment.
@@ -234,6 +237,26 @@ fn crates(tree: &str) -> Vec<Crate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_crate_that_the_lock_gives_a_program_has_a_directory() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let lock = fs::read_to_string(source.join("Cargo.lock")).unwrap();
+        for program in super::super::PROGRAMS {
+            for name in sources::of(&lock, program.package).unwrap().ours {
+                crate_dir(&source, name).unwrap();
+            }
+        }
+        assert_eq!(crate_dir(&source, "judges").unwrap(), None);
+        assert!(crate_dir(&source, "init").unwrap().is_some());
+        assert!(matches!(crate_dir(&source, "nonesuch"), Err(Error::NoRecipe { .. })));
+    }
+
+    #[test]
+    fn paths_with_spaces_are_one_flag() {
+        let flags = c_flags(&[("/a b/src".into(), "/ironhull"), ("/c".into(), "/target")]);
+        assert_eq!(flags, "'-ffile-prefix-map=/a b/src=/ironhull' -ffile-prefix-map=/c=/target");
+    }
 
     #[test]
     fn lists_each_crate_once() {

@@ -31,6 +31,13 @@ pub struct Program {
     pub ground: Ground,
 }
 
+impl Program {
+    /// Returns what the step of building it is called.
+    pub(crate) fn step_name(self) -> String {
+        format!("build {}", self.binary)
+    }
+}
+
 const fn program(package: &'static str, binary: &'static str, ground: Ground) -> Program {
     Program { package, binary, ground }
 }

@@ -88,6 +88,12 @@ impl Store {
         self.mode
     }
 
+    /// Returns whether an entry is there.
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        self.object(key).join("about").exists()
+    }
+
     /// Returns the content directory of an entry if it is there, and marks it as used now.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<PathBuf> {

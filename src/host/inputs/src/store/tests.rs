@@ -248,6 +248,7 @@ impl Progress for Heard {
     fn started(&self, _step: &str, _unit: crate::progress::Unit, _total: Option<u64>) {}
     fn advanced(&self, _step: &str, _done: u64) {}
     fn finished(&self, _step: &str, _took: Duration) {}
+    fn planned(&self, _steps: &[String]) {}
     fn said(&self, line: &str) {
         self.0.lock().unwrap().send(line.to_owned()).unwrap();
     }
