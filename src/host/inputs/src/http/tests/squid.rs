@@ -16,6 +16,9 @@ http_access deny !Safe_ports
 http_access deny CONNECT !SSL_ports
 ";
 
+/// Who may use it.
+const ALLOW: &str = "http_access allow localhost\n";
+
 /// A running Squid, ended when it is dropped.
 struct Squid {
     child: Child,
@@ -32,8 +35,12 @@ impl Drop for Squid {
 }
 
 impl Squid {
-    /// Starts one; `None` if it is not installed.
+    /// Starts one with Debian's rules; `None` if it is not installed.
     fn start(access: &str) -> Option<Squid> {
+        Squid::start_with(RULES, access)
+    }
+
+    fn start_with(rules: &str, access: &str) -> Option<Squid> {
         let program = PathBuf::from("/usr/sbin/squid");
         if !program.exists() {
             assert!(std::env::var_os("CI").is_none(), "squid is needed in CI");
@@ -49,7 +56,7 @@ impl Squid {
             let config = dir.path().join("squid.conf");
             let path = dir.path().display();
             let text = format!(
-                "http_port 127.0.0.1:{port}\n{RULES}{access}pid_filename none\ncache deny all\ncache_log \
+                "http_port 127.0.0.1:{port}\n{rules}{access}pid_filename none\ncache deny all\ncache_log \
                  {path}/cache.log\naccess_log stdio:{path}/access.log\ncoredump_dir {path}\nshutdown_lifetime 0 \
                  seconds\nvisible_hostname proxy.example\npinger_enable off\n"
             );
@@ -97,7 +104,7 @@ impl Squid {
 
 #[test]
 fn plain_http_goes_through_by_its_whole_address() {
-    let Some(squid) = Squid::start("http_access allow localhost\n") else { return };
+    let Some(squid) = Squid::start(ALLOW) else { return };
     let (url, asked) = serve(vec![whole(), broken_off(10), Answer::Rest]);
     let client = squid.client("");
     assert_eq!(client.get(&url, 100).unwrap(), BODY);
@@ -113,7 +120,7 @@ fn plain_http_goes_through_by_its_whole_address() {
 
 #[test]
 fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
-    let Some(squid) = Squid::start("http_access allow localhost\n") else { return };
+    let Some(squid) = Squid::start(ALLOW) else { return };
     // Only port 443 may be tunnelled to: the rule that plain http must not meet.
     let text = squid.client("").get(&WebUrl::new("https://127.0.0.1:8443/x"), 10).unwrap_err().to_string();
     assert!(text.contains("403"), "{text}");
@@ -122,6 +129,26 @@ fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
         "{text}"
     );
     assert_eq!(squid.asked(1), ["CONNECT 127.0.0.1:8443"]);
+}
+
+#[test]
+fn what_goes_through_a_tunnel_is_tls_to_the_server() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    // As a site does whose servers are on other ports.
+    let Some(squid) = Squid::start_with(&RULES.replace("port 443\n", &format!("port 443 {port}\n")), ALLOW)
+    else {
+        return;
+    };
+    let first = thread::spawn(move || {
+        let mut byte = [0];
+        server.accept().unwrap().0.read_exact(&mut byte).unwrap();
+        byte[0]
+    });
+    // Nobody answers it.
+    squid.client("").get(&WebUrl::new(format!("https://127.0.0.1:{port}/x")), 10).unwrap_err();
+    assert_eq!(first.join().unwrap(), 0x16, "expected a handshake record");
+    assert_eq!(squid.asked(1), [format!("CONNECT 127.0.0.1:{port}")]);
 }
 
 #[test]
