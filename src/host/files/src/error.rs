@@ -17,6 +17,9 @@ pub enum Error {
         /// `block device` or `socket`.
         found: &'static str,
     },
+    /// The file that the content comes from.
+    #[error("writing {}: it is the file that is read\nhint: name another file", .0.display())]
+    Input(PathBuf),
     /// A file that must not be there yet.
     #[error("{} is there already\nhint: nothing is overwritten: choose another name, or move the file away", .0.display())]
     Exists(PathBuf),

@@ -66,6 +66,16 @@ impl Output {
         Ok(Output { named: path.to_owned(), access, target: find(path)? })
     }
 
+    /// Refuses to replace the file that the content comes from, by whatever name.
+    ///
+    /// # Errors
+    /// [`Error::Input`].
+    pub fn check_input(&self, input: &Path) -> Result<()> {
+        let Target::File { old: Some(old), .. } = &self.target else { return Ok(()) };
+        let same = fs::metadata(input).is_ok_and(|i| (i.dev(), i.ino()) == (old.dev(), old.ino()));
+        if same { Err(Error::Input(self.named.clone())) } else { Ok(()) }
+    }
+
     /// Returns a directory for large temporary files: the one that the file will be in, or the system's for a
     /// stream, since `/dev` has no room.
     #[must_use]

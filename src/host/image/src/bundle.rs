@@ -38,6 +38,8 @@ pub fn create(
     keys: &[SecretKey],
     output: &Path,
 ) -> Result<(Manifest, Vec<Signature>)> {
+    let output = Output::at(output, Access::Public)?;
+    output.check_input(image.path())?;
     let generation = image.generation()?;
     let damaged = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
     if generation.facts.state.is_empty() {
@@ -59,14 +61,13 @@ pub fn create(
 ///
 /// # Errors
 /// [`Error::Format`] if the bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written.
-/// `output` is then as it was.
+/// What is at `output` is then as it was.
 pub(crate) fn write(
     generation: &Generation<'_>,
     order: Order,
     keys: &[SecretKey],
-    output: &Path,
+    output: Output,
 ) -> Result<(Manifest, Vec<Signature>)> {
-    let output = Output::at(output, Access::Public)?;
     let directory = output.scratch();
     let (uki, uki_frames) = pack(&*generation.uki, &directory)?;
     let (root, root_frames) = pack(&*generation.root, &directory)?;

@@ -115,6 +115,17 @@ fn links_are_followed_and_stay() {
 }
 
 #[test]
+fn the_input_is_no_output_by_any_name() {
+    let (lab, old) = lab();
+    let [link, new] = ["link", "new"].map(|n| lab.path().join(n));
+    symlink("old", &link).unwrap();
+    let check = |path: &Path| Output::at(path, Access::Public).unwrap().check_input(&old);
+    assert!(matches!(check(&old), Err(Error::Input(_))));
+    assert!(matches!(check(&link), Err(Error::Input(path)) if path == link));
+    assert!(check(&new).is_ok());
+}
+
+#[test]
 fn a_circle_of_links_is_an_error() {
     let (lab, _) = lab();
     symlink("b", lab.path().join("a")).unwrap();

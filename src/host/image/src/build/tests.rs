@@ -259,7 +259,7 @@ fn files_are_known_by_what_is_in_them_not_by_where_they_are() {
 
 #[test]
 fn files_that_are_there_keep_their_links_and_modes() {
-    let lab = Lab::new(&[Output::Bundle]);
+    let lab = Lab::new(&[Output::Raw, Output::Bundle]);
     fs::create_dir(lab.at("out")).unwrap();
     fs::write(lab.at("kept.hull"), "old").unwrap();
     fs::set_permissions(lab.at("kept.hull"), fs::Permissions::from_mode(0o640)).unwrap();
@@ -269,6 +269,10 @@ fn files_that_are_there_keep_their_links_and_modes() {
     assert_eq!(fs::metadata(lab.at("kept.hull")).unwrap().permissions().mode() & 0o7777, 0o640);
     assert!(bundle::open(&lab.at("kept.hull")).is_ok());
     assert!(matches!(lab.build(&[]), Ok(Outcome::Unchanged(_))));
+    // A bundle is not written over what it is made of.
+    let raw = lab.at("out/small.raw");
+    let error = bundle::create(&Image::open(&raw).unwrap(), bundle::Order::default(), &[], &raw).unwrap_err();
+    assert!(matches!(error, Error::Files(files::Error::Input(_))), "{error}");
     // A signature is added to the file that the link leads to, too.
     bundle::sign(&lab.at("out/small.hull"), &[key(1)]).unwrap();
     assert_eq!(bundle::open(&lab.at("kept.hull")).unwrap().signatures().len(), 1);

@@ -8,5 +8,6 @@ use crate::error::Result;
 
 /// Writes the bundle of the generation.
 pub(super) fn write(sources: &Sources<'_>, path: &Path) -> Result<()> {
-    bundle::write(sources.generation, Order::default(), sources.keys, path).map(drop)
+    let output = files::Output::at(path, files::Access::Public)?;
+    bundle::write(sources.generation, Order::default(), sources.keys, output).map(drop)
 }
