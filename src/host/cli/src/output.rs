@@ -21,7 +21,7 @@ pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> Stri
 
 /// Returns a text without what an image, a bundle or a node could do to the terminal by a name: control characters
 /// and what turns the direction of writing are escaped as in a Rust string.
-fn printable(text: &str) -> Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || turns(c);

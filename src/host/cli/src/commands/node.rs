@@ -88,7 +88,9 @@ fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
         let line = line?;
         match global.json {
             true => output::print(&(serde_json::to_string(&line)? + "\n"))?,
-            false => output::print(&format!("{} {}\n", stamp(line.at_ms), line.text))?,
+            false => {
+                output::print(&output::printable(&format!("{} {}\n", stamp(line.at_ms), line.text)))?;
+            }
         }
     }
     Ok(())
