@@ -1,5 +1,5 @@
 # Each target is one command. `make help` lists them.
-# What the build and its tests need of the host, by Debian's package names; Rust and Go come besides.
+# Debian packages that the build and its tests need on the host, besides Rust and Go.
 BUILD_PACKAGES := bc bison build-essential debian-archive-keyring flex gpgv libelf-dev libseccomp-dev libssl-dev perl zstd
 RUN_PACKAGES   := qemu-system-x86 qemu-utils
 TEST_PACKAGES  := binutils cpio cryptsetup-bin curl dosfstools e2fsprogs erofs-utils gdisk gnupg libcap2-bin mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xz-utils
@@ -12,41 +12,41 @@ PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/
 run: ahead deps command ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
 
-test: deps-test ## Everything a change must pass, with the time of each stage
+test: deps-test ## Run everything a change must pass; print the time of each stage
 	@.ci/stages check:20 unit:20 image:70 deaths:20:image e2e:30:image loader:10
 
 check: deps-test ## Formatting, lints, documentation
 	@.ci/check
 
-unit: deps-test ## Unit, property and judge tests
+unit: deps-test ## Unit and property tests, and format checks by foreign tools
 	@cargo test --quiet --no-fail-fast
 
 image: ahead deps command ## Build the single-node image into out/
 	@$(IRONHULL) build image-profiles/single.yaml
 
-deaths: deps-test image ## Let a new generation die in every way, and see the old one come back
+deaths: deps-test image ## Make a new generation fail in every way and check that the old one returns
 	@cargo test --quiet --release --package e2e --test deaths
 
-e2e: deps-test image ## Boot the image in QEMU and test what it promises
+e2e: deps-test image ## Boot the image in QEMU and test its behaviour
 	@cargo test --quiet --release --package e2e --lib --bins --test e2e --no-fail-fast
 
 loader: deps-test ## Test the boot loader against firmware, damaged disks and power cuts
 	@cargo test --quiet --release --package e2e --test loader
 
-upgrade-demo: deps ## Upgrade a node twice: to a version that holds, and to one that does not
+upgrade-demo: deps ## Upgrade a node twice: to a good version, and to one that fails and is rolled back
 	@cargo build --quiet --release --package cli
 	@demo/upgrade
 
-torture: deps-test image ## Take the power away at 100 random times during upgrades
+torture: deps-test image ## Cut the power at 100 random times during upgrades
 	@IRONHULL_CUTS=100 cargo test --release --package e2e --test deaths -- power_goes_during_upgrades
 
-cold: ## Prove everything from nothing: a fresh clone, an empty cache; for changed inputs and releases
+cold: ## Run all tests in a fresh clone with an empty cache; for changed inputs and releases
 	@.ci/cold make --no-print-directory test
 
-reproducible: deps ## Build twice from nothing, kernel and Go components too, and compare the images
+reproducible: deps ## Build twice from scratch, including kernel and Go components, and compare the images
 	@.ci/reproducible
 
-bench: deps-test image ## Print the measured figures
+bench: deps-test image ## Run the benchmarks and print the results
 	@cargo build --quiet --release --package e2e --bins
 	@cargo run --quiet --release --package e2e --bin bench
 
@@ -63,13 +63,13 @@ ahead:
 command: deps
 	@cargo build --release --package cli
 
-deps: ## Install what the build needs, after saying so
+deps: ## Announce and install the packages that the build needs
 	@.ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES)
 
-deps-test: ## Install what the tests need, after saying so
+deps-test: ## Announce and install the packages that the tests need
 	@.ci/deps $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
 
-clean: ## Remove what was built here; the cache stays (ironhull cache prune)
+clean: ## Remove build outputs; the cache stays (see ironhull cache prune)
 	@rm -rf target out
 
 help: ## Show this list
