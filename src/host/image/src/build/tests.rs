@@ -37,6 +37,16 @@ struct Lab {
     dir: tempfile::TempDir,
     workspace: Workspace,
     profile: ImageProfile,
+    sbom: Sbom,
+}
+
+/// The bill of materials of an image.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sbom {
+    /// As good as none: its bytes are not the subject.
+    Empty,
+    /// That of the materials.
+    Real,
 }
 
 impl Lab {
@@ -62,7 +72,7 @@ impl Lab {
             overlay: vec![text("files")],
             ..config::parse_profile("small.yaml", PROFILE).unwrap()
         };
-        Lab { dir, workspace, profile }
+        Lab { dir, workspace, profile, sbom: Sbom::Empty }
     }
 
     /// Returns a path in the lab.
@@ -79,21 +89,37 @@ impl Lab {
             path: path(name),
             crates: Vec::new(),
         };
+        let programs: Vec<BuiltProgram> = PROGRAMS.iter().map(|p| program(p.binary)).collect();
+        let kernel = Kernel {
+            image: path("kernel"),
+            config: path("config"),
+            release: "6.12.0".to_owned(),
+            version: "6.12.0-1".to_owned(),
+        };
+        let build_time = 1_790_000_000;
+        let contents = inputs::sbom::Contents {
+            name: &self.profile.name,
+            version: VERSION,
+            created: build_time,
+            packages: &[],
+            components: &[],
+            programs: &programs,
+            kernel: Some(&kernel),
+        };
+        let sbom = match self.sbom {
+            Sbom::Empty => "{}".to_owned(),
+            Sbom::Real => inputs::sbom::spdx(&contents),
+        };
         let materials = Materials {
             packages: Tree::new(),
             components: Vec::new(),
-            programs: PROGRAMS.iter().map(|p| program(p.binary)).collect(),
-            kernel: Kernel {
-                image: path("kernel"),
-                config: path("config"),
-                release: "6.12.0".to_owned(),
-                version: "6.12.0-1".to_owned(),
-            },
             stub: path("stub"),
             certificates: Vec::new(),
-            sbom: "{}".to_owned(),
-            build_time: 1_790_000_000,
             pins: String::new(),
+            programs,
+            kernel,
+            sbom,
+            build_time,
         };
         let ingredients = Ingredients {
             workspace: &self.workspace,
