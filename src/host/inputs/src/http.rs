@@ -16,6 +16,7 @@ use std::time::Duration;
 use ureq::http::{Response, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use weburl::WebUrl;
+use weburl::resume::{Answer, answer};
 
 use crate::digest::{Digest, Hashing};
 use crate::error::{Error, Result};
@@ -98,7 +99,7 @@ impl Client {
     /// Fetches a small file whole; it has no pin of its own.
     pub(crate) fn get(&self, url: &WebUrl, limit: u64) -> Result<Vec<u8>> {
         self.try_often(url, || {
-            let mut response = self.request(url, 0)?;
+            let (_, mut response) = self.request(url, 0)?;
             let mut bytes = Vec::new();
             let body = response.body_mut().as_reader();
             body.take(limit + 1).read_to_end(&mut bytes).map_err(|e| broken(&e))?;
@@ -138,15 +139,15 @@ impl Client {
         let mut old = Read::by_ref(&mut hash).take(there);
         io::copy(&mut old, &mut io::sink()).map_err(|e| failed_write(part, &e))?;
         if there < expected.size {
-            let mut response = self.request(url, there)?;
-            let whole = response.status() != 206;
+            let (answer, mut response) = self.request(url, there)?;
+            let whole = answer == Answer::Whole;
             let mut body = io::BufReader::with_capacity(PIECE_BYTES, response.body_mut().as_reader());
             if whole && weburl::is_web_page(body.fill_buf().map_err(|e| broken(&e))?) {
                 drop(body);
                 return Err(web_page(url, &response));
             }
-            if there > 0 && whole {
-                // The server does not resume: from the start.
+            if there > 0 && answer != Answer::Rest {
+                // The server does not go on: from the start.
                 fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
                 return self.stream(download);
             }
@@ -163,8 +164,12 @@ impl Client {
         Err(Failed::Final(Error::Checksum { url: url.to_string(), expected, found }))
     }
 
-    /// Asks for a file from byte `from` on; anything but 200 and 206 is a failure.
-    fn request(&self, url: &WebUrl, from: u64) -> std::result::Result<Response<ureq::Body>, Failed> {
+    /// Asks for a file from byte `from` on; an answer with nothing of the file is a failure.
+    fn request(
+        &self,
+        url: &WebUrl,
+        from: u64,
+    ) -> std::result::Result<(Answer, Response<ureq::Body>), Failed> {
         let malformed = |_| Failed::Final(Error::Address { url: url.to_string() });
         let uri: Uri = url.without_user().parse().map_err(malformed)?;
         self.proxies.of(&uri).map_err(Failed::Final)?;
@@ -176,8 +181,11 @@ impl Client {
             request = request.header("Range", format!("bytes={from}-"));
         }
         let response = request.call().map_err(|e| self.unanswered(url, &uri, e))?;
-        judge_status(url, response.status().as_u16(), &self.proxies.way(&uri))?;
-        Ok(response)
+        let (status, range) = (response.status().as_u16(), response.headers().get("Content-Range"));
+        match answer(from, status, range.and_then(|range| range.to_str().ok())) {
+            Answer::Nothing => Err(failed_status(url, status, &self.proxies.way(&uri))),
+            answer => Ok((answer, response)),
+        }
     }
 
     /// Returns why there is no answer. Errors that hold an address, whose query may be a credential, are
@@ -243,16 +251,15 @@ fn told(error: &ureq::Error) -> String {
     }
 }
 
-/// Decides by the status of an answer; `way` is how it was asked for.
-fn judge_status(url: &WebUrl, status: u16, way: &str) -> std::result::Result<(), Failed> {
+/// Decides by the status of an answer with nothing of the file; `way` is how it was asked for.
+fn failed_status(url: &WebUrl, status: u16, way: &str) -> Failed {
     match status {
-        200 | 206 => Ok(()),
-        404 | 410 => Err(Failed::Final(Error::NotFound { url: url.to_string() })),
-        408 | 425 | 429 => Err(Failed::Again(format!("the server answered HTTP {status}{way}"))),
+        404 | 410 => Failed::Final(Error::NotFound { url: url.to_string() }),
+        408 | 425 | 429 => Failed::Again(format!("the server answered HTTP {status}{way}")),
         400..=499 | 511 => {
-            Err(Failed::Final(Error::Refused { url: url.to_string(), status, way: way.to_owned() }))
+            Failed::Final(Error::Refused { url: url.to_string(), status, way: way.to_owned() })
         }
-        _ => Err(Failed::Again(format!("the server answered HTTP {status}{way}"))),
+        _ => Failed::Again(format!("the server answered HTTP {status}{way}")),
     }
 }
 

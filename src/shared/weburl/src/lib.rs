@@ -6,6 +6,8 @@
 //! can. Nothing is fetched here, and an address is not checked: the HTTP client does that.
 //! Specs: RFC 3986, 3.2.1 (user information); RFC 7617 (basic authentication).
 
+pub mod resume;
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -48,12 +48,14 @@ fn serve(answers: Vec<Answer>) -> (WebUrl, mpsc::Receiver<Option<String>>) {
                 head.iter().find_map(|l| l.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
             tell.send(range.clone()).unwrap();
             let (line, body, length) = match answer {
-                Answer::Plain(line, body, length) => (line, body, length),
+                Answer::Plain(line, body, length) => (line.to_owned(), body, length),
                 Answer::Rest | Answer::RestUpTo(_) => {
                     let from: usize = range.unwrap().trim_end_matches('-').parse().unwrap();
                     let rest = &BODY[from..];
                     let sent = if let Answer::RestUpTo(bytes) = answer { bytes } else { rest.len() };
-                    ("206 Partial Content", rest[..sent].to_vec(), rest.len())
+                    let place = format!("{from}-{}/{}", BODY.len() - 1, BODY.len());
+                    let line = format!("206 Partial Content\r\nContent-Range: bytes {place}");
+                    (line, rest[..sent].to_vec(), rest.len())
                 }
             };
             // The client may hang up first: that is its right.
@@ -120,6 +122,19 @@ fn a_connection_that_gets_further_is_not_given_up() {
 #[test]
 fn starts_again_where_the_server_does_not_resume() {
     succeeds(vec![broken_off(10), whole(), whole()], None, &[None, Some("10-"), None]);
+}
+
+#[test]
+fn starts_again_where_another_range_or_none_comes() {
+    let lines = [
+        "206 Partial Content",
+        "206 Partial Content\r\nContent-Range: bytes 0-8/39",
+        "416 Range Not Satisfiable\r\nContent-Range: bytes */5",
+    ];
+    for line in lines {
+        let other = Answer::Plain(line, BODY[..9].to_vec(), 9);
+        succeeds(vec![broken_off(10), other, whole()], None, &[None, Some("10-"), None]);
+    }
 }
 
 #[test]

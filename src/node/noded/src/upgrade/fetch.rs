@@ -22,6 +22,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 use weburl::WebUrl;
+use weburl::resume::{Answer, answer};
 
 use crate::back_off::BackOff;
 
@@ -155,16 +156,15 @@ impl Fetch<'_> {
             // First, since a server may serve one at a time.
             drop(head);
             let rest = self.ask(staged.received())?;
-            match rest.status() {
-                StatusCode::PARTIAL_CONTENT if continues(&rest, staged.received()) => {
-                    BufReader::with_capacity(PIECE_BYTES, rest.into_body().into_reader())
-                }
-                // Some servers know no ranges, and some have another file by now.
-                StatusCode::PARTIAL_CONTENT | StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE => {
+            let range = rest.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
+            match answer(staged.received(), rest.status().as_u16(), range) {
+                Answer::Rest => BufReader::with_capacity(PIECE_BYTES, rest.into_body().into_reader()),
+                // A whole file is asked for anew, too: it may be another one than the head was of.
+                Answer::Whole | Answer::StartAgain => {
                     Staged::discard(self.directory)?;
                     return Ok(Attempt::Broken(0, anyhow!("the server can't continue, beginning anew")));
                 }
-                status => return refusal(status),
+                Answer::Nothing => return refusal(rest.status()),
             }
         };
         match copy(body, &mut staged, advanced) {
@@ -207,12 +207,6 @@ fn without_address(error: ureq::Error) -> anyhow::Error {
 #[derive(Debug, thiserror::Error)]
 #[error("the address, or one that the server redirects to, is malformed")]
 struct Malformed;
-
-/// Returns whether an answer begins behind the first `received` bytes.
-fn continues(response: &Response<Body>, received: u64) -> bool {
-    let range = response.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
-    range.is_some_and(|r| r.starts_with(&format!("bytes {received}-")))
-}
 
 /// Returns how a try ended with an answer that holds nothing of the file: an error that the server may recover
 /// from is borne.

@@ -1,0 +1,63 @@
+//! Going on with a download that broke off: what an answer means for the bytes that are here. Pure.
+//!
+//! Whether the bytes here are of the same file is not known by this: the caller has a hash or an entity tag.
+//! Spec: RFC 9110, 14.4 (`Content-Range`), 15.3.7 (206) and 15.5.17 (416).
+
+/// What an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The file from its first byte.
+    Whole,
+    /// What follows the bytes that are here.
+    Rest,
+    /// Nothing that goes with the bytes that are here: give them up and ask for the whole file.
+    StartAgain,
+    /// Nothing of the file; the status says why.
+    Nothing,
+}
+
+/// Returns what an answer holds to a request for what follows the first `received` bytes, by its status and its
+/// header `Content-Range`.
+///
+/// Some servers know no ranges and send the whole file, some have a shorter one by now, and some answer with
+/// another range than was asked for.
+#[must_use]
+pub fn answer(received: u64, status: u16, content_range: Option<&str>) -> Answer {
+    let continues = || content_range.is_some_and(|range| range.starts_with(&format!("bytes {received}-")));
+    match status {
+        200 => Answer::Whole,
+        206 if continues() => Answer::Rest,
+        206 | 416 if received > 0 => Answer::StartAgain,
+        _ => Answer::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_the_rest_only_where_it_says_so() {
+        let cases = [
+            ((0, 200, None), Answer::Whole),
+            ((7, 200, None), Answer::Whole),
+            ((7, 200, Some("bytes 7-9/10")), Answer::Whole),
+            ((7, 206, Some("bytes 7-9/10")), Answer::Rest),
+            ((7, 206, Some("bytes 7-9/*")), Answer::Rest),
+            ((7, 206, Some("bytes 70-99/100")), Answer::StartAgain),
+            ((7, 206, Some("bytes 0-9/10")), Answer::StartAgain),
+            ((7, 206, Some("7-9/10")), Answer::StartAgain),
+            ((7, 206, None), Answer::StartAgain),
+            ((7, 416, Some("bytes */5")), Answer::StartAgain),
+            ((0, 206, Some("bytes 0-9/10")), Answer::Rest),
+            ((0, 206, None), Answer::Nothing),
+            ((0, 416, None), Answer::Nothing),
+        ];
+        for ((received, status, range), expected) in cases {
+            assert_eq!(answer(received, status, range), expected, "{received} {status} {range:?}");
+        }
+        for status in [204, 301, 304, 403, 404, 429, 500, 503] {
+            assert_eq!(answer(7, status, None), Answer::Nothing, "{status}");
+        }
+    }
+}
