@@ -6,15 +6,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use api::Credentials;
+use certs::{Authority, Clock, Issued, Key, Leaf, Subject, Usage};
 use files::{Access, NewFile};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose,
-};
-use time::{Duration, OffsetDateTime};
 
 use crate::hint::hinted;
 use crate::output;
@@ -23,25 +20,10 @@ use crate::output;
 const CA: [&str; 2] = ["operator-ca.crt", "operator-ca.key"];
 /// Files of the operator.
 const OPERATOR: [&str; 2] = ["operator.crt", "operator.key"];
-/// Life of every certificate.
-const YEARS: i64 = 10;
-/// How far clocks of nodes may be behind.
-const BACKDATED: Duration = Duration::hours(1);
-
-/// Certificate and key as PEM.
-#[derive(Clone)]
-pub struct Pair {
-    /// The certificate.
-    pub certificate: String,
-    /// The private key, PKCS #8.
-    pub key: String,
-}
-
-impl std::fmt::Debug for Pair {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pair").field("certificate", &self.certificate).finish_non_exhaustive()
-    }
-}
+/// Life of every certificate: ten years.
+const LIFE_SECS: u64 = 10 * 365 * 86_400;
+/// Organization in every certificate.
+const ORGANIZATION: &str = "ironhull";
 
 /// Reads what a client of the node API needs from `dir`. Says so where others may read the key.
 pub fn load(dir: &Path) -> Result<Credentials> {
@@ -80,11 +62,11 @@ fn warn_of_readers(key: &Path) {
 /// Makes a CA and an operator certificate in `dir`, unless the CA is there; returns the CA.
 ///
 /// An operator certificate and key that are missing beside a CA are made.
-pub fn ensure(dir: &Path) -> Result<Pair> {
+pub fn ensure(dir: &Path) -> Result<Issued> {
     let exists = CA.map(|name| dir.join(name).exists());
     let ca = match exists {
         [true, true] => {
-            Pair { certificate: read(&dir.join(CA[0]))?, key: files::read_pem(&dir.join(CA[1]))? }
+            Issued { certificate: read(&dir.join(CA[0]))?, key: files::read_pem(&dir.join(CA[1]))? }
         }
         [false, false] => make_ca(dir)?,
         [true, false] => return Err(half(CA[1], CA[0])),
@@ -96,19 +78,19 @@ pub fn ensure(dir: &Path) -> Result<Pair> {
         [true, false] => return Err(half(OPERATOR[1], OPERATOR[0])),
         [false, true] => return Err(half(OPERATOR[0], OPERATOR[1])),
     }
-    let pair = issue(&ca, "operator", ExtendedKeyUsagePurpose::ClientAuth, vec![])?;
+    let pair = issue(&ca, "operator", Usage::Client, &[])?;
     write_pair(dir, OPERATOR, &pair)?;
     Ok(ca)
 }
 
 /// Issues a serving pair for the node API.
-pub fn issue_node(ca: &Pair) -> Result<Pair> {
-    let names = vec![api::SERVER_NAME.to_owned()];
-    issue(ca, "node", ExtendedKeyUsagePurpose::ServerAuth, names)
+pub fn issue_node(ca: &Issued) -> Result<Issued> {
+    let names = [api::SERVER_NAME.to_owned()];
+    issue(ca, "node", Usage::Server, &names)
 }
 
 /// Writes certificate and key under two names, both or none.
-fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Pair) -> Result<()> {
+fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Issued) -> Result<()> {
     let file = |name, text: &str, access| NewFile { path: dir.join(name), access, bytes: text.into() };
     files::create_new(&[
         file(key, &pair.key, Access::Private),
@@ -124,51 +106,42 @@ pub fn write_config(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Makes a CA; nothing is written.
-pub fn new_ca() -> Result<Pair> {
-    let issuer = CertifiedIssuer::self_signed(ca_params()?, KeyPair::generate().context("making a key")?)
-        .context("making the operator CA")?;
-    Ok(Pair { certificate: issuer.pem(), key: issuer.key().serialize_pem() })
+pub fn new_ca() -> Result<Issued> {
+    let ca = authority(Key::generate().context("making a key")?);
+    let clock = clock()?;
+    let certificate = ca.certificate(clock, clock.end_secs(LIFE_SECS)).context("making the operator CA")?;
+    Ok(Issued { certificate, key: ca.key_pem() })
 }
 
 /// Makes a CA and writes it.
-fn make_ca(dir: &Path) -> Result<Pair> {
+fn make_ca(dir: &Path) -> Result<Issued> {
     let pair = new_ca()?;
     write_pair(dir, CA, &pair)?;
     Ok(pair)
 }
 
-/// Returns what every operator CA is.
-fn ca_params() -> Result<CertificateParams> {
-    let mut params = params("ironhull operator CA", vec![])?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params)
+/// Returns the operator CA of this key.
+fn authority(key: Key) -> Authority {
+    Authority::new(Subject { common_name: "ironhull operator CA", organization: Some(ORGANIZATION) }, key)
 }
 
 /// Issues a certificate under `ca`.
-fn issue(ca: &Pair, name: &str, usage: ExtendedKeyUsagePurpose, names: Vec<String>) -> Result<Pair> {
-    let ca_key = KeyPair::from_pem(&ca.key).with_context(|| format!("reading {}", CA[1]))?;
-    // A certificate names its issuer by subject and key: no need to parse the CA's own.
-    let issuer = Issuer::new(ca_params()?, ca_key);
-    let mut params = params(name, names)?;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![usage];
-    params.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate().context("making a key")?;
-    let certificate =
-        params.signed_by(&key, &issuer).with_context(|| format!("signing certificate {name:?}"))?;
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+fn issue(ca: &Issued, name: &str, usage: Usage, names: &[String]) -> Result<Issued> {
+    let key = Key::from_pem(&ca.key).with_context(|| format!("reading {}", CA[1]))?;
+    let clock = clock()?;
+    let leaf = Leaf {
+        subject: Subject { common_name: name, organization: Some(ORGANIZATION) },
+        usage,
+        names,
+        not_after_secs: clock.end_secs(LIFE_SECS),
+    };
+    authority(key).issue(&leaf, clock).with_context(|| format!("signing certificate {name:?}"))
 }
 
-/// Returns what all certificates have in common.
-fn params(name: &str, names: Vec<String>) -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(names).context("naming a certificate")?;
-    let now = OffsetDateTime::now_utc();
-    params.not_before = now - BACKDATED;
-    params.not_after = now + Duration::days(YEARS * 365);
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.distinguished_name.push(DnType::OrganizationName, "ironhull");
-    Ok(params)
+/// Returns the clock of this machine.
+fn clock() -> Result<Clock> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("reading the clock")?;
+    Ok(Clock::new(now.as_secs()))
 }
 
 /// Reads a file.

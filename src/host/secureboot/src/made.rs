@@ -1,10 +1,10 @@
 //! One key with its certificate, as it is made.
 
-use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256};
+use certs::{Clock, Key, Subject};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::rand_core::UnwrapErr;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::signer::Signer;
 use crate::{Error, Result};
@@ -12,9 +12,7 @@ use crate::{Error, Result};
 /// Length of the keys. All firmware takes it; not all takes more.
 const BITS: usize = 2048;
 /// Life of a certificate. Firmware does not look at it, tools do; a new one means to enrol again.
-const DAYS: i64 = 20 * 365;
-/// How far clocks may be behind.
-const BACKDATED: Duration = Duration::hours(1);
+const LIFE_SECS: u64 = 20 * 365 * 86_400;
 
 /// A key and its certificate.
 pub(crate) struct Made {
@@ -33,15 +31,11 @@ pub(crate) fn make(subject: &str, now: OffsetDateTime) -> Result<Made> {
     let key =
         RsaPrivateKey::new(&mut UnwrapErr(getrandom::SysRng), BITS).map_err(|e| failed(e.to_string()))?;
     let key = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).map_err(|e| failed(e.to_string()))?;
-    let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&key, &PKCS_RSA_SHA256);
-    let pair = pair.map_err(|e| failed(e.to_string()))?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, subject);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.not_before = now - BACKDATED;
-    params.not_after = now + Duration::days(DAYS);
-    let certificate = params.self_signed(&pair).map_err(|e| failed(e.to_string()))?;
-    let signer = Signer::new(pair, certificate.der()).map_err(failed)?;
-    Ok(Made { key: key.to_string(), certificate: certificate.pem(), signer })
+    let pair = Key::from_rsa_pem(&key).map_err(|e| failed(e.to_string()))?;
+    let subject = Subject { common_name: subject, organization: None };
+    let clock = Clock::new(u64::try_from(now.unix_timestamp()).unwrap_or_default());
+    let certificate =
+        certs::self_signed(subject, &pair, clock, LIFE_SECS).map_err(|e| failed(e.to_string()))?;
+    let signer = Signer::new(pair, &certificate.der).map_err(failed)?;
+    Ok(Made { key: key.to_string(), certificate: certificate.pem, signer })
 }

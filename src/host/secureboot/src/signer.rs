@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use certs::Key;
 use formats::authenticode::{Certificate, Unsigned};
 use formats::efivar::Update;
-use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, SigningKey};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Signs with an RSA key under its certificate.
 pub struct Signer {
-    key: KeyPair,
+    key: Key,
     certificate: Certificate,
 }
 
@@ -32,13 +32,13 @@ impl Signer {
     pub fn load(key: &Path, certificate: &Path) -> Result<Signer> {
         let bad = |what, path: &Path, reason: String| Error::Read { what, path: path.to_owned(), reason };
         let text = files::read_pem(key).map_err(Error::Pem)?;
-        let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&text, &PKCS_RSA_SHA256);
+        let pair = Key::from_rsa_pem(&text);
         let pair = pair.map_err(|e| bad("key", key, e.to_string()))?;
         let text = files::read_pem(certificate).map_err(Error::Pem)?;
         let pem = Pem::iter_from_buffer(text.as_bytes()).next();
         let pem = pem.ok_or_else(|| bad("certificate", certificate, "expected PEM, found none".into()))?;
         let pem = pem.map_err(|e| bad("certificate", certificate, e.to_string()))?;
-        let public = pair.subject_public_key_info();
+        let public = pair.public_key_info();
         let signer = Signer::new(pair, &pem.contents).map_err(|e| bad("certificate", certificate, e))?;
         let (_, parsed) = X509Certificate::from_der(&pem.contents)
             .map_err(|e| bad("certificate", certificate, e.to_string()))?;
@@ -49,7 +49,7 @@ impl Signer {
     }
 
     /// Joins a key and its certificate, DER; the error is the reason.
-    pub(crate) fn new(key: KeyPair, der: &[u8]) -> std::result::Result<Signer, String> {
+    pub(crate) fn new(key: Key, der: &[u8]) -> std::result::Result<Signer, String> {
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|e| e.to_string())?;
         let (issuer, serial) = (parsed.issuer().as_raw().to_vec(), parsed.raw_serial().to_vec());
         let der = der[..der.len() - rest.len()].to_vec();

@@ -36,7 +36,7 @@ pub enum Error {
         /// Name of the certificate.
         name: String,
         /// What the library said.
-        source: rcgen::Error,
+        source: certs::CertError,
     },
 }
 

@@ -5,12 +5,13 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use certs::Issued;
 use config::templates::{NodeTemplate, node_documents};
 use config::{Diagnostics, Documents};
 use serde_json::{Value, json};
 
 use crate::cmdline::{Config, ConfigCommand, ConfigInit, Global};
-use crate::credentials::{self, Pair};
+use crate::credentials;
 use crate::hint::Usage;
 use crate::output;
 
@@ -54,7 +55,7 @@ pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
 }
 
 /// Returns a node config with a new certificate, checked as a node does.
-fn document(ca: &Pair, hostname: &str, cluster: &str) -> Result<String> {
+fn document(ca: &Issued, hostname: &str, cluster: &str) -> Result<String> {
     let node = credentials::issue_node(ca)?;
     let text = node_documents(&NodeTemplate {
         hostname,

@@ -3,12 +3,14 @@
 //! The key is what makes an authority. A certificate that is missing beside it (a power cut between the
 //! two) is made again from it: same name, same key, so everything issued stays valid.
 
+use certs::{Clock, Key, Subject};
 use control::User;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-use super::leaf::{Clock, Reason, parse_validity};
-use super::table::{Ca, path};
-use super::{Certificate, State};
+use super::certificate::{Certificate, Reason};
+use super::place::path;
+use super::state::State;
+use super::stored::parse_validity;
+use super::table::Ca;
 use crate::error::Error;
 use crate::file::File;
 
@@ -20,10 +22,10 @@ const LIFE_SECS: u64 = 10 * 365 * 86_400;
 pub(crate) struct Authority {
     ca: Ca,
     certificate: String,
-    key_pem: String,
     /// Identifies the key in what it signs.
     pub key_id: Vec<u8>,
-    pub issuer: Issuer<'static, KeyPair>,
+    /// What signs.
+    pub issuer: certs::Authority,
     not_after_secs: u64,
     issued: Option<Reason>,
 }
@@ -38,24 +40,18 @@ impl Authority {
             None if state.get(&path(&crt)).is_none() => new_key(&key)?,
             None => return Err(Error::LostKey { name: ca.name() }),
         };
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, ca.common_name());
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        clock.set_validity(&mut params, clock.end_secs(LIFE_SECS));
-        let key_id = params.key_identifier(&key);
-        let kept = stored.filter(|(_, validity)| validity.public_key == key.public_key_raw());
-        let (certificate, not_after_secs, issued) = match kept {
+        let stored = stored.filter(|(_, validity)| validity.public_key == key.public_key());
+        let issuer = certs::Authority::new(subject(ca), key);
+        let (certificate, not_after_secs, issued) = match stored {
             Some((pem, validity)) => (pem.to_owned(), validity.not_after_secs, None),
             None => {
-                let made = params.self_signed(&key);
+                let end_secs = clock.end_secs(LIFE_SECS);
+                let made = issuer.certificate(clock, end_secs);
                 let made = made.map_err(|source| Error::Issue { name: crt, source })?;
-                (made.pem(), clock.end_secs(LIFE_SECS), Some(Reason::Missing))
+                (made, end_secs, Some(Reason::Missing))
             }
         };
-        let key_pem = key.serialize_pem();
-        let issuer = Issuer::new(params, key);
-        Ok(Authority { ca, certificate, key_pem, key_id, issuer, not_after_secs, issued })
+        Ok(Authority { ca, certificate, key_id: issuer.key_id(), issuer, not_after_secs, issued })
     }
 
     /// Its certificate, PEM.
@@ -72,7 +68,7 @@ impl Authority {
     pub fn files(&self) -> [File; 2] {
         let name = self.ca.name();
         [
-            File::private(path(&format!("ca/{name}.key")), User::ROOT, self.key_pem.clone()),
+            File::private(path(&format!("ca/{name}.key")), User::ROOT, self.issuer.key_pem()),
             File::public(path(&format!("ca/{name}.crt")), self.certificate.clone()),
         ]
     }
@@ -92,17 +88,22 @@ pub(crate) fn service_account_files(state: &State) -> Result<[File; 2], Error> {
         None => new_key(NAME)?,
     };
     Ok([
-        File::private(path(NAME), User::ROOT, key.serialize_pem()),
+        File::private(path(NAME), User::ROOT, key.to_pem()),
         File::public(path("ca/service-account.pub"), key.public_key_pem()),
     ])
 }
 
-/// Makes a key, ECDSA P-256.
-pub(crate) fn new_key(name: &str) -> Result<KeyPair, Error> {
-    KeyPair::generate().map_err(|source| Error::Issue { name: name.to_owned(), source })
+/// Returns the name of an authority.
+fn subject(ca: Ca) -> Subject<'static> {
+    Subject { common_name: ca.common_name(), organization: None }
+}
+
+/// Makes a key.
+fn new_key(name: &str) -> Result<Key, Error> {
+    Key::generate().map_err(|source| Error::Issue { name: name.to_owned(), source })
 }
 
 /// Reads a key that must be good.
-fn load_key(name: &str, pem: &str) -> Result<KeyPair, Error> {
-    KeyPair::from_pem(pem).map_err(|e| Error::Key { path: path(name), reason: e.to_string() })
+fn load_key(name: &str, pem: &str) -> Result<Key, Error> {
+    Key::from_pem(pem).map_err(|e| Error::Key { path: path(name), reason: e.to_string() })
 }

@@ -7,32 +7,33 @@
 //! certificate is for a server or for a client, not for both (but for etcd's peers, which are).
 
 mod authority;
+mod certificate;
 mod leaf;
+mod place;
+mod spec;
 mod state;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use leaf::Reason;
+pub use certificate::{Certificate, Reason};
+pub use place::PKI_DIRECTORY;
+pub(crate) use place::path;
 pub use state::State;
-pub(crate) use table::path;
+pub use table::KUBELET_CLIENT_GROUP;
 
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::file::{Directory, File};
 use crate::kubeconfig;
 use authority::Authority;
-use leaf::{Clock, LeafSpec, Usage};
+use certs::{Clock, Usage};
+use spec::LeafSpec;
 use table::Ca;
-
-/// Where everything lies.
-pub const PKI_DIRECTORY: &str = "/state/pki";
 
 /// Group of the operators' certificates; a built-in manifest makes it cluster admin.
 pub const OPERATORS_GROUP: &str = "ironhull:operators";
-/// Group of the API server's certificate for kubelets; a built-in manifest lets it use them.
-pub const KUBELET_CLIENT_GROUP: &str = "ironhull:kubelet-clients";
-
 /// The certificates as they shall be.
 #[derive(Debug)]
 pub struct Pki {
@@ -45,19 +46,6 @@ pub struct Pki {
     cluster: String,
     authority: Authority,
     clock: Clock,
-}
-
-/// One certificate, for the node's status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    /// Name, such as `apiserver/server`.
-    pub name: String,
-    /// Seconds since 1970 when it ends.
-    pub not_after_secs: u64,
-    /// Seconds since 1970 when it has to be made anew; `None` for an authority, which never is.
-    pub renew_at_secs: Option<u64>,
-    /// Why it was made anew just now; `None` when it was kept.
-    pub issued: Option<Reason>,
 }
 
 /// Decides all certificates from what is there; makes keys, but writes nothing.

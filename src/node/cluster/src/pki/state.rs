@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::PKI_DIRECTORY;
+use super::place::PKI_DIRECTORY;
 use crate::apply::below;
 use crate::error::{Error, io};
 

@@ -1,15 +1,17 @@
 //! The table of all certificates: who is who, issued by whom, kept where.
 
-use std::path::PathBuf;
-
+use certs::Usage;
 use config::StorageKind;
 use control::User;
 
-use super::leaf::{LIFE_SECS, LeafSpec, Usage};
-use super::{KUBELET_CLIENT_GROUP, PKI_DIRECTORY};
+use super::place::{PKI_DIRECTORY, path};
+use super::spec::{LIFE_SECS, LeafSpec};
 use crate::facts::Facts;
 use crate::file::Directory;
 use crate::users;
+
+/// Group of the API server's certificate for kubelets; a built-in manifest lets it use them.
+pub const KUBELET_CLIENT_GROUP: &str = "ironhull:kubelet-clients";
 
 /// An authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +50,6 @@ pub(crate) struct Entry {
     pub ca: Ca,
     pub spec: LeafSpec,
     pub owner: User,
-}
-
-/// The path of a file below the PKI directory.
-pub(crate) fn path(name: &str) -> PathBuf {
-    [PKI_DIRECTORY, name].iter().collect()
 }
 
 /// All certificates of a node with role `single`.

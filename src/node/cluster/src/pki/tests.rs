@@ -6,7 +6,7 @@ use std::path::Path;
 use config::{ClusterConfig, NodeConfig, StorageKind};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::table::path;
+use super::place::path;
 use super::{Pki, Reason, State, plan};
 use crate::error::Error;
 use crate::facts::Facts;
