@@ -1,6 +1,7 @@
 //! A machine with the firmware, watchdog and disk that `ironhull run` gives it: booted until its serial log
 //! has a line, then switched off hard.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,8 +39,8 @@ pub struct Machine {
     pub bare: bool,
     /// What the node finds as its config.
     pub user_data: Option<PathBuf>,
-    /// The port of this host that leads to the node API.
-    pub api: Option<u16>,
+    /// The address of this host whose port 9443 leads to the node API.
+    pub api: Option<Ipv4Addr>,
 }
 
 /// A running machine; killed when dropped.
@@ -67,7 +68,7 @@ impl Machine {
         qemu.args(["-cpu", "max,-avx,-avx2,-f16c,-erms,-fsrm", "-smp", "2", "-m", "2048"]);
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-action", "watchdog=reset"]);
         qemu.args(["-device", "virtio-rng-pci", "-device", "virtio-blk-pci,drive=disk0,bootindex=1"]);
-        let forward = self.api.map(|port| format!(",hostfwd=tcp:127.0.0.1:{port}-:9443")).unwrap_or_default();
+        let forward = self.api.map(|own| format!(",hostfwd=tcp:{own}:9443-:9443")).unwrap_or_default();
         qemu.arg("-netdev").arg(format!("user,id=net0{forward}"));
         qemu.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
         let mut file = |option: &str, before: &str, path: &Path| {

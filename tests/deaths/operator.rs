@@ -1,18 +1,19 @@
 //! An operator's side of a machine: its config, and orders to its node API.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use e2e::lab::Lab;
-use e2e::tool;
+use e2e::{loopback, tool};
 
 use crate::disk::text;
 use crate::machine::Machine;
 
-/// A config directory made by `ironhull config init`, and the port of this host that leads to the node.
+/// A config directory made by `ironhull config init`, and the address of this host that leads to the node.
 pub struct Operator {
     dir: PathBuf,
-    port: u16,
+    address: Ipv4Addr,
 }
 
 impl Operator {
@@ -26,8 +27,7 @@ impl Operator {
         let changed = good.replacen(change.0, change.1, 1);
         assert_ne!(changed, good);
         std::fs::write(&config, changed).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Operator { dir, port }
+        Operator { dir, address: loopback::address() }
     }
 
     /// Makes one whose control plane can't start: nothing of it competes with what is looked at.
@@ -39,13 +39,13 @@ impl Operator {
 
     /// Returns the machine with this config.
     pub fn machine(&self) -> Machine {
-        Machine { user_data: Some(self.dir.join("node.yaml")), api: Some(self.port), ..Machine::default() }
+        Machine { user_data: Some(self.dir.join("node.yaml")), api: Some(self.address), ..Machine::default() }
     }
 
     /// Returns an order to its node.
     pub fn order(&self, words: &[&str]) -> Command {
         let mut command = Command::new(tool::ironhull());
-        let address = format!("127.0.0.1:{}", self.port);
+        let address = self.address.to_string();
         command.args(["--json", "node", &address, "--credentials", &text(&self.dir)]).args(words);
         command
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use e2e::lab::Lab;
+use e2e::seed::Random;
 use e2e::{image, tool};
 use slots::Partition;
 
@@ -22,7 +23,7 @@ pub fn show(lab: &Lab) -> String {
     // Where in a boot a second falls depends on the host: another disk shows it.
     let whole = machine.start(&Disk::new(lab, "uncut")).wait_for(GENERATION_1);
     let disk = Disk::new(lab, "cuts");
-    let cuts = cuts::times(CUTS, whole.mul_f64(BEYOND));
+    let cuts = cuts::times(&mut Random::of("power cuts"), CUTS, whole.mul_f64(BEYOND));
     for at in shuffled(&cuts) {
         machine.start(&disk).run_until(*at);
     }

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use e2e::lab::Lab;
+use e2e::seed::Random;
 use e2e::tool;
 use slots::Slot;
 
@@ -46,7 +47,8 @@ pub fn show(lab: &Lab) -> String {
         let whole = undisturbed((lab, &format!("torture-whole-{worker}")), &made, &operator);
         let next = || upgrades.lock().unwrap().next();
         let cut = std::iter::from_fn(next).flat_map(|(upgrade, count)| {
-            let times = cuts::times(count, whole.mul_f64(BEYOND));
+            let times =
+                cuts::times(&mut Random::of(&format!("torture {upgrade}")), count, whole.mul_f64(BEYOND));
             cut_upgrade((lab, &format!("torture-{upgrade}")), &made, &operator, &times)
         });
         (whole, cut.map(|disk| what_runs(&operator, &disk)).collect::<Vec<Slot>>())

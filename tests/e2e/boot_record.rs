@@ -3,7 +3,6 @@
 //!
 //! State and data are file systems with a journal; their power cuts are `power_cut`'s.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,7 +11,7 @@ use e2e::host_disk::HostDisk;
 use e2e::lab::Lab;
 use e2e::log::{Change, Event, Log, cuts};
 use e2e::pc::{self, Running};
-use e2e::{image, tool};
+use e2e::{image, loopback, tool};
 use slots::{Partition, Purpose, Slot};
 
 /// Memory of the machine in MiB.
@@ -44,15 +43,15 @@ fn boot(dir: &Path) -> Log<HostDisk> {
     tool::run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", "raw", "-b", &raw, &overlay]);
     let mut command = pc::command(dir, MEMORY_MIB);
     pc::add_logged_disk(&mut command, Path::new(&overlay), "qcow2", &dir.join("log"));
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    command.args(["-netdev", &format!("user,id=net0,hostfwd=tcp:127.0.0.1:{port}-:9443")]);
+    let address = loopback::address();
+    command.args(["-netdev", &format!("user,id=net0,hostfwd=tcp:{address}:9443-:9443")]);
     command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
     command.args(["-fw_cfg", &format!("name=opt/ironhull/config,file={credentials}/node.yaml")]);
     let mut machine = Running::start(command);
     machine.wait_for("slot a, generation 1, started because");
     machine.wait_for("stage node-api");
     let mut order = Command::new(tool::ironhull());
-    order.args(["node", &format!("127.0.0.1:{port}"), "--credentials", &credentials, "boot-once", "a"]);
+    order.args(["node", &address.to_string(), "--credentials", &credentials, "boot-once", "a"]);
     let given = tool::output(&mut order);
     assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
     machine.end();

@@ -10,6 +10,8 @@ pub mod image;
 pub mod lab;
 pub mod listing;
 pub mod log;
+pub mod loopback;
 pub mod node;
 pub mod pc;
+pub mod seed;
 pub mod tool;
