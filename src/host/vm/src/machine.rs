@@ -15,6 +15,11 @@ use crate::{
     Accelerator, Definition, Firmware, Forward, Launch, MachineDir, State, VmError, command_line, ports,
 };
 
+/// How often ports are chosen for one start.
+const PORT_CHOICES: u32 = 3;
+/// What QEMU says when a host port is not free.
+const PORT_TAKEN: &str = "Could not set up host forwarding rule";
+
 /// What a start is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -110,14 +115,22 @@ impl Machine {
             return Err(VmError::Running(self.dir.name().to_owned(), pid));
         }
         let mut state = self.prepare(request)?;
-        state.ports = ports::choose(&request.guest_ports, &state.ports)?;
         state.accelerator = Some(request.accelerator);
-        self.dir.save(&state)?;
         let definition = Definition::q35();
-        let mut qemu = Command::new(&definition.program);
-        qemu.args(command_line(&definition, &self.launch(request, &state.ports)));
-        self.daemonize(&mut qemu)?;
-        Ok(state)
+        let mut choices = 0;
+        loop {
+            choices += 1;
+            state.ports = ports::choose(&request.guest_ports, &state.ports)?;
+            self.dir.save(&state)?;
+            let mut qemu = Command::new(&definition.program);
+            qemu.args(command_line(&definition, &self.launch(request, &state.ports)));
+            match self.daemonize(&mut qemu) {
+                // Between the choice and QEMU's start another program took a port.
+                Err(VmError::Failed { output, .. })
+                    if choices < PORT_CHOICES && output.contains(PORT_TAKEN) => {}
+                started => return started.map(|()| state),
+            }
+        }
     }
 
     /// Makes what a start needs; returns what is known of the machine.
@@ -278,6 +291,16 @@ mod tests {
     /// Says loudly that a test can't run here; fails where everything must be there.
     fn tools_are_missing() -> bool {
         !judges::present(&["/usr/share/OVMF/OVMF_CODE_4M.fd", "qemu-system-x86_64", "qemu-img"])
+    }
+
+    #[test]
+    fn qemu_says_in_these_words_that_a_port_is_taken() {
+        let Some(qemu) = judges::find("qemu-system-x86_64") else { return };
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let forward = format!("user,id=n,hostfwd=tcp:{}-:1", taken.local_addr().unwrap());
+        let machine = ["-machine", "none", "-nodefaults", "-display", "none", "-netdev", &forward];
+        let (started, said) = qemu.ask(&machine);
+        assert!(!started && said.contains(PORT_TAKEN), "{said}");
     }
 
     #[test]
