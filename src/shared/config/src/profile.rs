@@ -230,13 +230,13 @@ impl Output {
         Output::ALL.into_iter().find(|output| output.name() == name)
     }
 
-    /// What it is, for the help of the command line.
+    /// Returns the help text for the command line.
     #[must_use]
     pub const fn help(self) -> &'static str {
         match self {
-            Output::Raw => "The disk byte for byte, sparse",
-            Output::Qcow2 => "QEMU's format, compressed",
-            Output::Bundle => "The upgrade bundle, which a node takes",
+            Output::Raw => "Raw disk, sparse",
+            Output::Qcow2 => "QEMU disk, compressed",
+            Output::Bundle => "Upgrade bundle for nodes",
         }
     }
 }

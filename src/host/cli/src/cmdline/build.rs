@@ -7,39 +7,39 @@ use config::Output;
 
 use super::values::{mirror, output};
 
-/// Build the images of a profile.
+/// Build an image from a profile.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull build single --format qcow2 --output images")]
 pub struct Build {
-    /// Profile: a file, or a name in image-profiles/
+    /// Path to a profile, or its name in image-profiles/
     pub profile: PathBuf,
-    /// Files to write [default: those of the profile]
+    /// Output formats [default: from the profile]
     #[arg(long, value_delimiter = ',', value_name = "FORMAT,…", value_parser = output())]
     pub format: Vec<Output>,
-    /// Private key to sign the bundle with; may be given again
+    /// Path to a private key to sign the bundle with (repeatable)
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
-    /// Where the inputs come from.
+    /// Inputs and output directory.
     #[command(flatten)]
     pub inputs: Inputs,
 }
 
-/// Where the inputs of a build come from, and where its files go.
+/// Options for the inputs and the output directory of a build.
 #[derive(Clone, Debug, Args)]
 pub struct Inputs {
-    /// Directory for the files
+    /// Output directory
     #[arg(long, value_name = "DIR", default_value = "out")]
     pub output: PathBuf,
-    /// Fetch nothing: all inputs must be in the cache
+    /// Do not use the network; all inputs must be cached
     #[arg(long)]
     pub offline: bool,
-    /// Parallel jobs, at most two a processor [default: one]
+    /// Number of parallel jobs, at most 2 per CPU [default: 1 per CPU]
     #[arg(long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Debian mirror [default: the one this host uses]
+    /// URL of a Debian mirror [default: from apt's sources]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub mirror: Option<String>,
-    /// Its security archive [default: the one this host uses, or beside it]
+    /// URL of its security archive [default: from apt, or beside it]
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub security_mirror: Option<String>,
 }

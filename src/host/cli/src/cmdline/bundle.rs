@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::values::duration;
 
-/// Make, sign and check upgrade bundles.
+/// Create, sign and verify upgrade bundles.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull bundle create out/single.raw --key release.key")]
 pub struct Bundle {
@@ -19,69 +19,69 @@ pub struct Bundle {
 /// What to do with bundles.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BundleCommand {
-    /// Make a bundle of an image
+    /// Create a bundle from an image
     Create(BundleCreate),
     /// Add signatures to a bundle
     #[command(after_help = "Example: ironhull bundle sign out/single.hull --key b.key")]
     Sign {
-        /// Bundle
+        /// Path to a bundle
         bundle: PathBuf,
-        /// Private key to sign with; may be given again
+        /// Path to a private key to sign with (repeatable)
         #[arg(long, value_name = "FILE", required = true)]
         key: Vec<PathBuf>,
     },
-    /// Show what a bundle says of itself; nothing is verified
+    /// Show the manifest of a bundle without verifying it
     #[command(after_help = "Example: ironhull bundle inspect out/single.hull")]
     Inspect {
-        /// Bundle
+        /// Path to a bundle
         bundle: PathBuf,
     },
-    /// Read a whole bundle as a node does: signatures, hashes, expiry
+    /// Verify signatures, hashes and expiry of a bundle as a node does
     #[command(after_help = "Example: ironhull bundle verify out/single.hull --keys keys.json")]
     Verify {
-        /// Bundle
+        /// Path to a bundle
         bundle: PathBuf,
-        /// Key set that must vouch for it
+        /// Path to the key set that must have signed it
         #[arg(long, value_name = "FILE")]
         keys: PathBuf,
     },
-    /// Make a key pair: NAME.key, which is secret, and NAME.pub
+    /// Create a key pair: NAME.key (private) and NAME.pub
     #[command(after_help = "Example: ironhull bundle keygen release")]
     Keygen {
-        /// Path of the files without their endings; none is overwritten
+        /// Path of the files without extension; existing files are kept
         name: PathBuf,
     },
-    /// Print the key set of public keys
+    /// Print a key set made from public keys
     #[command(after_help = "Example: ironhull bundle keyset a.pub b.pub --threshold 2")]
     Keyset {
-        /// Public keys
+        /// Paths to public keys
         #[arg(required = true)]
         keys: Vec<PathBuf>,
-        /// How many of them must sign
+        /// Number of keys that must sign
         #[arg(long, value_name = "N", default_value_t = 1)]
         threshold: u32,
-        /// Number of the set: higher than that of the set it follows
+        /// Version of the set; must exceed that of the set it replaces
         #[arg(long, value_name = "N", default_value_t = 1)]
         number: u32,
     },
 }
 
-/// Make a bundle of an image.
+/// Create a bundle from an image.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull bundle create out/single.raw --key release.key")]
 pub struct BundleCreate {
-    /// Image, raw or qcow2
+    /// Path to an image, raw or qcow2
     pub image: PathBuf,
-    /// Bundle to write [default: the image's path, ending .hull]
+    /// Output file [default: path of the image with .hull]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Private key to sign with; may be given again [default: not signed]
+    /// Path to a private key to sign with (repeatable) [default: unsigned]
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
-    /// Time from now after which no node takes it [default: never]
+    /// Validity from now, such as 90d [default: unlimited]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub expires: Option<Duration>,
-    /// Key set that vouches for bundles from then on [default: no change]
+    /// Path to the key set that replaces the current one [default: none]
     #[arg(long, value_name = "FILE")]
     pub next_keys: Option<PathBuf>,
 }

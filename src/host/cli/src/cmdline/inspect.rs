@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Show what is in an image: partitions, slots, kernel image, versions.
+/// Show partitions, slots, kernel image and versions of an image.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull inspect out/single.qcow2 --files")]
 pub struct Inspect {
-    /// Image: raw, qcow2, a machine's disk or a block device
+    /// Path to a raw or qcow2 image, a machine's disk or a block device
     pub image: PathBuf,
-    /// List the files of the root
+    /// List the files of the root file system
     #[arg(long)]
     pub files: bool,
-    /// Print the image's own list of what it is made of
+    /// Print the bill of materials (SPDX) from the image
     #[arg(long)]
     pub sbom: bool,
-    /// Show only what boots: kernel image and command line
+    /// Show only kernel image and command line
     #[arg(long)]
     pub boot: bool,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-/// Make keys for Secure Boot.
+/// Create Secure Boot keys.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull keys create keys")]
 pub struct Keys {
@@ -16,21 +16,21 @@ pub struct Keys {
 /// What to do with keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make the three keys of Secure Boot and what enrols them
+    /// Create the Secure Boot keys PK, KEK and db
     Create(KeysCreate),
 }
 
-/// Make the three keys of Secure Boot and what enrols them.
+/// Create the Secure Boot keys PK, KEK and db.
 ///
-/// Of each of PK, KEK and db: .key, the private key; .crt and .cer, the
-/// certificate (PEM, DER); .esl and .auth, what firmware takes to enrol it
-/// (plain, signed). No file is overwritten.
+/// Writes for each key: the private key (.key), the certificate in PEM (.crt)
+/// and DER (.cer), and files to enrol it in the firmware (.esl, .auth). No file
+/// is overwritten.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull keys create keys --owner \"Example Ltd\"")]
 pub struct KeysCreate {
-    /// Directory, made if it is not there
+    /// Output directory; created if missing
     pub directory: PathBuf,
-    /// Whose keys they are, as firmware menus show it
+    /// Name of the owner, as shown in firmware menus
     #[arg(long, value_name = "NAME", default_value = "ironhull")]
     pub owner: String,
 }

@@ -31,7 +31,7 @@ pub use node::{Access, LogsOf, Node, NodeCommand, UpgradeTo};
 pub use run::{Firmware, Run};
 pub use stop::Stop;
 
-/// Builds, boots and looks after immutable Kubernetes appliances.
+/// Build, boot and manage immutable Kubernetes appliances.
 #[derive(Debug, Parser)]
 #[command(name = "ironhull", version, term_width = 80, subcommand_required = true)]
 #[command(after_help = "Example: ironhull run single")]
@@ -47,12 +47,12 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
-    /// Print the result as JSON
+    /// Print results as JSON
     ///
-    /// A path that is not UTF-8 is {"bytes": HEX} instead of a string.
+    /// A path that is not UTF-8 is printed as {"bytes": HEX}.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Source tree to build from [default: found upwards from here]
+    /// Path to the source tree [default: this directory or its parents]
     #[arg(long, global = true, value_name = "DIR")]
     pub source: Option<PathBuf>,
 }
@@ -60,26 +60,26 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Build the images of a profile
+    /// Build an image from a profile
     Build(Build),
-    /// Boot an image in QEMU until its cluster answers
+    /// Boot an image in QEMU and wait for its cluster
     Run(Run),
     /// Stop a machine that `run` started
     Stop(Stop),
-    /// Show what is in an image
+    /// Show the contents of an image
     Inspect(Inspect),
-    /// Make, sign and check upgrade bundles
+    /// Create, sign and verify upgrade bundles
     Bundle(Bundle),
-    /// Start, check and describe documents
+    /// Create, validate and describe config documents
     Config(Config),
-    /// Make keys for Secure Boot
+    /// Create Secure Boot keys
     Keys(Keys),
-    /// List or shrink the cache of build inputs
+    /// List and prune the build cache
     Cache(Cache),
-    /// Refresh the pinned Debian packages
+    /// Update the pinned Debian packages
     Lock(Lock),
-    /// Talk to a node
+    /// Show, control and upgrade a node
     Node(Node),
-    /// Fetch a kubeconfig from a node
+    /// Fetch an admin kubeconfig from a node
     Kubeconfig(Kubeconfig),
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::values::{duration, signal};
 
-/// Talk to a node.
+/// Show, control and upgrade a node.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single logs kubelet --follow")]
 pub struct Node {
@@ -22,10 +22,10 @@ pub struct Node {
 /// How a node is reached.
 #[derive(Clone, Debug, Args)]
 pub struct Access {
-    /// Address with or without port, or the name of a local machine
+    /// Address with optional port, or name of a local machine
     #[arg(value_name = "ADDRESS")]
     pub address: String,
-    /// Directory with operator-ca.crt, operator.crt and operator.key
+    /// Path to the directory with operator-ca.crt, operator.crt and operator.key
     /// [default: the local machine's, or .]
     #[arg(long, value_name = "DIR", global = true, verbatim_doc_comment)]
     pub credentials: Option<PathBuf>,
@@ -37,10 +37,10 @@ pub enum NodeCommand {
     /// Show image, slots, conditions, boot stages and addresses
     #[command(after_help = "Example: ironhull node single status")]
     Status,
-    /// Show the services
+    /// List the services
     #[command(after_help = "Example: ironhull node single services")]
     Services,
-    /// Show the log of a service, of init or of the kernel
+    /// Print the log of a service, init or the kernel
     Logs(LogsOf),
     /// Restart a service
     #[command(after_help = "Example: ironhull node single restart kubelet")]
@@ -48,7 +48,7 @@ pub enum NodeCommand {
         /// Name of the service
         service: String,
     },
-    /// Send a signal to a service's main process
+    /// Send a signal to the main process of a service
     #[command(after_help = "Example: ironhull node single signal kubelet KILL")]
     Signal {
         /// Name of the service
@@ -57,76 +57,76 @@ pub enum NodeCommand {
         #[arg(value_parser = signal)]
         signal: i32,
     },
-    /// Install the generation of a bundle and reboot into it
+    /// Install a bundle and reboot into the new generation
     Upgrade(UpgradeTo),
-    /// Give the running generation up for the other one
+    /// Retire the running generation and go back to the other one
     #[command(after_help = "Example: ironhull node single rollback --reboot")]
     Rollback {
-        /// Reboot at once; else it takes effect at the next boot
+        /// Reboot now [default: takes effect at the next boot]
         #[arg(long)]
         reboot: bool,
     },
-    /// Start a slot once; nothing is given up by it
+    /// Boot a slot once
     #[command(after_help = "Example: ironhull node single boot-once b --reboot")]
     BootOnce {
-        /// Slot to start, a or b [default: the one that does not run]
+        /// Slot to boot, a or b [default: the inactive one]
         #[arg(value_parser = ["a", "b"], hide_possible_values = true)]
         slot: Option<String>,
-        /// Reboot at once; else it takes effect at the next boot
+        /// Reboot now [default: takes effect at the next boot]
         #[arg(long)]
         reboot: bool,
     },
-    /// Call off an upgrade under way or not booted yet, or a boot-once
+    /// Cancel an upgrade that has not booted yet, or a boot-once
     #[command(after_help = "Example: ironhull node single cancel")]
     Cancel,
-    /// Read everything in the slots, to find damage before it is met
+    /// Read both slots completely to find damage
     #[command(after_help = "Example: ironhull node single scrub")]
     Scrub,
-    /// Restart the machine, in order
+    /// Shut down all services and reboot the machine
     #[command(after_help = "Example: ironhull node single reboot")]
     Reboot,
-    /// Switch the machine off, in order
+    /// Shut down all services and power off the machine
     #[command(after_help = "Example: ironhull node single shutdown")]
     Shutdown,
 }
 
-/// Install the generation of a bundle and reboot into it.
+/// Install a bundle and reboot into the new generation.
 ///
-/// The node checks the bundle before it writes, and keeps the new generation
-/// only if it gets healthy; else the running one is started again.
+/// The node verifies the bundle before it writes anything. It keeps the new
+/// generation only if it becomes healthy, and otherwise rolls back.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single upgrade out/single.hull")]
 pub struct UpgradeTo {
-    /// Bundle: a file, or an address that the node fetches it from
+    /// Path to a bundle, or URL from which the node downloads it
     #[arg(value_name = "FILE|URL")]
     pub bundle: String,
-    /// Evict the pods first; new ones come when the node is back
+    /// Evict the pods first; they are recreated after the reboot
     #[arg(long)]
     pub drain: bool,
-    /// Install only: the new generation is started at the next boot
+    /// Install only; the next boot starts the new generation
     #[arg(long)]
     pub no_reboot: bool,
-    /// Come back when the node goes down, not when the outcome is known
+    /// Return when the node goes down; do not wait for the outcome
     #[arg(long, conflicts_with = "no_reboot")]
     pub no_wait: bool,
-    /// How long to wait for the outcome
+    /// Maximum time to wait for the outcome
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     pub time_limit: Duration,
 }
 
-/// Show the log of a service, of init or of the kernel.
+/// Print the log of a service, init or the kernel.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single logs kubelet --follow")]
 pub struct LogsOf {
-    /// Name of the service; `init` and `kernel` have logs too
+    /// Name of the service, or `init` or `kernel`
     pub service: String,
-    /// How many of the last lines
+    /// Number of lines to print, from the end
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub lines: u32,
-    /// Go on with new lines
+    /// Follow the log
     #[arg(long, short)]
     pub follow: bool,
-    /// What this generation has left when it failed its trial
+    /// Print the log kept from a generation that failed its trial
     #[arg(long, value_name = "GENERATION", conflicts_with = "follow")]
     pub failed: Option<u32>,
 }

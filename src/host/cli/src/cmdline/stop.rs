@@ -8,13 +8,13 @@ use super::values::duration;
 
 /// Stop a machine that `run` started.
 ///
-/// The guest is asked to shut down, as by its power button.
+/// Presses the power button and waits for an orderly shutdown.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull stop single")]
 pub struct Stop {
     /// Name of the machine
     pub name: String,
-    /// Cut the machine off after this time
+    /// Kill the machine after this time
     #[arg(long, value_name = "TIME", default_value = "90s", value_parser = duration)]
     pub grace: Duration,
 }

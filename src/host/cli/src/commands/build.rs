@@ -45,9 +45,7 @@ pub fn build(source: &Path, profile: &ImageProfile, keys: &[SecretKey], inputs: 
     if let Some(asked) = inputs.jobs.map(NonZeroUsize::get) {
         let jobs = workspace.jobs();
         if jobs < asked {
-            output::tell(&format!(
-                "--jobs {asked}: at most two a processor are of use, so {jobs} run at once"
-            ));
+            output::tell(&format!("--jobs {asked}: limited to {jobs}, two per CPU of this host"));
         }
         image::limit_jobs(jobs);
     }
