@@ -1,6 +1,6 @@
 //! A profile to files in the output directory.
 //!
-//! Files are made in a hidden directory and appear together ([`publish`]), so a build that was killed leaves
+//! Files are made in a hidden directory and appear together ([`publish()`]), so a build that was killed leaves
 //! the last ones or its own; what else it left behind is removed by the next build. A build that finds everything
 //! as the last one left it makes nothing.
 
