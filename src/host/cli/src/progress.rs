@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -15,6 +16,8 @@ use crate::output;
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
 /// Pause between two lines on how far a step is, where there is no terminal.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
+/// How often it is looked whether a line is due: a tool may be silent for minutes.
+const LOOK: Duration = Duration::from_secs(5);
 /// Share of a step, in percent, from which on its pace says how long the rest takes.
 const PACE_KNOWN: u64 = 5;
 
@@ -22,7 +25,7 @@ const PACE_KNOWN: u64 = 5;
 #[derive(Debug)]
 pub struct Shown {
     bars: MultiProgress,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     terminal: bool,
 }
 
@@ -46,6 +49,8 @@ struct Running {
     began: Instant,
     /// When a line was last printed.
     told: Instant,
+    /// How far it is.
+    done: u64,
 }
 
 impl Default for Shown {
@@ -53,15 +58,20 @@ impl Default for Shown {
         let bars = MultiProgress::new();
         // A terminal that can't move its cursor (`TERM=dumb`) gets no bars, so it gets lines.
         let terminal = std::io::stderr().is_terminal() && !bars.is_hidden();
-        Shown { bars, state: Mutex::default(), terminal }
+        let state = Arc::default();
+        if !terminal {
+            let watched = Arc::downgrade(&state);
+            // Without the thread a silent tool is only told of when it ends: no reason to fail.
+            let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || tell_on(&watched));
+        }
+        Shown { bars, state, terminal }
     }
 }
 
 impl Shown {
     /// Runs `with` on what is known of the steps.
     fn with<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        // A bar is at worst drawn wrongly after a panic elsewhere.
-        with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        locked(&self.state, with)
     }
 
     /// Prints a line above the bars.
@@ -93,26 +103,18 @@ impl Progress for Shown {
         }
         let bar = self.terminal.then(|| self.bar(&title, unit, total));
         let now = Instant::now();
-        let running = Running { title, total, bar, began: now, told: now };
+        let running = Running { title, total, bar, began: now, told: now, done: 0 };
         self.with(|state| state.running.insert(step.to_owned(), running));
     }
 
     fn advanced(&self, step: &str, done: u64) {
-        let line = self.with(|state| {
-            let running = state.running.get_mut(step)?;
-            match &running.bar {
-                Some(bar) => bar.set_position(done),
-                None if running.told.elapsed() >= BETWEEN_LINES => {
-                    running.told = Instant::now();
-                    return Some(so_far(running, done, running.began.elapsed()));
-                }
-                None => {}
+        self.with(|state| {
+            let Some(running) = state.running.get_mut(step) else { return };
+            running.done = done;
+            if let Some(bar) = &running.bar {
+                bar.set_position(done);
             }
-            None
         });
-        if let Some(line) = line {
-            output::tell(&line);
-        }
     }
 
     fn finished(&self, step: &str, took: Duration) {
@@ -145,6 +147,35 @@ impl State {
         self.begun += 1;
         format!("[{} of {}] {step}", self.begun, self.planned.len())
     }
+
+    /// Returns the lines that are due on how far the steps are.
+    fn due(&mut self, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        for running in self.running.values_mut() {
+            if now.saturating_duration_since(running.told) >= BETWEEN_LINES {
+                running.told = now;
+                lines.push(so_far(running, now.saturating_duration_since(running.began)));
+            }
+        }
+        lines
+    }
+}
+
+/// Runs `with` on what is known of the steps.
+fn locked<T>(state: &Mutex<State>, with: impl FnOnce(&mut State) -> T) -> T {
+    // A bar is at worst drawn wrongly after a panic elsewhere.
+    with(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Prints how far the steps are, now and then, for as long as somebody has the state.
+fn tell_on(state: &Weak<Mutex<State>>) {
+    loop {
+        thread::sleep(LOOK);
+        let Some(state) = state.upgrade() else { return };
+        for line in locked(&state, |state| state.due(Instant::now())) {
+            output::tell(&line);
+        }
+    }
 }
 
 /// Returns the line on the long steps that are ahead.
@@ -155,8 +186,8 @@ fn ahead(steps: &[String]) -> String {
 
 /// Returns the line on how far a step is. How long the rest takes is told where what is done was counted, and only when
 /// enough of it is done.
-fn so_far(Running { title, total, .. }: &Running, done: u64, took: Duration) -> String {
-    let share = total.filter(|total| *total > 0).map(|total| (done.min(total), total));
+fn so_far(Running { title, total, done, .. }: &Running, took: Duration) -> String {
+    let share = total.filter(|total| *total > 0).map(|total| ((*done).min(total), total));
     let Some((done, total)) = share else { return format!("{title}: {} so far", seconds(took)) };
     let percent = done.saturating_mul(100) / total;
     if percent < PACE_KNOWN {
@@ -205,20 +236,32 @@ mod tests {
         }
     }
 
-    fn running(title: &str, total: Option<u64>) -> Running {
+    fn running(title: &str, total: Option<u64>, done: u64) -> Running {
         let now = Instant::now();
-        Running { title: title.to_owned(), total, bar: None, began: now, told: now }
+        Running { title: title.to_owned(), total, bar: None, began: now, told: now, done }
     }
 
     #[test]
     fn the_rest_is_told_only_where_it_was_counted_and_enough_is_done() {
         let minute = Duration::from_secs(60);
-        let told = |total, done| so_far(&running("build x", total), done, minute);
+        let told = |total, done| so_far(&running("build x", total, done), minute);
         assert_eq!(told(None, 70), "build x: 1 min 0 s so far");
         assert_eq!(told(Some(0), 0), "build x: 1 min 0 s so far");
         assert_eq!(told(Some(1000), 10), "build x: 1 %");
         assert_eq!(told(Some(1000), 250), "build x: 25 %, about 3 min left");
         assert_eq!(told(Some(1000), 2000), "build x: 100 %, about half a minute left");
+    }
+
+    #[test]
+    fn a_silent_tool_is_told_of_every_half_minute() {
+        let mut state = State::default();
+        state.running.insert("x".to_owned(), running("build x", None, 0));
+        let began = state.running["x"].began;
+        let lines = |state: &mut State, secs| state.due(began + Duration::from_secs(secs));
+        assert!(lines(&mut state, 29).is_empty());
+        assert_eq!(lines(&mut state, 31), ["build x: 31.0 s so far"]);
+        assert!(lines(&mut state, 60).is_empty());
+        assert_eq!(lines(&mut state, 61), ["build x: 1 min 1 s so far"]);
     }
 
     #[test]
