@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use formats::tree::TreeError;
 
-use crate::overlay::{NO_CAPABILITIES, NO_SPECIAL_BITS};
+/// What the overlay of an image may not have.
+pub(crate) const NO_SPECIAL_BITS: &str = "no set-user-ID, set-group-ID or sticky bit";
+/// What a file of the overlay may not have.
+pub(crate) const NO_CAPABILITIES: &str = "no capabilities";
 
 /// What all functions of this crate return.
 pub type Result<T> = std::result::Result<T, Error>;

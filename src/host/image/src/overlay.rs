@@ -22,9 +22,9 @@ use inputs::store::KeyBuilder;
 use inputs::{Digest, Workspace};
 use rustix::io::Errno;
 
+use crate::error::{Error, NO_CAPABILITIES, NO_SPECIAL_BITS, Result};
 use crate::skeleton::MOUNTED;
 use crate::source::read_now;
-use crate::{Error, error::Result};
 
 /// Files that are laid over the root.
 #[derive(Clone, Debug)]
@@ -152,11 +152,6 @@ impl Loading {
         read_now(path, mode)
     }
 }
-
-/// What the overlay of an image may not have.
-pub(crate) const NO_SPECIAL_BITS: &str = "no set-user-ID, set-group-ID or sticky bit";
-/// What a file of the overlay may not have.
-pub(crate) const NO_CAPABILITIES: &str = "no capabilities";
 
 /// Refuses mode bits that would be lost.
 fn check_mode(path: &Path, meta: &Metadata) -> Result<()> {

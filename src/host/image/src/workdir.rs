@@ -1,6 +1,7 @@
 //! A hidden directory for files in the making.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use inputs::Workspace;
@@ -21,7 +22,7 @@ impl WorkDir {
     /// Makes the directory; waits for another build of the same image, and removes what a killed one left.
     pub(crate) fn create(workspace: &Workspace, output: &Path, name: &str) -> Result<WorkDir> {
         let lock_path = output.join(format!(".{name}.lock"));
-        let lock = File::create(&lock_path).map_err(Error::file("opening", &lock_path))?;
+        let lock = open_lock(&lock_path).map_err(Error::file("opening", &lock_path))?;
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             let line = format!("waiting for another build, which writes {name} into {}", output.display());
             workspace.progress().said(&line);
@@ -49,9 +50,34 @@ impl WorkDir {
     }
 }
 
+/// Opens a lock file, made if need be. Its name can be foretold, so it is neither emptied nor followed where it
+/// is a link.
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    File::options().create(true).truncate(false).write(true).custom_flags(flags).open(path)
+}
+
 impl Drop for WorkDir {
     fn drop(&mut self) {
         // Finished files have left under another name. What can't be removed now is removed by the next build.
         drop(fs::remove_dir_all(&self.dir));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, lock) = (dir.path().join("precious"), dir.path().join(".x.lock"));
+        fs::write(&file, "1").unwrap();
+        std::os::unix::fs::symlink(&file, &lock).unwrap();
+        assert!(open_lock(&lock).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"1");
+        fs::remove_file(&lock).unwrap();
+        open_lock(&lock).unwrap();
+        open_lock(&lock).unwrap();
     }
 }
