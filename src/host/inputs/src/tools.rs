@@ -41,14 +41,6 @@ const NEEDS: &[Need] = &[
 /// What refreshing the package lock needs; the keyring is checked where it is used.
 const LOCK_NEEDS: &[Need] = &[program("gpgv", "gpgv")];
 
-/// Checks that everything a build needs is there. Cheap: files are looked for, nothing is run.
-///
-/// # Errors
-/// [`Error::MissingTools`] with all that is missing and one line to install it.
-pub fn check() -> Result<()> {
-    missing(NEEDS.iter(), is_there)
-}
-
 /// Returns the package that has the program of a command line.
 pub(crate) fn package_of(command: &str) -> Option<&'static str> {
     let program = command.split(' ').next()?;
