@@ -46,7 +46,7 @@ fn not_a_machine(name: &str, why: &anyhow::Error) -> anyhow::Error {
         machines => format!("machines on this host: {}", machines.join(", ")),
     };
     hinted(
-        format!("{name:?} is no machine on this host, and as an address it needs credentials: {why}"),
+        format!("{name:?} is not a machine on this host, and an address needs credentials: {why}"),
         format!(
             "{machines}; for an address, --credentials takes the directory that `ironhull config init` made"
         ),

@@ -54,7 +54,7 @@ fn warn_of_readers(key: &Path) {
     if mode & 0o077 != 0 {
         let key = key.display();
         output::tell(&format!(
-            "warning: operator key {key} is open to others: expected mode 600, found {mode:o}\nhint: chmod 600 {key}"
+            "warning: operator key {key} is accessible to others: expected mode 600, found {mode:o}\nhint: chmod 600 {key}"
         ));
     }
 }
@@ -153,7 +153,7 @@ fn read(path: &Path) -> Result<String> {
 fn half(missing: &str, there: &str) -> anyhow::Error {
     hinted(
         format!("the directory has {there} but no {missing}"),
-        "bring the missing file back, or begin in another directory",
+        "restore the missing file, or use another directory",
     )
 }
 

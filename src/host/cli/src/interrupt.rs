@@ -30,12 +30,12 @@ impl Guard {
     /// # Errors
     /// If the handlers can't be installed.
     pub fn new() -> Result<Guard> {
-        let mut signals = Signals::new(heeded(&[SIGINT, SIGTERM, SIGHUP])).context("taking over signals")?;
+        let mut signals = Signals::new(heeded(&[SIGINT, SIGTERM, SIGHUP])).context("handling signals")?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 output::tell(
-                    "interrupted: what is complete stays in the cache, the next build goes on from there",
+                    "interrupted: completed parts stay in the cache, and the next build resumes there",
                 );
                 end_descendants();
                 // Never comes back: the default of all three is to end.

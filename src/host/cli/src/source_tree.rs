@@ -18,7 +18,7 @@ pub fn find(global: &Global) -> Result<PathBuf> {
         return match is_root(&root) {
             true => Ok(root),
             false => Err(hinted(
-                format!("{} is no source tree of Ironhull: it has no {}", root.display(), MARKS[0]),
+                format!("{} is not a source tree of Ironhull: it has no {}", root.display(), MARKS[0]),
                 "--source takes the directory that holds rootfs/ and kernel-config/",
             )),
         };
@@ -26,7 +26,7 @@ pub fn find(global: &Global) -> Result<PathBuf> {
     here.ancestors().find(|d| is_root(d)).map(Path::to_owned).ok_or_else(|| {
         hinted(
             format!("no source tree of Ironhull at or above {}", here.display()),
-            "change to one, or give it with --source",
+            "change to one, or use --source",
         )
     })
 }
@@ -50,7 +50,7 @@ pub fn profile_file(profile: &Path, root: &Path) -> Result<PathBuf> {
     let names = profile_names(root);
     let found =
         if profile.is_dir() { "is a directory" } else { "is neither a file nor a name in image-profiles/" };
-    Err(hinted(format!("profile {profile:?} {found}"), format!("there are: {}", names.join(", "))))
+    Err(hinted(format!("profile {profile:?} {found}"), format!("available profiles: {}", names.join(", "))))
 }
 
 /// Lists the names of the profiles in the source tree.

@@ -59,9 +59,7 @@ fn unusable(root: &Path, error: inputs::Error) -> anyhow::Error {
         _ => false,
     };
     match foreign {
-        true => {
-            hinted(format!("{message}: {error}"), "set IRONHULL_CACHE to a directory that you may write to")
-        }
+        true => hinted(format!("{message}: {error}"), "set IRONHULL_CACHE to a writable directory"),
         false => anyhow::Error::new(error).context(message),
     }
 }

@@ -18,10 +18,10 @@ pub enum Error {
         found: &'static str,
     },
     /// The file that the content comes from.
-    #[error("writing {}: it is the file that is read\nhint: name another file", .0.display())]
+    #[error("writing {}: it is also the input file\nhint: name another file", .0.display())]
     Input(PathBuf),
     /// A file that must not be there yet.
-    #[error("{} is there already\nhint: nothing is overwritten: choose another name, or move the file away", .0.display())]
+    #[error("{} already exists\nhint: choose another name, or move the file away", .0.display())]
     Exists(PathBuf),
     /// No single PEM block that is not encrypted.
     #[error("reading {}: {reason}", .path.display())]

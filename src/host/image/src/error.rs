@@ -44,10 +44,10 @@ pub enum Error {
         source: bundle::BundleError,
     },
     /// Two parts of the root do not go together.
-    #[error("putting together the root: {0}")]
+    #[error("assembling the root: {0}")]
     Tree(#[from] TreeError),
     /// A package does not go together with the packages before it.
-    #[error("laying package {package} into the root: {source}")]
+    #[error("adding package {package} to the root: {source}")]
     Package {
         /// Its name.
         package: String,
@@ -65,7 +65,7 @@ pub enum Error {
         found: String,
     },
     /// An overlay has a directory where the root has something else, or the reverse.
-    #[error("laying {} over the root: expected {expected} at /{place}, found {found}", .path.display())]
+    #[error("copying {} over the root: expected {expected} at /{place}, found {found}", .path.display())]
     OverlayConflict {
         /// The path on the host.
         path: PathBuf,
@@ -101,10 +101,10 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The parts do not make a disk.
-    #[error("arranging the disk: {0}")]
+    #[error("laying out the disk: {0}")]
     Disk(#[from] disk::DiskError),
     /// What the profile asks for is not what the inputs have.
-    #[error("profile {profile}: asks for Kubernetes {expected}, rootfs/components/kubernetes pins {found}")]
+    #[error("profile {profile}: requires Kubernetes {expected}, rootfs/components/kubernetes pins {found}")]
     Kubernetes {
         /// The profile.
         profile: String,

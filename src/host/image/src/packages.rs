@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn packages_that_do_not_go_together_are_named() {
         let cases = [
-            (("bin", symlink("opt/bin")), "path \"usr/bin\": is there already, as another kind of file"),
+            (("bin", symlink("opt/bin")), "path \"usr/bin\" already exists as another kind of file"),
             (("bin/sh/x", EntryKind::Directory), "path \"usr/bin/sh/x\": \"sh\" is not a directory"),
             (
                 ("usr/y", EntryKind::Hardlink("usr/z".to_owned())),
@@ -150,7 +150,7 @@ mod tests {
             let mut tree = Tree::new();
             add_package(&mut tree, &package("shell", &[("bin/sh", symlink("bash"))])).unwrap();
             let error = add_package(&mut tree, &package("odd", &[entry])).unwrap_err().to_string();
-            assert_eq!(error, format!("laying package odd into the root: {expected}"));
+            assert_eq!(error, format!("adding package odd to the root: {expected}"));
         }
     }
 }

@@ -155,7 +155,7 @@ mod tests {
         ];
         for (node, expected) in cases {
             let error = assembled(Tree::new(), &[overlay(&[node])]).unwrap_err();
-            assert_eq!(error.to_string(), format!("laying {expected}"));
+            assert_eq!(error.to_string(), format!("copying {expected}"));
         }
     }
 

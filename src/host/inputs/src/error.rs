@@ -18,8 +18,7 @@ fn remedy_for_missing(url: &str) -> String {
             "the security archive of this mirror is elsewhere: name it with --security-mirror".to_owned()
         }
         _ if url.ends_with("/InRelease") => {
-            "the address is no Debian mirror, or has no such release; name another one with --mirror"
-                .to_owned()
+            "the address is not a Debian mirror, or has no such release; use another --mirror".to_owned()
         }
         _ => format!("the mirror may have moved on to a newer version: run `{LOCK_COMMAND}`"),
     }
@@ -88,8 +87,8 @@ pub enum Error {
         found: char,
     },
     /// Something is missing in a cache that can't be written to.
-    #[error("{what} is not in the cache {}, which can't be written to: {source}\nhint: set IRONHULL_CACHE to a \
-             directory that you may write to", cache.display())]
+    #[error("{what} is not in the cache {}, which is not writable: {source}\nhint: set IRONHULL_CACHE to a \
+             writable directory", cache.display())]
     ReadOnly {
         /// What is missing.
         what: String,
@@ -100,7 +99,7 @@ pub enum Error {
     },
     /// Something is not in the cache and may not be fetched.
     #[error(
-        "{what} is not in the cache, and --offline forbids to fetch it\nhint: run `{command}` once while \
+        "{what} is not in the cache, and --offline forbids downloading it\nhint: run `{command}` once while \
              connected"
     )]
     Offline {
@@ -128,7 +127,7 @@ pub enum Error {
         message: String,
     },
     /// No mirror is configured on this host.
-    #[error("finding a Debian mirror: none among {}\nhint: give one with --mirror", looked_at.join(", "))]
+    #[error("finding a Debian mirror: none in {}\nhint: give one with --mirror", looked_at.join(", "))]
     NoMirror {
         /// The files that were read.
         looked_at: Vec<String>,
@@ -178,8 +177,8 @@ pub enum Error {
     },
     /// A proxy that we can't speak to.
     #[error(
-        "taking the proxy from {variable}: expected http://HOST:PORT or https://HOST:PORT, found {found}\nhint: \
-             set http_proxy and https_proxy, which count before ALL_PROXY, or name the host in no_proxy"
+        "reading the proxy from {variable}: expected http://HOST:PORT or https://HOST:PORT, found {found}\nhint: \
+             set http_proxy and https_proxy, which take precedence over ALL_PROXY, or name the host in no_proxy"
     )]
     Proxy {
         /// The variable of the environment.
@@ -218,7 +217,7 @@ pub enum Error {
         reason: String,
     },
     /// The index is no longer valid: the mirror, or who is in between, does not hand out the newest.
-    #[error("taking {url}: out of date since {until}\nhint: {}", STALE)]
+    #[error("checking {url}: expired on {until}\nhint: {}", STALE)]
     Expired {
         /// Address of the InRelease file.
         url: String,
@@ -240,7 +239,7 @@ pub enum Error {
         before: String,
     },
     /// A package that is asked for does not exist in the release.
-    #[error("resolving packages: nothing satisfies {relation:?}, wanted by {wanted_by}")]
+    #[error("resolving packages: nothing satisfies {relation:?}, required by {wanted_by}")]
     Unsatisfied {
         /// The relation, as Debian writes it.
         relation: String,
@@ -320,14 +319,14 @@ pub enum Error {
         source: formats::pe::PeError,
     },
     /// The kernel's configuration is not what the fragments ask for.
-    #[error("configuring the kernel: {} did not stick:\n{}\nhint: another option that it depends on is off, or \
+    #[error("configuring the kernel: {} not applied:\n{}\nhint: another option that it depends on is off, or \
              this kernel has it no more", plural(lost.len(), "option"), lines(lost))]
     Unstuck {
         /// Each option that was lost.
         lost: Vec<Unstuck>,
     },
     /// A kernel fragment that nobody has written.
-    #[error("kernel fragment {name:?}: expected a name in kernel-config/\nhint: there are {}", known.join(", "))]
+    #[error("kernel fragment {name:?}: expected a name in kernel-config/\nhint: available are {}", known.join(", "))]
     NoFragment {
         /// What the profile asks for.
         name: String,

@@ -376,7 +376,7 @@ mod tests {
         let error = read(&["base", "vrit"]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "kernel fragment \"vrit\": expected a name in kernel-config/\nhint: there are base, metal, virt"
+            "kernel fragment \"vrit\": expected a name in kernel-config/\nhint: available are base, metal, virt"
         );
     }
 }

@@ -61,10 +61,10 @@ pub enum VmError {
         machines: Vec<String>,
     },
     /// It runs already.
-    #[error("machine {0:?} runs already, as process {1}")]
+    #[error("machine {0:?} is already running as process {1}")]
     Running(String, u32),
     /// It does not run.
-    #[error("machine {0:?} does not run")]
+    #[error("machine {0:?} is not running")]
     NotRunning(String),
     /// Another command works on it.
     #[error("machine {0:?} is in use by another ironhull command")]
@@ -83,7 +83,7 @@ pub enum VmError {
     #[error("talking to QEMU: {0}")]
     Qmp(String),
     /// Its home can't be found.
-    #[error("finding a place for machines: neither XDG_STATE_HOME nor HOME is set")]
+    #[error("finding the directory for machines: neither XDG_STATE_HOME nor HOME is set")]
     NoHome,
 }
 

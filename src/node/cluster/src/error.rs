@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// A certificate authority without its key: nothing can be issued under it, and a new one would be
     /// another cluster.
-    #[error("reading certificate authority {name}: its certificate is there, its key is not")]
+    #[error("reading certificate authority {name}: it has a certificate but no key")]
     LostKey {
         /// Name of the authority.
         name: &'static str,

@@ -182,16 +182,16 @@ pub enum SpecError {
     #[error("service {0}: expected an absolute path as first word of the command, found {1:?}")]
     Command(String, String),
     /// A dependency nobody declared.
-    #[error("service {0}: waits for {1}, which is not declared")]
+    #[error("service {0}: depends on {1}, which is not declared")]
     Unknown(String, String),
     /// Services that wait for each other.
-    #[error("service {0}: waits for itself, through its dependencies")]
+    #[error("service {0}: depends on itself, through its dependencies")]
     Cycle(String),
     /// A number out of range.
     #[error("service {0}: {1} is out of range")]
     Range(String, &'static str),
     /// A health check that can't be one.
-    #[error("service {0}: {1} is no health check")]
+    #[error("service {0}: {1} is not a health check")]
     Health(String, &'static str),
 }
 

@@ -15,7 +15,7 @@ pub enum WireError {
     #[error("talking over the control socket: {0}")]
     Io(#[from] io::Error),
     /// A line is longer than [`MAX_LINE_BYTES`], or the connection ended within it.
-    #[error("control message is cut off or longer than {MAX_LINE_BYTES} bytes")]
+    #[error("control message is truncated or longer than {MAX_LINE_BYTES} bytes")]
     Length,
     /// A line is not the JSON that was expected.
     #[error("control message is malformed: {0}")]

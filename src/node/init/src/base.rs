@@ -65,7 +65,7 @@ impl Base {
             }
         }
         if self.watchdogs.is_empty() {
-            self.voice.error("no watchdog found: a hang will not end");
+            self.voice.error("no watchdog found: a hang will not reset the machine");
         }
         self.fed_ms = sys::boot_ms();
     }

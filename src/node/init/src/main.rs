@@ -67,15 +67,15 @@ fn main() {
 fn note_death(base: &mut Base, reason: slots::Reason) {
     let ended = sys::run_in_child_within(NOTE_LIMIT, || match record::note_death(reason) {
         Ok(Some(slot)) => {
-            base.voice.error(&format!("the boot record has it as last failure of slot {slot}: {reason}"));
+            base.voice.error(&format!("recorded as the last failure of slot {slot}: {reason}"));
             true
         }
         Ok(None) => {
-            base.voice.error("no boot record is known for sure to be the one of this start");
+            base.voice.error("cannot tell which boot record belongs to this boot");
             true
         }
         Err(error) => {
-            base.voice.error(&format!("noting it in the boot record: {error:#}"));
+            base.voice.error(&format!("recording it in the boot record: {error:#}"));
             false
         }
     });

@@ -24,7 +24,7 @@ pub enum NetError {
         why: &'static str,
     },
     /// No answer in time.
-    #[error("asking {server} for the time: no answer in time")]
+    #[error("querying time server {server}: timed out")]
     NoTime {
         /// Whom.
         server: String,

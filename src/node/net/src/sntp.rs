@@ -34,17 +34,17 @@ pub fn ask(server: &str) -> Result<Duration, NetError> {
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).during("opening a socket for", server)?;
     // A connected socket takes answers from this address only.
-    socket.connect(address).during("asking for the time", server)?;
+    socket.connect(address).during("querying time server", server)?;
     let nonce = nonce();
     let sent = Instant::now();
-    socket.send(&request(nonce)).during("asking for the time", server)?;
+    socket.send(&request(nonce)).during("querying time server", server)?;
     let mut packet = [0; 512];
     loop {
         let left = TIMEOUT.saturating_sub(sent.elapsed());
         if left.is_zero() {
             return Err(NetError::NoTime { server: server.to_owned() });
         }
-        socket.set_read_timeout(Some(left)).during("asking for the time", server)?;
+        socket.set_read_timeout(Some(left)).during("querying time server", server)?;
         match socket.recv(&mut packet) {
             Ok(length) => return read(&packet[..length], nonce, sent.elapsed()),
             Err(e)
@@ -52,7 +52,7 @@ pub fn ask(server: &str) -> Result<Duration, NetError> {
                     e.kind(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
                 ) => {}
-            Err(e) => return Err(e).during("asking for the time", server),
+            Err(e) => return Err(e).during("querying time server", server),
         }
     }
 }

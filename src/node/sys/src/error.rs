@@ -17,7 +17,7 @@ pub enum SysError {
         reason: io::Error,
     },
     /// A value cannot be given to the kernel: a zero byte in a text, a number out of range.
-    #[error("{action} {object}: the kernel cannot take this value")]
+    #[error("{action} {object}: the value is out of the kernel's range")]
     Value {
         /// What was to be done, as a gerund.
         action: &'static str,

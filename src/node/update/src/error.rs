@@ -26,7 +26,7 @@ pub enum UpdateError {
     #[error("verifying the bundle: this node's image has no update keys")]
     NoKeys,
     /// A piece of an upload does not follow those that are here.
-    #[error("taking the bundle: piece at byte {found}, expected one at {expected}")]
+    #[error("receiving the bundle: piece at byte {found}, expected one at {expected}")]
     Piece {
         /// Bytes that are here.
         expected: u64,
@@ -34,7 +34,7 @@ pub enum UpdateError {
         found: u64,
     },
     /// More arrives than was announced.
-    #[error("taking the bundle: {found} bytes arrived, expected {expected}")]
+    #[error("receiving the bundle: {found} bytes arrived, expected {expected}")]
     TooMuch {
         /// What was announced.
         expected: u64,
@@ -42,7 +42,7 @@ pub enum UpdateError {
         found: u64,
     },
     /// There is no room for the bundle.
-    #[error("taking the bundle: it needs {needed} bytes of the data partition, which has {free} free")]
+    #[error("receiving the bundle: it needs {needed} bytes on the data partition, which has {free} free")]
     NoRoom {
         /// Bytes that are missing yet, and a reserve.
         needed: u64,
@@ -53,7 +53,7 @@ pub enum UpdateError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The bundle is another one than a moment ago.
-    #[error("verifying the bundle: it was exchanged after it was examined")]
+    #[error("verifying the bundle: it was replaced after it was verified")]
     Exchanged,
     /// The node must not take it.
     #[error("{0}")]
@@ -70,10 +70,10 @@ pub enum UpdateError {
         hint: String,
     },
     /// Somebody wants no more.
-    #[error("called off")]
+    #[error("cancelled")]
     CalledOff,
     /// A partition of the slot failed.
-    #[error("{doing} the {part} partition of the free slot: {source}")]
+    #[error("{doing} the {part} partition of the inactive slot: {source}")]
     Device {
         /// What was tried, as a gerund.
         doing: &'static str,

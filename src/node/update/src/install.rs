@@ -183,7 +183,7 @@ fn root_params<D: Device>(kernel: &D, bytes: u64) -> Result<RootParams, UpdateEr
         return Err(wrong(format!("its command line has {length} bytes, {expected}")));
     }
     let line = read_kernel(kernel, place)?;
-    let line = std::str::from_utf8(&line).map_err(|_| wrong("its command line is no text".to_owned()))?;
+    let line = std::str::from_utf8(&line).map_err(|_| wrong("its command line is not text".to_owned()))?;
     RootParams::parse(line.trim_end_matches('\0')).map_err(|e| wrong(e.to_string()))
 }
 

@@ -23,7 +23,7 @@ pub enum Skew {
     #[error("Kubernetes version {0:?}: expected one such as 1.36.3")]
     Malformed(String),
     /// To an older minor version.
-    #[error("the bundle has Kubernetes {to}, the node runs {from}: a control plane never goes down")]
+    #[error("the bundle has Kubernetes {to}, the node runs {from}: a control plane is never downgraded")]
     Down {
         /// What runs.
         from: String,
@@ -32,7 +32,7 @@ pub enum Skew {
     },
     /// Over a minor version.
     #[error(
-        "the bundle has Kubernetes {to}, the node runs {from}: a control plane goes up one minor version at a time"
+        "the bundle has Kubernetes {to}, the node runs {from}: a control plane is upgraded one minor version at a time"
     )]
     Skips {
         /// What runs.
@@ -41,7 +41,7 @@ pub enum Skew {
         to: String,
     },
     /// A kubelet that is newer than the API server.
-    #[error("the bundle has Kubernetes {to}, the API server runs {server}: a kubelet is never newer")]
+    #[error("the bundle has Kubernetes {to}, the API server runs {server}: a kubelet must not be newer")]
     KubeletNewer {
         /// What the API server runs.
         server: String,

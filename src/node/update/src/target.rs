@@ -7,7 +7,7 @@ use formats::disk::ReadAt;
 
 use crate::UpdateError;
 
-/// A partition of the free slot.
+/// A partition of the inactive slot.
 pub trait Device: ReadAt {
     /// Writes `bytes` at `offset`.
     ///

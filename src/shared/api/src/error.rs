@@ -14,7 +14,7 @@ pub enum ClientError {
     #[error("reading operator credentials: {0}")]
     Credentials(String),
     /// Nobody listens there.
-    #[error("connecting to {address}: refused, nobody listens there")]
+    #[error("connecting to {address}: connection refused, nothing listens there")]
     Refused {
         /// Where.
         address: String,
@@ -28,7 +28,7 @@ pub enum ClientError {
         cause: String,
     },
     /// No answer in time.
-    #[error("asking {address}: no answer in time ({waiting_for})")]
+    #[error("calling {address}: timed out ({waiting_for})")]
     Timeout {
         /// Where.
         address: String,
@@ -36,7 +36,7 @@ pub enum ClientError {
         waiting_for: String,
     },
     /// The server's certificate is not one of our nodes'.
-    #[error("asking {address}: its certificate is not trusted: {cause}")]
+    #[error("calling {address}: its certificate is not trusted: {cause}")]
     Untrusted {
         /// Where.
         address: String,
@@ -44,7 +44,7 @@ pub enum ClientError {
         cause: String,
     },
     /// The server did not take our certificate.
-    #[error("asking {address}: it refused our certificate: {cause}")]
+    #[error("calling {address}: it rejected our certificate: {cause}")]
     Denied {
         /// Where.
         address: String,
@@ -52,7 +52,7 @@ pub enum ClientError {
         cause: String,
     },
     /// The connection ended where an answer should be.
-    #[error("asking {address}: connection lost: {cause}")]
+    #[error("calling {address}: connection lost: {cause}")]
     Lost {
         /// Where.
         address: String,
@@ -60,7 +60,7 @@ pub enum ClientError {
         cause: String,
     },
     /// The answer is none of a node.
-    #[error("asking {address}: answer is malformed: {cause}")]
+    #[error("calling {address}: malformed response: {cause}")]
     Malformed {
         /// Where.
         address: String,
@@ -68,7 +68,7 @@ pub enum ClientError {
         cause: String,
     },
     /// The node said no.
-    #[error("{address} answers {status}: {error}")]
+    #[error("{address} answered {status}: {error}")]
     Node {
         /// Where.
         address: String,

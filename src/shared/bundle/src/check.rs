@@ -48,7 +48,7 @@ pub enum Refusal {
         found: String,
     },
     /// It would bring back what was closed.
-    #[error("the bundle has the security epoch {found}, expected {floor} or later")]
+    #[error("the bundle has the security epoch {found}, expected {floor} or higher")]
     EpochOlder {
         /// The node's.
         floor: u32,
@@ -56,7 +56,7 @@ pub enum Refusal {
         found: u32,
     },
     /// Nobody may install it any more.
-    #[error("the bundle expired at {expires}, now is {now} (seconds since 1970)")]
+    #[error("the bundle expired at {expires}, it is now {now} (seconds since 1970)")]
     Expired {
         /// When it expired.
         expires: u64,
@@ -64,7 +64,7 @@ pub enum Refusal {
         now: u64,
     },
     /// A part does not fit into its partition.
-    #[error("the {part} is {bytes} bytes, expected at most {room}, the room in the node's slots")]
+    #[error("the {part} is {bytes} bytes, expected at most {room}, the size of the node's partition")]
     TooLarge {
         /// The part.
         part: Kind,

@@ -51,7 +51,7 @@ pub enum BundleError {
         version: u32,
     },
     /// A known key's signature is not one over this manifest.
-    #[error("verifying the bundle: the signature by key {key} is not one of this manifest")]
+    #[error("verifying the bundle: the signature by key {key} does not match the manifest")]
     BadSignature {
         /// The key.
         key: PublicKey,
@@ -63,7 +63,7 @@ pub enum BundleError {
         what: String,
     },
     /// Bytes are not those that the manifest vouches for.
-    #[error("reading the bundle: the {what} of the {part} has another SHA-256 than the manifest says")]
+    #[error("reading the bundle: the {what} of the {part} does not match its SHA-256 in the manifest")]
     Damaged {
         /// The part.
         part: Kind,

@@ -110,7 +110,7 @@ pub enum TreeError {
     #[error("path {0:?}: {1:?} is not a directory")]
     NotDirectory(String, String),
     /// Something else stands there already.
-    #[error("path {0:?}: is there already, as another kind of file")]
+    #[error("path {0:?} already exists as another kind of file")]
     Conflict(String),
     /// A hard link to something that is no regular file.
     #[error("hard link {0:?}: target {1:?} is not a regular file of the tree")]

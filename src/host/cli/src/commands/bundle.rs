@@ -70,7 +70,7 @@ fn verify(global: &Global, path: &Path, keys: &Path) -> Result<()> {
     if let Some(expires) = manifest.expires.filter(|e| *e < now_secs()) {
         return Err(hinted(
             format!("{} expired at {expires} s since 1970", path.display()),
-            "no node takes it any more: make a new one with `ironhull bundle create`",
+            "nodes no longer accept it: create a new one with `ironhull bundle create`",
         ));
     }
     let json = json(path, &manifest, &signatures);

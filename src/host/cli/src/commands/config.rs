@@ -82,7 +82,7 @@ fn validate(global: &Global, files: &[&Path]) -> Result<()> {
         return Ok(());
     }
     checked.iter().filter_map(|(_, c)| c.as_ref().err()).for_each(|d| output::tell(&d.to_string()));
-    Err(anyhow::anyhow!("{failed} of {} files are wrong", checked.len()))
+    Err(anyhow::anyhow!("{failed} of {} files are invalid", checked.len()))
 }
 
 /// Checks one file; returns what it holds.

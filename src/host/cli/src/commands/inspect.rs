@@ -36,7 +36,7 @@ pub fn run(global: &Global, options: &Inspect) -> Result<()> {
 
 /// Returns the image's own list of what it is made of.
 fn sbom(image: &Image) -> Result<String> {
-    let missing = || hinted("the image has no SBOM", "it stands beside the image too, as NAME.spdx.json");
+    let missing = || hinted("the image has no SBOM", "look for NAME.spdx.json beside the image");
     image.root()?.sbom().ok_or_else(missing)
 }
 

@@ -58,12 +58,12 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
 /// Calls off the upgrade under way, else what would happen at the next boot; says which.
 fn cancel(client: &Client) -> Result<&'static str> {
     match client.cancel_upgrade() {
-        Ok(_) => return Ok("the upgrade is called off"),
+        Ok(_) => return Ok("the upgrade is cancelled"),
         Err(ClientError::Node { status: 404 | 409, .. }) => {}
         Err(other) => return Err(other.into()),
     }
     client.cancel()?;
-    Ok("what was to happen at the next boot is called off")
+    Ok("the change for the next boot is cancelled")
 }
 
 /// Reboots if that was asked for.

@@ -25,7 +25,7 @@ pub(super) fn seek_member(archive: &mut (impl Read + Seek), prefix: &str) -> io:
             return Err(bad("an ar header does not end as it must"));
         }
         let name = text(0..16).trim_end_matches('/').to_owned();
-        let size: u64 = text(48..58).parse().map_err(|_| bad("an ar header's size is no number"))?;
+        let size: u64 = text(48..58).parse().map_err(|_| bad("an ar header's size is not a number"))?;
         if name.starts_with(prefix) {
             return Ok((name, size));
         }

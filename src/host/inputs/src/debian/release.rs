@@ -219,7 +219,7 @@ mod tests {
             head.check_age("u", before.as_ref(), now).unwrap();
         }
         let expired = head.check_age("u", None, now + 1).unwrap_err().to_string();
-        assert!(expired.starts_with("taking u: out of date since Sat, 19 Sep 2026"), "{expired}");
+        assert!(expired.starts_with("checking u: expired on Sat, 19 Sep 2026"), "{expired}");
         let older = head.check_age("u", Some(&date("13")), now).unwrap_err().to_string();
         assert!(older.contains("expected one from Sat, 13"), "{older}");
     }

@@ -202,7 +202,7 @@ fn an_address_without_a_release_is_no_mirror() {
     let client = client(1);
     let text = client.get(&WebUrl::new(format!("{url}/InRelease")), 10).unwrap_err().to_string();
     assert!(
-        text.contains("not found (HTTP 404)") && text.contains("hint: the address is no Debian mirror"),
+        text.contains("not found (HTTP 404)") && text.contains("hint: the address is not a Debian mirror"),
         "{text}"
     );
 }

@@ -105,7 +105,7 @@ mod tests {
         let error = Error::Unstuck { lost }.to_string();
         assert!(
             error.starts_with(
-                "configuring the kernel: 3 options did not stick:\n  base.config:3: CONFIG_A: wanted y, found m\n  \
+                "configuring the kernel: 3 options not applied:\n  base.config:3: CONFIG_A: wanted y, found m\n  \
                  base.config:4: CONFIG_B: wanted n, found y\n  base.config:5: CONFIG_N: wanted 256, found n\nhint: "
             ),
             "{error}"

@@ -107,7 +107,7 @@ fn offline_names_what_is_missing() {
     let missing = offline.get_or_fetch(&key("b"), "package b 1.0", |_| panic!("fetched")).unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "package b 1.0 is not in the cache, and --offline forbids to fetch it\n\
+        "package b 1.0 is not in the cache, and --offline forbids downloading it\n\
          hint: run `ironhull build` once while connected"
     );
 }

@@ -42,7 +42,7 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> Result<Block, Death>
         if let Some(first) = matching.first() {
             if let Some(other) = matching.iter().find(|b| b.disk != first.disk) {
                 let (a, b) = (&first.disk, &other.disk);
-                base.voice.error(&format!("disks {a} and {b} both hold this root, taking {a}"));
+                base.voice.error(&format!("disks {a} and {b} both hold this root, using {a}"));
             }
             return Ok(started(first, &matching).clone());
         }

@@ -56,7 +56,7 @@ fn kill_all(base: &mut Base) {
             return;
         }
         if sys::boot_ms() >= end {
-            base.voice.error("some processes do not go away, leaving all the same");
+            base.voice.error("some processes do not exit, shutting down anyway");
             return;
         }
         base.pause(LOOK_MS);
@@ -74,7 +74,7 @@ fn unmount_all(base: &mut Base) {
         base.feed_watchdogs();
     }
     for mount in mounts::to_leave(&load_mounts()) {
-        base.voice.error(&format!("{mount} is in use, making it read-only"));
+        base.voice.error(&format!("{mount} is busy, remounting it read-only"));
         if let Err(error) = sys::remount_read_only(Path::new(&mount)) {
             base.voice.error(&error.to_string());
         }

@@ -55,7 +55,7 @@ pub(crate) fn run(
                 Action::Broadcast(query) => send(&socket, Ipv4Addr::BROADCAST, &encode(&query)),
                 Action::Unicast(to, query) => send(&socket, to, &encode(&query)),
             };
-            sent.during("asking for an address on link", name)?;
+            sent.during("requesting an address on link", name)?;
         }
     }
 }

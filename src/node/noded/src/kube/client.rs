@@ -97,7 +97,7 @@ impl Kube {
     /// # Errors
     /// If it can't be asked.
     pub fn is_ready(&self) -> Result<bool> {
-        let response = self.agent.get(self.url("/readyz")).call().context("asking the apiserver")?;
+        let response = self.agent.get(self.url("/readyz")).call().context("calling the API server")?;
         let ready = response.status().as_u16() == 200;
         // The connection is kept only when the body has been read.
         read(response)?;
@@ -110,7 +110,7 @@ impl Kube {
     /// # Errors
     /// If it can't be asked.
     pub fn is_serving(&self) -> Result<bool> {
-        let response = self.agent.get(self.url("/version")).call().context("asking the apiserver")?;
+        let response = self.agent.get(self.url("/version")).call().context("calling the API server")?;
         let serving = response.status().as_u16() == 200;
         read(response)?;
         Ok(serving)

@@ -64,7 +64,7 @@ async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
     }
     timeout(ANSWER_TIMEOUT, next.run(request))
         .await
-        .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node found no answer in time"))
+        .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node timed out"))
 }
 
 async fn status(State(Served { node, upgrader }): State<Served>) -> Answer<Status> {

@@ -65,7 +65,7 @@ pub fn prepare(node: &Arc<Node>) {
 }
 
 fn try_prepare(node: &Node) -> Result<()> {
-    let boot = node.init.status().context("asking init what runs")?.boot;
+    let boot = node.init.status().context("asking init for its status")?.boot;
     // Without a boot record there is one generation for ever.
     let Some(boot) = boot else { return Ok(()) };
     let image = Image { generation: boot.generation, versions: known(node) };

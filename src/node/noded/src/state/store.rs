@@ -110,7 +110,7 @@ impl Store {
             copy_tree(&from, &draft.join(directory))
                 .with_context(|| format!("copying {}", from.display()))?;
         }
-        let recorded = self.load()?.context("the versions of the state are not recorded any more")?;
+        let recorded = self.load()?.context("the record of the state versions is missing")?;
         self.save(&draft.join("versions.json"), &Recorded { outcome: None, ..recorded })?;
         fs::rename(&draft, &to)?;
         Ok(sync_directory(&folder)?)
@@ -161,7 +161,7 @@ impl Store {
 
     fn free_bytes(&self) -> Result<u64> {
         let facts = rustix::fs::statvfs(&self.root)
-            .with_context(|| format!("asking for the room on {}", self.root.display()))?;
+            .with_context(|| format!("querying free space on {}", self.root.display()))?;
         Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
     }
 
@@ -175,7 +175,7 @@ impl Store {
 fn without_snapshot(before: Option<&Recorded>, image: &Image, error: anyhow::Error) -> Result<Outcome> {
     match before.is_some_and(|r| r.versions == image.recorded().versions) {
         true => Ok(Outcome::NoSnapshot { why: format!("{error:#}") }),
-        false => Err(error.context("keeping the state before it is changed")),
+        false => Err(error.context("taking a snapshot of the state")),
     }
 }
 

@@ -75,7 +75,7 @@ fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) ->
         let left: Vec<&Pod> = list.items.iter().filter(|p| must_go(p)).collect();
         most = most.max(left.len() as u64);
         if !advanced(most - left.len() as u64, most) {
-            bail!("called off");
+            bail!("cancelled");
         }
         if left.is_empty() {
             return Ok(());
@@ -90,7 +90,7 @@ fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) ->
         if Instant::now() >= end {
             let names: Vec<String> =
                 left.iter().map(|p| format!("{}/{}", p.metadata.namespace, p.metadata.name)).collect();
-            bail!("pods do not go: {}; {}", names.join(", "), refused.join("; "));
+            bail!("pods were not evicted: {}; {}", names.join(", "), refused.join("; "));
         }
         thread::sleep(PAUSE);
     }

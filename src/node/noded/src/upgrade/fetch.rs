@@ -106,9 +106,9 @@ fn fetch_into(
             return Err(error.context(format!("fetching {url}: nothing has come for 10 minutes")));
         }
         eprintln!("noded: fetching {url}: {error:#}; trying again");
-        ensure!(advanced(most, 0), "called off");
+        ensure!(advanced(most, 0), "cancelled");
         pauses.sleep();
-        ensure!(advanced(most, 0), "called off");
+        ensure!(advanced(most, 0), "cancelled");
     }
 }
 
@@ -138,7 +138,7 @@ impl Fetch<'_> {
         if weburl::is_web_page(head.fill_buf().context("reading the bundle")?) {
             // Before anything of it replaces what is here.
             return Ok(Attempt::Refused(anyhow!(
-                "expected a bundle, found a web page, as a network's sign-in is"
+                "expected a bundle, found a web page, such as a network's sign-in page"
             )));
         }
         if tag.is_none() {
@@ -231,7 +231,7 @@ fn is_final(error: &anyhow::Error) -> bool {
 
 /// Someone wants no more.
 #[derive(Debug, thiserror::Error)]
-#[error("called off")]
+#[error("cancelled")]
 struct CalledOff;
 
 /// Copies a body to where it belongs.
@@ -372,7 +372,7 @@ mod tests {
         let (url, _heard) = server(true);
         let folder = tempfile::tempdir().unwrap();
         let called_off = fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err();
-        assert!(format!("{called_off:#}").ends_with("called off"), "{called_off:#}");
+        assert!(format!("{called_off:#}").ends_with("cancelled"), "{called_off:#}");
         let full = fetch(&url, folder.path(), 1000, &mut |_, _| true).unwrap_err();
         assert!(format!("{full:#}").contains("1000 free"), "{full:#}");
     }
@@ -525,7 +525,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // Another try would be called off.
         let error = fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err();
-        assert!(!format!("{error:#}").ends_with("called off"), "{error:#}");
+        assert!(!format!("{error:#}").ends_with("cancelled"), "{error:#}");
         assert!(is_final(&error), "{error:#}");
     }
 

@@ -88,13 +88,13 @@ fn upgrade(node: &Node, progress: &Progress, bundle: Bundle, then: Then) -> Resu
     if let Err(e) = Staged::discard(Path::new(STAGING)) {
         eprintln!("noded: removing the bundle: {e}");
     }
-    ensure!(!progress.is_called_off(), "called off");
+    ensure!(!progress.is_called_off(), "cancelled");
     progress.enter(UpgradeStage::Installed, 0);
     if then.drain {
-        drain_node(node, progress).context("the new generation is installed, but the node is not empty")?;
+        drain_node(node, progress).context("the new generation is installed, but the node is not drained")?;
     }
     if then.reboot {
-        ensure!(!progress.is_called_off(), "called off");
+        ensure!(!progress.is_called_off(), "cancelled");
         progress.enter(UpgradeStage::Rebooting, 0);
         thread::sleep(FAREWELL);
         node.init.shutdown(ShutdownKind::Reboot).context("asking init to reboot")?;
@@ -139,7 +139,7 @@ fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
     let total = manifest.parts.uki.bytes + manifest.parts.root.bytes;
     let named = describe(manifest);
     progress.show(|u| u.bundle = Some(named));
-    ensure!(!progress.is_called_off(), "called off");
+    ensure!(!progress.is_called_off(), "cancelled");
     progress.enter(UpgradeStage::Writing, total);
     let generation = update::install(examined, &mut slots, &mut |step, done| match step {
         Step::Writing => progress.advance(done),

@@ -43,7 +43,7 @@ impl Progress {
         self.called_off.store(off, Ordering::Relaxed);
     }
 
-    /// Returns whether the upgrade was called off.
+    /// Returns whether the upgrade was cancelled.
     pub fn is_called_off(&self) -> bool {
         self.called_off.load(Ordering::Relaxed)
     }

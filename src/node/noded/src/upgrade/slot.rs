@@ -55,7 +55,7 @@ impl ReadAt for Partition<'_> {
 impl Device for Partition<'_> {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         if self.called_off.load(Ordering::Relaxed) {
-            return Err(io::Error::other("called off"));
+            return Err(io::Error::other("cancelled"));
         }
         self.file.write_all_at(bytes, offset)
     }

@@ -10,6 +10,6 @@ pub const STAGING: &str = "/var/lib/ironhull/upgrade";
 /// # Errors
 /// If the kernel can't be asked.
 pub fn free_bytes() -> Result<u64> {
-    let facts = rustix::fs::statvfs("/var").context("asking for the room on /var")?;
+    let facts = rustix::fs::statvfs("/var").context("querying free space on /var")?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }

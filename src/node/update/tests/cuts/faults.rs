@@ -36,13 +36,13 @@ fn every_write_sync_and_read_may_fail() {
         said.dedup();
         let expected = [
             "boot record",
-            "writing the header to the kernel image partition of the free slot",
-            "writing the kernel image partition of the free slot",
-            "writing the root partition of the free slot",
-            "reading back the kernel image partition of the free slot",
-            "reading back the root partition of the free slot",
-            "writing the header to the kernel image partition of the free slot",
-            "reading back the kernel image partition of the free slot",
+            "writing the header to the kernel image partition of the inactive slot",
+            "writing the kernel image partition of the inactive slot",
+            "writing the root partition of the inactive slot",
+            "reading back the kernel image partition of the inactive slot",
+            "reading back the root partition of the inactive slot",
+            "writing the header to the kernel image partition of the inactive slot",
+            "reading back the kernel image partition of the inactive slot",
             "boot record",
         ];
         assert_eq!(said, expected);

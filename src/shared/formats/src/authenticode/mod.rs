@@ -42,6 +42,6 @@ pub enum AuthenticodeError {
         bytes: u64,
     },
     /// It would be 4 GiB or longer.
-    #[error("signing the program: it becomes longer than 4 GiB")]
+    #[error("signing the program: it would exceed 4 GiB")]
     TooLong,
 }

@@ -39,7 +39,7 @@ pub enum StoreError {
     #[error("adding {0} to the firmware's variables: it is set already")]
     Twice(String),
     /// There is no room for the variable.
-    #[error("adding {0} to the firmware's variables: there is no room for it")]
+    #[error("adding {0} to the firmware's variables: not enough space")]
     Full(String),
 }
 

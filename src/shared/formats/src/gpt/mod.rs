@@ -95,7 +95,7 @@ pub enum GptError {
     #[error("partitions {0} and {1} overlap")]
     Overlap(u32, u32),
     /// Neither the primary nor the backup table is sound.
-    #[error("no sound partition table: primary {primary}, backup {backup}")]
+    #[error("no valid partition table: primary {primary}, backup {backup}")]
     Unsound {
         /// What is wrong with the primary one.
         primary: String,

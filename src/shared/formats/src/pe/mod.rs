@@ -21,7 +21,7 @@ pub enum PeError {
     #[error("reading the ELF file: {0}")]
     Malformed(String),
     /// A part can't be said in an EFI application, or must not be in one.
-    #[error("turning the ELF file into an EFI application: {0}")]
+    #[error("converting the ELF file to an EFI application: {0}")]
     Unfit(String),
 }
 

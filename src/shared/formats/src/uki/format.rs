@@ -100,7 +100,7 @@ impl Headers {
         let table = optional + usize::from(optional_bytes);
         let (magic, subsystem) = (le::u16(bytes, optional), le::u16(bytes, optional + 68));
         if (magic, subsystem) != (Some(PE32_PLUS), Some(EFI_APPLICATION)) {
-            return Err(bad("it is no 64-bit EFI application".into()));
+            return Err(bad("it is not a 64-bit EFI application".into()));
         }
         if count > MAX_SECTIONS {
             return Err(bad(format!("it has {count} sections, at most {MAX_SECTIONS} are believed")));

@@ -42,6 +42,6 @@ pub enum UkiError {
         room: usize,
     },
     /// The image would be 4 GiB or longer.
-    #[error("adding section {0:?}: the image becomes longer than 4 GiB")]
+    #[error("adding section {0:?}: the image would exceed 4 GiB")]
     TooLong(String),
 }

@@ -57,7 +57,7 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
     let request = Request { user_data: Some(user_data.file.clone()), ..request };
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in heeded(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]) {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("taking over Ctrl-C")?;
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("handling Ctrl-C")?;
     }
     let began = Instant::now();
     let state = machine.start(&request)?;
@@ -233,6 +233,6 @@ fn stay(machine: &Machine, interrupted: &AtomicBool) -> Result<()> {
             return Err(anyhow::anyhow!("interrupted"));
         }
     }
-    output::tell("the machine has ended");
+    output::tell("the machine has stopped");
     Ok(())
 }

@@ -85,7 +85,7 @@ pub fn find(global: &Global, options: &Run) -> Result<Named> {
 
 /// Says that there is nothing to boot.
 fn nothing_boots(profile: &ImageProfile) -> anyhow::Error {
-    hinted(format!("profile {} has no output that boots", profile.name), "add `outputs: [qcow2]` to it")
+    hinted(format!("profile {} has no bootable output", profile.name), "add `outputs: [qcow2]` to it")
 }
 
 /// Returns the image and its firmware, built if a profile was named.

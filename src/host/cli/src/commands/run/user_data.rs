@@ -58,7 +58,7 @@ fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Resu
         true => Ok(()),
         false => Err(hinted(
             format!(
-                "checking credentials: {} trusts another CA than {}",
+                "checking credentials: {} trusts a different CA than {}",
                 file.display(),
                 dir.join("operator-ca.crt").display()
             ),

@@ -17,7 +17,7 @@ pub(super) fn wait(client: &Client, generation: u32, end: Instant) -> Result<Boo
     while Instant::now() < end {
         match client.status() {
             Ok(status) => {
-                let boot = status.boot.context("the node has no boot record any more")?;
+                let boot = status.boot.context("the node no longer has a boot record")?;
                 match outcome(&boot, generation) {
                     Outcome::Held => return Ok(boot),
                     Outcome::GivenUp(why) => return Err(hinted(why, remedy(&boot, generation))),
@@ -64,7 +64,7 @@ fn remedy(boot: &Boot, generation: u32) -> String {
 /// down yet, or somebody had the other slot started once.
 fn outcome(boot: &Boot, generation: u32) -> Outcome {
     let Some(slot) = boot.slots.iter().find(|s| s.generation == generation) else {
-        return Outcome::GivenUp(format!("generation {generation} is in no slot any more"));
+        return Outcome::GivenUp(format!("generation {generation} is no longer in a slot"));
     };
     if boot.generation == generation {
         if slot.flags.has(Flags::BLESSED) {

@@ -72,7 +72,7 @@ const fn name(stage: UpgradeStage) -> &'static str {
         UpgradeStage::Draining => "draining",
         UpgradeStage::Rebooting => "rebooting",
         UpgradeStage::Failed => "failed",
-        UpgradeStage::Cancelled => "called off",
+        UpgradeStage::Cancelled => "cancelled",
         UpgradeStage::Unknown => "unknown",
     }
 }

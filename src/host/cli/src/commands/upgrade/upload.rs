@@ -62,7 +62,7 @@ fn take_up(client: &Client, request: &UpgradeRequest, before: &Boot, answered: I
             Err(e) if is_passing(&e) || is_conflict(&e) => {
                 // A conflict may be one with our own last piece, of which the next look tells.
                 if answered.elapsed() > SILENCE {
-                    return Err(e.context("going on with the upload"));
+                    return Err(e.context("resuming the upload"));
                 }
             }
             other => return other,

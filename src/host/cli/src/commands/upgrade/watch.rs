@@ -103,7 +103,7 @@ fn by_record(before: &Boot, now: &Boot, reboot: bool) -> Result<u32> {
         )),
         None => Err(hinted(
             format!(
-                "the node has forgotten the upgrade: {} was restarted",
+                "the node has lost track of the upgrade: {} was restarted",
                 if rebooted { "it" } else { "its noded" }
             ),
             "run the command again: what has arrived is not sent twice",
@@ -113,7 +113,7 @@ fn by_record(before: &Boot, now: &Boot, reboot: bool) -> Result<u32> {
 
 /// Returns the node's reason and remedy.
 fn failure(state: &Upgrade) -> anyhow::Error {
-    let error = state.error.clone().unwrap_or_else(|| "the upgrade was called off".to_owned());
+    let error = state.error.clone().unwrap_or_else(|| "the upgrade was cancelled".to_owned());
     match &state.hint {
         Some(hint) => hinted(error, hint.clone()),
         None => anyhow!("{error}"),

@@ -148,7 +148,7 @@ fn an_older_or_expired_index_is_taken_only_on_purpose() {
     assert_eq!(site.update(Some(&lock), Age::Any).unwrap().get("libx").unwrap().version, "1-1");
     site.publish(Archive::Security, (16, "Valid-Until: Tue, 22 Sep 2020 07:55:41 UTC\n"), "");
     let error = site.update(Some(&lock), Age::Current).unwrap_err().to_string();
-    assert!(error.contains("out of date since Tue, 22 Sep 2020") && error.contains("--allow-old"), "{error}");
+    assert!(error.contains("expired on Tue, 22 Sep 2020") && error.contains("--allow-old"), "{error}");
     site.update(Some(&lock), Age::Any).unwrap();
 }
 
