@@ -158,7 +158,7 @@ impl Disk {
         formats::verity::verify(&root, &params).unwrap_or_else(|e| panic!("root in slot {slot}: {e}"));
     }
 
-    /// Waits until the machine that runs from it has answered the boot selector.
+    /// Waits until the machine that runs from it has answered the boot loader.
     pub fn wait_for_answer(&self) {
         wait("the start is answered", || self.record().attempt.is_none());
     }

@@ -1,4 +1,4 @@
-//! A generation on trial that answers the boot selector and then loses its power, until no try is left: the old one
+//! A generation on trial that answers the boot loader and then loses its power, until no try is left: the old one
 //! is back, and the record says that the trials were interrupted.
 //!
 //! A panic or a reset after the answer looks the same to the next start.

@@ -24,7 +24,7 @@ pub const GENERATION_1: &str = "slot a, generation 1, started because";
 pub const GENERATION_2: &str = "slot b, generation 2, started because";
 /// What the kernel says when its own watchdog ends it.
 pub const SOFTDOG: &str = "softdog: Initiating system reboot";
-/// What the boot selector says when it starts generation 2.
+/// What the boot loader says when it starts generation 2.
 pub const STARTING_2: &str = "starting slot b, generation 2";
 
 /// What `noded` says when it can be asked.

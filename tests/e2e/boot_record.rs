@@ -1,4 +1,4 @@
-//! Power cuts at any point of a node's first boot: all that boot selector and `init` do to the boot record is
+//! Power cuts at any point of a node's first boot: all that boot loader and `init` do to the boot record is
 //! replayed, and whatever is left of it starts the slot again. ESP, kernel and root are never written.
 //!
 //! State and data are file systems with a journal; their power cuts are `power_cut`'s.
@@ -26,7 +26,7 @@ pub fn show(lab: &mut Lab) {
     only_record_state_and_data(&log);
     let changes = log.changes(&disk.range).unwrap();
     let writes = each_is_flushed(&changes);
-    assert!(writes >= 3, "expected writes of the selector, an answer and an order, found {writes}");
+    assert!(writes >= 3, "expected writes of the boot loader, an answer and an order, found {writes}");
     let states = cuts(&disk.bootstate, &changes, |state| {
         assert!(records(state).iter().any(Option::is_some), "no record is left");
         assert_eq!(disk.starts(state), Some(Slot::A));
@@ -61,7 +61,7 @@ fn boot(dir: &Path) -> Log<HostDisk> {
 /// Checks that nothing was written or given up but the boot record, state and data.
 fn only_record_state_and_data(log: &Log<HostDisk>) {
     let raw = image::raw();
-    let writable = |p: &Partition| matches!(p.purpose(), Purpose::Selector | Purpose::Writable);
+    let writable = |p: &Partition| matches!(p.purpose(), Purpose::Loader | Purpose::Writable);
     let places: Vec<_> =
         Partition::ALL.into_iter().filter(writable).map(|p| image::partition(&raw, p)).collect();
     for event in &log.events {

@@ -1,4 +1,4 @@
-//! A small disk as the boot selector finds it: ESP, boot records, two kernel partitions.
+//! A small disk as the boot loader finds it: ESP, boot records, two kernel partitions.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -32,7 +32,7 @@ pub struct Contents {
     pub records: [Vec<u8>; 2],
     /// The kernel partitions.
     pub kernels: Pair<Vec<u8>>,
-    /// Files of the ESP beside the boot selector.
+    /// Files of the ESP beside the boot loader.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Tells the identities of disks apart.
     pub seed: u8,

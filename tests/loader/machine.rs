@@ -58,7 +58,7 @@ pub struct Machine<'a> {
 
 /// What became of a boot.
 pub struct Outcome {
-    /// The lines of boot selector and probes.
+    /// The lines of boot loader and probes.
     pub lines: Vec<String>,
     pub disk: DiskFile,
 }
@@ -89,7 +89,7 @@ impl<'a> Machine<'a> {
         Machine { firmware, disk, more: vec![], reset, bus, noise: None }
     }
 
-    /// Runs the machine with files in `dir`; returns the lines of boot selector and probes.
+    /// Runs the machine with files in `dir`; returns the lines of boot loader and probes.
     ///
     /// The firmware's variables are left in `dir`, as [`VARIABLES_NAME`].
     pub fn run(&self, dir: &Path) -> Vec<String> {
@@ -170,7 +170,7 @@ fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
     reader.join().unwrap()
 }
 
-/// Returns the lines of boot selector and probes; the firmware's own are full of cursor movements.
+/// Returns the lines of boot loader and probes; the firmware's own are full of cursor movements.
 fn lines(text: &str) -> Vec<String> {
     let of = |line: &str| line.split("ironhull loader: ").nth(1).map(|l| l.trim_end().to_owned());
     text.lines().filter_map(of).collect()

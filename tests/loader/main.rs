@@ -1,4 +1,4 @@
-//! The boot selector in real firmware: OVMF under QEMU, with small programs in place of kernels, so that a
+//! The boot loader in real firmware: OVMF under QEMU, with small programs in place of kernels, so that a
 //! boot takes seconds. One behaviour a file.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]

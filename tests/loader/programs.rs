@@ -1,4 +1,4 @@
-//! The boot selector and the probe, built by the recipe of the image's programs.
+//! The boot loader and the probe, built by the recipe of the image's programs.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use inputs::{Options, Workspace};
 pub enum Order {
     /// Switches off: the machine is done.
     SwitchOff,
-    /// Returns to the boot selector.
+    /// Returns to the boot loader.
     Return,
     /// Resets, as a kernel does that panics.
     Reset,
@@ -36,7 +36,7 @@ impl Order {
     }
 }
 
-/// Returns the boot selector.
+/// Returns the boot loader.
 pub fn loader() -> Vec<u8> {
     built().0.clone()
 }

@@ -1,4 +1,4 @@
-//! The boot selector is the same bytes whatever directory and cache it is built in.
+//! The boot loader is the same bytes whatever directory and cache it is built in.
 
 use inputs::store::{Mode, Store};
 use inputs::{Options, Workspace};

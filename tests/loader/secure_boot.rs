@@ -16,7 +16,7 @@ fn signed(name: u8) -> Vec<u8> {
     owner().sign("db", &unsigned(name))
 }
 
-/// Returns a disk with a signed boot selector, a signed program in slot A and this one in slot B.
+/// Returns a disk with a signed boot loader, a signed program in slot A and this one in slot B.
 fn contents(b: &[u8]) -> Contents {
     Contents { loader: owner().sign("db", &loader()), ..Contents::new(&signed(b'A'), b) }
 }
@@ -42,7 +42,7 @@ fn is_refused(b: &[u8]) {
 }
 
 #[test]
-fn a_signed_selector_starts_a_signed_program() {
+fn a_signed_loader_starts_a_signed_program() {
     if !present() {
         return;
     }
@@ -91,7 +91,7 @@ fn a_program_signed_by_a_key_that_is_not_for_programs_is_refused() {
 
 /// The firmware goes on to the next disk: all that is said comes from there.
 #[test]
-fn an_unsigned_selector_is_not_started() {
+fn an_unsigned_loader_is_not_started() {
     if !present() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What the boot selector would do with a disk: the code that it runs, over a disk in a file.
+//! What the boot loader would do with a disk: the code that it runs, over a disk in a file.
 //!
 //! Records are given beside the disk, so that one disk is judged with many of them.
 

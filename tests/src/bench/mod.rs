@@ -11,12 +11,12 @@ mod contest;
 mod copy;
 mod host_tree;
 mod idle;
+mod loader;
 mod machine;
 mod memory;
 mod options;
 mod qmp;
 mod row;
-mod selector;
 mod shared;
 mod sizes;
 mod table;
@@ -42,7 +42,7 @@ const TOPICS: &[Topic] = &[
     ("writers", writers::TOOLS, writers::measure),
     ("sizes", &["zstd"], sizes::measure),
     ("apply", apply::TOOLS, apply::measure),
-    ("selector", selector::TOOLS, selector::measure),
+    ("loader", loader::TOOLS, loader::measure),
     ("boot", shared::NODE_TOOLS, boot::measure),
     ("idle", shared::NODE_TOOLS, idle::measure),
     ("memory", shared::NODE_TOOLS, memory::measure),

@@ -4,13 +4,13 @@
 pub const USAGE: &str = "\
 Usage: bench [--json] [--idle-minutes N] [TOPIC…]
 
-Topics: build writers sizes apply selector boot idle memory (all when none is
+Topics: build writers sizes apply loader boot idle memory (all when none is
 named), and on request only: cold, a build from an empty cache; --cold is the
 same.
 ";
 
 /// Topics that run when none is named.
-const USUAL: &[&str] = &["build", "writers", "sizes", "apply", "selector", "boot", "idle", "memory"];
+const USUAL: &[&str] = &["build", "writers", "sizes", "apply", "loader", "boot", "idle", "memory"];
 
 /// What is to be measured, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

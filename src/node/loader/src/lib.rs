@@ -1,4 +1,4 @@
-//! The boot selector: a UEFI application that starts one of two slots, and the other one in the same boot
+//! The boot loader: a UEFI application that starts one of two slots, and the other one in the same boot
 //! if that fails. There is no menu, no key does anything, and it never returns to the firmware.
 //!
 //! Which slot, and what stands in the record before, is decided in the crate `slots`; here is only what

@@ -1,4 +1,4 @@
-//! The entry point of the boot selector; everything is in the library.
+//! The entry point of the boot loader; everything is in the library.
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "the firmware calls the entry point with addresses")]

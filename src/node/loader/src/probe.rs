@@ -96,7 +96,7 @@ fn enrol(firmware: &Firmware) {
     }
 }
 
-/// Stores variables that no boot selector should mind: its own, of another life; the next boot entry, which
+/// Stores variables that no boot loader should mind: its own, of another life; the next boot entry, which
 /// does not exist; and what another boot loader keeps.
 fn litter(firmware: &Firmware) {
     const OTHER_LOADER: Guid = Guid::parse("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");

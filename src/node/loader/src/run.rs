@@ -11,7 +11,7 @@ const WATCHDOG_SECS: usize = 300;
 /// How long the last words stand on the console.
 const LAST_WORDS_SECS: u32 = 10;
 
-/// Runs the boot selector. The firmware never gets control back: it would go on to other boot entries.
+/// Runs the boot loader. The firmware never gets control back: it would go on to other boot entries.
 pub fn run(firmware: &Firmware) -> ! {
     watch(firmware);
     match disk::find(firmware) {

@@ -7,7 +7,7 @@
 //! | orders of writes that are wrong, which the judge must find | `broken` |
 //! | bundles that are refused before the first write | `hostile`, `exchanged` |
 //!
-//! A cut is judged by the code that the boot selector runs, and by a check of the slot of its own.
+//! A cut is judged by the code that the boot loader runs, and by a check of the slot of its own.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 #[path = "cuts/broken.rs"]

@@ -11,12 +11,12 @@ pub struct Boot {
     pub slot: String,
     /// The generation that runs.
     pub generation: u32,
-    /// Why the boot selector started it: `has-tries`, `forced`, `no-tries-left-blessed`, `last-resort`, or
+    /// Why the boot loader started it: `has-tries`, `forced`, `no-tries-left-blessed`, `last-resort`, or
     /// `unknown` where it did not say.
     pub why: String,
     /// The slot that will be started next, once, by the operator's word.
     pub next: Option<String>,
-    /// How often the boot selector ran on this disk.
+    /// How often the boot loader ran on this disk.
     pub boots: u32,
     /// Both slots.
     pub slots: Vec<Slot>,

@@ -38,7 +38,7 @@ pub struct ImageProfile {
     /// How the qcow2 image is written.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub qcow2: Qcow2,
-    /// What signs boot selector and kernel image for Secure Boot. Default: nothing.
+    /// What signs boot loader and kernel image for Secure Boot. Default: nothing.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub secure_boot: Option<SecureBoot>,
     /// The key set that vouches for upgrade bundles, as `ironhull bundle keyset` prints it: a file, from the

@@ -17,7 +17,7 @@ const NO_AUTO: u64 = 1 << 63;
 pub enum Partition {
     /// The EFI system partition, FAT32.
     Esp = 1,
-    /// The boot selector's record: two sectors.
+    /// The boot loader's record: two sectors.
     BootState = 2,
     /// Kernel of slot A: one UKI, raw.
     KernelA = 3,
@@ -38,8 +38,8 @@ pub enum Partition {
 pub enum Purpose {
     /// Read by the firmware.
     Firmware,
-    /// Read and written by the boot selector.
-    Selector,
+    /// Read and written by the boot loader.
+    Loader,
     /// Holds a UKI.
     Kernel,
     /// Holds a verified root.
@@ -101,7 +101,7 @@ impl Partition {
         match self.purpose() {
             Purpose::Root => READ_ONLY | NO_AUTO,
             Purpose::Firmware => 0,
-            Purpose::Selector | Purpose::Kernel | Purpose::Writable => NO_AUTO,
+            Purpose::Loader | Purpose::Kernel | Purpose::Writable => NO_AUTO,
         }
     }
 
@@ -110,7 +110,7 @@ impl Partition {
     pub const fn purpose(self) -> Purpose {
         match self {
             Partition::Esp => Purpose::Firmware,
-            Partition::BootState => Purpose::Selector,
+            Partition::BootState => Purpose::Loader,
             Partition::KernelA | Partition::KernelB => Purpose::Kernel,
             Partition::RootA | Partition::RootB => Purpose::Root,
             Partition::State | Partition::Data => Purpose::Writable,

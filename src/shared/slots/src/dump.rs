@@ -1,6 +1,6 @@
 //! Records and headers as text, for `inspect` and `status`.
 //!
-//! One line a fact, none at the end. The selector doesn't use it.
+//! One line a fact, none at the end. The boot loader doesn't use it.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! What the boot selector tells the system that it starts: one line of text in a volatile EFI variable.
+//! What the boot loader tells the system that it starts: one line of text in a volatile EFI variable.
 //!
 //! The command line is part of the signed UKI and can't say which slot it came from. The line is
 //! `slot=a generation=3 tries=2 reason=has-tries`; readers skip keys that they don't know. It is a hint, not
@@ -21,7 +21,7 @@ pub const VARIABLE_GUID_BYTES: [u8; 16] =
 /// Room that the text needs at most, in bytes.
 pub const HANDOFF_BYTES: usize = 96;
 
-/// Why the selector starts the slot it starts.
+/// Why the boot loader starts the slot it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Why {
     /// It has tries left.
@@ -32,7 +32,7 @@ pub enum Why {
     NoTriesBlessed,
     /// No slot has tries left, and no better one is left.
     LastResort,
-    /// The selector did not say.
+    /// The boot loader did not say.
     #[default]
     Unknown,
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// What the selector tells.
+/// What the boot loader tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handoff {
     /// The slot that it starts.
@@ -129,7 +129,7 @@ impl Text<'_> {
         }
     }
 
-    /// Appends a number in decimal; without `core::fmt`, which the selector may do without.
+    /// Appends a number in decimal; without `core::fmt`, which the boot loader may do without.
     fn push_number(&mut self, number: u32) {
         let mut power = 1_000_000_000;
         while power > 0 {

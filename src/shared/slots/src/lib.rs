@@ -1,7 +1,7 @@
 //! The shared truth about an Ironhull disk: its partitions, the boot record and the slots, and every
 //! decision about what to boot.
 //!
-//! Used by the boot selector, the image builder, `init`, the updater and everything that inspects a disk,
+//! Used by the boot loader, the image builder, `init`, the updater and everything that inspects a disk,
 //! so that no two of them can disagree. Pure and `no_std`: no I/O, no clock, and no dependency but for serde with
 //! the feature of that name. Without the feature `alloc` (on by default) it needs no allocator either; only
 //! [`RootParams`] is missing then.

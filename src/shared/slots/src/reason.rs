@@ -1,6 +1,6 @@
 //! Why a slot failed or was given up: a byte in the record with a stable name.
 //!
-//! Codes and names never change their meaning, new ones are appended. A boot selector is older than the
+//! Codes and names never change their meaning, new ones are appended. A boot loader is older than the
 //! system it starts and must carry codes it doesn't know from one record to the next: [`Reason::Other`].
 
 use core::fmt;

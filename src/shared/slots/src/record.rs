@@ -92,7 +92,7 @@ pub struct Entry {
     pub epoch: u32,
     /// What is known of the generation.
     pub flags: Flags,
-    /// How often the selector may still start it.
+    /// How often the boot loader may still start it.
     pub tries_left: u8,
     /// Why its last start failed, or why it was given up.
     pub last_failure: Reason,
@@ -133,7 +133,7 @@ pub struct Record {
     pub last_start: Option<Slot>,
     /// Starts of `last_start` in a row none of which settled: ran for a while or was shut down in order.
     pub unsettled: u8,
-    /// How often the selector ran on this disk; wraps.
+    /// How often the boot loader ran on this disk; wraps.
     pub boots: u32,
     /// Highest epoch that was ever blessed: no lower one is committed.
     pub epoch_floor: u32,

@@ -1,6 +1,6 @@
 //! The two slots, and a value for each.
 //!
-//! [`Pair`] has two named fields instead of an index: looking one up can't fail, so the boot selector
+//! [`Pair`] has two named fields instead of an index: looking one up can't fail, so the boot loader
 //! carries no code for it.
 
 use core::fmt;

@@ -1,5 +1,5 @@
 //! Our own programs that run on a node, each one static file, built by cargo from this workspace; and the
-//! boot selector, which runs before there is a system.
+//! boot loader, which runs before there is a system.
 
 mod build;
 mod firmware;

@@ -1,7 +1,7 @@
 //! The note of a death in the initrd, where no root has told yet which disk this is.
 //!
-//! The disk is the one whose record has the start under way that the boot selector told of. With any doubt
-//! (no word of the selector, no such disk, two of them) nothing is written: a wrong note is worse than none.
+//! The disk is the one whose record has the start under way that the boot loader told of. With any doubt
+//! (no word of the boot loader, no such disk, two of them) nothing is written: a wrong note is worse than none.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::handoff;
 use super::store::Store;
 use crate::blocks;
 
-/// Writes `reason` as the last failure of the slot that the boot selector started; returns the slot, or
-/// `None` if it is in doubt which one that was. Takes no try: the selector has.
+/// Writes `reason` as the last failure of the slot that the boot loader started; returns the slot, or
+/// `None` if it is in doubt which one that was. Takes no try: the boot loader has.
 ///
 /// # Errors
 /// The write's.
@@ -38,7 +38,7 @@ fn stores() -> Vec<Store> {
     disks.iter().filter_map(|disk| Store::find(disk).ok()).collect()
 }
 
-/// Returns whether the record has the start under way that the selector told of.
+/// Returns whether the record has the start under way that the boot loader told of.
 fn is_under_way(current: &Current, said: &Handoff) -> bool {
     let entry = current.record.slots.get(said.slot);
     !current.rebuilt
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use slots::{Boot, Header, Pair, Record, Why};
 
-    /// What a disk and the selector say after the first start of a new disk.
+    /// What a disk and the boot loader say after the first start of a new disk.
     fn started() -> (Current, Handoff) {
         let header = Header { length: 1, sha256: [0; 32], generation: 1, epoch: 0 };
         let headers = Pair { a: Some(header), b: None };

@@ -1,7 +1,7 @@
-//! What the boot selector said, out of its volatile EFI variable.
+//! What the boot loader said, out of its volatile EFI variable.
 //!
 //! A hint: no file system of variables, no variable, a long or odd one all mean that it said nothing. One
-//! that outlives a reset was not made by the selector.
+//! that outlives a reset was not made by the boot loader.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,10 +15,10 @@ const DIRECTORY: &str = "/sys/firmware/efi/efivars";
 /// Attributes that efivarfs shows in front of the value, and the one of variables that outlive a reset.
 const ATTRIBUTE_BYTES: usize = 4;
 const NON_VOLATILE: u32 = 1;
-/// Longest variable that is read: a newer selector may say more.
+/// Longest variable that is read: a newer boot loader may say more.
 const MAX_BYTES: usize = ATTRIBUTE_BYTES + 4 * HANDOFF_BYTES;
 
-/// Reads what the selector said. The variables are mounted, read-only, only as long as that takes.
+/// Reads what the boot loader said. The variables are mounted, read-only, only as long as that takes.
 pub(super) fn load() -> Option<Handoff> {
     let directory = Path::new(DIRECTORY);
     let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

@@ -28,7 +28,7 @@ impl BootRecord {
     /// Reads the record of the disk that `root` is on.
     ///
     /// # Errors
-    /// When `root` is in no slot or the disk has no place for a record. What the boot selector said is a
+    /// When `root` is in no slot or the disk has no place for a record. What the boot loader said is a
     /// hint only: that it can't be read is no error.
     pub(crate) fn open(root: &Block) -> anyhow::Result<BootRecord> {
         let Some(slot) = slot_of(&root.label) else {
@@ -77,7 +77,7 @@ impl BootRecord {
     }
 }
 
-/// Returns the slot that the boot selector has just started, by the record on `disk`.
+/// Returns the slot that the boot loader has just started, by the record on `disk`.
 pub(crate) fn attempt(disk: &str) -> Option<Slot> {
     let found = Store::find(disk).ok()?.load();
     Current::new(found.first, found.second, &found.headers).record.attempt
@@ -88,7 +88,7 @@ fn slot_of(label: &str) -> Option<Slot> {
     Slot::ALL.into_iter().find(|s| s.root().label() == label)
 }
 
-/// Decides what runs. The verified root tells the slot; what the boot selector said counts only if it
+/// Decides what runs. The verified root tells the slot; what the boot loader said counts only if it
 /// says the same.
 fn running(slot: Slot, handoff: Option<Handoff>, record: &Record, headers: &Pair<Option<Header>>) -> Running {
     let handoff = handoff.filter(|h| h.slot == slot);

@@ -1,4 +1,4 @@
-//! The judge of a disk after a cut: what the boot selector starts must be a whole generation, and the
+//! The judge of a disk after a cut: what the boot loader starts must be a whole generation, and the
 //! right one.
 
 use std::cell::RefCell;
@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Goes through a boot as the boot selector does, up to a kernel image that starts; its generation must
+    /// Goes through a boot as the boot loader does, up to a kernel image that starts; its generation must
     /// be whole.
     pub fn started(&self, disk: &[u8]) -> Result<Start, String> {
         let [first, second] = records(disk);

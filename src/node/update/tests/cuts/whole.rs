@@ -13,7 +13,7 @@ use slots::{Header, RootParams, UKI_OFFSET};
 const BLOCK: usize = 4096;
 const DIGEST: usize = 32;
 
-/// The kernel image of a kernel partition, if the boot selector and the firmware start it.
+/// The kernel image of a kernel partition, if the boot loader and the firmware start it.
 pub fn kernel_image(kernel: &[u8]) -> Result<(Header, &[u8]), String> {
     let header = Header::parse(kernel.first_chunk().ok_or("no room for a header")?, kernel.len() as u64);
     let header = header.ok_or("no valid header")?;

@@ -1,4 +1,4 @@
-//! EFI applications (PE32+) out of ELF files: our boot selector is built by the plain host compiler, and
+//! EFI applications (PE32+) out of ELF files: our boot loader is built by the plain host compiler, and
 //! turned into what firmware starts.
 //!
 //! An EFI program is little more than a position-independent ELF file: code, constants and data at

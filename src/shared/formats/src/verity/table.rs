@@ -11,7 +11,7 @@ const SECTORS_PER_BLOCK: u64 = 8;
 /// tree. `digest` is the kernel's name of SHA-256 or of one of its implementations.
 ///
 /// A block that fails its digest panics the kernel: with `panic=` on the command line that is a reset,
-/// and the reset is what makes the boot selector count the try.
+/// and the reset is what makes the boot loader count the try.
 #[must_use]
 pub fn table(device: &str, root: &RootParams, digest: &str) -> String {
     let (hash, salt) = (hex(&root.root_hash), hex(&root.salt));

@@ -36,7 +36,7 @@ pub fn answer(record: &Record, running: Running) -> Record {
 }
 
 /// Returns the record after a failure of `slot` whose cause is known to `init` before it resets, or to
-/// the scrubber. Takes no try: the selector has, or will when it finds the damage.
+/// the scrubber. Takes no try: the boot loader has, or will when it finds the damage.
 #[must_use]
 pub fn note(record: &Record, slot: Slot, reason: Reason) -> Record {
     let mut next = record.succeeding();

@@ -1,4 +1,4 @@
-//! One run of the boot selector: what it starts, one slot after the other, and what it writes before.
+//! One run of the boot loader: what it starts, one slot after the other, and what it writes before.
 //!
 //! All records of one boot go to the same place, so the one that was found stays whatever happens to the
 //! writes of this boot. A write that fails is no reason not to start.
@@ -6,7 +6,7 @@
 use super::{Current, select};
 use crate::{Flags, Header, Pair, Place, Reason, Record, Slot, Why};
 
-/// What the selector knows during one boot.
+/// What the boot loader knows during one boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Boot {
     record: Record,

@@ -3,7 +3,7 @@
 //!
 //! | who | when | decision |
 //! |---|---|---|
-//! | boot selector | at each boot | [`Boot`] |
+//! | boot loader | at each boot | [`Boot`] |
 //! | `init` | as soon as the node runs | [`answer()`] |
 //! | `init` | after a while, or at an orderly shutdown | [`settle()`] |
 //! | `init` | the node is healthy on trial | [`bless()`] |

@@ -10,7 +10,7 @@ pub struct Running {
     pub slot: Slot,
     /// Its generation.
     pub generation: u32,
-    /// Why the selector started it.
+    /// Why the boot loader started it.
     pub why: Why,
 }
 

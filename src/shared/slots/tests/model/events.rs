@@ -66,7 +66,7 @@ pub fn boots(state: &State, rules: &Rules, faults: &[Fault]) -> Result<Vec<State
     Ok(out)
 }
 
-/// Checks that the selector starts what it says.
+/// Checks that the boot loader starts what it says.
 fn check_start(state: &State, start: &Start, content: Content) -> Result<(), String> {
     match content.header {
         Some((generation, _)) if generation == start.generation => Ok(()),

@@ -25,7 +25,7 @@ pub struct Scope {
 /// What a slot's bytes do when they are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Quality {
-    /// The selector or the firmware refuses the UKI.
+    /// The boot loader or the firmware refuses the UKI.
     Refused,
     /// Dies before `init` answers: kernel, `init`, or a root that does not verify.
     Dead,
@@ -60,7 +60,7 @@ pub enum Update {
 pub enum Phase {
     /// Off, or being reset.
     Down,
-    /// Started by the selector, not answered yet.
+    /// Started by the boot loader, not answered yet.
     Started(Running),
     /// `init` has answered.
     Up(Running, Update),
@@ -100,7 +100,7 @@ impl State {
         }
     }
 
-    /// The headers as the selector reads them.
+    /// The headers as the boot loader reads them.
     pub fn headers(&self) -> Pair<Option<Header>> {
         self.slots.map(|c| {
             c.header.map(|(generation, epoch)| Header { length: 1, sha256: [0; 32], generation, epoch })

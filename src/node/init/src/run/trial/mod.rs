@@ -29,7 +29,7 @@ pub(super) struct Trial {
     record: Option<BootRecord>,
     gate: Gate,
     reader: Reader,
-    /// The boot selector was told that the node runs.
+    /// The boot loader was told that the node runs.
     answered: bool,
     settle_ms: u64,
     /// The watchdogs are not fed any more.
@@ -85,18 +85,18 @@ impl Runner<'_> {
         self.trial.record = Some(record);
         // Damage to a writable partition is no fault of the generation: it must not cost a try.
         if booted.condition.state.is_some() {
-            self.answer_selector();
+            self.answer_loader();
         }
     }
 
     /// Takes a report on the node's health. The first one says that the node runs.
     pub(super) fn on_health(&mut self, problem: Option<String>, deadline_secs: Option<u32>) {
-        self.answer_selector();
+        self.answer_loader();
         self.trial.gate.report(problem, deadline_secs, sys::boot_ms());
     }
 
-    /// Tells the boot selector, once, that this start was a good one.
-    fn answer_selector(&mut self) {
+    /// Tells the boot loader, once, that this start was a good one.
+    fn answer_loader(&mut self) {
         if self.trial.answered {
             return;
         }
@@ -139,7 +139,7 @@ impl Runner<'_> {
         let starving = self.leaving.is_none() && self.trial.is_on() && self.trial.gate.is_stale(now);
         if starving && !self.trial.starving {
             self.base.voice.error("noded does not report during the trial: the watchdogs are no longer fed");
-            // The boot selector was answered, so it would find nothing wrong with this start.
+            // The boot loader was answered, so it would find nothing wrong with this start.
             let note = |record: &Record, running: Running| slots::note(record, running.slot, Reason::Health);
             if let Some(next) = self.trial.decided(note) {
                 self.write_record(next);

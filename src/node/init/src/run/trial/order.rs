@@ -88,7 +88,7 @@ const fn hint(refusal: Refusal) -> &'static str {
         Refusal::OnTrial { .. } => {
             "wait for the trial to end, or end it with rollback; after boot-once or rollback, reboot"
         }
-        Refusal::NotRecorded { .. } => "reboot: the boot selector then starts what the record has",
+        Refusal::NotRecorded { .. } => "reboot: the boot loader then starts what the record has",
         Refusal::Damaged { .. } => "leave the damaged generation with rollback, then upgrade",
         Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or give it up with rollback",
         Refusal::EpochOlder { .. } => "use a newer release: an older epoch is never installed",

@@ -1,4 +1,4 @@
-//! The start of the kernel by our boot selector against that by systemd-boot: the same kernel image, on the same
+//! The start of the kernel by our boot loader against that by systemd-boot: the same kernel image, on the same
 //! disk but for the ESP, in the same machine.
 //!
 //! Ours reads the image from its slot and compares its digest, which the other doesn't; the other looks for it
@@ -41,7 +41,7 @@ struct Boot {
 
 /// Measures it.
 pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
-    let dir = shared.dir().join("selector");
+    let dir = shared.dir().join("loader");
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
     let (raw, other) = (image::raw(), with_other_loader(&dir)?);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -56,8 +56,8 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
         Row::new(what, of(&ours), Goal::NotAboveOther).against("systemd-boot", of(&theirs))
     };
     Ok(vec![
-        row("boot selector: its start to the kernel's", |b| b.kernel.saturating_sub(b.loader)),
-        row("boot selector: power-on to init", |b| b.init),
+        row("boot loader: its start to the kernel's", |b| b.kernel.saturating_sub(b.loader)),
+        row("boot loader: power-on to init", |b| b.init),
     ])
 }
 
