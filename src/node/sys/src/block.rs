@@ -42,7 +42,7 @@ struct PartitionRequest {
 /// Returns the size of a block device in bytes.
 ///
 /// # Errors
-/// [`SysError`] naming `name`.
+/// [`SysError`] naming `name`, if it is not a block device.
 pub fn device_bytes(device: &File, name: &Path) -> Result<u64, SysError> {
     let mut bytes: u64 = 0;
     // SAFETY: the kernel writes one u64 to the address, which is that of a live u64.
@@ -54,7 +54,8 @@ pub fn device_bytes(device: &File, name: &Path) -> Result<u64, SysError> {
 /// mounted; the table on disk is not touched.
 ///
 /// # Errors
-/// [`SysError`] naming `name`.
+/// [`SysError`] naming `name`, if the kernel refuses, for instance because the range overlaps another partition; the
+/// old size stays.
 pub fn resize_partition(
     disk: &File,
     name: &Path,
@@ -79,7 +80,7 @@ pub fn resize_partition(
 /// Fills a range in bytes with zeroes, by the device itself where it can.
 ///
 /// # Errors
-/// [`SysError`] naming `name`.
+/// [`SysError`] naming `name`, on an I/O error; part of the range may be zeroed.
 pub fn zero_range(device: &File, name: &Path, range: std::ops::Range<u64>) -> Result<(), SysError> {
     let argument: [u64; 2] = [range.start, range.end.saturating_sub(range.start)];
     // SAFETY: the kernel reads two u64 from the address, which is that of a live array of two.

@@ -21,7 +21,7 @@ impl Cgroup {
     /// Makes the directory, if it is not there.
     ///
     /// # Errors
-    /// [`SysError`] naming it.
+    /// [`SysError`] naming the directory, if it can't be created.
     pub fn create(&self) -> Result<(), SysError> {
         fs::create_dir_all(&self.path).during("making cgroup", self.path.display())
     }
@@ -52,7 +52,7 @@ impl Cgroup {
     /// Opens the directory, for a process to be started in.
     ///
     /// # Errors
-    /// [`SysError`] naming it.
+    /// [`SysError`] naming the directory, if it can't be opened.
     pub fn open(&self) -> Result<OwnedFd, SysError> {
         let file = fs::File::open(&self.path).during("opening cgroup", self.path.display())?;
         Ok(file.into())
@@ -61,7 +61,7 @@ impl Cgroup {
     /// Kills every process in it and below.
     ///
     /// # Errors
-    /// [`SysError`] naming it.
+    /// [`SysError`] naming the control file, if it can't be written; the processes then keep running.
     pub fn kill(&self) -> Result<(), SysError> {
         self.set("cgroup.kill", "1")
     }

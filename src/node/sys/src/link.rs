@@ -10,7 +10,7 @@ use crate::error::{During, SysError};
 /// Switches the network link `name` on.
 ///
 /// # Errors
-/// [`SysError`] naming it.
+/// [`SysError`] naming `name`, if there is no such link.
 pub fn set_link_up(name: &str) -> Result<(), SysError> {
     let socket = socket(AddressFamily::INET, SocketType::DGRAM, None).during("opening a socket for", name)?;
     // SAFETY: all-zero bytes are a valid `ifreq`.

@@ -27,7 +27,7 @@ pub fn boot_ms() -> u64 {
 /// Sets the host name.
 ///
 /// # Errors
-/// [`SysError`] naming it.
+/// [`SysError`] naming `name`, if it is too long or the caller lacks the privilege.
 pub fn set_hostname(name: &str) -> Result<(), SysError> {
     rustix::system::sethostname(name.as_bytes()).during("setting the host name to", name)
 }
@@ -35,7 +35,7 @@ pub fn set_hostname(name: &str) -> Result<(), SysError> {
 /// Makes Ctrl-Alt-Del a signal to PID 1 (SIGINT) instead of an immediate reset.
 ///
 /// # Errors
-/// [`SysError`] when not PID 1 of the machine.
+/// [`SysError`] if the caller is not PID 1 of the machine.
 pub fn catch_ctrl_alt_del() -> Result<(), SysError> {
     rustix::system::reboot(RebootCommand::CadOff).during("catching", "Ctrl-Alt-Del")
 }
@@ -43,7 +43,7 @@ pub fn catch_ctrl_alt_del() -> Result<(), SysError> {
 /// Leaves at once: nothing is stopped, synced or unmounted by this. Returns only on failure.
 ///
 /// # Errors
-/// [`SysError`] when the kernel refuses.
+/// [`SysError`] if the caller lacks the privilege; the machine keeps running.
 pub fn leave(how: Leave) -> Result<(), SysError> {
     let command = match how {
         Leave::Restart => RebootCommand::Restart,
@@ -60,7 +60,7 @@ pub fn sync_all() {
 /// Makes a character device node with mode 0600.
 ///
 /// # Errors
-/// [`SysError`] naming `path`.
+/// [`SysError`] naming `path`, if it exists or can't be created.
 pub fn make_device_node(path: &Path, major: u32, minor: u32) -> Result<(), SysError> {
     let (kind, mode) = (rustix::fs::FileType::CharacterDevice, rustix::fs::Mode::from_raw_mode(0o600));
     let device = rustix::fs::makedev(major, minor);

@@ -12,7 +12,7 @@ pub use rustix::mount::MountFlags;
 /// Mounts `source` of type `fstype` at `target`; `data` are the file system's own options.
 ///
 /// # Errors
-/// [`SysError`] naming `target`.
+/// [`SysError`] naming `target`, if the kernel refuses; nothing is mounted.
 pub fn mount(
     (fstype, source): (&str, &str),
     target: &Path,
@@ -26,7 +26,7 @@ pub fn mount(
 /// Shows the tree at `from` at `to` as well.
 ///
 /// # Errors
-/// [`SysError`] naming `to`.
+/// [`SysError`] naming `to`, if the kernel refuses; nothing is mounted.
 pub fn bind(from: &Path, to: &Path) -> Result<(), SysError> {
     sys::mount_bind(from, to).during("binding", to.display())
 }
@@ -42,7 +42,7 @@ pub fn move_mount(from: &Path, to: &Path) -> Result<(), SysError> {
 /// Makes the mount at `target` and all below it shared: mounts made later show up in copies.
 ///
 /// # Errors
-/// [`SysError`] naming `target`.
+/// [`SysError`] naming `target`, if it is not a mount point.
 pub fn share(target: &Path) -> Result<(), SysError> {
     let flags = sys::MountPropagationFlags::SHARED | sys::MountPropagationFlags::REC;
     sys::mount_change(target, flags).during("sharing mount", target.display())
@@ -67,7 +67,7 @@ pub fn unmount(target: &Path) -> Result<(), SysError> {
 /// Takes the mount out of the tree at once; it ends when its last user does.
 ///
 /// # Errors
-/// [`SysError`] naming `target`.
+/// [`SysError`] naming `target`, if it is not a mount point.
 pub fn unmount_lazily(target: &Path) -> Result<(), SysError> {
     let flags = sys::UnmountFlags::NOFOLLOW | sys::UnmountFlags::DETACH;
     sys::unmount(target, flags).during("unmounting lazily", target.display())

@@ -60,7 +60,7 @@ impl Poll {
     /// Changes what a descriptor of the set is waited for.
     ///
     /// # Errors
-    /// [`SysError`] if it is not in the set.
+    /// [`SysError`] if the descriptor is not in the set.
     pub fn change(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<(), SysError> {
         let data = epoll::EventData::new_u64(token);
         epoll::modify(&self.epoll, fd, data, flags(interest)).during("waiting for", token)
@@ -69,7 +69,7 @@ impl Poll {
     /// Takes a descriptor out of the set: needed when a copy of it stays open elsewhere.
     ///
     /// # Errors
-    /// [`SysError`] if it is not in the set.
+    /// [`SysError`] if the descriptor is not in the set.
     pub fn remove(&self, fd: impl AsFd) -> Result<(), SysError> {
         epoll::delete(&self.epoll, fd).during("no longer waiting for", "a descriptor")
     }
@@ -78,7 +78,7 @@ impl Poll {
     /// when a signal came.
     ///
     /// # Errors
-    /// [`SysError`] when the kernel refuses.
+    /// [`SysError`] if the kernel rejects the call; a signal or the timeout is no error.
     pub fn wait(&self, timeout_ms: Option<u64>) -> Result<Vec<Ready>, SysError> {
         let timeout = timeout_ms.map(|ms| Timespec {
             tv_sec: i64::try_from(ms / 1000).unwrap_or(i64::MAX),

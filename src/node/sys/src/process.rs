@@ -93,7 +93,7 @@ pub fn reap() -> Option<(u32, Exit)> {
 /// `work` returned true, 1 when false. Whatever it does to its memory, or a panic of it, stays there.
 ///
 /// # Errors
-/// [`SysError`] when there can be no copy.
+/// [`SysError`] if the process can't be forked or waited for.
 pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
     let child = fork(work)?;
     loop {
@@ -107,7 +107,7 @@ pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
 /// is told to die and left alone, since one that waits for a broken disk can't be waited for.
 ///
 /// # Errors
-/// [`SysError`] when there can be no copy.
+/// [`SysError`] if the process can't be forked or waited for.
 pub fn run_in_child_within(limit: Duration, work: impl FnOnce() -> bool) -> Result<Option<Exit>, SysError> {
     let child = fork(work)?;
     let end = Instant::now() + limit;

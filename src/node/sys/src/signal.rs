@@ -33,7 +33,7 @@ impl Signals {
     /// Blocks every signal for this process and opens the descriptor.
     ///
     /// # Errors
-    /// [`SysError`] when the kernel refuses.
+    /// [`SysError`] if the kernel rejects the call.
     pub fn block_all() -> Result<Signals, SysError> {
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: `sigfillset` initialises the set that it is given.

@@ -20,7 +20,7 @@ const NOTICE_BYTES: usize = 4096;
 /// [`TcpStream::take_error`] says how it went.
 ///
 /// # Errors
-/// [`SysError`] if it is refused at once.
+/// [`SysError`] if the connection is refused immediately.
 pub fn connect_loopback(port: u16) -> Result<TcpStream, SysError> {
     let flags = net::SocketFlags::CLOEXEC | net::SocketFlags::NONBLOCK;
     let socket = net::socket_with(net::AddressFamily::INET, net::SocketType::STREAM, flags, None)
@@ -35,7 +35,7 @@ pub fn connect_loopback(port: u16) -> Result<TcpStream, SysError> {
 /// there is removed. Everybody may write to it: senders are told apart by [`receive_notice`].
 ///
 /// # Errors
-/// [`SysError`] naming `path`.
+/// [`SysError`] naming `path`, if the socket can't be created.
 pub fn notify_socket(path: &Path) -> Result<UnixDatagram, SysError> {
     use std::os::unix::fs::PermissionsExt;
     let name = &path.display();

@@ -40,7 +40,8 @@ const TABLE_LOAD: c_ulong = request(9);
 /// at the first read.
 ///
 /// # Errors
-/// [`SysError`] naming the mapping and the step.
+/// [`SysError`] naming the step that failed and the mapping or table. After a failed load or activation the mapping is
+/// left behind, without a usable table.
 pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, SysError> {
     let control = Path::new("/dev/mapper/control");
     let control =

@@ -21,7 +21,7 @@ impl Watchdog {
     /// Arms the watchdog at `path`, and returns it with the timeout in seconds that it really took.
     ///
     /// # Errors
-    /// [`SysError`] naming `path`.
+    /// [`SysError`] naming `path`, if it can't be opened or rejects the timeout.
     pub fn arm(path: &Path, timeout_secs: i32) -> Result<(Watchdog, i32), SysError> {
         let device = File::options().write(true).open(path).during("arming watchdog", path.display())?;
         let mut secs: c_int = timeout_secs;
@@ -35,7 +35,7 @@ impl Watchdog {
     /// Feeds it: the timeout starts anew.
     ///
     /// # Errors
-    /// [`SysError`] when the device fails.
+    /// [`SysError`] on an I/O error; the timeout keeps running.
     pub fn feed(&mut self) -> Result<(), SysError> {
         self.device.write_all(b"\0").during("feeding", "the watchdog")
     }

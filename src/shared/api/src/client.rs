@@ -30,12 +30,12 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest silence of a followed log; the node sends an empty line more often.
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the operator shows and trusts, as PEM. `Debug` shows nothing of it.
+/// The operator's certificate, key and trusted CA, as PEM. `Debug` prints none of it.
 #[derive(Clone)]
 pub struct Credentials {
     /// Certificate of the operator CA.
     pub ca: String,
-    /// The operator's own certificate, with those between it and the CA.
+    /// The operator's certificate, followed by intermediate certificates.
     pub certificate: String,
     /// Its private key.
     pub key: String,
@@ -47,7 +47,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A node, as the operator reaches it.
+/// A client for the API of one node.
+///
+/// Every call returns a [`ClientError`] if the node can't be reached or is not trusted, if it rejects our certificate,
+/// does not respond within 60 s or responds with anything but the expected answer; [`ClientError::Node`] has the
+/// node's own error. After [`ClientError::Timeout`] and [`ClientError::Lost`] the node may have carried out the call.
 #[derive(Debug)]
 pub struct Client {
     address: String,
@@ -58,7 +62,8 @@ impl Client {
     /// Prepares a client for the node at `address`, `HOST` or `HOST:PORT`; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Address`] and [`ClientError::Credentials`].
+    /// [`ClientError::Address`] if `address` is malformed, [`ClientError::Credentials`] if certificate or key can't
+    /// be used.
     pub fn new(address: &str, credentials: &Credentials) -> Result<Client, ClientError> {
         let target = with_port(address).ok_or_else(|| ClientError::Address(address.to_owned()))?;
         let config = Agent::config_builder()
@@ -76,26 +81,27 @@ impl Client {
         Ok(Client { address: target, agent })
     }
 
-    /// Asks how the node is.
+    /// Returns the status of the node.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
     pub fn status(&self) -> Result<Status, ClientError> {
         self.get("/v1/status")
     }
 
-    /// Asks for all services.
+    /// Returns all services.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
     pub fn services(&self) -> Result<ServiceList, ClientError> {
         self.get("/v1/services")
     }
 
-    /// Asks for log lines; with `follow` the iterator ends only when the connection does.
+    /// Returns log lines; with `follow` the iterator ends only when the connection does.
     ///
     /// # Errors
-    /// [`ClientError`], here and from the iterator.
+    /// [`ClientError`] as for every call of [`Client`], also from the iterator if the connection breaks later; 404
+    /// in [`ClientError::Node`] for an unknown service.
     pub fn logs(&self, query: &LogQuery) -> Result<Logs, ClientError> {
         let mut request = self.agent.get(url("/v1/logs"));
         for (key, value) in [
@@ -120,7 +126,7 @@ impl Client {
     /// Restarts a service.
     ///
     /// # Errors
-    /// [`ClientError`]; an unknown service is [`ClientError::Node`] with status 404.
+    /// [`ClientError`] as for every call of [`Client`]; 404 in [`ClientError::Node`] for an unknown service.
     pub fn restart(&self, service: &str) -> Result<(), ClientError> {
         self.post::<Done>(&self.of_service(service, "restart")?, b"").map(drop)
     }
@@ -128,13 +134,13 @@ impl Client {
     /// Sends a signal to the main process of a service.
     ///
     /// # Errors
-    /// [`ClientError`]; an unknown service is [`ClientError::Node`] with status 404.
+    /// [`ClientError`] as for every call of [`Client`]; 404 in [`ClientError::Node`] for an unknown service.
     pub fn signal(&self, service: &str, signal: i32) -> Result<(), ClientError> {
         let body = self.to_json(&SignalRequest { signal })?;
         self.post::<Done>(&self.of_service(service, "signal")?, &body).map(drop)
     }
 
-    /// Returns the path of what is done to a service; a name that can't be one is told at once.
+    /// Returns the path of an action on a service; an invalid name fails without a request.
     fn of_service(&self, service: &str, what: &str) -> Result<String, ClientError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if service.is_empty() || !service.chars().all(plain) {
@@ -154,51 +160,53 @@ impl Client {
             .map_err(|e| ClientError::Malformed { address: self.address.clone(), cause: e.to_string() })
     }
 
-    /// Asks for a kubeconfig of a cluster administrator.
+    /// Requests an admin kubeconfig.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
     pub fn kubeconfig(&self, request: &KubeconfigRequest) -> Result<Kubeconfig, ClientError> {
         self.post("/v1/kubeconfig", &self.to_json(request)?)
     }
 
-    /// Gives the running generation up for the other one, from the next boot on.
+    /// Retires the running generation: the next boot starts the other one.
     ///
     /// # Errors
-    /// [`ClientError`]; what the slots forbid is [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the state of the slots
+    /// forbids it, with the boot record unchanged.
     pub fn rollback(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/boot/rollback", b"").map(drop)
     }
 
-    /// Has a slot started at the next boot, once.
+    /// Starts a slot once, at the next boot.
     ///
     /// # Errors
-    /// [`ClientError`]; what the slots forbid is [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the state of the slots
+    /// forbids it, with the boot record unchanged.
     pub fn boot_once(&self, request: &BootOnceRequest) -> Result<(), ClientError> {
         self.post::<Done>("/v1/boot/once", &self.to_json(request)?).map(drop)
     }
 
-    /// Calls off what would happen at the next boot.
+    /// Cancels a change for the next boot.
     ///
     /// # Errors
-    /// [`ClientError`]; nothing to call off is [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if there is nothing to cancel.
     pub fn cancel(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/boot/cancel", b"").map(drop)
     }
 
-    /// Asks how an upgrade goes.
+    /// Returns the progress of an upgrade.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
     pub fn upgrade(&self) -> Result<Upgrade, ClientError> {
         self.get("/v1/upgrade")
     }
 
-    /// Begins an upgrade, or goes on with one: for an upload, `done_bytes` of the answer is what the node
-    /// has of it.
+    /// Begins or resumes an upgrade. For an upload, `done_bytes` of the answer is how much the node has already.
     ///
     /// # Errors
-    /// [`ClientError`]; what forbids it is [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the node refuses an upgrade
+    /// now, with no slot changed.
     pub fn begin_upgrade(&self, request: &UpgradeRequest) -> Result<Upgrade, ClientError> {
         self.post("/v1/upgrade", &self.to_json(request)?)
     }
@@ -207,8 +215,8 @@ impl Client {
     /// `offset`.
     ///
     /// # Errors
-    /// [`ClientError`]; a piece that does not follow, or of a bundle that the node does not wait for, is
-    /// [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the piece does not follow
+    /// the last one or belongs to another bundle. The node keeps the pieces before it.
     pub fn upload(&self, id: &str, offset: u64, piece: &[u8]) -> Result<Upgrade, ClientError> {
         let request = self.agent.put(url("/v1/upgrade/data"));
         let request = request.query("id", id).query("offset", offset.to_string());
@@ -217,34 +225,34 @@ impl Client {
         self.read(response)
     }
 
-    /// Calls an upgrade off, before it is installed.
+    /// Cancels an upgrade that is not installed yet.
     ///
     /// # Errors
-    /// [`ClientError`]; when there is none it is [`ClientError::Node`] with status 409.
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if there is no upgrade.
     pub fn cancel_upgrade(&self) -> Result<Upgrade, ClientError> {
         self.post("/v1/upgrade/cancel", b"")
     }
 
-    /// Has everything in the slots read, in the background: the condition `SlotsSound` tells what was found.
+    /// Starts a complete read of both slots in the background; the condition `SlotsSound` reports the result.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`].
     pub fn scrub(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/scrub", b"").map(drop)
     }
 
-    /// Restarts the machine, after everything on it was stopped in order.
+    /// Stops all services in order and reboots the machine.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`].
     pub fn reboot(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/reboot", b"").map(drop)
     }
 
-    /// Switches the machine off, after everything on it was stopped in order.
+    /// Stops all services in order and powers off the machine.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`] as for every call of [`Client`].
     pub fn shutdown(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/shutdown", b"").map(drop)
     }

@@ -1,4 +1,4 @@
-//! Why a request to a node failed, told so that the operator knows which side to look at.
+//! Why a request to a node failed, in terms that tell the operator which side to look at.
 
 use std::io;
 
@@ -7,19 +7,19 @@ use rustls::{AlertDescription, CertificateError};
 /// Why a request failed. `address` is the one that the client was given.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is none.
+    /// The address is malformed.
     #[error("node address {0:?}: expected HOST or HOST:PORT")]
     Address(String),
-    /// The operator's own files can't be used.
+    /// The operator's credentials can't be used.
     #[error("reading operator credentials: {0}")]
     Credentials(String),
-    /// Nobody listens there.
+    /// Nothing listens there.
     #[error("connecting to {address}: connection refused, nothing listens there")]
     Refused {
         /// Where.
         address: String,
     },
-    /// The network or its names don't lead there.
+    /// The name does not resolve, or the network does not reach the address.
     #[error("connecting to {address}: {cause}")]
     Unreachable {
         /// Where.
@@ -35,7 +35,7 @@ pub enum ClientError {
         /// Which step took too long.
         waiting_for: String,
     },
-    /// The server's certificate is not one of our nodes'.
+    /// The server's certificate is not that of a node of this operator.
     #[error("calling {address}: its certificate is not trusted: {cause}")]
     Untrusted {
         /// Where.
@@ -43,7 +43,7 @@ pub enum ClientError {
         /// What is wrong with it.
         cause: String,
     },
-    /// The server did not take our certificate.
+    /// The server rejected our certificate.
     #[error("calling {address}: it rejected our certificate: {cause}")]
     Denied {
         /// Where.
@@ -51,7 +51,7 @@ pub enum ClientError {
         /// Its alert.
         cause: String,
     },
-    /// The connection ended where an answer should be.
+    /// The connection ended before the response was complete.
     #[error("calling {address}: connection lost: {cause}")]
     Lost {
         /// Where.
@@ -59,7 +59,7 @@ pub enum ClientError {
         /// What the system said.
         cause: String,
     },
-    /// The answer is none of a node.
+    /// The response is not that of a node.
     #[error("calling {address}: malformed response: {cause}")]
     Malformed {
         /// Where.
@@ -67,7 +67,7 @@ pub enum ClientError {
         /// Why.
         cause: String,
     },
-    /// The node said no.
+    /// The node refused the request.
     #[error("{address} answered {status}: {error}")]
     Node {
         /// Where.

@@ -1,6 +1,6 @@
-//! Whether a node may take a bundle: decided before the first byte is written. Pure.
+//! Whether a node may accept a bundle: decided before the first byte is written. Pure.
 //!
-//! What Kubernetes demands of the order of versions in a cluster is no question here.
+//! The version skew policy of Kubernetes is not checked here.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A manifest as text for people, a fact a line.
+//! A manifest as text, one fact per line.
 
 use std::fmt::Write;
 

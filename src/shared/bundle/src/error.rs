@@ -1,4 +1,4 @@
-//! Why a bundle can't be made, read or believed.
+//! Why a bundle can't be created, read or trusted.
 
 use std::io;
 

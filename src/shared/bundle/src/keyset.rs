@@ -1,4 +1,4 @@
-//! The keys that may vouch for bundles, how many of them must, and how one set follows another. Pure.
+//! The keys trusted to sign bundles, how many of them must sign, and how one set replaces another. Pure.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
-//! The upgrade bundle, `.hull`: one generation, signed, as one file that is read from front to back.
+//! The upgrade bundle, `.hull`: one generation, signed, as one file that is read sequentially.
 //!
-//! [`Sealed`] reads, [`pack()`] and [`write()`] make, [`check()`] says whether a node may take it. Over `Read`
+//! [`Sealed`] reads, [`pack()`] and [`write()`] create, [`check()`] decides whether a node may accept it. Uses `Read`
 //! and `Write` only: no paths, no clock. A crate beside `formats` because signatures need a library that
 //! nothing else there needs. Layout: [`Sealed`] and docs/formats/bundle.md.
 //!
-//! Feature `builder` (default) is what makes keys and bundles; a node takes the crate without it.
+//! Feature `builder` (default) creates keys and bundles; a node uses the crate without it.
 #![forbid(unsafe_code)]
 
 mod check;

@@ -1,4 +1,4 @@
-//! The manifest: what a bundle says of itself, in the very bytes that are signed.
+//! The manifest: the signed description of a bundle, kept as the exact bytes that are signed.
 
 use std::collections::BTreeMap;
 

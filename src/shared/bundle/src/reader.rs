@@ -1,8 +1,8 @@
-//! Reads a bundle from front to back. Nothing goes on that is not vouched for.
+//! Reads a bundle sequentially. No byte is used before its hash or signature is verified.
 //!
 //! Order: prefix, manifest, signatures, then for each part its index and its frames. The signatures
-//! vouch for the manifest, the manifest for each index, the index for each packed frame: so nothing
-//! reaches the JSON parser or the decompressor that a key did not sign. Memory: one index (at most
+//! cover the manifest, the manifest has the hash of each index, the index that of each compressed frame: so no
+//! unsigned byte reaches the JSON parser or the decompressor. Memory: one index (at most
 //! 144 KiB), one frame packed and one unpacked.
 
 use std::io::{Read, Write};
@@ -84,15 +84,15 @@ impl<R: Read> Sealed<R> {
         &self.signatures
     }
 
-    /// Returns what the bundle claims, for people to look at: nobody vouches for it.
+    /// Returns the manifest without verifying a signature: for display only.
     ///
     /// # Errors
-    /// As [`Manifest::parse`].
+    /// [`BundleError`] as for [`Manifest::parse`], if the manifest is malformed.
     pub fn claims(&self) -> Result<Manifest, BundleError> {
         Manifest::parse(&self.manifest)
     }
 
-    /// Goes on only if enough keys of `keys` vouch for the manifest.
+    /// Verifies that enough keys of `keys` signed the manifest.
     ///
     /// # Errors
     /// As [`KeySet::verify`]; [`BundleError::KeySet`] if the bundle brings keys that can't follow;
@@ -133,9 +133,9 @@ impl<R: Read> Bundle<R> {
         self.next
     }
 
-    /// Unpacks the next part into `out`, each frame once its bytes are vouched for.
+    /// Decompresses the next part into `out`, each frame after its hash is verified.
     ///
-    /// On failure `out` has the frames in front of the one that failed, and the bundle is gone.
+    /// On failure `out` has the frames before the one that failed, and the bundle is consumed.
     ///
     /// # Errors
     /// [`BundleError::Damaged`] or [`BundleError::Frame`] if the part is not what was signed,
@@ -151,11 +151,11 @@ impl<R: Read> Bundle<R> {
         Ok(self.after(kind))
     }
 
-    /// Reads the next part and holds each packed frame against its hash, without unpacking it: the quick
-    /// way to know that a bundle is whole. `advanced` is told how many bytes of the frames are done.
+    /// Reads the next part and verifies the hash of each compressed frame without decompressing it: the quick way to
+    /// check that a bundle is intact. `advanced` is called with the number of bytes read so far.
     ///
     /// # Errors
-    /// As [`Bundle::unpack`], but for what only unpacking shows.
+    /// As [`Bundle::unpack`], except for errors that only decompression finds.
     pub fn skim(mut self, advanced: &mut dyn FnMut(u64)) -> Result<Bundle<R>, BundleError> {
         let (kind, entries) = self.begin()?;
         let (mut packed, mut done) = (Vec::new(), 0);

@@ -32,7 +32,7 @@ impl SecretKey {
     /// Makes a key from the system's random numbers.
     ///
     /// # Errors
-    /// [`BundleError::Key`] if the system has none.
+    /// [`BundleError::Key`] if the system provides no random numbers.
     pub fn generate() -> Result<SecretKey, BundleError> {
         let mut seed = [0; 32];
         let filled = SystemRandom::new().fill(&mut seed);

@@ -1,7 +1,7 @@
-//! Makes a bundle: packs its parts, writes it, adds signatures to one that is there.
+//! Creates a bundle: compresses its parts, writes it, adds signatures to an existing one.
 //!
-//! The manifest stands in front and vouches for what follows, so the parts are packed first, into a
-//! place of the caller's. The same parts and keys give the same bytes, whatever the number of threads.
+//! The manifest comes first and has the hashes of what follows, so the parts are compressed before it, into a
+//! writer of the caller. The same parts and keys give the same bytes, whatever the number of threads.
 
 use std::io::{Read, Write};
 

@@ -114,7 +114,7 @@ impl Authority {
     /// Makes its own certificate, PEM, that ends at `not_after_secs` since 1970.
     ///
     /// # Errors
-    /// If the key does not sign.
+    /// [`CertError`] if the signing library fails.
     pub fn certificate(&self, clock: Clock, not_after_secs: u64) -> Result<String, CertError> {
         let mut params = self.params.clone();
         clock.set_validity(&mut params, not_after_secs);
@@ -160,7 +160,7 @@ pub struct SelfSigned {
 /// Makes a certificate that `key` signs itself, for what it signs else: no authority.
 ///
 /// # Errors
-/// If the key does not sign.
+/// [`CertError`] if the signing library fails.
 pub fn self_signed(
     subject: Subject<'_>,
     key: &Key,

@@ -1,4 +1,4 @@
-//! The time by which certificates are made.
+//! The time used for certificates.
 
 use std::time::Duration;
 

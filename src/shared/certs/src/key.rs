@@ -23,7 +23,7 @@ impl Key {
     /// Makes a key, ECDSA P-256.
     ///
     /// # Errors
-    /// If there are no random numbers.
+    /// [`CertError`] if the system provides no random numbers.
     pub fn generate() -> Result<Key, CertError> {
         Ok(Key(KeyPair::generate()?))
     }
@@ -71,7 +71,7 @@ impl Key {
     /// Signs `message`.
     ///
     /// # Errors
-    /// If the library does not sign.
+    /// [`CertError`] if the signing library fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CertError> {
         Ok(self.0.sign(message)?)
     }

@@ -1,4 +1,4 @@
-//! Keys and certificates: made here for the operator, for a cluster, and for Secure Boot.
+//! Keys and certificates for the operator, a cluster, and Secure Boot.
 //!
 //! An [`Authority`] issues narrow certificates: for a server or for a client, for names that are listed, for a time
 //! that is given. ECDSA P-256, because making an RSA key takes seconds; RSA keys that were made elsewhere sign as

@@ -1,4 +1,4 @@
-//! What a text must look like to be a name, an address, a certificate …
+//! Syntax checks for names, addresses, certificates and the like.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! `kind: ClusterConfig`: what all nodes of a cluster share, in the field names that k0s users know.
+//! `kind: ClusterConfig`: settings shared by all nodes of a cluster, with the field names of k0s.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

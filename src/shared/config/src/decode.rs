@@ -1,7 +1,7 @@
-//! Trees to typed values: the tools that the readers of the documents share.
+//! Trees to typed values: tools shared by the readers of the documents.
 //!
 //! A reader is a function from a node to `Option<T>`; `None` means that the error has been reported.
-//! Readers go on after an error, so that all of them are found.
+//! Readers continue after an error, so that all errors are found.
 
 use crate::diagnostics::{Diagnostic, Place, Source};
 use crate::suggest::closest;

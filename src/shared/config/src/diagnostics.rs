@@ -1,7 +1,7 @@
-//! Errors with a place: file, line, column, the line itself and a caret.
+//! Errors with a position: file, line, column, the line itself and a caret.
 //!
-//! The line is taken from the text when the error is made, so that the text need not live on. A line
-//! that belongs to a private key is never shown, and a very long one only around the caret.
+//! The line is copied when the error is created, so that the text need not be kept. A line of a private key is never
+//! printed, and a very long line only around the caret.
 
 use std::fmt;
 

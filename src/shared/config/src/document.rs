@@ -1,4 +1,4 @@
-//! A text to its documents: which kinds it holds, each once, and what they say.
+//! Splits a text into its documents, checks which kinds it has and that each occurs once, and parses them.
 
 use crate::decode::{Context, Fault};
 use crate::diagnostics::{Diagnostics, Place, Source};
@@ -32,7 +32,7 @@ pub enum Documents {
 /// Parses one image profile; errors call the text `label`, usually its path.
 ///
 /// # Errors
-/// All errors of the text.
+/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
 pub fn parse_profile(label: &str, text: &str) -> Result<ImageProfile, Diagnostics> {
     parse(label, text, |cx, documents| one_profile(cx, documents, &[IMAGE_PROFILE]))
 }
@@ -40,7 +40,7 @@ pub fn parse_profile(label: &str, text: &str) -> Result<ImageProfile, Diagnostic
 /// Parses what a node is given: a node config, and at most one cluster config, in any order.
 ///
 /// # Errors
-/// All errors of the text.
+/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
 pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
     parse(label, text, node_documents)
 }
@@ -48,7 +48,7 @@ pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Di
 /// Parses any text that a person may write, by the kind of its first document.
 ///
 /// # Errors
-/// All errors of the text.
+/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
 pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
     parse(label, text, |cx, documents| {
         let first = documents.first().and_then(|d| text_at(d, "kind"));

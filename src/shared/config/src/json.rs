@@ -1,4 +1,4 @@
-//! YAML values as JSON values, for what is handed on to Kubernetes as it is.
+//! YAML values as JSON values, for parts that are passed to Kubernetes unchanged.
 
 use serde_json::Number;
 

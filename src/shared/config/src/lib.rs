@@ -2,8 +2,8 @@
 //!
 //! YAML 1.2 in, typed values out, strictly: an unknown or repeated key, a wrong type or a value out of
 //! range is an error with file, line, column, the line and a caret, and all errors of a text are
-//! reported at once. Nothing here reads a file or a clock; the caller gives the text and what to call
-//! it. Only keys that do something today are accepted; one that is planned is refused by name.
+//! reported at once. Nothing here reads a file or a clock; the caller passes the text and its name.
+//! Only keys that do something today are accepted; one that is planned is refused by name.
 #![forbid(unsafe_code)]
 
 mod checks;

@@ -1,4 +1,4 @@
-//! `kind: NodeConfig`: what one node is.
+//! `kind: NodeConfig`: the settings of one node.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

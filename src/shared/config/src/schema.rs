@@ -1,7 +1,7 @@
 //! JSON Schemas of the documents, for editors.
 //!
-//! They come from the types, `apiVersion` and `kind` are added. A schema cannot say all that the parser
-//! checks: a text that it accepts may still be refused.
+//! They are derived from the types; `apiVersion` and `kind` are added. A schema cannot express everything that the
+//! parser checks: a text that the schema accepts may still be refused.
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The word that was probably meant.
+//! Suggests the word that was probably meant.
 
 /// Longest word that is compared, in bytes.
 const MAX_BYTES: usize = 64;

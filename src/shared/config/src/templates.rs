@@ -1,4 +1,4 @@
-//! The texts that `ironhull config init` begins with: complete, commented, ready to be changed.
+//! The documents that `ironhull config init` writes: complete, commented, ready to edit.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Values of a text, and their places in it.
+//! Values of a text with their positions.
 
 use crate::diagnostics::Place;
 

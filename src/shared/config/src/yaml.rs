@@ -1,9 +1,9 @@
-//! YAML text to trees of values that know their places.
+//! YAML text to trees of values with positions.
 //!
-//! A subset of YAML 1.2 with the core schema, cut down to what cannot surprise: no anchors and aliases
+//! A subset of YAML 1.2 with the core schema, without surprises: no anchors and aliases
 //! (and so no bombs), no tags, and none of the plain words that YAML 1.1 and 1.2 read differently
 //! (`yes`, `0644`). Depth and number of nodes are bounded while reading. A text may hold several
-//! documents; a syntax error spoils its own document only.
+//! documents; a syntax error affects only its own document.
 
 use std::collections::BTreeMap;
 

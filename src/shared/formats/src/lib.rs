@@ -1,11 +1,11 @@
-//! On-disk formats, over `Read`, `Write` and `Seek` only: no paths, no clock, no environment, no random.
+//! On-disk formats over `Read`, `Write` and `Seek` only: no paths, clock, environment or random numbers.
 //!
-//! The same input always gives the same bytes, whatever the number of threads. Each format has its
-//! specification in its module doc and a foreign judge in its tests.
+//! The same input always gives the same bytes, whatever the number of threads. Each format names its
+//! specification in its module doc, and its tests check it with a foreign tool.
 //!
-//! Features: `builder` (default) is all that makes and inspects images; a node takes the crate without
-//! it: `init` with `ext4` alone, which makes file systems, `noded` with `verify`, which checks a slot. What lays
-//! out a whole disk needs `fat`.
+//! Features: `builder` (default) is everything that creates and inspects images. A node uses the crate without it:
+//! `init` with `ext4` alone, to create file systems; `noded` with `verify`, to check a slot. Laying out a whole disk
+//! needs `fat`.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "builder")]

@@ -1,9 +1,9 @@
-//! One file tree in memory: what becomes a root file system or an initrd.
+//! One file tree in memory, to become a root file system or an initrd.
 //!
 //! A node has mode, owner, times and extended attributes as data; the bytes of a file stay where they
-//! are ([`Source`]) until a writer asks for them. Paths are relative, `/`-separated, without `.` and
-//! `..`; directories that nobody inserted are made with mode 0755, owner 0:0. Nothing here touches a
-//! disk, so a tree with any owner or device node is made without being root.
+//! are ([`Source`]) until a writer needs them. Paths are relative, `/`-separated, without `.` and
+//! `..`; missing parent directories are created with mode 0755, owner 0:0. Nothing here touches a
+//! disk, so any owner or device node is possible without being root.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Opens the bytes for reading from the start.
     ///
     /// # Errors
-    /// Whatever the place they are in answers.
+    /// The I/O error of the underlying storage.
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 
     /// Returns whether there are no bytes.

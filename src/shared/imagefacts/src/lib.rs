@@ -1,7 +1,7 @@
-//! `image.json`: what an image says of itself. The builder writes it into the root; the node reads it and has it in
-//! its status.
+//! `image.json`: the facts that an image states about itself. The builder writes it into the root; the node reads it
+//! and includes it in its status.
 //!
-//! Who makes the facts from a profile, and who decides by them, is not told here.
+//! Deriving the facts from a profile, and decisions based on them, are elsewhere.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;

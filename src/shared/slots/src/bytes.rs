@@ -1,6 +1,6 @@
 //! Blocks of 512 bytes that end in a checksum: what record and header have in common.
 //!
-//! Places are const parameters, so the compiler checks them and nothing here can panic. The CRC-32 has no
+//! Offsets are const parameters, so the compiler checks them and nothing here can panic. The CRC-32 has no
 //! table: a block takes a few microseconds, and the boot loader is small.
 
 /// Length of a block, and of the sector in which it is written.

@@ -1,4 +1,4 @@
-//! The partitions of an Ironhull disk, in the order in which they stand on it.
+//! The partitions of an Ironhull disk, in disk order.
 //!
 //! Type GUIDs are from the Discoverable Partitions Specification where it has one for the purpose;
 //! `bootstate` and the kernel slots have GUIDs of our own, so that no other tool touches them.

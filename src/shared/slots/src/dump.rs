@@ -1,6 +1,6 @@
 //! Records and headers as text, for `inspect` and `status`.
 //!
-//! One line a fact, none at the end. The boot loader doesn't use it.
+//! One fact per line, without a final newline. The boot loader does not use it.
 
 use core::fmt;
 

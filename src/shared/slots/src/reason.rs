@@ -1,7 +1,7 @@
-//! Why a slot failed or was given up: a byte in the record with a stable name.
+//! Why a slot failed or was retired: a byte in the record with a stable name.
 //!
-//! Codes and names never change their meaning, new ones are appended. A boot loader is older than the
-//! system it starts and must carry codes it doesn't know from one record to the next: [`Reason::Other`].
+//! Codes and names never change their meaning; new ones are appended. A boot loader may be older than the system it
+//! starts and must copy unknown codes from one record to the next: [`Reason::Other`].
 
 use core::fmt;
 

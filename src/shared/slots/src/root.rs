@@ -1,9 +1,9 @@
 //! The root parameters on the kernel command line: everything `init` needs to verify the root.
 //!
-//! They are part of the UKI, so whoever vouches for the UKI vouches for every byte of the root:
+//! They are part of the UKI, so a signature or hash of the UKI covers every byte of the root:
 //! `ironhull.root=HASH,SALT,DATA_BLOCKS,HASH_BLOCK`. Hash and salt are 64 lower-case hex digits each,
-//! the numbers are decimal and count blocks of 4096 bytes. HASH_BLOCK is where the verity superblock
-//! stands; the tree begins one block later.
+//! the numbers are decimal and count blocks of 4096 bytes. HASH_BLOCK is the block of the verity superblock;
+//! the tree begins one block later.
 
 use alloc::string::{String, ToString};
 use core::fmt;

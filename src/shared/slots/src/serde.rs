@@ -1,6 +1,6 @@
-//! The words of a disk for what speaks serde: each type as its stable names, as people read them too.
+//! Serde for the types of a disk, with the same stable names that are printed.
 //!
-//! A reader may be older than what it reads: flags unknown here are left out, and an unknown reason for a start
+//! A reader may be older than its input: unknown flags are ignored, and an unknown reason for a start
 //! is [`Why::Unknown`]. An unknown slot or failure is an error.
 
 use core::fmt;

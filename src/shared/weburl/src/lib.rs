@@ -1,5 +1,4 @@
-//! Addresses of files on the web, whose credentials nobody sees by accident, and the signs that an answer is
-//! not the file that was asked for.
+//! URLs that never print their credentials, and the signs that a response is not the requested file.
 //!
 //! A user writes credentials into an address (`https://user:password@host/`), or has them in its query, as
 //! the signed addresses of object stores do. [`WebUrl`] prints neither, so no error, log or progress line

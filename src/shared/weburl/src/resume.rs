@@ -1,6 +1,6 @@
-//! Going on with a download that broke off: what an answer means for the bytes that are here. Pure.
+//! Resuming a download: what a response means for the bytes already received. Pure.
 //!
-//! Whether the bytes here are of the same file is not known by this: the caller has a hash or an entity tag.
+//! It cannot tell whether those bytes are of the same file: the caller checks a hash or an entity tag.
 //! Spec: RFC 9110, 14.4 (`Content-Range`), 15.3.7 (206) and 15.5.17 (416).
 
 /// What an answer holds.

@@ -1,8 +1,8 @@
-//! Authenticode: the signature in an EFI program that Secure Boot wants.
+//! Authenticode: the signature of an EFI program that Secure Boot requires.
 //!
-//! [`Unsigned::parse`] reads a program and tells what is to be signed, [`Unsigned::sign`] puts the signature
-//! in. Neither has a key: who signs may be elsewhere. The same program, certificate and key give the same
-//! bytes: there is no time stamp. One signature a program, SHA-256 with RSA; nothing is verified here.
+//! [`Unsigned::parse`] reads a program and returns the bytes to sign, [`Unsigned::sign`] inserts the signature.
+//! Neither has a key: the signer may be elsewhere. The same program, certificate and key give the same
+//! bytes: there is no time stamp. One signature per program, SHA-256 with RSA; nothing is verified here.
 //! Specs: Microsoft "Windows Authenticode Portable Executable Signature Format" 1.0, PE/COFF revision 11
 //! (attribute certificate table, checksum), UEFI 2.10 (32.5).
 

@@ -1,4 +1,4 @@
-//! Puts the signature into the program: attribute certificate table, directory entry, checksum.
+//! Inserts the signature into the program: attribute certificate table, directory entry, checksum.
 
 use sha2::{Digest, Sha256};
 

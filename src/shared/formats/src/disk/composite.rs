@@ -1,4 +1,4 @@
-//! A disk put together from others: what is large stays where it is and is read from there.
+//! A disk composed of others: large parts stay where they are and are read from there.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! A sparse disk in memory: only what was written takes room.
+//! A sparse disk in memory: only written ranges take space.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -23,14 +23,15 @@ pub trait ReadAt: Sync {
     /// Fills `buf` from `offset` on.
     ///
     /// # Errors
-    /// `UnexpectedEof` if the range leaves the disk; otherwise what the place answers.
+    /// `UnexpectedEof` if the range exceeds the disk; otherwise the I/O error of the underlying storage. `buf` is
+    /// then unspecified.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
 
     /// Returns the first range at or after `from` that may hold something other than zeros, or `None`
     /// if all the rest is zeros. Where holes are not known everything is data.
     ///
     /// # Errors
-    /// What the place answers.
+    /// The I/O error of the underlying storage.
     fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
         Ok((from < self.len()).then(|| from..self.len()))
     }
@@ -46,13 +47,13 @@ pub trait WriteAt {
     /// Writes `bytes` at `offset`.
     ///
     /// # Errors
-    /// What the place answers.
+    /// The I/O error of the underlying storage; part of `bytes` may be written.
     fn write_all_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
     /// Makes `length` bytes at `offset` read as zeros.
     ///
     /// # Errors
-    /// What the place answers.
+    /// The I/O error of the underlying storage; part of the range may be zeroed.
     fn zero_at(&mut self, offset: u64, length: u64) -> io::Result<()>;
 }
 
@@ -96,7 +97,7 @@ impl ReadAt for Vec<u8> {
 /// Reads `length` bytes at `offset` into a new vector; refuses before allocating if they are not there.
 ///
 /// # Errors
-/// `UnexpectedEof` if the range leaves the disk; otherwise what the place answers.
+/// `UnexpectedEof` if the range exceeds the disk; otherwise the I/O error of the underlying storage.
 pub fn read_vec(disk: &(impl ReadAt + ?Sized), offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let there = offset.checked_add(length).is_some_and(|end| end <= disk.len());
     let length = usize::try_from(length).ok().filter(|_| there).ok_or(io::ErrorKind::UnexpectedEof)?;

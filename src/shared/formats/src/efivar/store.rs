@@ -1,8 +1,8 @@
-//! Puts signed variables into the store that OVMF keeps them in, as setup mode would take them.
+//! Adds signed variables to the variable store of OVMF, as if enrolled in setup mode.
 //!
 //! A store is a firmware volume with one region of variables, one behind the other, and 0xff behind the last.
 //! Only adding, and only where the store has none of them yet; nothing is verified, as in setup mode. So a
-//! machine can be made with its keys enrolled, and nobody stands before its menu. Layout: EDK II,
+//! machine can be created with its keys enrolled, without using its menu. Layout: EDK II,
 //! `MdeModulePkg/Include/Guid/VariableFormat.h` (authenticated variables), PI 1.7 (volume 3, 3.2.1).
 
 use super::Update;

@@ -1,4 +1,4 @@
-//! An empty ext4, made without `mkfs`: what `init` puts on a partition on first boot.
+//! An empty ext4, created without `mkfs`: `init` writes it to a partition on first boot.
 //!
 //! A thin wrapper over the `mkext4` crate: 4096-byte blocks, 32-bit, with journal and metadata checksums,
 //! one feature profile. No clock and no random: UUID and time come from the caller.

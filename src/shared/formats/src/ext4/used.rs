@@ -1,6 +1,6 @@
 //! Which blocks of a new file system are in use, by its own block bitmaps.
 //!
-//! What is free need not be zeroed: on a disk that can't do that by itself it would take minutes.
+//! Free blocks need not be zeroed, which takes minutes on a disk that can't do it by itself.
 
 use std::io;
 use std::ops::Range;

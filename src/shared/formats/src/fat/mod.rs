@@ -1,7 +1,8 @@
 //! FAT32: the EFI system partition.
 //!
 //! Written with the `hadris-fat` crate over a sparse disk in memory, so a partition of any length takes
-//! only what its files take; [`read`] takes a file out again. No clock: all times are 1980-01-01, the first that FAT can tell.
+//! only the space of its files; [`read`] extracts a file. No clock: all times are 1980-01-01, the earliest that FAT can
+//! store.
 
 mod reader;
 

@@ -1,8 +1,8 @@
-//! Gives a disk that became larger to its last partition.
+//! Extends the last partition after the disk became larger.
 //!
-//! Safe at any point of a power loss: the new backup stands and is on the disk before the primary is
-//! touched, so one of the two is sound at each moment and says either the old or the new size. Run
-//! again, it finishes what was cut off; run on a finished disk, it writes nothing.
+//! Safe against power loss at any point: the new backup is on the disk before the primary is touched, so at any time
+//! one of the two is valid, with either the old or the new size. Run again, it completes what was interrupted; run on a
+//! finished disk, it writes nothing.
 
 use std::io::{self, Read, Seek, Write};
 

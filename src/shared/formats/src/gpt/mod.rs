@@ -1,7 +1,7 @@
 //! GUID partition tables, for disks with logical blocks of 512 bytes.
 //!
 //! Written, read, and grown on first boot when a disk turned out larger than its image. 128 entries of
-//! 128 bytes, as everyone has. Our own code rather than a crate's, because growing needs an order of
+//! 128 bytes, as usual. Our own code rather than a crate's, because growing needs an order of
 //! writes that is safe at any point of a power loss, and because PID 1 uses it: nothing here panics.
 //! Spec: UEFI 2.10, chapter 5.
 

@@ -1,4 +1,4 @@
-//! Reads a table: the primary one, or the backup at the end of the disk if that is the sound one.
+//! Reads a table: the primary one, or the backup at the end of the disk if only that is valid.
 
 use std::io::{Read, Seek, SeekFrom};
 

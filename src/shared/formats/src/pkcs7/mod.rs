@@ -1,8 +1,8 @@
-//! Signatures as firmware takes them: PKCS #7 signed data, one signer, RSA with SHA-256, no time stamp.
+//! Signatures that firmware accepts: PKCS #7 signed data, one signer, RSA with SHA-256, no time stamp.
 //!
 //! Only written: the readers are firmware and foreign tools. Nothing random is in it and PKCS #1 v1.5 has no
-//! salt, so the same content, certificate and key give the same bytes. The signing itself is the caller's:
-//! what is to be signed is handed out, the signature is handed in. Specs: RFC 2315 (the version that
+//! salt, so the same content, certificate and key give the same bytes. The caller signs:
+//! it gets the bytes to sign and passes back the signature. Specs: RFC 2315 (the version that
 //! Authenticode and UEFI name), X.690 for the encoding.
 
 mod der;

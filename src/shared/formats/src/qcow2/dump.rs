@@ -1,4 +1,4 @@
-//! What a qcow2 file holds, as text, for review and `inspect`.
+//! The contents of a qcow2 file as text, for review and `inspect`.
 
 use std::fmt::Write;
 use std::io;
@@ -9,7 +9,7 @@ use crate::disk::ReadAt;
 /// Returns length and data ranges of the disk as text, one range a line.
 ///
 /// # Errors
-/// The file's.
+/// The I/O error of reading the image.
 pub fn dump<D: ReadAt>(image: &Reader<D>) -> io::Result<String> {
     let mut text = format!("disk of {} bytes\n", image.len());
     let mut at = 0;

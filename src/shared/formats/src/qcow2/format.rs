@@ -1,6 +1,6 @@
-//! Bit layout: where fields and bits stand, and the header and entries that the writer makes. All big-endian.
+//! Bit layout: fields, bits, and the header and entries that the writer creates. All big-endian.
 //!
-//! What other writers make is read by `header` and `map`.
+//! `header` and `map` read the output of other writers.
 
 use super::{Codec, Qcow2Error};
 

@@ -1,4 +1,4 @@
-//! Where the bytes of a disk are by its L2 entries, in all their forms. Pure.
+//! Locates the bytes of a disk from its L2 entries, in all their forms. Pure.
 
 use std::io;
 

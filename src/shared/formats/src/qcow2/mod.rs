@@ -1,4 +1,4 @@
-//! qcow2: what a cloud or QEMU takes as a disk.
+//! qcow2: the disk format of QEMU and many clouds.
 //!
 //! Written as version 3 with compressed clusters of 64 KiB, in parallel and always the same. [`Reader`] reads what
 //! QEMU writes, too: version 2, clusters of any size, extended L2 entries, external data, a disk over a backing
@@ -78,7 +78,8 @@ pub struct Backing {
 /// Reads which other files `file` is read with.
 ///
 /// # Errors
-/// As [`Reader::open_with`].
+/// [`Qcow2Error::Unsupported`] if `file` is not a qcow2, is encrypted or uses an unknown feature;
+/// [`Qcow2Error::TooLong`]; [`Qcow2Error::Io`] from the file.
 pub fn links(file: &(impl ReadAt + ?Sized)) -> Result<Links, Qcow2Error> {
     header::read(file).map(|header| header.links)
 }

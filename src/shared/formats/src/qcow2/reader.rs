@@ -1,4 +1,4 @@
-//! Shows the disk in a qcow2 file, as a [`ReadAt`] with its holes.
+//! Presents the disk in a qcow2 file as a [`ReadAt`], including its holes.
 
 use std::fmt;
 use std::io;
@@ -54,7 +54,7 @@ impl<D: ReadAt> Reader<D> {
     /// Opens a qcow2 file that is whole by itself.
     ///
     /// # Errors
-    /// As [`Reader::open_with`], without other files.
+    /// As [`Reader::open_with`]; [`Qcow2Error::Unsupported`] if the file needs another one.
     pub fn open(file: D) -> Result<Reader<D>, Qcow2Error> {
         Reader::open_with(file, Others::default())
     }

@@ -1,9 +1,9 @@
 //! Writes a disk as qcow2: clusters first, then their tables, the header last.
 //!
 //! A batch of clusters is read and compressed in parallel and then put in order, so threads never
-//! change the result. Compressed clusters stand without gaps; those that do not shrink come at the
-//! end of their batch, as they must stand at a multiple of the cluster's length. Until the header is
-//! written the file is no qcow2, so a half-written one is never taken for whole.
+//! change the result. Compressed clusters have no gaps between them; those that do not shrink come at the
+//! end of their batch, since they must start at a multiple of the cluster size. Until the header is
+//! written the file is not a qcow2, so a half-written one is never mistaken for a complete one.
 
 use std::io::{self, Seek, SeekFrom, Write};
 

@@ -1,4 +1,4 @@
-//! Checks data against its tree, the whole of it, the way a build checks its own output.
+//! Verifies all data against its hash tree, as a build verifies its own output.
 
 use std::io::Write;
 

@@ -131,7 +131,7 @@ impl Verity {
     /// Writes the hash area: the superblock's block, then the tree from the root level down.
     ///
     /// # Errors
-    /// The writer's.
+    /// The I/O error of `out`, which then has part of the hash area.
     pub fn write(&self, uuid: [u8; 16], mut out: impl Write) -> io::Result<()> {
         let superblock = Superblock { uuid, data_blocks: self.data_blocks, salt: self.salt };
         out.write_all(&superblock.to_block())?;

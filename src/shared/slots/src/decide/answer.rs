@@ -1,9 +1,8 @@
-//! `init` says that the node runs.
+//! `init` reports that the node runs.
 //!
 //! A blessed generation gets all its tries back at once, without waiting for health: neither an outage
-//! outside the node nor an impatient hand on the power switch may demote a good one. But not for ever: a
-//! root that rots in a block that is read after the answer would panic, boot, answer and be re-armed until
-//! somebody came. So after [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down.
+//! elsewhere nor someone who keeps pressing the power switch may demote a good one. But not forever: a root with a
+//! damaged block that is read after the answer would panic, boot, answer and get its tries back endlessly. So after [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down.
 
 use super::Running;
 use super::retire::retire_exhausted;

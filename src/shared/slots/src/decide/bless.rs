@@ -1,6 +1,6 @@
-//! The running generation has proven itself: healthy for a while, and both parts of its slot read whole.
+//! Blesses the running generation: it was healthy long enough, and both parts of its slot were read completely.
 //!
-//! It may be one that was given up and now runs because nothing else does: being healthy brings it back.
+//! It may be a retired one that runs because nothing else does: being healthy reinstates it.
 
 use super::retire::retire_exhausted;
 use super::{Refusal, Running};

@@ -1,7 +1,7 @@
 //! One run of the boot loader: what it starts, one slot after the other, and what it writes before.
 //!
-//! All records of one boot go to the same place, so the one that was found stays whatever happens to the
-//! writes of this boot. A write that fails is no reason not to start.
+//! All writes of one boot go to the same copy, so the copy that was found survives whatever happens to them. A failed
+//! write is no reason not to boot.
 
 use super::{Current, select};
 use crate::{Flags, Header, Pair, Place, Reason, Record, Slot, Why};

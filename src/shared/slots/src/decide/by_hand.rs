@@ -1,4 +1,4 @@
-//! What the operator may ask for. Each takes effect at the next boot; rebooting is not decided here.
+//! The orders of the operator. Each takes effect at the next boot; rebooting is not decided here.
 
 use super::{Refusal, Running};
 use crate::{BLESSED_TRIES, Entry, Flags, Reason, Record, Slot};

@@ -1,8 +1,8 @@
-//! The record that counts now, also when none is left.
+//! The current record, or a substitute when both copies are lost.
 //!
 //! Without a valid record every slot with a valid header is a candidate with one try, newest generation
-//! first. Nothing says that it was blessed: whatever then runs goes on trial. One try each, because one
-//! of them may be a generation that was given up, or one half written.
+//! first. Nothing shows that it was blessed, so whichever runs is on trial. One try each, because one of
+//! them may be retired or only half written.
 
 use crate::{Entry, Flags, Header, Pair, Place, Record, newest, write_place};
 

@@ -1,7 +1,7 @@
 //! The trial's deadline has passed without health.
 //!
-//! A node reboots if there is another slot to go to, even one that was not healthy before: that may have
-//! been an outage, and staying on a bad generation beside a good one would need a person. Only when nothing
+//! A node reboots if there is another slot to start, even one that was not healthy before: that may have been an
+//! outage, and staying on a bad generation beside a good one would need a person. Only when nothing
 //! of either slot is known to be good (both records were lost) do the two take turns until one gets
 //! healthy; a blessed generation is never rebooted.
 

@@ -1,5 +1,5 @@
-//! What to do with the record: one file for each decision, each a function from what is known to the next
-//! record. Whoever calls it writes the result to [`Current::write_to`], or nothing.
+//! Decisions on the boot record: one file per decision, each a function from the known facts to the next record. The
+//! caller writes the result to [`Current::write_to`], or nothing.
 //!
 //! | who | when | decision |
 //! |---|---|---|
@@ -8,7 +8,7 @@
 //! | `init` | after a while, or at an orderly shutdown | [`settle()`] |
 //! | `init` | the node is healthy on trial | [`bless()`] |
 //! | `init` | the node is not healthy in time | [`expire()`] |
-//! | `init` | before a death whose cause it knows | [`note()`] |
+//! | `init` | before a failure whose cause it knows | [`note()`] |
 //! | updater | before and after it writes a slot | [`begin_update()`], [`commit_update`] |
 //! | operator | | [`rollback()`], [`boot_once`], [`cancel`] |
 //!

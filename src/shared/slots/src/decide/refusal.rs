@@ -1,4 +1,4 @@
-//! Why a decision was refused. The record stays as it is then.
+//! Why a decision was refused. The record is then unchanged.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! A generation that was given up because a lower one had to take over.
+//! Retires a generation after a lower one had to take over.
 
 use crate::{Flags, Record, Slot};
 

@@ -1,12 +1,12 @@
 //! Which slot to start. Pure choice; what starting it does to the record is in `boot`.
 //!
 //! 1. The slot that the operator forced, once.
-//! 2. The highest generation with tries left that was not given up.
-//! 3. Nobody has tries left: the blessed generation, else the highest, else what was given up. Starting
-//!    something is always better than resetting for ever.
+//! 2. The highest generation with tries left that is not retired.
+//! 3. If no slot has tries left: the blessed generation, else the highest, else a retired one. Starting
+//!    something is always better than resetting forever.
 //!
 //! In the third case a start that did not settle passes the turn to the other slot. Without that, a
-//! blessed generation whose root has rotted would be started for ever beside a sound one without tries
+//! blessed generation whose root is damaged would be started forever beside a good one without tries
 //! (both can lose theirs to power cuts, and a retired one has none): the model shows it in a few steps.
 
 use crate::{Entry, Pair, Record, Slot, Why};

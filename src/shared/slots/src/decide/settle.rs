@@ -1,8 +1,7 @@
-//! A run counts as a good one: it has lasted (as long as a trial may last), or ends in an orderly
-//! shutdown.
+//! Records that a run was good: it lasted as long as a trial may last, or ended in an orderly shutdown.
 //!
-//! Only for blessed generations. One on trial that never gets healthy lasts, too, and must go on
-//! passing the turn to the other slot when neither has tries left.
+//! Only for blessed generations. One on trial that never becomes healthy may run as long, and must still pass the turn
+//! to the other slot when neither has tries left.
 
 use super::Running;
 use crate::{BLESSED_TRIES, Record};

@@ -1,10 +1,10 @@
-//! The two records around the writing of a slot: the first gives the slot free, the second is the commit.
+//! The two records around writing a slot: the first releases the inactive slot, the second is the commit.
 //!
-//! Between them the node has one generation only, and no promise covers damage to it. So a running slot that is
-//! known to be damaged is not upgraded from: the other one is the sound one.
+//! Between them the node has only one generation, and damage to it would be fatal. So a node whose running slot is
+//! known to be damaged is not upgraded: the other slot is the good one.
 //!
-//! A generation on trial may be upgraded from only where there is no other that an upgrade would cost: else the
-//! first generation of a disk that never gets healthy would stay for ever.
+//! A generation on trial may be upgraded only if the inactive slot is empty. Otherwise a first generation that never
+//! becomes healthy could never be replaced.
 
 use super::{Refusal, Running};
 use crate::{Entry, Flags, Reason, Record, Slot, TRIAL_TRIES};
