@@ -1,7 +1,7 @@
 //! The operator's CA, certificates and keys as files in one directory.
 //!
-//! The CA signs two kinds of certificates, for ten years each: the operator's, which nodes let in, and
-//! the node API's, which all carry one name. ECDSA P-256, because making an RSA key takes seconds.
+//! The CA signs two kinds of certificates, for ten years each: the operator's, which nodes accept, and
+//! the node API's, which all carry the same name. ECDSA P-256, because making an RSA key takes seconds.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! How a failure is told: `error:` and the chain of causes in one line, then `hint:` lines.
+//! How errors are printed: `error:` and the chain of causes in one line, then `hint:` lines.
 
 use anyhow::Error;
 

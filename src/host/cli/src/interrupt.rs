@@ -28,7 +28,7 @@ impl Guard {
     /// Begins to watch for the signals.
     ///
     /// # Errors
-    /// If the handlers can't be installed.
+    /// If the signal handlers can't be installed.
     pub fn new() -> Result<Guard> {
         let mut signals = Signals::new(heeded(&[SIGINT, SIGTERM, SIGHUP])).context("handling signals")?;
         let handle = signals.handle();

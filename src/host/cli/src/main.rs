@@ -1,6 +1,6 @@
-//! `ironhull`: builds, boots and looks after immutable Kubernetes appliances.
+//! `ironhull`: builds, boots and manages immutable Kubernetes appliances.
 //!
-//! Results go to standard output, talk and progress to standard error. Exit codes: 0 done, 1 failed,
+//! Results go to standard output, messages and progress to standard error. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage.
 #![forbid(unsafe_code)]
 

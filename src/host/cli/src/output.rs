@@ -1,4 +1,4 @@
-//! Results on standard output: JSON or text; talk on standard error. A reader that went away is no error.
+//! Results on standard output as JSON or text, messages on standard error. A broken pipe is no error.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};

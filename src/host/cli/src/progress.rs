@@ -1,4 +1,4 @@
-//! Progress on standard error: bars with the remaining time on a terminal that can draw them, else lines.
+//! Progress on standard error: bars with the remaining time on a capable terminal, otherwise lines.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;

@@ -1,4 +1,4 @@
-//! The source tree with its cache, as the options say.
+//! The source tree with its cache, from the options.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

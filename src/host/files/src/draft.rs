@@ -1,7 +1,7 @@
-//! New bytes of a file, beside it until they are whole.
+//! The new content of a file, beside it until it is complete.
 //!
-//! Without a name, where the file system can do that: a process that is killed leaves nothing. It gets one for the
-//! moment before it takes the file's place, since a rename needs one.
+//! It has no name if the file system supports that, so a killed process leaves nothing. It gets a name just before it
+//! replaces the file, since a rename needs one.
 
 use std::fs::{File, Permissions};
 use std::io;

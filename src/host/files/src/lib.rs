@@ -1,14 +1,14 @@
 //! Writes the files that a user names: `--output`, `bundle sign`, a new key.
 //!
-//! [`Output`] replaces a file. A symbolic link is followed: its target is replaced and the link stays. The mode
-//! and the owner of a file that is there are kept. A character device, a pipe and an open descriptor
-//! (`/dev/null`, `>(…)`, `/dev/stdout`) are written to; a directory, a block device and a socket are refused.
-//! The new bytes go into a draft of a name that nothing else has, which takes the file's place once it is whole
-//! and synced. [`create_new`] writes files that must not be there yet. [`read_pem`] reads a key that a user names.
+//! [`Output`] replaces a file. A symbolic link is followed: its target is replaced and the link stays. Mode
+//! and owner of an existing file are kept. Character devices, pipes and open descriptors (`/dev/null`, `>(…)`,
+//! `/dev/stdout`) are written to; directories, block devices and sockets are refused. The new content goes to a draft
+//! with a unique name, which replaces the file once it is complete and synced. [`create_new`] writes files that must
+//! not exist yet. [`read_pem`] reads a key file named by the user.
 //!
-//! Left out: access lists and extended attributes are not kept, and other hard links of a replaced file keep the
-//! old bytes. Where a file system can't do without a draft's name, as over the network, a process that is killed
-//! leaves it: `.ironhull-*`.
+//! Limits: access lists and extended attributes are not kept, and other hard links to a replaced file keep the old
+//! content. If the file system does not support unnamed files, as over the network, a killed process leaves its draft:
+//! `.ironhull-*`.
 
 mod draft;
 mod error;

@@ -1,4 +1,4 @@
-//! New files only: all of them or none.
+//! Creates new files: all of them or none.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

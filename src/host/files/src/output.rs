@@ -1,4 +1,4 @@
-//! A file that is replaced, or a stream that is written to.
+//! An output: a file to replace, or a stream to write to.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};

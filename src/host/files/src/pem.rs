@@ -1,4 +1,4 @@
-//! Reads a key or a certificate: one PEM block, for a user who did not mean the first of several.
+//! Reads a key or a certificate: exactly one PEM block, since the first of several may not be the one meant.
 
 use std::fs::File;
 use std::io::Read;

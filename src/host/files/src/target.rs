@@ -1,4 +1,4 @@
-//! Where a path leads, and what is there. Nothing is written here.
+//! Resolves a path and finds out what it is. Nothing is written here.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};

@@ -1,8 +1,7 @@
-//! A profile to files in the output directory.
+//! Builds a profile into files in the output directory.
 //!
-//! Files are made in a hidden directory and appear together ([`publish()`]), so a build that was killed leaves
-//! the last ones or its own; what else it left behind is removed by the next build. A build that finds everything
-//! as the last one left it makes nothing.
+//! Files are created in a hidden directory and appear together ([`publish()`]), so a killed build leaves either the old
+//! files or its own; the next build removes its leftovers. A build that finds everything unchanged does nothing.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
-//! One generation out of an image as an upgrade bundle, and signatures added to one.
+//! Creates an upgrade bundle from the generation of an image, and adds signatures to a bundle.
 //!
-//! What is damaged in an image is found here, not on the nodes: the kernel image is held against its header, the
-//! root against its hash. What was just built is taken as it is.
+//! A damaged image is noticed here, not on the nodes: the kernel image is checked against its header, the root against
+//! its hash. A generation that was just built is not checked again.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};

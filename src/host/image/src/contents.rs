@@ -1,4 +1,4 @@
-//! What the planned files of the root hold, beside the trees that come as trees.
+//! Contents of the planned files of the root, except for packages and overlays.
 
 use std::collections::BTreeMap;
 use std::fs;

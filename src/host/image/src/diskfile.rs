@@ -1,8 +1,8 @@
-//! Opens the disk in a file or block device, with the files under it where it is a qcow2 over others.
+//! Opens the disk in a file or block device, including the backing files of a qcow2.
 //!
-//! Names in a qcow2 are paths, relative to the directory of the file that has them; protocols of QEMU (`nbd:`,
-//! `json:`) are refused. A format that a file names is believed, as a guest writes what it likes to the start of
-//! a raw disk.
+//! Names in a qcow2 are paths, relative to the directory of the file that has them; protocols of QEMU (`nbd:`, `json:`)
+//! are refused. The format that a qcow2 names for its backing file is used and never guessed, since a guest can write
+//! anything to the start of a raw disk.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};

@@ -1,4 +1,4 @@
-//! Why an image can't be made or read.
+//! Why an image can't be built or read.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What the image says of itself: `os-release(5)` and `image.json`. Pure.
+//! The facts that an image states about itself: `os-release(5)` and `image.json`. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! A generation: all that fills a slot, wherever its bytes are, and without a disk.
+//! A generation: the contents of a slot, wherever its bytes are, and without a disk.
 //!
-//! A build makes it before any disk is arranged ([`make`]), an image has one in its slot A and gives it when it is
-//! inspected. What is written from a generation can't tell which road it came.
+//! A build creates it before it lays out a disk ([`make`]); an existing image has one in slot A. Outputs are the same
+//! from either.
 
 use std::fmt;
 use std::io::Write;

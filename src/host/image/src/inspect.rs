@@ -1,7 +1,7 @@
 //! Reads an image back: partitions, kernel images, command line, the root and its files.
 //!
 //! From a raw disk, a block device or a qcow2, whichever it is by its first bytes. Nothing is trusted: every reader
-//! refuses what is malformed. Whether the root is what its hash says is no question here.
+//! refuses malformed input. Whether the root matches its hash is not checked here.
 
 mod kernel;
 mod root;

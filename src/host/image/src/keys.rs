@@ -1,5 +1,5 @@
-//! The keys of a build. They are read and checked before the first long build: what is wrong with them is told
-//! at once.
+//! The keys of a build. They are read and checked before anything takes long, so that errors in them are reported at
+//! once.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Turns an image profile into files: plan, one tree in memory, a generation, the files made from it.
 //!
-//! [`build()`] is the door to making, [`inspect::Image`] to reading. The bytes of an image depend on its inputs
-//! alone: not on the time, the umask, paths, or how many jobs ran. Booting is no business of this crate.
+//! [`build()`] builds, [`inspect::Image`] reads. The bytes of an image depend only on its inputs, not on the time, the
+//! umask, paths, or the number of jobs. Booting an image is the crate `vm`.
 #![forbid(unsafe_code)]
 
 mod build;

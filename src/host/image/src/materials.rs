@@ -1,4 +1,4 @@
-//! Everything that an image is made of, got from the inputs: fetched and built where it is missing.
+//! Everything that an image is made of, from the inputs: downloaded or built if missing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,15 +1,15 @@
-//! Overlays, `rootfs/overlay` and those of the profile, as trees: files copied as they are, at the place where
-//! they stand. The rules are those of git for all of them, so that a profile's files may be kept there too.
+//! Overlays, `rootfs/overlay` and those of the profile, as trees: files are copied unchanged to the same path. All
+//! follow the rules of git, so that a profile's files may be kept there too.
 //!
 //! Git keeps only whether a file can be executed, and a checkout has the umask and the owner of whoever
 //! made it. So everything belongs to root, files are 0755 or 0644 by their owner's execute bit, and
-//! directories are 0755. Empty directories can't be told from absent ones in git and are not taken.
+//! directories are 0755. Git can't tell empty directories from absent ones, so they are left out.
 //!
-//! What git loses and an image would behave otherwise without is refused: set-user-ID, set-group-ID and sticky bits
+//! What git loses although an image would depend on it is refused: set-user-ID, set-group-ID and sticky bits
 //! (but a directory may have the set-group-ID bit, which it inherits in a shared checkout), and capabilities. Other
-//! attributes belong to the host. Names of one file stay names of one file.
+//! attributes belong to the host. Hard links are kept.
 //!
-//! Files are read when the build begins: what is changed while it runs is in the next one.
+//! Files are read when the build begins; later changes are in the next build.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};

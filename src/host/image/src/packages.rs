@@ -1,8 +1,8 @@
 //! The root's Debian packages as one tree.
 //!
 //! The root is merged into `/usr`, as Debian has it since 2023: whatever a package has below `/bin`, `/sbin`
-//! or `/lib` lies below `/usr`, and the links at the old places are the image's own. Where two packages do not
-//! go together the one that came second is named.
+//! or `/lib` goes below `/usr`, and the image provides the links at the old paths. If two packages conflict, the error
+//! names the second one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

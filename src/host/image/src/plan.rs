@@ -1,7 +1,6 @@
-//! What goes where in the root: profile in, list of paths out. Pure.
+//! The layout of the root: profile in, list of paths out. Pure.
 //!
-//! Left out are the two trees that come as trees: Debian's packages, laid under the plan, and
-//! `rootfs/overlay`, laid over it.
+//! Debian's packages, which go under the plan, and `rootfs/overlay`, which goes over it, are left out.
 
 use std::collections::BTreeMap;
 use std::fmt;

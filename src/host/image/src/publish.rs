@@ -1,10 +1,9 @@
-//! From the work directory to where the files of a build are looked for: all of them, or none.
+//! Moves the outputs of a build from the work directory to the output directory: all of them, or none.
 //!
-//! No file system renames several files at once, so it is done as a journal does it. What is finished is synced
-//! and its directory gets another name: that one rename decides. From then on the new files take the places of the
-//! old ones, and whoever is killed on the way leaves the rest to the next build, which goes on there before it does
-//! anything else. Until all are in place there is no manifest: it is removed first and written last, so a set of
-//! files with a manifest is whole.
+//! No file system renames several files at once, so this works like a journal. The finished files are synced and their
+//! directory is renamed: this rename is the commit. Then the new files replace the old ones; if the build is killed
+//! meanwhile, the next build continues there before it does anything else. The manifest is removed first and written
+//! last, so a set of files with a manifest is complete.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! What stands beside the files of a build: for people and programs `NAME.json`, for the next build a
-//! hidden record by which it knows that there is nothing to do.
+//! Files beside the outputs of a build: the manifest `NAME.json`, and a hidden record by which the next build knows
+//! that there is nothing to do.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

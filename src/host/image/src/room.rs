@@ -1,4 +1,4 @@
-//! How much room a profile gives each partition, and how much of it a generation may fill. Pure.
+//! The size that a profile gives each partition, and how much of it a generation may fill. Pure.
 
 use config::Slots;
 use disk::{Layout, MIB, Place, Sizes};

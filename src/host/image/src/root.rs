@@ -1,4 +1,4 @@
-//! The root's tree: packages below, plan over them, overlays on top.
+//! The root's tree: packages, then the plan, then overlays, each over the one before.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

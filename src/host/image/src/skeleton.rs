@@ -1,6 +1,6 @@
-//! What every root has whatever the profile: mount points, links, and the names of its programs.
+//! The parts of a root that do not depend on the profile: mount points, links, and the names of its programs.
 //!
-//! Directories stand here because git keeps no empty ones; files of fixed content are in
+//! Directories are listed here because git keeps no empty ones; files with fixed content are in
 //! `rootfs/overlay`.
 
 /// Directories: path and mode.

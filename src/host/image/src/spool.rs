@@ -1,4 +1,4 @@
-//! A file without a name, for what is too large for memory and read again before the build ends.
+//! An unnamed temporary file, for data that is too large for memory and is read again during the build.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! A step of a build, told to whoever shows progress.
+//! A step of a build, for progress display.
 
 use std::time::Instant;
 

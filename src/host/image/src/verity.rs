@@ -1,4 +1,4 @@
-//! The root as it stands in a slot: EROFS, verity superblock, verity tree, written in one pass.
+//! The root as stored in a slot: EROFS, verity superblock, verity tree, written in one pass.
 
 use std::io::{self, BufWriter, Write};
 

@@ -1,4 +1,4 @@
-//! A hidden directory for files in the making.
+//! A hidden directory for unfinished files.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,6 +1,6 @@
-//! Every way in which getting the inputs can fail, each with the values a user needs to act.
+//! The errors of getting inputs, each with the values that a user needs to act.
 //!
-//! A remedy stands on a line of its own that starts with `hint: `.
+//! A remedy is on a line of its own that starts with `hint: `.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A tool that failed, told whole.
+//! The failure of a tool: its command line, exit status and the end of its output.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! Downloads: pinned files checked while they stream, broken ones carried on, failures tried again.
+//! Downloads: pinned files are verified while they stream, interrupted ones resume, failures are retried.
 //!
-//! Proxies are taken from the environment. Instead of the public roots the host's own certificate store is
-//! trusted where there is one, so that a site's proxy with a CA of its own works. Limits are on silence: a
-//! slow connection brings the file in the end. Credentials in an address are sent, and never printed.
+//! Proxies are taken from the environment. The host's certificate store, if there is one, is trusted instead of
+//! the public roots, so that a proxy with its own CA works. Timeouts limit the time without data, so a slow download
+//! still completes. Credentials in a URL are sent and never printed.
 
 mod connect;
 mod proxy;

@@ -1,7 +1,7 @@
-//! What goes into an image: Debian packages, Go components, the kernel, our own node programs, and the
+//! The inputs of an image: Debian packages, Go components, the kernel, our own node programs, and the
 //! bill of materials over all of them. All pinned, all kept in one content-addressed cache.
 //!
-//! [`Workspace`] is the door. This crate knows nothing of images, profiles or disks.
+//! [`Workspace`] is the entry point. This crate knows nothing about images, profiles or disks.
 
 pub mod components;
 mod date;

@@ -1,4 +1,4 @@
-//! How a long step tells what it is doing. Who draws it is no business of this crate.
+//! How a long step reports its progress. Displaying it is the caller's task.
 
 use std::time::Duration;
 

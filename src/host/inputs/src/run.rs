@@ -1,6 +1,6 @@
-//! Running the tools of a build: output to a log file, failures told whole.
+//! Runs the tools of a build: output goes to a log file, failures are reported with command line and log.
 //!
-//! The environment is empty but for what the caller gives: a build must not depend on the user's shell.
+//! The environment has only what the caller gives: a build must not depend on the user's shell.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

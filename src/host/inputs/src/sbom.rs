@@ -1,7 +1,7 @@
 //! The bill of materials: an SPDX 2.3 document (JSON) of every Debian package, Go module, crate and the
-//! kernel, and of what contains what. The same inputs give the same text.
+//! kernel, and of how they contain each other. The same inputs give the same text.
 //!
-//! Licences are given where the source states them in a form that is known to be right; all others are
+//! Licences are given if the source states them in a reliable form; all others are
 //! NOASSERTION. Spec: SPDX 2.3, package URLs as in the purl specification.
 
 use std::collections::{BTreeMap, BTreeSet};

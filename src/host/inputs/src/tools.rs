@@ -1,4 +1,4 @@
-//! Which programs and libraries of the host the builds need, and the Debian packages that have them.
+//! The programs and libraries that builds need on the host, and the Debian packages that provide them.
 
 use std::path::Path;
 

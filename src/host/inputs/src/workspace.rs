@@ -1,4 +1,4 @@
-//! The door to this crate: a checkout, a cache and the ways to get each input.
+//! The entry point of this crate: a checkout, a cache and the ways to get each input.
 
 use std::fs;
 use std::path::{Path, PathBuf};

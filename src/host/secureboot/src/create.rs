@@ -1,4 +1,4 @@
-//! Makes the keys of a machine's owner, and the files that enrol them.
+//! Creates the keys of a machine's owner and the files to enrol them.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;

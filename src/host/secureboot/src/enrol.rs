@@ -1,4 +1,4 @@
-//! Puts keys into the file in which a virtual machine's firmware keeps its variables.
+//! Enrols keys in the variable store of a virtual machine's firmware.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Why keys can't be made, read or used.
+//! Why keys can't be created, read or used.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,12 +1,12 @@
-//! The keys of Secure Boot: made, read, and used to sign programs.
+//! Secure Boot keys: creates them, reads them and signs programs with them.
 //!
-//! [`create()`] makes the three keys that a machine's owner has, with everything that firmware takes to enrol
-//! them, and [`enrol()`] does so for a virtual machine. [`Signer`] signs EFI programs with one of them. The bytes are those of `formats::authenticode` and
-//! `formats::efivar`; this crate has the keys and the files.
+//! [`create()`] creates the owner's three keys and the files to enrol them, [`enrol()`] enrols them for a virtual
+//! machine, [`Signer`] signs EFI programs with one of them. `formats::authenticode` and `formats::efivar` have the
+//! formats; this crate has the keys and the files.
 //!
-//! RSA with 2048 bits and SHA-256, because firmware surely takes nothing else: UEFI asks for RSA alone, and
-//! builds of OVMF leave elliptic curves out. Keys are PEM files (PKCS #8), so that keys made elsewhere do as
-//! well; hardware tokens are not covered.
+//! RSA with 2048 bits and SHA-256 is all that firmware is sure to support: UEFI requires only RSA, and builds of OVMF
+//! leave out elliptic curves. Keys are PEM files (PKCS #8), so keys created elsewhere work as well; hardware tokens are
+//! not supported.
 #![forbid(unsafe_code)]
 
 mod create;

@@ -1,4 +1,4 @@
-//! One key with its certificate, as it is made.
+//! One key with its certificate, as created.
 
 use certs::{Clock, Key, Subject};
 use rsa::RsaPrivateKey;

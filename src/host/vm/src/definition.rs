@@ -1,4 +1,4 @@
-//! What a machine looks like, as data: `qemu/*.yaml`.
+//! The definition of a machine, as data: `qemu/*.yaml`.
 //!
 //! Compiled into the command, so that it needs no source tree at run time.
 

@@ -1,4 +1,4 @@
-//! Where a machine lives, and what is remembered of it.
+//! The directory of a machine, and the state kept in it.
 //!
 //! `$XDG_STATE_HOME/ironhull/machines/<name>` (`~/.local/state` by default), mode 0700, holding `disk.qcow2`,
 //! `image.*` (copy of the image under it), `firmware-vars.fd`, `serial.log`, `qmp.sock`, `pid` and

@@ -1,4 +1,4 @@
-//! Why a machine can't be made, started or stopped.
+//! Why a machine can't be created, started or stopped.
 
 use std::io;
 use std::path::PathBuf;

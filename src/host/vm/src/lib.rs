@@ -1,8 +1,8 @@
-//! Runs an image in QEMU: one machine a name, with its disk, ports and log in one directory.
+//! Runs an image in QEMU: one machine per name, with its disk, ports and log in one directory.
 //!
-//! A machine's disk is an overlay over a copy of the image it was made from, so that nothing that happens to
-//! the image changes the ground under a disk in use. What the machine looks like is data ([`Definition`],
-//! `qemu/*.yaml`). Nothing here knows what runs inside the machine, and nothing prints.
+//! A machine's disk is an overlay over a copy of the image it was made from, so that a change of
+//! the image does not affect a disk in use. The hardware of a machine is data ([`Definition`], `qemu/*.yaml`). Nothing
+//! here knows what runs inside the machine, and nothing prints.
 #![forbid(unsafe_code)]
 
 mod accelerator;

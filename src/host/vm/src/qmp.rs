@@ -1,7 +1,7 @@
-//! QEMU's control socket: one JSON object a line.
+//! QEMU's control socket: one JSON object per line.
 //!
 //! QEMU serves one client at a time, so a connection is made for one purpose and closed. Events are
-//! skipped: whether a machine still runs is asked of its process, not of this socket.
+//! skipped: whether a machine still runs is decided by its process, not by this socket.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -1,7 +1,7 @@
-//! Every command line in README and docs is one that this program takes.
+//! Tests that this program accepts every command line in README and docs.
 //!
-//! A line that begins with `$ ironhull` is taken as it is. What stands between backticks may be cut short
-//! (`ironhull inspect`) or leave a part open (`…`, `a|b`): the words that are there must be right.
+//! A line that begins with `$ ironhull` is parsed as it is. Text between backticks may be shortened
+//! (`ironhull inspect`) or leave a part open (`…`, `a|b`): the words that are there must be valid.
 
 use std::path::{Path, PathBuf};
 

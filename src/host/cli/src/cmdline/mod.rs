@@ -1,4 +1,4 @@
-//! The command line as data: structs only, one file a command. What they do is in `commands`.
+//! The command line as data: structs only, one file per command. `commands` implements them.
 
 mod build;
 mod bundle;

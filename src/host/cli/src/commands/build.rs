@@ -1,4 +1,4 @@
-//! `ironhull build`: a profile to images.
+//! `ironhull build`: builds an image from a profile.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `ironhull cache`: what the cache holds, and removing what is old.
+//! `ironhull cache`: lists and prunes the cache.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! `ironhull inspect`: what is in an image.
+//! `ironhull inspect`: shows the contents of an image.
 
 mod files;
 

@@ -1,4 +1,4 @@
-//! `ironhull keys create`: the keys of Secure Boot.
+//! `ironhull keys create`: creates the Secure Boot keys.
 
 use anyhow::Result;
 use serde_json::json;

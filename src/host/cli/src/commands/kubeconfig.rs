@@ -1,4 +1,4 @@
-//! `ironhull kubeconfig`: a short-lived kubeconfig of an administrator.
+//! `ironhull kubeconfig`: fetches a short-lived admin kubeconfig.
 
 use anyhow::Result;
 use api::KubeconfigRequest;

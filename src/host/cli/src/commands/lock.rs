@@ -1,4 +1,4 @@
-//! `ironhull lock update`: the pinned Debian packages, refreshed.
+//! `ironhull lock update`: updates the pinned Debian packages.
 
 use anyhow::Result;
 use inputs::debian::{Age, Change, Update};

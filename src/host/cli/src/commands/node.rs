@@ -1,4 +1,4 @@
-//! `ironhull node`: one node, asked and told.
+//! `ironhull node`: shows and controls one node.
 
 use anyhow::Result;
 use api::{Boot, BootOnceRequest, Client, ClientError, Condition, LogQuery, Service, Stage, Status};

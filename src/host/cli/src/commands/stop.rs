@@ -1,4 +1,4 @@
-//! `ironhull stop`: a machine that `run` started, shut down.
+//! `ironhull stop`: shuts down a machine that `run` started.
 
 use anyhow::Result;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A kernel image as it is shown: sections, command line, release.
+//! A kernel image for display: sections, command line, release.
 
 use formats::uki::{self, UkiError};
 use slots::RootParams;

@@ -1,7 +1,7 @@
-//! The files of a build, each kind in a file of its own: a further kind is a file here and a row in [`row`].
+//! The outputs of a build, one source file for each kind: a new kind is a file here and a row in [`row`].
 //!
-//! Two families. A container holds a disk, and needs nothing but to read one. An arrangement is made from the
-//! generation itself. The disk is an arrangement, too; it is made where a container asks for one.
+//! There are two families. A container holds a disk and only reads it. An arrangement is made from the generation
+//! itself. The disk is an arrangement, too; it is made if a container needs it.
 
 mod bundle;
 mod qcow2;

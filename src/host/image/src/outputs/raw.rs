@@ -1,4 +1,4 @@
-//! The disk byte for byte, sparse.
+//! The raw disk, sparse.
 
 use std::path::Path;
 

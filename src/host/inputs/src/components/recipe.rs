@@ -1,4 +1,4 @@
-//! `component.yaml`: how one component is built. Strict: an unknown key is an error with line and caret.
+//! `component.yaml`: how to build one component. Strict: an unknown key is an error with line and caret.
 
 use std::collections::BTreeMap;
 use std::fs;

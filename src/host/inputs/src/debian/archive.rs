@@ -1,5 +1,5 @@
 //! The archives of a release that packages come from: the release itself, which changes with a point release
-//! every other month, and its security archive, which has what can't wait for that.
+//! every other month, and its security archive, which has urgent fixes.
 //!
 //! Corrections that are neither (`trixie-updates`: time zones, virus patterns) are left out: they come with
 //! the next point release.

@@ -1,4 +1,4 @@
-//! What the update script of ca-certificates makes: all its certificates in one file.
+//! All certificates of ca-certificates in one file, as its update script creates it.
 
 use std::fs;
 

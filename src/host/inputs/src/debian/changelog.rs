@@ -1,7 +1,7 @@
-//! Which flaws an update closes: the CVEs that Debian's changelog names between two versions.
+//! Which CVEs an update fixes: those that Debian's changelog names between two versions.
 //!
-//! Every package brings its changelog, so this needs no source but the archive. It tells what Debian wrote
-//! down: a flaw that got its number after the upload is not in it.
+//! Every package brings its changelog, so this needs no source but the archive. A CVE
+//! number assigned after the upload is not in it.
 //! Spec: Debian Policy 4.4 (changelog) and 12.7 (where it is installed).
 
 use std::collections::BTreeSet;

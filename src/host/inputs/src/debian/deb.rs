@@ -1,8 +1,8 @@
-//! Unpacks the `data.tar` of a .deb: the bytes into numbered files, all else into a list of entries.
+//! Unpacks the `data.tar` of a .deb: file contents into numbered files, everything else into a list of entries.
 //!
-//! Nothing of the package decides where a file is written, so that a hostile one can't reach out of the
-//! cache; paths that are absolute or lead upwards are refused all the same, as they would be wrong in the
-//! image. Owners, modes and devices are data, so no rights are needed.
+//! The package never determines where a file is written, so a hostile one can't write outside the cache. Absolute
+//! paths and paths with `..` are refused anyway, since they would be wrong in the image. Owners, modes and devices are
+//! data, so no privileges are needed.
 
 use std::collections::BTreeSet;
 use std::fs::File;

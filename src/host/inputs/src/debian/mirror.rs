@@ -1,8 +1,8 @@
-//! Which Debian mirror: the one this host already uses, whatever its own suite, or the one named.
+//! Chooses the Debian mirror: the one this host uses, whatever its own suite, or the one given.
 //!
-//! The security archive lies on another path, often on another host: it is found by the same rules. Of apt's
+//! The security archive is on another path, often on another host: it is found by the same rules. Of apt's
 //! ways to name a server, `http`, `https` and lists in a file (`mirror+file:`, as Debian's cloud images have
-//! it) are read; what else is there is named in the error.
+//! it) are supported; the error names any other.
 
 use std::fs;
 use std::path::{Path, PathBuf};

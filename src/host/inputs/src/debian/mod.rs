@@ -1,7 +1,7 @@
 //! Debian packages without apt or dpkg: find the host's mirror, resolve and pin what is wanted, fetch
 //! by pin, unpack.
 //!
-//! Maintainer scripts are never run; what they would do and an image needs, the image does itself.
+//! Maintainer scripts are never run; the image does what it needs of their work itself.
 //! Specs: Debian Policy 4.7 (control files, versions, relations), deb(5), the repository format wiki.
 
 mod ar;

@@ -1,6 +1,6 @@
-//! The signed head of a suite (`InRelease`): its signature is checked by `gpgv`, and only what gpgv says
-//! was signed is read. One that is out of date, or older than the one before, is refused: whoever holds a
-//! mirror could keep fixes from us with what Debian once signed.
+//! The signed head of a suite (`InRelease`): its signature is checked by `gpgv`, and only the text
+//! that gpgv verified is used. A release file that has expired or is older than the last one is refused: a mirror could
+//! withhold fixes by serving an old signed one.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Refreshes the lock: verified release files → package indexes → closure → pins. Then tells what changed, and
-//! which flaws that closes.
+//! Updates the lock: verified release files → package indexes → closure → pins. Then reports the changes and the CVEs
+//! that they fix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

@@ -1,8 +1,8 @@
-//! Connections as the proxies of the environment want them, for redirects too.
+//! Connections through the proxies of the environment, for redirects too.
 //!
 //! `ureq` has one proxy for all addresses and asks it for a tunnel (`CONNECT`) to plain `http` as well, which
 //! Squid's and many other defaults refuse for ports other than 443. So the choice is made here, and plain
-//! `http` is asked for by the whole address, as curl and apt do; tunnels for `https` are ureq's own.
+//! `http` is requested with the absolute URL, as curl and apt do; tunnels for `https` are ureq's own.
 //! These types of `ureq` may change with a minor version; the lock file holds it. Spec: RFC 9112, 3.2.2.
 
 use std::fmt;

@@ -1,9 +1,9 @@
-//! Which proxy a request goes through, by the variables of the environment, as curl and apt read them.
+//! Chooses the proxy of a request from the environment variables, as curl and apt do.
 //!
 //! `http_proxy` is for `http://`, `https_proxy` or `HTTPS_PROXY` for `https://`, `all_proxy` or `ALL_PROXY`
-//! for both where the first has nothing. `HTTP_PROXY` counts for neither: curl and apt leave it out, since a
-//! web server sets it from a header of a request. `no_proxy` or `NO_PROXY` names hosts, domains and networks
-//! that are asked directly. Pure; how a proxy is spoken to is in `connect`.
+//! for both if the first is not set. `HTTP_PROXY` is ignored, as by curl and apt, since a
+//! web server sets it from a request header. `no_proxy` or `NO_PROXY` names hosts, domains and networks
+//! to reach directly. Pure; `connect` talks to the proxy.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Builds the kernel with the host's C compiler: defaults, fragments, a check that all stuck, bzImage.
+//! Builds the kernel with the host's C compiler: defaults, fragments, a check that all options were kept, bzImage.
 //!
 //! Build user, host, number and time are fixed, and there is no module signing key, so the same sources,
 //! fragments and compiler give the same bytes.

@@ -1,7 +1,7 @@
-//! Configuration fragments: what they ask for, and whether it stuck.
+//! Configuration fragments: which options they set, and whether Kconfig kept them.
 //!
-//! Kconfig drops an option in silence when something it depends on is off. A kernel without what was asked
-//! for must not be built.
+//! Kconfig silently drops an option when one of its dependencies is off. A kernel without a requested option must not
+//! be built.
 
 use std::collections::BTreeMap;
 

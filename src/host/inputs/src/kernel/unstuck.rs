@@ -1,4 +1,4 @@
-//! An option of the kernel that did not stick.
+//! A kernel option that Kconfig did not keep.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is in the cache, and removing what is not needed.
+//! Lists the cache entries and removes unneeded ones.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Keys: a name for people and a hash over every input, in the order and with the names given.
+//! Keys: a readable name and a hash over every input, in the order and with the names given.
 
 use crate::digest::Digest;
 

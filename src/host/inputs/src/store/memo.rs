@@ -1,8 +1,8 @@
-//! Hashes of source files, remembered: a file whose size, times and inode are as they were is not read
-//! again, so that asking whether anything changed takes milliseconds.
+//! Cached hashes of source files: a file whose size, times and inode are unchanged is not read again, so checking for
+//! changes takes milliseconds.
 //!
-//! A file that changed in the last two seconds is not remembered: a second change within the clock's
-//! grain would go unseen. Nor is one whose size is not the number of its bytes, as the kernel's own files are.
+//! A file that changed in the last two seconds is not cached, since a second change within the clock's resolution would
+//! go unnoticed. Nor is one whose reported size differs from its content, such as files in `/proc`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,17 +1,17 @@
-//! The content-addressed cache: what was fetched or built, found again by the hash of all that went in.
+//! The content-addressed cache: downloads and build results, found by the hash of all their inputs.
 //!
 //! ```text
 //! objects/<key>/about      what it is, one line
-//! objects/<key>/content/   what the maker left; never changed afterwards
+//! objects/<key>/content/   the result; never changed afterwards
 //! tmp/<key>.<pid>/         being made; renamed into objects/ as a whole when complete
 //! locks/<key>              held while one process makes the entry, so that another waits for it
 //! downloads/ go/ target/ logs/ memo/   working state of the fetchers and tools, kept between builds
 //! ```
 //! A killed build leaves a directory in `tmp` whose lock nobody holds; the next [`Store::open`] removes it.
-//! Entries are only trusted by key: nothing is verified again on a hit.
+//! Entries are trusted by their key: nothing is verified again on a hit.
 //!
-//! A cache that is another user's, or read-only, is as good as one's own as long as nothing is missing: what is only
-//! kept for later (times of use, leftovers, remembered hashes) is left alone there.
+//! A read-only cache or another user's works as long as nothing is missing; times of use, leftovers and cached hashes
+//! are then not updated.
 
 mod entries;
 mod key;

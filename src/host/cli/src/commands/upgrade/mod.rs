@@ -1,6 +1,6 @@
-//! `ironhull node … upgrade`: a bundle to a node, and what becomes of it.
+//! `ironhull node … upgrade`: sends a bundle to a node and reports the outcome.
 //!
-//! What the node does once it has the bundle is only watched here.
+//! Once the node has the bundle, it does the work; this command only watches.
 
 mod outcome;
 mod shown;

@@ -1,4 +1,4 @@
-//! What becomes of a generation once the node goes down, by its boot record.
+//! The outcome of a generation after the node goes down, from its boot record.
 
 use std::time::Instant;
 

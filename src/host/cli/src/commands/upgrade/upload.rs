@@ -1,5 +1,5 @@
-//! A bundle to the node, in pieces: what has arrived is not sent twice, also not by another run of the command,
-//! since the node knows the file by its digest.
+//! Uploads a bundle to the node in pieces. Pieces that have arrived are not sent again, not even by another run of the
+//! command, since the node identifies the file by its digest.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

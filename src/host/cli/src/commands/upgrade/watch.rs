@@ -1,4 +1,4 @@
-//! An upgrade on its way to the reboot, by what the node says and by its silence.
+//! Watches an upgrade until the reboot, by the status of the node and its absence.
 //!
 //! A node that goes down forgets the upgrade, and may have no time to say so. Then its boot record tells: numbers
 //! of generations never come back, so one above all that were there before is the one that was installed.
