@@ -76,8 +76,8 @@ fn hard_links(tree: &Tree) -> Vec<String> {
 /// Reads the overlay in `dir`.
 ///
 /// # Errors
-/// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name
-/// that is not UTF-8, for capabilities and mode bits that would be lost, and for what lies where nobody on a node would see it.
+/// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name that is not
+/// UTF-8, for capabilities and mode bits that would be lost, and for what lies where nobody on a node would see it.
 fn load(dir: &Path) -> Result<Tree> {
     let mut loading = Loading::default();
     loading.add_directory(dir, "")?;

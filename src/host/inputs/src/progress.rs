@@ -19,8 +19,8 @@ pub trait Progress: Send + Sync + std::fmt::Debug {
     fn advanced(&self, step: &str, done: u64);
     /// The step has ended, well or not.
     fn finished(&self, step: &str, took: Duration);
-    /// These steps are ahead, beside shorter ones; each takes minutes. Told before the first of them starts, and not at all
-    /// if there are none.
+    /// These steps are ahead, beside shorter ones; each takes minutes. Told before the first of them starts, and not
+    /// at all if there are none.
     fn planned(&self, steps: &[String]);
     /// Something that is to be known now, one line: why nothing moves, what is ahead.
     fn said(&self, line: &str);

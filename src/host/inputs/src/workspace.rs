@@ -60,8 +60,8 @@ impl Workspace {
     /// Opens the checkout at `source` with a cache.
     ///
     /// # Errors
-    /// [`Error::Io`] if the checkout or the directory for temporary files is not there; [`Error::NotUtf8`] for a path of
-    /// the checkout or the cache that cargo does not take.
+    /// [`Error::Io`] if the checkout or the directory for temporary files is not there; [`Error::NotUtf8`] for a path
+    /// of the checkout or the cache that cargo does not take.
     pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
         let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
         for (what, path) in [("source tree", source.as_path()), ("cache", store.root())] {
@@ -128,10 +128,10 @@ impl Workspace {
     /// the package lock. What has changed is fetched, as the next build needs it, for its changelog.
     ///
     /// # Errors
-    /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave;
-    /// [`Error::Expired`] and [`Error::Older`] for an index that `age` forbids;
-    /// [`Error::Unsatisfied`] and [`Error::Syntax`] for the list; [`Error::Offline`]; [`Error::MissingTools`]; [`Error::Files`] if the
-    /// lock can't be written. The lock is then as before.
+    /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave; [`Error::Expired`] and
+    /// [`Error::Older`] for an index that `age` forbids; [`Error::Unsatisfied`] and [`Error::Syntax`] for the list;
+    /// [`Error::Offline`]; [`Error::MissingTools`]; [`Error::Files`] if the lock can't be written. The lock is then as
+    /// before.
     pub fn update_lock(&self, age: Age) -> Result<Update> {
         if self.store.mode() == crate::store::Mode::Offline {
             let what = "the index of Debian packages".to_owned();
@@ -228,8 +228,9 @@ impl Workspace {
     /// two that want different things are refused.
     ///
     /// # Errors
-    /// [`Error::NoFragment`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the fragments; [`Error::MissingTools`] and [`Error::Tool`]
-    /// for the build; those of [`Workspace::package`] for the source.
+    /// [`Error::NoFragment`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the
+    /// fragments; [`Error::MissingTools`] and [`Error::Tool`] for the build; those of [`Workspace::package`] for the
+    /// source.
     pub fn kernel(&self, lock: &Lock, fragments: &[String]) -> Result<Kernel> {
         let fragments = self.fragments(fragments)?;
         let builder = self.kernel_builder(lock, &fragments)?;

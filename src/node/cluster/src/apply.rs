@@ -1,7 +1,7 @@
-//! The one place that writes: makes planned directories and files real.
+//! The one place that writes: creates the planned directories and files.
 //!
-//! A file is replaced in one step (written beside, synced, renamed), so that a power cut leaves the old
-//! one or the new one, whole. What is already as planned is not touched.
+//! A file is replaced in one step (written beside, synced, renamed), so that a power cut leaves either the old
+//! or the new one, complete. Files that are already as planned are not touched.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Why certificates or files can't be read or written.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a plan is made of.
+//! The facts that a plan is made from.
 
 use std::net::Ipv4Addr;
 

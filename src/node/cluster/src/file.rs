@@ -1,4 +1,4 @@
-//! Files and directories as plans: what shall be where, owned by whom.
+//! Planned files and directories: content, path, owner, mode.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Who runs what: fixed numbers, the same as in the image's `/etc/passwd`.
+//! The users of components: fixed numbers, the same as in the image's `/etc/passwd`.
 
 use config::StorageKind;
 use control::User;

@@ -1,4 +1,4 @@
-//! Slots, trial and what an operator may order: the boot record as `noded` sees it.
+//! Slots, trial and orders of the operator: the boot record as `noded` sees it.
 //!
 //! The types are those of `slots`, which decides; in JSON they are its stable names.
 

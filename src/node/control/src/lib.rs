@@ -1,4 +1,4 @@
-//! The language spoken on the unix socket between `init` and `noded`.
+//! The protocol of the unix socket between `init` and `noded`.
 //!
 //! `init` knows services, not Kubernetes: `noded` submits each service with all that `init` needs to
 //! run it. One message is one line of JSON, at most [`MAX_LINE_BYTES`] long; a connection carries

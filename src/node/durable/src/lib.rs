@@ -1,9 +1,9 @@
-//! Replaces a file on a node: after a power cut the old file or the new one is there, whole.
+//! Replaces a file on a node atomically: after a power cut either the old or the new file is there, complete.
 //!
-//! The new bytes go into a draft beside the file, `NAME.new`, which is synced and renamed; then the directory
-//! is synced. A draft has a fixed name, since each file has one writer: what a power cut left is overwritten by
-//! the next try and never gathers. Files that an operator names on another machine need other care (links,
-//! devices, two commands at once), which is not here.
+//! The new bytes go into a draft beside the file, `NAME.new`, which is synced and renamed; then the directory is
+//! synced. A draft has a fixed name, since each file has one writer: a leftover of a power cut is overwritten by the
+//! next attempt, so leftovers never accumulate. Files that an operator names on another machine need other care
+//! (links, devices, two commands at once), which is not here.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};

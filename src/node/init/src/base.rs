@@ -1,10 +1,10 @@
-//! What all phases need: a voice, the boot stages, the watchdogs.
+//! Shared by all phases: messages, the boot stages, the watchdogs.
 //!
-//! All watchdogs there are get armed and fed together: which of them resets can't be told before it has to.
-//! QEMU's q35 has one that never does (TCO), and its i6300ESB looks in sysfs like the kernel's own. One of
-//! hardware outlives the kernel. The kernel's own runs since long before this program
-//! (`softdog.soft_active_on_boot` on the command line), so that a start that never gets here ends in a reset
-//! too: if it is not taken over, it fires.
+//! All watchdogs are armed and fed together, since it can't be known in advance which of them really resets. QEMU's q35
+//! has one that never does (TCO), and its i6300ESB looks in sysfs like the kernel's own. A hardware watchdog still
+//! works when the kernel has crashed. The kernel's own runs since long before this program
+//! (`softdog.soft_active_on_boot` on the command line), so that a boot that never gets here ends in a
+//! reset too: if nothing takes it over, it fires.
 
 use std::path::Path;
 

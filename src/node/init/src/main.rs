@@ -5,10 +5,10 @@
 //!
 //! The law of this program: **it never ends by an error**. One thread, one event loop, no async runtime;
 //! no indexing, `unwrap` or `expect` outside tests, nothing that waits for a slow peer, disk or program;
-//! what fails is said and survived. The kernel panics, and `panic=` resets, if it ends all the same.
+//! failures are reported and survived. If it ends anyway, the kernel panics and `panic=` resets.
 //!
-//! It goes on in the same process after the change of root. An exec of the copy on the root would give
-//! back the initrd's megabyte, but lose the watchdog's descriptor, the stages and the log so far, or
+//! It continues in the same process after the change of root. An exec of the copy on the root would free
+//! the initrd's megabyte, but lose the watchdog's descriptor, the stages and the log so far, or
 //! need a way to hand them on. What uses much memory (making a file system) is done in a child.
 #![cfg_attr(
     not(test),

@@ -1,4 +1,4 @@
-//! What PID 1 says: to the kernel log, to the console, and into its own log.
+//! Messages of PID 1: to the kernel log, to the console, and to its own log.
 //!
 //! Errors go to the kernel log at a level that it prints on every console, serial ones too; all else is
 //! printed on `/dev/console` by ourselves, as `quiet` keeps the kernel from it. Never waits: a console

@@ -1,6 +1,6 @@
 //! The partition table, as far as it says which partitions are ours. Pure.
 //!
-//! The firmware has partitions without their types, and a type alone is not enough: both kernel
+//! The firmware reports partitions without their types, and a type alone is not enough: both kernel
 //! partitions have the same. So ours are those with our number **and** our type. Spec: 5.3.2, 5.3.3.
 
 use slots::Partition;

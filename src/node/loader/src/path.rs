@@ -1,6 +1,6 @@
 //! Device paths: how the firmware says that a partition is on a disk. Pure.
 //!
-//! A path is nodes one after the other: type, subtype, length with these four bytes (little-endian). That
+//! A path is a sequence of nodes: type, subtype, length with these four bytes (little-endian). That
 //! of a partition is the path of its disk, a hard drive node, and the end. Spec: 10.3.
 
 /// Bytes of a node that are always there.

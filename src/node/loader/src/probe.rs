@@ -1,5 +1,5 @@
-//! What tests put in place of a kernel: says that it was started and by which words, then does what the
-//! first letter of [`ORDER`] says. A test writes the order into the finished file.
+//! The program that tests use instead of a kernel: prints that it was started and with which options, then does what
+//! the first letter of [`ORDER`] says. A test writes the order into the finished file.
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "the firmware calls the entry point with addresses")]

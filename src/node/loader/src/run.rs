@@ -1,4 +1,4 @@
-//! One boot: read, decide, note, start; and the next slot if that fails.
+//! One boot: read, decide, record, start; and the other slot if that fails.
 
 use slots::{Boot, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
 

@@ -1,5 +1,5 @@
-//! What every program needs and nobody gives an EFI application: the functions that the compiler calls by
-//! name, and the end of a panic.
+//! The runtime that an EFI application has to provide itself: the functions that the compiler calls by name, and the
+//! panic handler.
 
 use core::arch::asm;
 use core::panic::PanicInfo;

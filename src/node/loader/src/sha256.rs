@@ -1,7 +1,7 @@
-//! SHA-256, portable: by the text of FIPS 180-4, without asking what the processor can do. Pure.
+//! SHA-256 in portable code, as in FIPS 180-4, without CPU feature detection. Pure.
 //!
-//! A crate would do, were it not that those there are ask the processor, for speed that is not needed: an
-//! image takes a tenth of a second even under emulation.
+//! The existing crates detect CPU features for a speed that is not needed: an image takes a tenth of a second even
+//! under emulation.
 
 /// Bytes of a block and of a digest.
 const BLOCK: usize = 64;

@@ -1,4 +1,4 @@
-//! The files by which programs learn of names: `hostname`, `hosts`, `resolv.conf`.
+//! The files for name resolution: `hostname`, `hosts`, `resolv.conf`.
 //!
 //! Static Go programs read these and nothing else, `localhost` included.
 

@@ -1,6 +1,6 @@
 //! A node's network and clock: links, addresses, routes, DHCPv4, name files, SNTP.
 //!
-//! IPv4 only for now, as the config is. [`plan()`] decides, [`Network`] does it and keeps it so; neither
+//! IPv4 only for now, as the config is. [`plan()`] decides, [`Network`] carries it out and maintains it; neither
 //! needs an async runtime. Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
 #![forbid(unsafe_code)]
 

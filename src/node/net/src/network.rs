@@ -1,7 +1,7 @@
-//! The node's network, kept up: links as they come, leases as they change.
+//! Sets up and maintains the node's network: links as they appear, leases as they change.
 //!
-//! One thread hears about links and sets up each one that the config means, once it is there; one thread
-//! a DHCP link. Nothing polls. A restart repeats every step and changes nothing that is already so.
+//! One thread watches links and sets up each one that the config selects; each DHCP link has another thread. Nothing
+//! polls. A restart repeats every step without changing what is already set up.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! What is to be done to which link: pure, from the config and the links that are there.
+//! Which links to set up and how, from the config and the existing links. Pure.
 
 use std::net::Ipv4Addr;
 

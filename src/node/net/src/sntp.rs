@@ -1,7 +1,7 @@
-//! Asking a server for the time: SNTP, RFC 4330 (RFC 5905 for NTP version 4).
+//! Queries a time server: SNTP, RFC 4330 (RFC 5905 for NTP version 4).
 //!
-//! One packet, checked as section 5 of RFC 4330 demands. Corrections are steps; slewing and a clock
-//! discipline are left out.
+//! One packet, checked as section 5 of RFC 4330 requires. The clock is stepped; slewing and a clock discipline are left
+//! out.
 
 use std::io::ErrorKind;
 use std::net::{ToSocketAddrs, UdpSocket};

@@ -1,4 +1,4 @@
-//! Pauses between tries: they double up to a bound, so that nothing is asked in a busy loop.
+//! Pauses between attempts: they double up to a limit.
 
 use std::thread;
 use std::time::Duration;

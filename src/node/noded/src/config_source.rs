@@ -1,8 +1,8 @@
-//! Which config the node runs: the one it is given, else the last one it has accepted.
+//! Chooses the config that the node runs: the one in its user-data, otherwise the last accepted one.
 //!
-//! An accepted one is kept only once the state is this generation's to write ([`keep_accepted`]): the copy of the
-//! state for the way back must hold what the generation before has accepted. And should that one find nothing
-//! else that it can read, it looks there.
+//! An accepted config is stored only after the snapshot of the state was taken ([`keep_accepted`]), since the snapshot
+//! must hold the config that the previous generation accepted. That generation reads it there if it finds no other
+//! config that it can read.
 
 use std::fs;
 use std::io::{ErrorKind, Read};

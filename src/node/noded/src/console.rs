@@ -1,4 +1,4 @@
-//! Messages that a person at the machine must see, whatever the log level of the kernel.
+//! Console messages that must be visible at any log level of the kernel.
 
 use std::fs::OpenOptions;
 use std::io::Write;

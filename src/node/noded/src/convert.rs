@@ -1,4 +1,4 @@
-//! From the words of `init` to those of the node API: the two may change apart from each other.
+//! Converts the types of `init` to those of the node API, so that the two may change independently.
 
 /// A boot stage.
 pub fn stage(from: control::Stage) -> api::Stage {

@@ -1,4 +1,4 @@
-//! The logs that a generation has left when it failed its trial: `init` wrote them, one file a service.
+//! The logs of a generation that failed its trial, written by `init`, one file per service.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};

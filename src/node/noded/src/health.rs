@@ -1,7 +1,7 @@
 //! The health gate: what must be true of the node for its generation to be blessed, reported to `init`.
 //!
-//! `init` holds the deadline and decides; here is only what it can't know. The pods of the manifests are
-//! no part of it: what people run on a node may be broken for reasons of its own.
+//! `init` enforces the deadline and decides; here is only what it can't know. Pods do not count, since a user's workload
+//! may be broken for reasons of its own.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,4 +1,4 @@
-//! What `noded` asks of `init`, over its socket: one short connection a question.
+//! The client for the socket of `init`: one short connection per request.
 //!
 //! Blocking: called from threads, never from the async side directly.
 

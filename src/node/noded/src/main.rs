@@ -1,10 +1,10 @@
 //! `noded`, the first service of a node: accepts the config, brings up network and cluster, serves the
 //! node API.
 //!
-//! `init` runs it and all that it submits. It may end at any moment and be started again: every step
-//! repeats itself without disturbing what runs. The API is served by an async runtime on the main
-//! thread; everything else blocks, on a few threads with small stacks, which costs less memory and reads
-//! as what it is. The same program holds the small commands that services use as probes and tasks.
+//! `init` runs it and everything that it submits. It may end at any time and be restarted: every step can be repeated
+//! without disturbing what runs. The API is served by an async runtime on the main
+//! thread; everything else blocks, on a few threads with small stacks, which uses less memory and is simpler to
+//! read. The same program holds the small commands that services use as probes and tasks.
 #![forbid(unsafe_code)]
 
 mod back_off;

@@ -1,4 +1,4 @@
-//! What the parts of `noded` share: the way to `init` and what is known of the node.
+//! State shared by the parts of `noded`: the client of `init` and the facts about the node.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -1,4 +1,4 @@
-//! The plan of the cluster for this node, from what is known of it at the moment. Nothing is written here.
+//! The plan of the cluster for this node, from its current facts. Nothing is written here.
 
 use std::net::Ipv4Addr;
 use std::path::Path;

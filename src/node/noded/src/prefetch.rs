@@ -1,8 +1,8 @@
 //! Reads the large programs of the node once, front to back, while the rest of the boot begins.
 //!
 //! A program is paged in as it runs: each fault stops it until a few pages are read and their hashes are
-//! checked. Read ahead of its faults the same work is done by another processor. What stays in memory is
-//! page cache, given up when something else needs it. Nothing depends on it, so failures are silent.
+//! checked. Reading ahead moves this work to another processor. The pages stay in the page cache, which is
+//! reclaimed when something else needs the memory. Nothing depends on it, so failures are silent.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,4 @@
-//! What comes in and what goes out.
+//! Events and actions.
 
 use control::{Probe, ServiceSpec};
 

@@ -1,4 +1,4 @@
-//! How long to wait: before a restart, and between two questions of a probe.
+//! How long to wait before a restart and between two probes.
 
 use control::Restart;
 

@@ -1,4 +1,4 @@
-//! Where a service stands.
+//! The phases of a service.
 
 /// A service's phase; the drawing in the crate's doc shows how they follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What can be asked of the supervisor.
+//! Queries to the supervisor.
 
 use control::{ServiceSpec, ServiceState, ServiceStatus};
 

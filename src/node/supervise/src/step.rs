@@ -1,4 +1,4 @@
-//! The step: one event, and everything that follows from it.
+//! A step: one event and all its consequences.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The short life of a child between clone and exec: system calls on memory that the parent prepared.
+//! The child between clone and exec: system calls on memory that the parent prepared.
 //!
 //! Nothing here allocates, locks or panics. The first step that fails is written to the report, with the
 //! kernel's error number, and ends the child.

@@ -1,4 +1,4 @@
-//! The kernel's random numbers: taking them, and giving back what was kept over a reboot.
+//! The kernel's random numbers: reading them, and crediting a seed kept over a reboot.
 
 use std::ffi::{c_int, c_ulong};
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Keys pressed on an evdev device: the power button is one.
+//! Key events of an evdev device, such as the power button.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,7 +1,7 @@
 //! The system calls of a node: everything that needs `unsafe`, behind functions that do not.
 //!
-//! Each function does one call or one short fixed sequence and decides nothing. What `rustix` has is
-//! used from there; the rest (device-mapper, block and watchdog ioctls, `clone3` into a cgroup) is done
+//! Each function does one call or one short fixed sequence and decides nothing. `rustix` is used where it
+//! has the call; the rest (device-mapper, block and watchdog ioctls, `clone3` into a cgroup) is done
 //! here over `libc`. Not covered: anything the standard library does well (files, unix streams).
 #![expect(unsafe_code, reason = "this is the crate for it; each block says why it is sound")]
 

@@ -1,4 +1,4 @@
-//! One network link switched on: enough for `lo`; all else is netlink's.
+//! Sets one network link up: enough for `lo`; everything else uses netlink.
 
 use std::ffi::{c_int, c_short};
 use std::os::fd::AsRawFd;

@@ -1,7 +1,7 @@
 //! Processes other than our own: signals to them, and how they ended.
 //!
-//! By number, not by pidfd: a number is free again only when its parent has reaped it, and for all
-//! children that parent is the caller, which forgets the number in the same step.
+//! By pid, not by pidfd: a pid is reused only after its parent has reaped it, and the parent of all children is the
+//! caller, which forgets the pid in the same step.
 
 use std::fmt;
 use std::time::{Duration, Instant};

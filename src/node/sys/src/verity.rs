@@ -1,7 +1,7 @@
-//! A dm-verity device, made by device-mapper ioctls.
+//! Creates a dm-verity device with device-mapper ioctls.
 //!
 //! Layout of the requests: `include/uapi/linux/dm-ioctl.h`, version 4. The library that usually does
-//! this brings udev and a C build; three ioctls on one buffer are less.
+//! this brings udev and a C build; three ioctls on one buffer are simpler.
 
 use std::ffi::c_ulong;
 use std::fs::File;

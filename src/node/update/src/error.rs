@@ -1,4 +1,4 @@
-//! Why an update can't be made.
+//! Why an update fails.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
-//! The whole bundle is looked at before the first write: signatures, whether this node may take it, every
-//! byte that has arrived.
+//! Verifies the whole bundle before the first write: signatures, whether this node may accept it, every received byte.
 //!
-//! Frames are held against the hashes that the keys vouch for, not unpacked: what was signed unpacks to
-//! what the signer packed, and it is unpacked and checked again when it is written.
+//! Compressed frames are checked against their signed hashes and not decompressed: they are decompressed and checked
+//! again when they are written.
 
 use std::io::{BufReader, Read};
 

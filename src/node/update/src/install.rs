@@ -1,13 +1,13 @@
-//! A bundle into the free slot, in an order in which a power cut after any write leaves a node that boots.
+//! Installs a bundle in the inactive slot, in an order in which a power cut after any write leaves a node that boots.
 //!
-//! 1. The boot record gives the slot free.
-//! 2. The header in front of the kernel image goes: should both records be lost, a half-written slot is no
-//!    candidate.
-//! 3. Kernel image and root are written, then put on the medium.
-//! 4. Both are read back from the medium: the kernel image by its digest, its command line by the root hash
+//! 1. The boot record releases the slot.
+//! 2. The header in front of the kernel image is cleared, so that a half-written slot is no candidate even if both
+//!    records are lost.
+//! 3. Kernel image and root are written and synced.
+//! 4. Both are read back from the disk: the kernel image by its digest, its command line by the root hash
 //!    that was signed, the root by its verity tree.
-//! 5. The header, alone; it is read back, too. So a slot that was found damaged is no candidate either.
-//! 6. The boot record has the slot count. This one sector is the commit.
+//! 5. The header is written, alone, and read back. So a slot that was found damaged is no candidate either.
+//! 6. The boot record marks the slot as present. This one sector is the commit.
 
 use std::io::{self, Write};
 use std::ops::Range;

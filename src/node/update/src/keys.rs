@@ -1,9 +1,9 @@
-//! The key set that vouches for bundles on this node.
+//! The key set that this node trusts for bundles.
 //!
-//! One comes with the image, and a bundle may bring the next one, which is kept beside the node's config
-//! when the bundle is installed. The one with the higher version counts: an image that is older than the
-//! last change of keys does not bring the old keys back. Both files are as good as the disk they are on:
-//! the image's is on the verified root, the other one on the state partition, whose writer owns the node.
+//! One comes with the image, and a bundle may bring the next one, which is stored beside the node's config when the
+//! bundle is installed. The set with the higher version is used: an image from before the last change of keys does not
+//! bring the old keys back. Each file is as trustworthy as its partition: the image's is on the verified root, the
+//! other one on the state partition, and whoever can write there controls the node.
 
 use std::fs;
 use std::io::{ErrorKind, Read};

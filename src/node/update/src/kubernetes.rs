@@ -1,8 +1,8 @@
 //! Which steps from one version of Kubernetes to another are allowed. Pure.
 //!
-//! By the version skew policy of Kubernetes: an API server goes up one minor version at a time, never
-//! down (what it stored may be unreadable for the older one), patches go either way; a kubelet is never
-//! newer than the API server it talks to and at most three minor versions older.
+//! By the version skew policy of Kubernetes: an API server is upgraded one minor version at a time and never
+//! downgraded (the older one may be unable to read the stored objects); patch versions may go either way; a kubelet is
+//! never newer than the API server it talks to and at most three minor versions older.
 
 use std::fmt;
 

@@ -1,14 +1,14 @@
-//! A bundle becomes a generation in the slot that does not run.
+//! Installs a bundle as a generation in the inactive slot.
 //!
 //! | step | here |
 //! |---|---|
-//! | keep what arrives until it is whole | [`Staged`] |
-//! | who may vouch for a bundle | [`keys`] |
-//! | may this node take it: all of it is checked before the first write | [`examine()`] |
-//! | write the slot, read it back, have it count | [`install()`] |
+//! | store the received part until the bundle is complete | [`Staged`] |
+//! | which keys are trusted | [`keys`] |
+//! | verify everything before the first write | [`examine()`] |
+//! | write the slot, read it back, commit | [`install()`] |
 //!
-//! Where a slot lies and who writes the boot record is the caller's: a [`Target`]. So the very code that
-//! runs on a node runs in the tests on a disk that records each write and is cut after any of them. Each
+//! The caller provides the slot and writes the boot record, as a [`Target`]. So the tests run the same code as a node,
+//! on a disk that records each write and is cut after any of them. Each
 //! step can be repeated after a power cut. Blocking, on the caller's thread; memory for one frame of a
 //! bundle. Not here: how a bundle arrives, draining, rebooting, the trial.
 #![forbid(unsafe_code)]

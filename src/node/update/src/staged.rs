@@ -1,9 +1,9 @@
-//! A bundle on its way to the node: what has arrived of it is kept, so that a broken connection, a restart
-//! or a power cut costs nothing but the rest.
+//! A bundle in transfer: the received part is kept, so that the transfer resumes after a broken connection, a restart
+//! or a power cut.
 //!
-//! Two files in a directory of their own on the data partition: the bytes, and a note of what they are
-//! part of. The length of the first one is how far it got. Whether the bytes are any good is not known
-//! here: a bundle is checked as a whole before it is used.
+//! A directory on the data partition holds two files: the received bytes, and a note that says which bundle they belong
+//! to. The length of the first is the progress. The bytes are not checked here: the whole bundle is verified before it
+//! is used.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! What an update writes to: two partitions, and the boot record through whoever owns it.
+//! What an update writes to: two partitions, and the boot record through its owner.
 
 use std::io;
 

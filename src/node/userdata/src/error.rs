@@ -1,4 +1,4 @@
-//! What can be wrong with user-data.
+//! Why user-data can't be used.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
-//! Finds the user-data of a node: the text that tells it what it is.
+//! Finds the user-data of a node: its config documents.
 //!
-//! Sources are asked in the order of [`sources()`]; the first that has something wins. Nothing is parsed
-//! here but the encoding: what is found goes to `config`. Where the accepted text is kept, and what
-//! happens when there is none, is decided by the node.
+//! Sources are asked in the order of [`sources()`]; the first that has something wins. Only the
+//! encoding is checked here; `config` parses the text. The node decides where to keep an accepted text and what to do
+//! without one.
 #![forbid(unsafe_code)]
 
 mod error;

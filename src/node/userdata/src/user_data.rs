@@ -1,4 +1,4 @@
-//! What a source has: the text, and where it was.
+//! User-data as found: the text and its origin.
 
 /// Longest user-data in bytes.
 pub const MAX_BYTES: usize = config::MAX_BYTES;

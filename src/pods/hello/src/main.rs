@@ -1,7 +1,7 @@
 //! A small web server for a first pod: `GET /` on port 8080 answers `hello from HOSTNAME`.
 //!
-//! One request a connection, a bounded number of connections, a bound on every wait: it stands open to
-//! everyone who reaches the pod. As process 1 of its container it needs a handler of its own to end at
+//! One request per connection, a limited number of connections, a limit on every wait: it is open to everyone who
+//! reaches the pod. As process 1 of its container it needs a handler of its own to end at
 //! SIGTERM.
 #![forbid(unsafe_code)]
 

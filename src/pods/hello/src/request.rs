@@ -1,4 +1,4 @@
-//! What a request deserves: pure, from the bytes of its head.
+//! The response to a request, from the bytes of its head. Pure.
 
 /// Longest head that is read.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;

@@ -1,6 +1,6 @@
 //! The process that holds a pod's namespaces.
 //!
-//! It does nothing until it is told to end. Where the containers of a pod share one process namespace
+//! It does nothing until it is terminated. Where the containers of a pod share one process namespace
 //! it is process 1 there and so inherits orphans: it reaps them. It must set handlers of its own, since
 //! the kernel gives process 1 no default ones: without them SIGTERM would be ignored and each pod would
 //! take its whole grace period to end.

@@ -1,4 +1,5 @@
-//! Kubernetes and its companions (etcd, containerd, CNI …), built from Go modules pinned in `rootfs/components/<name>/`.
+//! Kubernetes and its companions (etcd, containerd, CNI …), built from Go modules pinned in
+//! `rootfs/components/<name>/`.
 
 mod build;
 mod gomod;

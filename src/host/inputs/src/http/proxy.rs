@@ -241,7 +241,7 @@ mod tests {
         ] {
             let proxies = proxies(&[("ALL_PROXY", value), ("no_proxy", "direct.example")]);
             let error = proxies.of(&"http://deb.example/".parse().unwrap()).unwrap_err().to_string();
-            assert!(error.starts_with("taking the proxy from ALL_PROXY: expected http://"), "{error}");
+            assert!(error.starts_with("reading the proxy from ALL_PROXY: expected http://"), "{error}");
             assert!(error.contains(&format!("found {shown}\nhint: ")), "{error}");
             assert!(proxies.of(&"http://direct.example/".parse().unwrap()).unwrap().is_none());
         }

@@ -1,7 +1,7 @@
-//! Certificate authorities and the service account key: made once, then kept.
+//! Certificate authorities and the service account key: created once, then kept.
 //!
-//! The key is what makes an authority. A certificate that is missing beside it (a power cut between the
-//! two) is made again from it: same name, same key, so everything issued stays valid.
+//! The key defines an authority. If its certificate is missing (a power cut between the two) it is created again: same
+//! name, same key, so everything issued stays valid.
 
 use certs::{Clock, Key, Subject};
 use control::User;

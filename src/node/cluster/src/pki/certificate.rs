@@ -1,4 +1,4 @@
-//! What is told of a certificate.
+//! The facts about a certificate that are reported.
 
 use std::fmt;
 

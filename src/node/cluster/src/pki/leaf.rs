@@ -1,4 +1,4 @@
-//! Certificates of components: when one is still good, and how one is made.
+//! Certificates of components: when one is still valid, and how one is issued.
 
 use certs::{Clock, Key, Leaf, Subject};
 use control::User;

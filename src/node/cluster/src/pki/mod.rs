@@ -2,8 +2,8 @@
 //!
 //! Everything lies below [`PKI_DIRECTORY`]: `ca/` for root alone, and one directory per component that
 //! belongs to its user and holds what it needs and nothing else, copies included. Authorities and the
-//! service account key are made once; certificates are made anew when they are missing, at two thirds
-//! of their life, and when names, addresses or the authority changed. ECDSA P-256 throughout; each
+//! service account key are made once; certificates are renewed when they are missing, at two thirds
+//! of their validity, and when names, addresses or the authority changed. ECDSA P-256 throughout; each
 //! certificate is for a server or for a client, not for both (but for etcd's peers, which are).
 
 mod authority;

@@ -1,4 +1,4 @@
-//! Where the certificates lie.
+//! Paths of the certificates.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a certificate of a component shall be.
+//! The specification of a component's certificate.
 
 use certs::Usage;
 

@@ -1,4 +1,4 @@
-//! What is on the state partition already.
+//! What already exists on the state partition.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What is read of a certificate that is there.
+//! The facts read from an existing certificate.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

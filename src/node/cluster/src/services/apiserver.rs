@@ -1,4 +1,4 @@
-//! kube-apiserver, and the tasks that tell the others how far it is.
+//! kube-apiserver, and the tasks by which other services wait for it.
 
 use control::{Limits, Probe, Stop};
 

@@ -1,7 +1,7 @@
 //! kube-controller-manager and kube-scheduler.
 //!
-//! There is one of each, so no leader is elected. Both are told the authorities instead of asking the API
-//! server for them at start, and given serving certificates: what they make themselves is RSA, and slow.
+//! There is one of each, so no leader is elected. Both get the authorities as files instead of asking the API
+//! server for them at start, and serving certificates, since their own would be RSA, which is slow to generate.
 
 use control::{Limits, Probe};
 

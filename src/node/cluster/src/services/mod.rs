@@ -1,17 +1,16 @@
 //! The services of a node: what runs, as whom, after what, with which flags.
 //!
-//! Order. The store, the API server and containerd start at once: an API server works for seconds before
-//! it asks its store for anything. What talks to the API server waits until it answers, not until it is
-//! ready, since between the two the processors are not busy. Started earlier, clients back off for up to
-//! 30 s, and compete with the one thing that all wait for. Its open port tells nothing: it listens before
-//! anything else.
+//! Order. The store, the API server and containerd start at once: an API server works for seconds before it asks its
+//! store for anything. Clients of the API server wait until it answers, not until it is ready, since the processors
+//! are idle in between. Started earlier, they back off for up to 30 s and compete with the API server for the
+//! processor. An open port means nothing: it listens before anything else.
 //!
 //! Memory. A node has few objects and many Go programs, so `GOGC=50`. Measured on the API server alone, not
 //! emulated, until it is ready: 157 MB of its own memory and 1.64 s of processor time, with 100 (Go's
-//! default) 199 MB and 1.47 s, with 200 228 MB and 1.21 s. So the Kubernetes programs let garbage lie for
-//! the first minute (`cmd/kube/memory.go` of the component), then collect it and go on with 50: 2.0 s until
-//! the API server is ready become 1.6, and its memory afterwards is as before. More than 400 buys nothing,
-//! nor does etcd gain by it. What is idle for a minute collects all the same, and gives the memory back. No
+//! default) 199 MB and 1.47 s, with 200 228 MB and 1.21 s. So the Kubernetes programs collect no garbage in
+//! the first minute (`cmd/kube/memory.go` of the component), then use 50: the API server is ready after
+//! 1.6 s instead of 2.0, with the same memory afterwards. More than 400 gains nothing, and etcd does not gain either. A
+//! program that is idle for a minute collects anyway and returns the memory. No
 //! `GOMEMLIMIT`: one that fits a small node makes a large one collect garbage without end. Controllers,
 //! admission plugins and watch caches are left as they are: what is missing there is missed.
 //!

@@ -1,4 +1,4 @@
-//! What the services of a node add up to.
+//! All services of a node, assembled.
 
 use control::ServiceSpec;
 

@@ -1,4 +1,4 @@
-//! containerd, the import of the image store, and the pod network.
+//! containerd, the import of the image archives, and the pod network.
 
 use control::{Limits, Probe, User};
 use serde_json::json;

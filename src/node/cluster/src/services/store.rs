@@ -1,9 +1,9 @@
 //! etcd, or kine over SQLite: where the API server keeps its objects.
 //!
 //! etcd answers on a unix socket. The API server opens a connection for each kind of object, some 75 at its
-//! start, and TLS on them is a fifth of what both work until it is ready. In its place stands the file
-//! system: [`SOCKETS`] may be entered by etcd, the API server and root, so that the others on the node, pods
-//! in its network among them, have no port to try certificates on. Its certificates are for peers.
+//! start, and TLS on them is a fifth of what both work until it is ready. The file system
+//! protects it instead: only etcd, the API server and root may enter [`SOCKETS`], so other processes on the node,
+//! including pods in its network, have no port to connect to. Its certificates are for peers.
 //!
 //! kine closes its socket to all but its user, so it answers on 127.0.0.1:2379 and asks for a certificate.
 

@@ -1,4 +1,4 @@
-//! How whole the machine is once the initrd has done its work.
+//! Which partitions are usable after the initrd phase.
 
 /// How whole the machine is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

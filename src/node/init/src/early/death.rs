@@ -1,4 +1,4 @@
-//! Why the initrd could not get to its root, by what the boot record can say of it.
+//! Why the initrd failed to reach the root, as a reason for the boot record.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Making a file system where the builder's marker stands.
+//! Formats a partition that has the builder's marker.
 //!
-//! In a child: whatever that needs of memory ends with it, and a panic there is only a failed format. The
-//! marker's block is written last, when all else is on the disk, so a power cut in between leaves the
-//! marker, and the next boot begins anew.
+//! This runs in a child: its memory is freed with it, and a panic there is only a failed format. The marker's block is
+//! written last, when everything else is on the disk, so a power cut in between leaves the marker and the next boot
+//! starts over.
 //!
 //! Of a large partition only the first GiB is formatted; the growing that follows each mount does the
 //! rest. A disk that cannot zero by itself would otherwise have every byte written.

@@ -1,8 +1,8 @@
 //! The initrd: from nothing to a verified root with state and data mounted.
 //!
-//! Only two things are believed: the kernel command line, which is part of the signed UKI, and what
+//! Only two things are trusted: the kernel command line, which is part of the signed UKI, and what
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
-//! with it the try); damage on state or data does not, it is maintenance: said, never formatted away.
+//! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats.
 
 mod condition;
 mod death;

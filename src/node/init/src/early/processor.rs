@@ -1,4 +1,4 @@
-//! What kind of processor this is.
+//! Identifies the processor.
 
 use core::arch::x86_64::{__cpuid, CpuidResult};
 

@@ -1,7 +1,7 @@
 //! The root: found by its verity superblock, mounted through dm-verity.
 //!
-//! A wrong or damaged superblock only means that the partition is not taken: what vouches for the data is
-//! the root hash on the command line, at each read.
+//! A wrong or damaged superblock only means that the partition is not used: the data is authenticated by the root hash
+//! on the command line, at each read.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

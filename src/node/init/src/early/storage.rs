@@ -1,8 +1,8 @@
-//! The two writable partitions: found on the root's disk, made where the builder's marker stands, mounted
+//! The two writable partitions: found on the root's disk, formatted if the builder's marker is present, mounted
 //! (which replays ext4's journal), grown to their partition.
 //!
-//! What looks like neither a marker nor a sound file system is damage: it stays as it is, and the reason
-//! goes into the [`Condition`].
+//! Anything but a marker or a valid file system is damage: it is left unchanged, and the reason goes into the
+//! [`Condition`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,7 +1,7 @@
-//! The note of a death in the initrd, where no root has told yet which disk this is.
+//! Records a failure in the initrd, when no root identifies the disk yet.
 //!
-//! The disk is the one whose record has the start under way that the boot loader told of. With any doubt
-//! (no word of the boot loader, no such disk, two of them) nothing is written: a wrong note is worse than none.
+//! The disk is the one whose record has the same start in progress as the boot loader reported. In any doubt (no
+//! report, no such disk, two of them) nothing is written: a wrong record is worse than none.
 
 use std::collections::BTreeSet;
 

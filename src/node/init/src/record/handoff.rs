@@ -1,7 +1,7 @@
-//! What the boot loader said, out of its volatile EFI variable.
+//! The report of the boot loader, from its volatile EFI variable.
 //!
-//! A hint: no file system of variables, no variable, a long or odd one all mean that it said nothing. One
-//! that outlives a reset was not made by the boot loader.
+//! It is only a hint: without efivarfs, without the variable, or with a long or malformed one there is no report. A
+//! variable that survives a reset was not written by the boot loader.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,8 +1,8 @@
-//! The boot record as `init` holds it: what the disk says, what runs, and the writing of what was decided.
+//! The boot record in `init`: what the disk says, what runs, and writing the decisions.
 //!
-//! `init` alone writes it while the node runs; whoever else wants something of it asks over the control
-//! socket. What to write is decided in `slots`, never here. A disk without a record (made by something
-//! else than our builder) is told of once, and everything else goes on.
+//! `init` alone writes it while the node runs; others ask over the control socket. What to write is
+//! decided in `slots`, never here. A disk without a record (not made by our builder) is reported once, and everything
+//! else works.
 
 mod death;
 mod handoff;

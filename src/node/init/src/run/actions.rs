@@ -1,4 +1,4 @@
-//! Carrying out what the supervisor orders.
+//! Carries out the actions of the supervisor.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What each request of `noded` does.
+//! Handles the requests of `noded`.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The kernel's messages, read from `/dev/kmsg` when somebody wants them.
+//! The kernel's messages, read from `/dev/kmsg` on request.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! From a service's specification to a process.
+//! Starts a process from the specification of a service.
 
 use std::os::fd::{AsFd, BorrowedFd};
 

@@ -1,6 +1,6 @@
-//! The root: one loop that waits for everything at once and never for one thing.
+//! The main phase, on the root: one loop that waits for all events at once and never blocks on one.
 //!
-//! Each source of events has a file; what they have in common is the [`Runner`]. Decisions about services
+//! Each source of events has a file; they share the [`Runner`]. Decisions about services
 //! are [`supervise`]'s: an event goes in ([`Runner::feed`]), actions come out and are carried out at once.
 
 mod actions;

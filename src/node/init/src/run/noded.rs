@@ -1,4 +1,4 @@
-//! The one service that is there without being submitted.
+//! `noded`, the only service that is not submitted.
 
 use std::collections::BTreeMap;
 

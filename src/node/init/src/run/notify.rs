@@ -1,4 +1,4 @@
-//! Notices of services: `READY=1`, believed from processes of the service's own group only.
+//! Notifications of services: `READY=1`, accepted only from processes of the service's own cgroup.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

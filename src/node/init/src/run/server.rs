@@ -1,7 +1,7 @@
 //! The control socket: non-blocking, few clients, bounded buffers.
 //!
 //! A client that sends nonsense, sends too much or does not read loses its connection; one that follows a
-//! log and reads too slowly loses lines, and is told how many.
+//! log and reads too slowly loses lines and is told how many.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};

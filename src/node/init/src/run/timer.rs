@@ -1,4 +1,4 @@
-//! What happens because time has passed.
+//! Timed events.
 
 use supervise::Event;
 

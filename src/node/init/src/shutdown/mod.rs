@@ -1,5 +1,5 @@
-//! Leaving: everything that still runs is killed, every disk is made clean, then the machine restarts or
-//! powers off.
+//! Shutdown: everything that still runs is killed, every file system is unmounted or made read-only, then the machine
+//! reboots or powers off.
 //!
 //! Services have ended in order by now. The root itself stays mounted: it is read-only, and this program
 //! and its device-mapper device are in use until the very end, which needs nothing of them.

@@ -1,4 +1,4 @@
-//! Which mounts have to go before the machine leaves, and in which order.
+//! Which mounts to unmount before the machine stops, and in which order.
 
 /// Trees that hold nothing and are needed to the end.
 const KEPT: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];

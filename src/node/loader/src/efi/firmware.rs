@@ -1,4 +1,4 @@
-//! The firmware: what this program asks it for.
+//! The firmware services that this program uses.
 
 use core::ffi::c_void;
 use core::ptr::{null, null_mut};

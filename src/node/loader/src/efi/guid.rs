@@ -1,4 +1,4 @@
-//! GUIDs, as their bytes stand in memory and on disks: the first three groups are little-endian.
+//! GUIDs in their memory and disk format: the first three groups are little-endian.
 
 /// A GUID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Memory from the firmware: whole pages, given back when dropped.
+//! Memory from the firmware: whole pages, freed when dropped.
 
 use core::ops::{Deref, DerefMut};
 use core::slice;

@@ -1,4 +1,4 @@
-//! The tables of UEFI as they stand in memory. What is not used is a number that keeps its place.
+//! The UEFI tables as laid out in memory. Unused fields are placeholders.
 
 use core::ffi::c_void;
 use core::fmt;

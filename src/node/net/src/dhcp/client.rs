@@ -1,4 +1,4 @@
-//! The client's socket: carries out what the lease's state machine says, for ever.
+//! The client's socket: carries out the actions of the lease's state machine, forever.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

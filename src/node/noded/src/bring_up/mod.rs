@@ -1,7 +1,7 @@
 //! From an accepted config to a running cluster, on threads beside the API.
 //!
-//! Every step can be repeated: after a restart of `noded` they all run again and change nothing that is
-//! already so. What fails is tried again with growing pauses; nothing here ends the program.
+//! Every step can be repeated: after a restart of `noded` they all run again without changing what is already done.
+//! Failures are retried with growing pauses; nothing here ends the program.
 
 mod cluster;
 mod network;

@@ -1,7 +1,7 @@
 //! Follows the services: their boot stages, and whether all are ready.
 //!
-//! `init` is asked, since it sends nothing by itself: a small message over a unix socket, often while
-//! the node boots, seldom afterwards.
+//! It polls `init`, which sends nothing by itself: a small message over a unix socket, often while the node boots,
+//! rarely afterwards.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! The clock: never before the image was built, then what a time server says.
+//! The clock: at least the build time of the image, then that of a time server.
 //!
 //! Corrections are steps, and only of more than a second. Certificates are backdated by an hour, so a
-//! small error does no harm; when the machine's clock was plainly wrong, a server is asked before the
-//! first certificate is made.
+//! small error does no harm; when the machine's clock was clearly wrong, a server is queried before the
+//! first certificate is issued.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,4 +1,4 @@
-//! The cluster from inside: applies the manifests, then follows the node and the manifests' pods.
+//! Workloads: applies the manifests, then follows the node and the manifests' pods.
 
 use std::sync::Arc;
 use std::thread;

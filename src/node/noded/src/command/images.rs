@@ -1,8 +1,8 @@
-//! The image store of the root into containerd: each archive once, pinned so that the kubelet's garbage
-//! collection leaves it alone.
+//! Imports the image archives of the root into containerd, each once, pinned so that the kubelet's garbage collection
+//! keeps them.
 //!
 //! `ctr` does it, since it is on the root anyway. A stamp on the data partition says which archive was
-//! imported; it lies beside containerd's own data, so that both are lost together or not at all.
+//! imported; it is stored beside containerd's own data, so that both are lost together or not at all.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! A part of a slot, read whole without staying in memory: a kernel image against its header, a root
+//! A part of a slot, read completely without filling the page cache: a kernel image against its header, a root
 //! through its device or from its partition.
 
 use std::fs::File;

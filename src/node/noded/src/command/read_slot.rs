@@ -1,7 +1,7 @@
-//! Reads both parts of a slot whole, once, at the lowest priority: `init` asks before it blesses.
+//! Reads both parts of a slot completely at the lowest priority: `init` runs this before it blesses.
 //!
 //! The kernel image is compared with its header's digest. The root is read through its dm-verity device,
-//! where the kernel compares each block with the tree that the signed command line vouches for.
+//! where the kernel compares each block with the tree that the signed command line authenticates.
 
 use std::path::Path;
 

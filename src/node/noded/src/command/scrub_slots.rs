@@ -1,9 +1,9 @@
 //! Reads every slot that holds a generation, running or not, at the lowest priority, and prints what is
 //! damaged as JSON.
 //!
-//! Both parts are read from their partitions and verified here. Through dm-verity one rotten block of the
-//! running root, which nobody may ever need, would panic a healthy node. One thread and a few MB, whatever
-//! the size of a slot is, but for the digests of the root's blocks: 8 MiB for each GiB.
+//! Both parts are read from their partitions and verified here. Through dm-verity one damaged block of the running
+//! root, which may never be needed, would panic a healthy node. It needs one thread, and a few MB plus 8 MiB per GiB
+//! of root for the digests of its blocks.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Waiting for something to answer. Each wait has an end: who asked will ask again.
+//! Waits for something to answer. Each wait is limited: the caller asks again.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;

@@ -1,7 +1,6 @@
-//! Keeps new pods off a Kubernetes node, and lets them come again.
+//! Cordons and uncordons a Kubernetes node.
 //!
-//! The mark belongs to a field manager of its own: removing it leaves alone what an operator has cordoned by
-//! hand.
+//! The mark has its own field manager: removing it does not affect a node that an operator has cordoned.
 
 use anyhow::Result;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! The apiserver as `noded` sees it: one kept connection, requests one after the other.
+//! A client for the API server: one persistent connection, one request at a time.
 //!
-//! Blocking. Of Kubernetes' types only the few fields are read that decide something.
+//! Blocking. Only the few fields of Kubernetes types that matter here are parsed.
 
 mod apply;
 mod client;

@@ -1,4 +1,4 @@
-//! Where objects of a kind live: the path of the apiserver.
+//! The API server's path for objects of a kind.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Watching one object: the apiserver says at once when it changes, nobody polls.
+//! Watches one object through the API server, without polling.
 
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;

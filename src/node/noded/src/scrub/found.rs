@@ -1,4 +1,4 @@
-//! What a run of the scrubber finds: printed by the child that reads, claimed and kept by who started it.
+//! The result of a scrub: printed by the child that reads, reported and stored by its parent.
 
 use control::SlotStatus;
 use serde::{Deserialize, Serialize};

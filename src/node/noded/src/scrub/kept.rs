@@ -1,5 +1,5 @@
-//! The last run on the state partition: so that a reboot neither repeats it nor begins the week anew, and
-//! damage stays known.
+//! The result of the last scrub, stored on the state partition, so that a reboot neither repeats it nor restarts the
+//! week, and damage stays known.
 
 use std::fs;
 use std::path::Path;

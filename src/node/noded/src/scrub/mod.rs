@@ -1,9 +1,9 @@
-//! Scrubbing: once a week, and when an operator asks for it, everything in the slots is read, in the background,
-//! so that damage is known while the other slot is still good.
+//! Scrubbing: once a week, and on an operator's request, both slots are read completely in the background, so that
+//! damage is known while the other slot is still good.
 //!
-//! A slot is needed only at the next boot, which may be months away. A child reads (`scrub-slots`); what it
-//! finds is claimed as a condition and noted in the boot record. Nothing is repaired, and nothing is failed:
-//! a generation that runs is not stopped for a block that it may never read.
+//! A slot is needed only at the next boot, which may be months away. A child reads (`scrub-slots`); its result
+//! becomes a condition and is written to the boot record. Nothing is repaired, and no generation fails because of it: a
+//! running generation is not stopped for a block that it may never read.
 
 mod found;
 mod kept;

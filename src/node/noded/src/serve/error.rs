@@ -1,4 +1,4 @@
-//! Failures of requests, as the client sees them.
+//! Errors of requests, as the client sees them.
 
 use api::ErrorBody;
 use axum::Json;

@@ -1,4 +1,4 @@
-//! The route of logs: lines as they come, or those of a generation that has failed.
+//! The route of logs: lines as they arrive, or those of a failed generation.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! The node API's server: accepts, makes TLS, hands over to the routes.
+//! The server of the node API: accepts connections, does TLS, calls the routes.
 //!
-//! Who has no certificate of the operator CA gets no further than the handshake. Every wait and every
-//! size has a bound, connections are counted: handshakes, which anyone may begin, apart from those of
-//! operators, so that strangers can't use up the latter's places.
+//! Without a certificate of the operator CA the handshake fails. Every wait and every size is bounded, and connections
+//! are counted: handshakes, which anyone may begin, separately from those of operators, so that strangers can't exhaust
+//! the operators' share.
 
 mod body;
 mod error;

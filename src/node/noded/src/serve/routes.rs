@@ -1,4 +1,4 @@
-//! The routes. Each needs the operator's certificate, which the handshake has already asked for.
+//! The routes. Each requires the operator's certificate, which the TLS handshake has already checked.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the routes share: what they serve, the shape of their answers, and how they ask what blocks.
+//! Shared by the routes: state, response format, and calls that block.
 
 use std::sync::Arc;
 

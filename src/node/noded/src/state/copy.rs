@@ -1,4 +1,4 @@
-//! Copies of directory trees that are on the medium when they are there at all.
+//! Copies directory trees: a copy is synced to disk before it appears.
 
 use std::fs::{self, File};
 use std::io;

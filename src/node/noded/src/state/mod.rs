@@ -1,18 +1,17 @@
-//! State that outlives a generation: what version of it is on the disk, a snapshot before a new generation
-//! first touches it, and the way back.
+//! State that outlives a generation: its version on the disk, a snapshot before a new generation first writes to it,
+//! and the way back.
 //!
-//! A generation that runs writes the state in its own version. So before it starts anything it looks at what
-//! is recorded there ([`decide`](plan::decide)):
+//! A generation writes the state in its own version. So before it starts anything it checks the recorded version
+//! ([`decide`](plan::decide)):
 //!
-//! * another generation's, readable: a copy is kept, then it may write;
-//! * not readable, as after a fall back over such a change: the newest snapshot that is readable comes back,
-//!   what was there is put aside, and the status says what was lost;
-//! * neither: nothing is started, and the reason is told.
+//! * another generation's, readable: a snapshot is taken, then it may write;
+//! * not readable, as after a rollback over such a change: the newest readable snapshot is restored, the newer state is
+//!   moved aside, and the status says what was lost;
+//! * no readable snapshot: nothing is started, and the reason is reported.
 //!
-//! The new generation takes the snapshot, not the old one before it reboots: at this moment nothing runs
-//! that writes, so a plain copy is whole, and nothing that was written in between is missing from it. It is
-//! also taken when the upgrade was only installed, or started by hand. That is all a sole controller can
-//! do; a member of a quorum will have to join anew instead.
+//! The new generation takes the snapshot, not the old one before it reboots: at this moment nothing writes, so a plain
+//! copy is consistent and complete. It is also taken when the upgrade was only installed, or started by `boot-once`.
+//! This is all that a single controller can do; a member of a quorum will have to rejoin instead.
 
 mod copy;
 mod plan;

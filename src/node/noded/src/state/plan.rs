@@ -1,4 +1,4 @@
-//! What is to be done with the state, by what is recorded of it. Pure.
+//! Decides what to do with the state from its record. Pure.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! The state partition as it matters here: the record of versions, the snapshots, the directories in them.
+//! The state partition: the record of versions, the snapshots, and the directories in them.
 //!
-//! Every step can be cut anywhere and begun again: copies appear by rename, and the record is written last.
+//! Every step can be interrupted anywhere and repeated: copies appear by rename, and the record is written last.
 
 use std::collections::BTreeMap;
 use std::fs;

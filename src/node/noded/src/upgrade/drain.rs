@@ -1,7 +1,7 @@
-//! Empties the node before it goes down.
+//! Drains the node before it goes down.
 //!
 //! As `kubectl drain --ignore-daemonsets --delete-emptydir-data`: no new pods, then each is evicted, which
-//! respects disruption budgets. The bring-up after the reboot lets pods come again.
+//! respects disruption budgets. The bring-up after the reboot uncordons the node.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
-//! Fetches a bundle into the staging directory, and goes on where a connection broke.
+//! Downloads a bundle into the staging directory and resumes after a broken connection.
 //!
-//! What vouches for a bundle are its signatures, so plain `http` will do; `https` is checked against the
-//! certificate authorities of the image. Credentials in the address are sent, and neither logged nor kept.
-//! Spec: RFC 9110, 14 (ranges) and 8.8 (what tells versions of a file apart).
+//! Signatures authenticate a bundle, so plain `http` is sufficient; `https` is verified with the certificate
+//! authorities of the image. Credentials in the URL are sent, and neither logged nor stored. Spec: RFC 9110, 14
+//! (ranges) and 8.8 (what tells versions of a file apart).
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};

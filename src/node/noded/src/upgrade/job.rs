@@ -1,8 +1,7 @@
 //! The work of an upgrade, from a bundle to the reboot.
 //!
-//! Nothing is written to a slot before the whole bundle has been checked. A failure is shown and leaves the
-//! running generation as it was; a bundle that is no good is thrown away, so that the next try does not go on
-//! with it.
+//! Nothing is written to a slot before the whole bundle has been checked. A failure is reported and leaves
+//! the running generation unchanged; a bad bundle is deleted, so that the next attempt does not resume it.
 
 use std::path::Path;
 use std::thread;

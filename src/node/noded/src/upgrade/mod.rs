@@ -1,9 +1,8 @@
 //! Upgrades: one at a time, from the request to the reboot.
 //!
-//! [`Upgrader`] holds what is known of the upgrade and what may follow what; `job` does the work on a thread of
-//! its own and shows in `progress` how it goes. How to write a slot is decided in the crate `update`. A
-//! restart of `noded` forgets the upgrade but not what has arrived of the bundle: the same request goes on
-//! with it.
+//! [`Upgrader`] has the state of the upgrade and its transitions; `job` does the work on its own thread and reports in
+//! `progress`. The crate `update` writes the slot. A restart of `noded` forgets the upgrade but keeps the received part
+//! of the bundle: the same request resumes it.
 
 mod drain;
 mod fetch;

@@ -1,4 +1,4 @@
-//! How an upgrade goes, and whether it was called off: what the job and those who watch it share.
+//! The progress of an upgrade and whether it was cancelled: shared by the job and its observers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Why a request about an upgrade is not carried out.
+//! Why a request about an upgrade is refused.
 
 use update::UpdateError;
 

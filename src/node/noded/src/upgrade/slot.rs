@@ -1,4 +1,4 @@
-//! The free slot as it is on this node: two block devices, and the boot record through `init`.
+//! The inactive slot of this node: two block devices, and the boot record through `init`.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! Where a bundle is kept on its way, and how much room there is for it.
+//! The staging directory of a bundle, and the free space for it.
 
 use anyhow::{Context, Result};
 

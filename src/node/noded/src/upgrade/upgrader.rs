@@ -1,4 +1,4 @@
-//! What is known of the node's one upgrade, and what may follow what.
+//! The state of the node's only upgrade, and its allowed transitions.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! The places where user-data can be.
 //!
 //! To add one: write `sources/<name>.rs` with a type that implements [`Source`], add it to [`all`] at its
-//! place in the order of trust (what is nearer to the machine comes first), and describe it in the
+//! place in the order of trust (sources closer to the machine come first), and describe it in the
 //! documentation of user-data. A source reads through [`source::read_bounded`], takes every path relative to the
 //! given root so that its tests can lay out a machine in a directory, and answers:
 //! `Ok(None)` when the machine has nothing of the kind, an error when it has but it can't be used.

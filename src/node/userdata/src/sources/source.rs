@@ -1,4 +1,4 @@
-//! What a source is, and how it reads.
+//! The trait of a source, and bounded reading.
 
 use std::fmt::Debug;
 use std::fs::File;

@@ -1,8 +1,9 @@
 //! `init` reports that the node runs.
 //!
-//! A blessed generation gets all its tries back at once, without waiting for health: neither an outage
-//! elsewhere nor someone who keeps pressing the power switch may demote a good one. But not forever: a root with a
-//! damaged block that is read after the answer would panic, boot, answer and get its tries back endlessly. So after [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down.
+//! A blessed generation gets all its tries back at once, without waiting for health: neither an outage elsewhere nor
+//! someone who keeps pressing the power switch may demote a good one. But not forever: a root with a damaged block
+//! that is read after the answer would panic, boot, answer and get its tries back endlessly. So after
+//! [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down.
 
 use super::Running;
 use super::retire::retire_exhausted;

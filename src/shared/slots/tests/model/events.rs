@@ -1,10 +1,10 @@
 //! Everything that can happen in a state: what programs do, with each of their writes done, torn or lost,
 //! and with the power cut after it or not; and what happens to them.
 //!
-//! Which faults are combined: any number of cuts, deaths, torn and lost writes, lost records, in any order;
-//! rot of a slot, or of the record that counts alone, as long as a slot remains that is sound, whole and
-//! known to the record. Rot of the only sound slot is beyond any promise; so is an update begun from a slot that has rotted, which is why the updater reads its own slot
-//! first.
+//! Which faults are combined: any number of cuts, deaths, torn and lost writes, lost records, in any order; rot of a
+//! slot, or of the record that counts alone, as long as a slot remains that is sound, whole and known to the record.
+//! Rot of the only sound slot is beyond any promise; so is an update begun from a slot that has rotted, which is why
+//! the updater reads its own slot first.
 
 //!
 //! A power cut after a write needs no event of its own: it is the write, then the death of what goes on.

@@ -1,7 +1,7 @@
 //! The file of a log: `NAME.log`, and `NAME.log.1` when that was full.
 //!
-//! Lines are gathered and written once a second at most, so that an idle node writes little. A full disk
-//! costs the lines, never the service: its output is read on.
+//! Lines are buffered and written at most once a second, so that an idle node writes little. On a full disk lines are
+//! lost, but the service is never blocked: its output is still read.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What services print: one pipe each, into a ring in memory and a file on the data partition.
+//! The output of services: one pipe each, into a ring in memory and a file on the data partition.
 //!
 //! Both ends of the pipe stay open here as long as the service is known, over its restarts, so that
 //! children which outlive it (a delegated group) can go on writing.

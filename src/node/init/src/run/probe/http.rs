@@ -1,4 +1,4 @@
-//! One HTTP question: the request, and what the first line of the answer says.
+//! One HTTP probe: the request, and the status line of the response.
 
 /// Bytes of an answer that are enough to know its status.
 const STATUS_BYTES: usize = 12;

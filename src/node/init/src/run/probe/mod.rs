@@ -1,4 +1,4 @@
-//! Probes that are out: connections that are being made, commands that run. None is ever waited for.
+//! Probes in progress: connections being established, commands running. Nothing ever blocks on one.
 
 mod http;
 

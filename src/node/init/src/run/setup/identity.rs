@@ -1,4 +1,4 @@
-//! What makes this machine itself over reboots: its id, and the seed of its random numbers.
+//! The identity of this machine over reboots: its id and its random seed.
 
 use std::fs;
 use std::path::Path;

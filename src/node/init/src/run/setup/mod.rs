@@ -1,6 +1,6 @@
-//! Making the root a place where services can live: mounts, groups, settings, identity.
+//! Prepares the root for services: mounts, cgroups, settings, identity.
 //!
-//! All of it is said and survived when it fails: a node with one odd mount missing is better than none.
+//! Failures are reported and survived: a node without one of the mounts is better than none.
 
 mod files;
 mod identity;

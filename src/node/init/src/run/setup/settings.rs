@@ -1,4 +1,4 @@
-//! Kernel settings that Kubernetes wants, and those that make a dead kernel reset.
+//! Kernel settings that Kubernetes needs, and those that make a crashed kernel reset.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The trial of the running generation, as a pure machine: reports and the clock go in, verdicts come out.
 //!
-//! Healthy for a while, then one whole read of the slot: blessed. Not healthy when the deadline passes:
-//! expired. What is healthy at the deadline may finish. Nothing here knows the record: whether there is a
-//! trial at all, and what a verdict leads to, is decided in `slots`.
+//! Healthy for a while, then one complete read of the slot: blessed. Not healthy when the deadline passes: expired. A
+//! generation that is healthy at the deadline may finish. Nothing here knows the record: `slots` decides whether there
+//! is a trial at all, and what follows from a verdict.
 
 use slots::Reason;
 use sys::Exit;

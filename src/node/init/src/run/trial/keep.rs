@@ -1,6 +1,6 @@
-//! The logs of a generation that failed its trial, kept where the next one finds them.
+//! Saves the logs of a generation that failed its trial for the next one.
 //!
-//! Written when everything has ended and the disks are still there: waiting for them is all right now.
+//! They are written after all services have ended and before the disks are unmounted, when blocking does no harm.
 
 use std::fs;
 use std::io::{self, Write};

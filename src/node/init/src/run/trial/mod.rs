@@ -1,7 +1,7 @@
-//! The boot record while the node runs: answered, blessed, expired, settled, ordered about.
+//! The boot record while the node runs: answer, bless, expire, settle, and orders.
 //!
-//! What is to be done is decided by the [`gate`](gate::Gate) (when) and by `slots` (what it means); here
-//! are the effects: the record's sector, a child that reads the slot, a reboot.
+//! The [`gate`](gate::Gate) decides when, `slots` decides what; here are the effects: the record's sector, a child
+//! that reads the slot, a reboot.
 
 mod gate;
 mod keep;

@@ -1,4 +1,4 @@
-//! What an operator or an update orders about the next boot, and why it is refused.
+//! Orders of an operator or an update for the next boot, and why they are refused.
 
 use control::{BootOrder, FreeSlot, Reply};
 use slots::{Record, Refusal, Running};

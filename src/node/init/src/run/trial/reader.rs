@@ -1,7 +1,7 @@
-//! The child that reads both parts of the running slot whole, once, before the generation is blessed.
+//! The child that reads both parts of the running slot completely before the generation is blessed.
 //!
-//! The root is read through dm-verity, which checks every block; a damaged one panics the kernel, and the
-//! start has cost its try. A child, because reading some hundred MB waits for the disk.
+//! The root is read through dm-verity, which checks every block; a damaged one panics the kernel, which
+//! uses up the try. It is a child, because reading some hundred MB blocks on the disk.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A slot that was found damaged: noted in the boot record, where it outlives the node's memory of it.
+//! Records a slot that was found damaged in the boot record, which survives reboots.
 
 use slots::{Reason, Record, Slot};
 

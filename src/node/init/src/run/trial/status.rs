@@ -1,4 +1,4 @@
-//! Record and trial as the control socket tells them.
+//! Record and trial for the control socket.
 
 use std::path::PathBuf;
 
