@@ -454,7 +454,7 @@ fn every_file_has_a_verdict_even_one_that_can_not_be_read() {
     {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    assert!(text.ends_with("error: 4 of 5 files are wrong\n"), "{text}");
+    assert!(text.ends_with("error: 4 of 5 files are invalid\n"), "{text}");
 }
 
 #[test]

@@ -196,7 +196,10 @@ mod tests {
             ("root a why", "debconf | debconf-2.0", "a"),
         ] {
             let error = names(list).unwrap_err().to_string();
-            assert_eq!(error, format!("resolving packages: nothing satisfies {relation:?}, wanted by {by}"));
+            assert_eq!(
+                error,
+                format!("resolving packages: nothing satisfies {relation:?}, required by {by}")
+            );
         }
     }
 }

@@ -206,7 +206,7 @@ fn reads_only_when_asked_to() {
     let text = missing.to_string();
     assert!(text.starts_with("test b is not in the cache /"), "{text}");
     assert!(
-        text.contains(", which can't be written to: ") && text.contains("hint: set IRONHULL_CACHE"),
+        text.contains(", which is not writable: ") && text.contains("hint: set IRONHULL_CACHE"),
         "{text}"
     );
     let mut memo = Memo::load(&store);

@@ -124,7 +124,7 @@ mod tests {
         let file = mine.join("node.yaml");
         assert_eq!(given(&file, None).unwrap().credentials, mine.canonicalize().unwrap());
         let error = given(&file, Some(&other)).unwrap_err().to_string();
-        assert!(error.contains("trusts another CA than"), "{error}");
+        assert!(error.contains("trusts a different CA than"), "{error}");
         let error = given(&file, Some(root.path())).unwrap_err().to_string();
         assert!(error.starts_with("reading operator credentials "), "{error}");
     }

@@ -138,7 +138,7 @@ impl Runner<'_> {
     pub(super) fn may_feed(&mut self, now: u64) -> bool {
         let starving = self.leaving.is_none() && self.trial.is_on() && self.trial.gate.is_stale(now);
         if starving && !self.trial.starving {
-            self.base.voice.error("noded does not report during the trial: the watchdogs are no longer fed");
+            self.base.voice.error("noded does not report on trial: the watchdogs are no longer fed");
             // The boot loader was answered, so it would find nothing wrong with this start.
             let note = |record: &Record, running: Running| slots::note(record, running.slot, Reason::Health);
             if let Some(next) = self.trial.decided(note) {
