@@ -143,7 +143,7 @@ fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> R
 impl Ingredients<'_> {
     /// Puts the root together.
     fn root(&self, facts: &ImageFacts) -> Result<Tree> {
-        let _step = Step::start(self.workspace, "put together the root");
+        let _step = Step::start(self.workspace, "assemble the root");
         let plan = plan(self.profile, &self.materials.binaries());
         let contents = contents(&self.materials, facts, &self.keys)?;
         assemble(self.materials.packages.clone(), &plan, &contents, &self.overlays)

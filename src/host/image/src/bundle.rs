@@ -44,7 +44,7 @@ pub fn create(
     let damaged = |reason: String| Error::NotAnImage { path: image.path().to_owned(), reason };
     if generation.facts.state.is_empty() {
         return Err(damaged(
-            "expected the versions of its state in image.json, found none: build it anew".into(),
+            "expected the versions of its state in image.json, found none: rebuild it".into(),
         ));
     }
     verity::verify(&generation.root.as_ref(), &generation.params)

@@ -109,7 +109,7 @@ impl Refusal {
                 "use a newer release; if the node's clock is wrong, see its time servers".to_owned()
             }
             Refusal::TooLarge { .. } => {
-                "install the node anew from an image with larger slots: partitions never change".to_owned()
+                "reinstall the node from an image with larger slots: partitions never change".to_owned()
             }
             Refusal::State { found, reads, .. } if found < reads => {
                 "upgrade to a release in between first".to_owned()

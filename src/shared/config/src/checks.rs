@@ -239,9 +239,7 @@ pub(crate) fn pem(text: &str, kind: &str) -> Result<String, Fault> {
     let fault = || Fault::new(format!("expected one PEM block {begin:?}"));
     if text.trim().starts_with("-----BEGIN ENCRYPTED ") || text.contains("\nProc-Type: 4,ENCRYPTED") {
         let fault = Fault::new(format!("expected one PEM block {begin:?}, found a key that is encrypted"));
-        return Err(
-            fault.hint("nobody is there to decrypt it on a node: `openssl pkey -in FILE` writes it plain")
-        );
+        return Err(fault.hint("a node cannot decrypt it: `openssl pkey -in FILE` writes it unencrypted"));
     }
     let body = text.trim().strip_prefix(&begin).and_then(|t| t.strip_suffix(&end)).ok_or_else(fault)?;
     let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r');

@@ -42,15 +42,15 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
         NodeCommand::Cancel => done(cancel(&client)?),
         NodeCommand::Scrub => {
             client.scrub()?;
-            done("the slots are being read: SlotsSound in the node's status tells what is found")
+            done("the slots are being read: SlotsSound in the node's status shows the result")
         }
         NodeCommand::Reboot => {
             client.reboot()?;
-            done("the node is going down to start again")
+            done("the node is rebooting")
         }
         NodeCommand::Shutdown => {
             client.shutdown()?;
-            done("the node is going down")
+            done("the node is powering off")
         }
     }
 }
@@ -76,7 +76,7 @@ fn leave(client: &Client, reboot: bool) -> Result<()> {
 
 /// Says what will be, and when.
 fn at_next_boot(what: &str, reboot: bool) -> String {
-    let when = if reboot { "the node is going down to start again" } else { "at the next boot" };
+    let when = if reboot { "the node is rebooting" } else { "at the next boot" };
     format!("{what}: {when}")
 }
 
@@ -138,7 +138,7 @@ fn boot_text(boot: &Boot) -> String {
         head.push(row(["next boot", &format!("slot {next}, once")]));
     }
     if let Some(trial) = &boot.trial {
-        let left = format!("{} s left; waits for: {}", trial.left_ms / 1000, trial.waits_for);
+        let left = format!("{} s left; waiting for: {}", trial.left_ms / 1000, trial.waits_for);
         head.push(row(["on trial", &left]));
     }
     let header = row(["SLOT", "GENERATION", "EPOCH", "STATE", "TRIES", "LAST FAILURE"]);
@@ -242,7 +242,7 @@ kubelet  ready  312  1         3.0 MiB  1.250 s  signal 9
 runs       slot a, generation 1
 started    boot 4, has-tries
 next boot  slot b, once
-on trial   61 s left; waits for: NodeReady: Waiting
+on trial   61 s left; waiting for: NodeReady: Waiting
 
 SLOT  GENERATION  EPOCH  STATE          TRIES  LAST FAILURE
 a     1           0      present,trial  2      none

@@ -195,7 +195,7 @@ fn the_bundle_of_a_disk_says_what_its_image_says() {
     // No node would take one that says nothing of the state.
     make_of(&path, b"init", (None, ImageFacts { state: BTreeMap::new(), ..facts() })).unwrap();
     let error = create(&path, &[]).unwrap_err();
-    assert!(error.to_string().ends_with("found none: build it anew"), "{error}");
+    assert!(error.to_string().ends_with("found none: rebuild it"), "{error}");
     assert!(!hull.exists());
 }
 

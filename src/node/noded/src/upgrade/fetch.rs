@@ -162,7 +162,7 @@ impl Fetch<'_> {
                 // A whole file is asked for anew, too: it may be another one than the head was of.
                 Answer::Whole | Answer::StartAgain => {
                     Staged::discard(self.directory)?;
-                    return Ok(Attempt::Broken(0, anyhow!("the server can't continue, beginning anew")));
+                    return Ok(Attempt::Broken(0, anyhow!("the server can't resume, starting over")));
                 }
                 Answer::Nothing => return refusal(rest.status()),
             }

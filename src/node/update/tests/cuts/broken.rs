@@ -91,7 +91,7 @@ fn the_judge_finds_every_wrong_order() {
     let header = generation::make(3, TINY).header(3).encode();
     let swallows = |swallows| Habits { swallows, ..Habits::SOUND };
     let wrong = [
-        ("the slot is not given free", Habits::SOUND, Mistake::NotFreed),
+        ("the slot is not released", Habits::SOUND, Mistake::NotFreed),
         ("the commit comes first", Habits::SOUND, Mistake::CommitFirst),
         ("the slot that runs is written", Habits::SOUND, Mistake::OwnSlot),
         ("the record that counts is overwritten", Habits::SOUND, Mistake::SamePlace),

@@ -95,12 +95,12 @@ impl fmt::Display for Refusal {
                     "running generation {generation} is on trial: the other slot may be the only good one"
                 )
             }
-            Refusal::AlreadyBlessed { generation } => write!(f, "generation {generation} is blessed already"),
+            Refusal::AlreadyBlessed { generation } => write!(f, "generation {generation} is already blessed"),
             Refusal::GivenUp { generation } => {
-                write!(f, "running generation {generation} was given up by hand")
+                write!(f, "running generation {generation} was retired by the operator")
             }
             Refusal::Forced { generation } => {
-                write!(f, "running generation {generation} was started once by hand")
+                write!(f, "running generation {generation} was started once by the operator")
             }
             Refusal::OtherIsNewer { running, other } => {
                 write!(
@@ -109,21 +109,21 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::Damaged { slot } => {
-                write!(f, "running slot {slot} is damaged: the other slot may be the only sound one")
+                write!(f, "running slot {slot} is damaged: the other slot may be the only good one")
             }
-            Refusal::Absent { slot } => write!(f, "slot {slot} holds no whole generation"),
+            Refusal::Absent { slot } => write!(f, "slot {slot} holds no complete generation"),
             Refusal::NotProven { slot, generation } => {
-                write!(f, "generation {generation} in slot {slot} is not blessed, or was given up")
+                write!(f, "generation {generation} in slot {slot} is not blessed, or is retired")
             }
-            Refusal::NotBegun { slot } => write!(f, "slot {slot} was not given free before it was written"),
+            Refusal::NotBegun { slot } => write!(f, "slot {slot} was not released before it was written"),
             Refusal::GenerationDiffers { expected, found } => {
                 write!(f, "committing generation {found}, expected {expected}")
             }
             Refusal::EpochOlder { floor, found } => {
-                write!(f, "committing epoch {found}, expected {floor} or later")
+                write!(f, "committing epoch {found}, expected {floor} or higher")
             }
             Refusal::NothingPending => {
-                f.write_str("no update waits for its first boot and no slot is forced")
+                f.write_str("no upgrade waits for its first boot, and no slot is to be started once")
             }
         }
     }

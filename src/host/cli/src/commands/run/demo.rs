@@ -23,7 +23,7 @@ pub fn fetch(port: u16, limit: Duration) -> Result<String> {
 
 /// Returns the first line of the body of a successful answer.
 fn body(answer: &str) -> Result<String> {
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("the answer is cut off") };
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("the response is truncated") };
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
         bail!("the answer is {:?}, expected 200", head.lines().next().unwrap_or_default());

@@ -74,7 +74,7 @@ fn await_trial(client: &Client, end: Instant) -> Result<Boot> {
         }
         ensure!(
             Instant::now() < end,
-            "the time limit passed while generation {} waits for: {}",
+            "the time limit passed while generation {} waited for: {}",
             boot.generation,
             trial.waits_for
         );

@@ -79,20 +79,20 @@ fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<(Recor
 const fn hint(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NotProven { .. } => {
-            "a rollback needs a blessed generation in the other slot; to try what is there, use boot-once"
+            "a rollback needs a blessed generation in the other slot; to try another one, use boot-once"
         }
         Refusal::Absent { .. } => "a slot is filled by an upgrade; the status shows what is in them",
         Refusal::NothingPending => {
-            "there is nothing to call off; to leave the running generation, use rollback"
+            "there is nothing to cancel; to leave the running generation, use rollback"
         }
         Refusal::OnTrial { .. } => {
             "wait for the trial to end, or end it with rollback; after boot-once or rollback, reboot"
         }
-        Refusal::NotRecorded { .. } => "reboot: the boot loader then starts what the record has",
+        Refusal::NotRecorded { .. } => "reboot: the boot loader then starts the recorded generation",
         Refusal::Damaged { .. } => "leave the damaged generation with rollback, then upgrade",
-        Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or give it up with rollback",
+        Refusal::OtherIsNewer { .. } => "reboot into the newer generation first, or retire it with rollback",
         Refusal::EpochOlder { .. } => "use a newer release: an older epoch is never installed",
-        _ => "the status shows the slots and what is known of them",
+        _ => "the status shows the slots and their state",
     }
 }
 
