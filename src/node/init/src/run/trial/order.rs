@@ -118,8 +118,8 @@ mod tests {
     fn orders_are_refused_with_a_remedy() {
         let one = Record::installed(0);
         let cases = [
-            (BootOrder::Rollback, "slot b holds no whole generation"),
-            (BootOrder::BootOnce { slot: None }, "slot b holds no whole generation"),
+            (BootOrder::Rollback, "slot b holds no complete generation"),
+            (BootOrder::BootOnce { slot: None }, "slot b holds no complete generation"),
             (BootOrder::Cancel, "running generation 1 is on trial: the other slot may be the only good one"),
         ];
         for (order, expected) in cases {
