@@ -74,7 +74,7 @@ pub fn tell(line: &str) {
     drop(writeln!(io::stderr(), "{}", printable(line)));
 }
 
-/// Returns whether `error` only says that nobody reads any more.
+/// Returns whether `error` is a broken pipe.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &io::Error| e.kind() == ErrorKind::BrokenPipe;
     // Only our own output counts: a lost network connection has causes of other types around it.

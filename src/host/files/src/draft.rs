@@ -15,7 +15,7 @@ use tempfile::{Builder, NamedTempFile};
 /// Start of a draft's name; the rest is random.
 const NAME: &str = ".ironhull-";
 
-/// A file that is there for its writer alone.
+/// A file that only its writer can see.
 #[derive(Debug)]
 pub(crate) enum Draft {
     /// It goes when it is closed.

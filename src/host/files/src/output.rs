@@ -14,7 +14,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Bytes that are left as a hole when all of them are zero.
 const HOLE_BYTES: usize = 64 << 10;
 
-/// Where a user wants something written; looked at before the work, so that a wrong path is told first.
+/// An output path of the user, checked before the work begins, so that a wrong path fails at once.
 #[derive(Debug)]
 pub struct Output {
     /// As the user named it.

@@ -22,7 +22,7 @@ use crate::{Error, error::Result};
 pub struct Order {
     /// Seconds since 1970 after which no node takes it.
     pub expires: Option<u64>,
-    /// The keys that vouch for bundles from then on.
+    /// The key set that replaces the current one.
     pub key_set: Option<KeySet>,
 }
 

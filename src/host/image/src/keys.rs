@@ -16,7 +16,7 @@ use crate::{Error, error::Result};
 pub(crate) struct Keys<'a> {
     /// What signs for Secure Boot.
     pub signer: Option<Signer>,
-    /// The file with the key set that vouches for bundles, byte for byte.
+    /// The file with the key set trusted for bundles, unchanged.
     pub update: Option<Vec<u8>>,
     /// What signs the bundle.
     pub bundle: &'a [SecretKey],

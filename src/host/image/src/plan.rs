@@ -51,7 +51,7 @@ pub enum Text {
     Facts,
     /// The list of everything in the image.
     Sbom,
-    /// The key set that vouches for upgrade bundles.
+    /// The key set trusted for upgrade bundles.
     UpdateKeys,
 }
 

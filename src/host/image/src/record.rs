@@ -78,7 +78,7 @@ fn record_path(output: &Path, name: &str) -> PathBuf {
     output.join(format!(".{name}.built"))
 }
 
-/// Returns the last build in `output` if it was made from `key` and nobody touched its files since.
+/// Returns the last build in `output` if it was made from `key` and its files are unchanged since.
 pub(crate) fn load(output: &Path, name: &str, key: &str) -> Option<Built> {
     let record: Record = serde_json::from_slice(&fs::read(record_path(output, name)).ok()?).ok()?;
     let unchanged = record.files.iter().all(|f| stamp(output, &f.0).as_ref() == Some(f));

@@ -5,7 +5,7 @@ use std::time::Instant;
 use inputs::Workspace;
 use inputs::progress::Unit;
 
-/// A running step; its end is told when it is dropped.
+/// A running step; its end is reported when it is dropped.
 pub(crate) struct Step<'a> {
     workspace: &'a Workspace,
     name: &'static str,

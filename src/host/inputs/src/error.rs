@@ -155,7 +155,7 @@ pub enum Error {
         /// Empty, or the proxy that it was asked through.
         way: String,
     },
-    /// A web page came with status 200, as a network hands out until somebody has signed in.
+    /// A web page with status 200, such as the sign-in page of a network.
     #[error(
         "fetching {url}: expected a file, found a web page from {from}\nhint: sign in to the network with a \
          browser, or set http_proxy and https_proxy if it has a proxy"
@@ -325,7 +325,7 @@ pub enum Error {
         /// Each option that was lost.
         lost: Vec<Unstuck>,
     },
-    /// A kernel fragment that nobody has written.
+    /// A kernel fragment that does not exist.
     #[error("kernel fragment {name:?}: expected a name in kernel-config/\nhint: available are {}", known.join(", "))]
     NoFragment {
         /// What the profile asks for.
@@ -333,7 +333,7 @@ pub enum Error {
         /// The fragments that there are.
         known: Vec<String>,
     },
-    /// A component that nobody has written a recipe for.
+    /// A component without a recipe.
     #[error("component {name:?}: no recipe {}", path.display())]
     NoRecipe {
         /// The name.

@@ -26,7 +26,7 @@ pub trait Progress: Send + Sync + std::fmt::Debug {
     fn said(&self, line: &str);
 }
 
-/// Tells nobody.
+/// Reports nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

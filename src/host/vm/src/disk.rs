@@ -28,7 +28,7 @@ pub(crate) struct Blank<'a> {
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
 
-/// Makes the disk of `dir` anew; what was on the old one is gone.
+/// Replaces the disk of `dir`; the data on the old one is lost.
 ///
 /// # Errors
 /// [`VmError::File`] if the image can't be copied, [`VmError::Failed`] or [`VmError::Program`] if qemu-img fails;

@@ -25,7 +25,7 @@ impl Qmp {
     /// Connects to the socket at `path`.
     ///
     /// # Errors
-    /// [`VmError::Qmp`] if nobody answers there as QEMU does.
+    /// [`VmError::Qmp`] if there is no answer, or not one of QEMU.
     pub(crate) fn connect(path: &Path) -> Result<Qmp, VmError> {
         let stream = UnixStream::connect(path).map_err(said)?;
         stream.set_read_timeout(Some(LIMIT)).map_err(said)?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Longest name of a service, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// One service, complete: `init` asks nobody else about it.
+/// The complete specification of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSpec {
@@ -181,7 +181,7 @@ pub enum SpecError {
     /// A command without an absolute program.
     #[error("service {0}: expected an absolute path as first word of the command, found {1:?}")]
     Command(String, String),
-    /// A dependency nobody declared.
+    /// A dependency that is not declared.
     #[error("service {0}: depends on {1}, which is not declared")]
     Unknown(String, String),
     /// Services that wait for each other.

@@ -11,7 +11,7 @@ const WATCHDOG_SECS: usize = 300;
 /// How long the last words stand on the console.
 const LAST_WORDS_SECS: u32 = 10;
 
-/// Runs the boot loader. The firmware never gets control back: it would go on to other boot entries.
+/// Runs the boot loader. It never returns to the firmware, which would try other boot entries.
 pub fn run(firmware: &Firmware) -> ! {
     watch(firmware);
     match disk::find(firmware) {
@@ -74,7 +74,7 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     watch(firmware);
 }
 
-/// Says so if a record was not written; the boot goes on.
+/// Prints a message if a record was not written; the boot continues.
 fn note(firmware: &Firmware, written: bool) {
     if !written {
         say!(firmware, "the boot record can't be written");

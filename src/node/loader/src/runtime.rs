@@ -13,7 +13,7 @@ static FIRMWARE: AtomicPtr<Firmware> = AtomicPtr::new(core::ptr::null_mut());
 /// Seconds that the words of a panic stand on the console.
 const PANIC_SECS: u32 = 5;
 
-/// Runs a program that never ends; a panic in it is told on the console and resets.
+/// Runs a program that never ends; a panic in it is printed on the console and resets the machine.
 pub fn enter(firmware: Firmware, program: fn(&Firmware) -> !) -> ! {
     FIRMWARE.store((&raw const firmware).cast_mut(), Ordering::Relaxed);
     program(&firmware)

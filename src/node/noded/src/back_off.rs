@@ -22,7 +22,7 @@ impl BackOff {
         thread::sleep(self.advance());
     }
 
-    /// Begins anew after a success.
+    /// Resets after a success.
     pub fn reset(&mut self) {
         self.next = self.first;
     }

@@ -18,7 +18,7 @@ pub const MANIFESTS_APPLIED: &str = "ManifestsApplied";
 pub const NODE_READY: &str = "NodeReady";
 /// The state is the one that the last generation left. Not part of a node without a change of generations.
 pub const STATE_KEPT: &str = "StateKept";
-/// The last upgrade was not given up. Not part of a node that has had none.
+/// The last upgrade was kept. Absent on a node that has had none.
 pub const UPGRADE_HELD: &str = "UpgradeHeld";
 /// All pods of the manifests run and are ready.
 pub const PODS_READY: &str = "PodsReady";

@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// What must be true. That apiserver and kubelet answer is part of their services' readiness.
 const NEEDED: [&str; 4] = [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY, NODE_READY];
 
-/// Reports once that this program runs, then goes on for as long as the trial lasts.
+/// Reports once that this program runs, then keeps reporting for as long as the trial lasts.
 pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
     spawn_or_tell("health", move || {

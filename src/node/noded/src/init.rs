@@ -55,7 +55,7 @@ impl Init {
         }
     }
 
-    /// Records that a boot stage was reached; a failure is told and does no harm.
+    /// Records that a boot stage was reached; a failure is logged and otherwise ignored.
     pub fn stage(&self, name: &str) {
         if let Err(e) = self.order(&Request::Stage { name: name.to_owned() }) {
             eprintln!("noded: recording stage {name}: {e:#}");

@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Is the node's first service, for ever.
+/// Runs as the node's first service, forever.
 fn serve_node() -> Result<()> {
     let init = Init::at(Path::new(control::SOCKET_PATH));
     init.stage("noded");

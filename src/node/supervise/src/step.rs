@@ -15,7 +15,7 @@ pub const SHUTDOWN_LIMIT_MS: u64 = 90_000;
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor {
     pub(crate) services: BTreeMap<String, Service>,
-    /// Name of the service that is there from the start and belongs to no submitted set.
+    /// Name of the built-in service, which belongs to no submitted set.
     builtin: Option<String>,
     /// Set by a shutdown: when patience ends. `u64::MAX` once it has.
     pub(crate) force_at: Option<u64>,

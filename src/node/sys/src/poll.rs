@@ -51,7 +51,7 @@ impl Poll {
     /// Adds a descriptor; `token` comes back with what is reported of it.
     ///
     /// # Errors
-    /// [`SysError`] if it is there already or cannot be waited for.
+    /// [`SysError`] if it is already in the set or cannot be polled.
     pub fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<(), SysError> {
         let data = epoll::EventData::new_u64(token);
         epoll::add(&self.epoll, fd, data, flags(interest)).during("waiting for", token)
@@ -74,7 +74,7 @@ impl Poll {
         epoll::delete(&self.epoll, fd).during("no longer waiting for", "a descriptor")
     }
 
-    /// Waits at most `timeout_ms` (for ever if `None`), and returns what is ready, nothing on timeout or
+    /// Waits at most `timeout_ms` (forever if `None`), and returns what is ready, nothing on timeout or
     /// when a signal came.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ fn kill_raw(to: Pid, signal: i32) -> std::io::Result<()> {
 /// Kills every process of the machine but the caller, which must be PID 1.
 ///
 /// # Errors
-/// [`SysError`] when not PID 1, with nobody killed; no process left is no error.
+/// [`SysError`] if the caller is not PID 1; nothing is killed then. It is no error if no process is left.
 pub fn kill_everything() -> Result<(), SysError> {
     if rustix::process::getpid() != Pid::INIT {
         return Err(SysError::value("killing everything as process", rustix::process::getpid()));
@@ -104,7 +104,7 @@ pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
 }
 
 /// As [`run_in_child`], but waits no longer than `limit`: `None` when the copy had not ended by then. It
-/// is told to die and left alone, since one that waits for a broken disk can't be waited for.
+/// is sent SIGKILL and not waited for, since it may be blocked on a broken disk.
 ///
 /// # Errors
 /// [`SysError`] if the process can't be forked or waited for.

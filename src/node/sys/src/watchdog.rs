@@ -32,7 +32,7 @@ impl Watchdog {
         Ok((Watchdog { device }, taken))
     }
 
-    /// Feeds it: the timeout starts anew.
+    /// Feeds it: the timeout restarts.
     ///
     /// # Errors
     /// [`SysError`] on an I/O error; the timeout keeps running.

@@ -13,7 +13,7 @@ use crate::{UpdateError, kubernetes};
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Checks a bundle against the keys and the node, `kubernetes` being the version that its control plane
-/// runs; then reads it to its end. `advanced` is told how many packed bytes are done.
+/// runs; then reads it to its end. `advanced` is called with the number of compressed bytes done so far.
 ///
 /// `open` gives the bundle from its beginning, twice: what is returned is to be written.
 ///

@@ -37,10 +37,10 @@ pub enum Step {
 
 /// Installs a bundle that was examined; returns the number of its generation.
 ///
-/// `advanced` is told of each step how many bytes are done, of all bytes of both parts.
+/// `advanced` is called in each step with the bytes done so far and the total of both parts.
 ///
 /// # Errors
-/// [`UpdateError`]; the generation does not count then (but for a commit of which nobody knows whether it was
+/// [`UpdateError`]; the generation does not count then (except for a commit of which it is unknown whether it was
 /// written), and the one that runs is not touched.
 pub fn install<R: io::Read>(
     bundle: Bundle<R>,
@@ -153,7 +153,7 @@ fn check<D: Device>(
     Ok(())
 }
 
-/// Reads the kernel image back and holds it against its digest.
+/// Reads the kernel image back and verifies its digest.
 fn check_kernel<D: Device>(manifest: &Manifest, kernel: &D) -> Result<(), UpdateError> {
     let part = &manifest.parts.uki;
     let mut context = digest::Context::new(&digest::SHA256);

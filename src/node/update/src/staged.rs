@@ -17,7 +17,7 @@ use crate::UpdateError;
 /// Bytes of the data partition that are left to others.
 const RESERVE_BYTES: u64 = 64 << 20;
 
-/// What the bytes are part of: they only go on with the same one.
+/// The bundle that the bytes belong to: only the same one may resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {

@@ -55,7 +55,7 @@ fn host_name() -> String {
     String::from_utf8_lossy(rustix::system::uname().nodename().to_bytes()).into_owned()
 }
 
-/// Accepts for ever, one thread a connection.
+/// Accepts connections forever, one thread each.
 fn serve(listener: &TcpListener, host: &str) {
     let open = AtomicUsize::new(0);
     thread::scope(|scope| {

@@ -35,7 +35,7 @@ pub enum BundleError {
     /// The manifest is signed, or claims to be, but is no manifest.
     #[error("parsing the manifest: {0}")]
     Manifest(serde_json::Error),
-    /// Not enough known keys vouch for the manifest.
+    /// Not enough known keys signed the manifest.
     #[error(
         "verifying the bundle: {valid} signatures by keys of set version {version}, expected {threshold} or more; \
          {unknown} by other keys"
@@ -45,7 +45,7 @@ pub enum BundleError {
         valid: usize,
         /// How many are needed.
         threshold: usize,
-        /// Signatures by keys that are not in the set; nobody looked whether they are good.
+        /// Signatures by keys that are not in the set; they were not verified.
         unknown: usize,
         /// Version of the key set.
         version: u32,
@@ -62,7 +62,7 @@ pub enum BundleError {
         /// What is wrong with it.
         what: String,
     },
-    /// Bytes are not those that the manifest vouches for.
+    /// Bytes do not match their hash in the manifest.
     #[error("reading the bundle: the {what} of the {part} does not match its SHA-256 in the manifest")]
     Damaged {
         /// The part.

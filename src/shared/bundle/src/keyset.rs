@@ -76,12 +76,12 @@ impl KeySet {
         Ok(good.len())
     }
 
-    /// Returns the set in force after a bundle that this set vouched for and that brings `next`: `next` if
+    /// Returns the set in force after a bundle that this set verified and that brings `next`: `next` if
     /// its version is higher, else `None`.
     ///
     /// # Errors
     /// [`BundleError::KeySet`] if `next` is not sound, not signed by its own keys as well (a set whose
-    /// keys nobody has would lock every later bundle out), or another set under the same version.
+    /// keys without a holder would lock out every later bundle), or another set under the same version.
     pub fn followed_by(
         &self,
         next: &KeySet,

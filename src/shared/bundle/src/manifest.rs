@@ -42,7 +42,7 @@ pub struct Manifest {
     pub root_hash: Hash,
     /// The parts.
     pub parts: Parts,
-    /// The keys that vouch for bundles from now on, if they change.
+    /// The key set that replaces the current one, if it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_set: Option<KeySet>,
 }

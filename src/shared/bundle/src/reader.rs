@@ -17,14 +17,14 @@ use crate::keyset::KeySet;
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Part};
 
-/// A bundle whose head was read, and that nobody has vouched for yet.
+/// A bundle whose head was read but not verified yet.
 pub struct Sealed<R> {
     input: R,
     manifest: Vec<u8>,
     signatures: Vec<Signature>,
 }
 
-/// A bundle whose manifest is vouched for; its parts are yet to be read.
+/// A bundle whose manifest is verified and whose parts are not read yet.
 pub struct Bundle<R> {
     input: R,
     manifest: Manifest,

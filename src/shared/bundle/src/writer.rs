@@ -30,7 +30,7 @@ pub struct Packed {
 
 /// Packs a part: writes its frames to `out`.
 ///
-/// `advanced` is told how many bytes of `input` are done.
+/// `advanced` is called with the number of bytes of `input` done so far.
 ///
 /// # Errors
 /// [`BundleError::Io`] if input or output fails, [`BundleError::TooMuch`] if `input` is empty or longer

@@ -226,7 +226,7 @@ impl<'n> Fields<'n> {
         cx.at(key, |cx| read(cx, node))
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports unknown keys.
     pub fn finish(self, cx: &mut Context) {
         for (key, _) in self.entries {
             let name = key.text.as_str();

@@ -38,10 +38,10 @@ pub struct ImageProfile {
     /// How the qcow2 image is written.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub qcow2: Qcow2,
-    /// What signs boot loader and kernel image for Secure Boot. Default: nothing.
+    /// Key and certificate that sign boot loader and kernel image for Secure Boot. Default: nothing.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub secure_boot: Option<SecureBoot>,
-    /// The key set that vouches for upgrade bundles, as `ironhull bundle keyset` prints it: a file, from the
+    /// The key set trusted for upgrade bundles, as `ironhull bundle keyset` prints it: a file, from the
     /// directory of the profile on. Default: none, and a node of the image takes no bundle.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub update_keys: Option<String>,

@@ -87,7 +87,7 @@ impl Builder<'_> {
         self.found.errors.push(self.source.error(place, message, hint));
     }
 
-    /// Takes one event; returns false when the document has to be given up.
+    /// Takes one event; returns false when the rest of the document must be skipped.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let place = place_of(span);
         match event {

@@ -31,9 +31,9 @@ pub enum Reason {
     NoAnswer,
     /// The kernel found no root that belongs to it.
     RootNotFound,
-    /// The root is not what the kernel vouches for.
+    /// The root does not match the root hash on the command line.
     RootNotVerified,
-    /// `init` could not go on.
+    /// `init` could not continue.
     InitFailed,
     /// The trial ended without health.
     Deadline,

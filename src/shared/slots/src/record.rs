@@ -41,7 +41,7 @@ impl Flags {
     pub const TRIAL: Flags = Flags(2);
     /// The generation has proven itself.
     pub const BLESSED: Flags = Flags(4);
-    /// The generation was given up: started only when nothing else is left.
+    /// The generation is retired: started only if nothing else is left.
     pub const RETIRED: Flags = Flags(8);
 
     /// All flags known here, with their stable names.
@@ -94,7 +94,7 @@ pub struct Entry {
     pub flags: Flags,
     /// How often the boot loader may still start it.
     pub tries_left: u8,
-    /// Why its last start failed, or why it was given up.
+    /// Why its last start failed, or why it was retired.
     pub last_failure: Reason,
 }
 
@@ -105,13 +105,13 @@ impl Entry {
         self.flags.has(Flags::PRESENT)
     }
 
-    /// Tells whether the generation was given up.
+    /// Returns whether the generation is retired.
     #[must_use]
     pub const fn is_retired(&self) -> bool {
         self.flags.has(Flags::RETIRED)
     }
 
-    /// Tells whether the slot holds a blessed generation that was not given up.
+    /// Returns whether the slot holds a blessed generation that is not retired.
     #[must_use]
     pub const fn is_proven(&self) -> bool {
         self.is_present() && self.flags.has(Flags::BLESSED) && !self.is_retired()

@@ -29,7 +29,7 @@ pub struct RootParams {
 pub enum ParseError {
     /// The key is not on the command line.
     Missing,
-    /// The key stands there twice: nobody can say which one counts.
+    /// The key appears twice, so it is ambiguous.
     Repeated,
     /// The value is not as described in the module.
     Malformed(String),

@@ -88,7 +88,7 @@ fn user_info(address: &str) -> Option<(usize, usize)> {
 }
 
 /// Returns whether a file that begins with `start` is a web page: what a network hands out, with status 200,
-/// instead of the file that was asked for until somebody has signed in.
+/// instead of the requested file until the user has signed in.
 #[must_use]
 pub fn is_web_page(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();

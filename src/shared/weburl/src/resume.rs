@@ -10,7 +10,7 @@ pub enum Answer {
     Whole,
     /// What follows the bytes that are here.
     Rest,
-    /// Nothing that goes with the bytes that are here: give them up and ask for the whole file.
+    /// The response does not continue the received bytes: discard them and request the whole file.
     StartAgain,
     /// Nothing of the file; the status says why.
     Nothing,

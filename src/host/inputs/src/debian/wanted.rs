@@ -38,7 +38,7 @@ impl Use {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) packages: Vec<(Use, String)>,
-    /// Packages that are not taken, whoever asks for them.
+    /// Packages that are never taken, even as dependencies.
     pub(crate) excluded: Vec<String>,
 }
 

@@ -9,13 +9,13 @@ pub struct Certificate {
     pub name: String,
     /// Seconds since 1970 when it ends.
     pub not_after_secs: u64,
-    /// Seconds since 1970 when it has to be made anew; `None` for an authority, which never is.
+    /// Seconds since 1970 when it is due for renewal; `None` for an authority, which is never renewed.
     pub renew_at_secs: Option<u64>,
-    /// Why it was made anew just now; `None` when it was kept.
+    /// Why it was just renewed; `None` if it was kept.
     pub issued: Option<Reason>,
 }
 
-/// Why a certificate was made anew.
+/// Why a certificate was renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There was none, or none that could be read.

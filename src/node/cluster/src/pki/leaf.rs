@@ -46,7 +46,7 @@ impl Pair {
     }
 }
 
-/// Keeps the certificate that is there if it is still as `spec` wants it, or issues it anew.
+/// Keeps the existing certificate if it still matches `spec`, otherwise issues a new one.
 pub(crate) fn keep_or_issue(
     spec: &LeafSpec,
     authority: &Authority,

@@ -9,9 +9,9 @@ use slots::Reason;
 pub(crate) enum Death {
     /// No partition holds the root of the command line; the text says where it was looked for.
     RootNotFound(String),
-    /// The root is there, but the kernel does not accept it as the one that it vouches for.
+    /// The root was found, but the kernel could not verify it.
     RootNotVerified(anyhow::Error),
-    /// Anything else that `init` cannot go on without.
+    /// Anything else without which `init` cannot continue.
     Failed(anyhow::Error),
 }
 

@@ -20,7 +20,7 @@ use crate::record;
 /// How long to wait for disks, and between two looks, in milliseconds.
 const WAIT_MS: u64 = 30_000;
 const LOOK_MS: u64 = 20;
-/// After this time of waiting the console is told.
+/// After this time of waiting a message goes to the console.
 const SILENT_MS: u64 = 3_000;
 /// SHA-256 as the kernel computes it best, and its plain implementation. Emulated vector instructions make the
 /// first one the slower: by one second in the 43 that a boot takes to its first pod.

@@ -105,7 +105,7 @@ impl Runner<'_> {
         Event::Cleared { service }
     }
 
-    /// Takes all children that have ended: services, probes, and orphans, whom nobody misses.
+    /// Reaps all children that have ended: services, probes and orphans.
     pub(super) fn reap_all(&mut self) {
         while let Some((pid, exit)) = sys::reap() {
             let failure = self.children.remove(&pid).and_then(sys::Child::failure);

@@ -21,7 +21,7 @@ const REPLY_BYTES: usize = 1 << 20;
 /// Records taken in one turn by followers.
 const BATCH: usize = 64;
 
-/// The open log, while somebody follows it.
+/// The open log, while a client follows it.
 #[derive(Debug, Default)]
 pub(super) struct KernelLog {
     file: Option<File>,
@@ -55,7 +55,7 @@ impl Runner<'_> {
         self.show_followers(KERNEL, &lines);
     }
 
-    /// Closes the log when nobody follows it any more.
+    /// Closes the log when no client follows it.
     pub(super) fn rest_kernel_log(&mut self) {
         if !self.is_followed(KERNEL) {
             self.kernel_log.file = None;

@@ -196,7 +196,7 @@ impl<'a> Runner<'a> {
         (late || self.supervisor.is_stopped()).then_some(leaving.kind)
     }
 
-    /// Says an error, if it is one, and goes on.
+    /// Reports an error, if there is one, and continues.
     fn say_error<E: std::fmt::Display>(&mut self, result: Result<(), E>) {
         self.said(result);
     }

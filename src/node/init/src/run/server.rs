@@ -177,7 +177,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Returns whether somebody follows the log.
+    /// Returns whether a client follows the log.
     pub(super) fn is_followed(&self, service: &str) -> bool {
         let clients = self.server.iter().flat_map(|s| s.clients.values());
         clients.filter_map(|c| c.follows.as_ref()).any(|(name, _)| name == service)

@@ -19,7 +19,7 @@ const MAX_SLEEP: Duration = Duration::from_secs(3600);
 /// Pause after an error of the socket, such as a link without carrier.
 const ERROR_PAUSE: Duration = Duration::from_millis(200);
 
-/// Runs a client on the link `name` for ever; `changed` is told each lease, and `None` when it is lost.
+/// Runs a client on the link `name` forever; calls `changed` with each lease, and with `None` when it is lost.
 ///
 /// # Errors
 /// [`NetError`] if the socket can't be opened, or the link has gone; other failures are waited out.
@@ -107,7 +107,7 @@ fn wait(socket: &UdpSocket, deadline: Instant) -> Option<Event> {
     }
 }
 
-/// A number nobody can guess; the time where the kernel has none yet.
+/// A random number; the time if the kernel has no random numbers yet.
 fn random() -> u32 {
     let mut bytes = [0; 4];
     match getrandom(&mut bytes, GetRandomFlags::NONBLOCK) {

@@ -64,7 +64,7 @@ pub struct Lease {
     pub domain: Option<String>,
     /// NTP servers.
     pub ntp: Vec<Ipv4Addr>,
-    /// How long it lasts; `None` is for ever.
+    /// How long it lasts; `None` means forever.
     pub lifetime: Option<Duration>,
     /// When to renew, where the server says so.
     pub renew_after: Option<Duration>,

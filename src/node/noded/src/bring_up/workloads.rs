@@ -39,7 +39,7 @@ pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]
     }
 }
 
-/// A client with the certificate that is there now: they are renewed.
+/// A client with the current certificate, since certificates are renewed.
 fn connect(node: &Node) -> Result<Kube> {
     kube::connect(node.documents.cluster.spec.api.port)
 }
@@ -63,7 +63,7 @@ fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
     }
 }
 
-/// Follows the Kubernetes node that this machine is, for ever.
+/// Watches the Kubernetes node of this machine, forever.
 fn follow_node(node: &Node, upgrader: &Upgrader) {
     let itself = Resource {
         kind: "Node".into(),
@@ -122,7 +122,7 @@ fn welcome_pods(upgrader: &Upgrader, kube: &Kube, itself: &Resource) {
     }
 }
 
-/// Waits until all workloads are ready, then looks at them now and then, for ever.
+/// Waits until all workloads are ready, then checks them periodically, forever.
 fn follow_pods(node: &Node, workloads: &[Resource]) {
     let mut pauses = pauses();
     loop {

@@ -37,7 +37,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// Where the last run is kept.
 const KEPT_PATH: &str = "/state/scrub.json";
 
-/// Why nobody can tell while the slots are read.
+/// The reason of the condition while the slots are being read.
 const READING: &str = "Reading";
 
 /// One run at a time.
@@ -68,7 +68,8 @@ pub fn follow(node: &Arc<Node>) {
     });
 }
 
-/// Scrubs now, whenever that was done last; returns at once, with that claimed. A run under way goes on instead.
+/// Starts a scrub now, whenever the last one was; returns at once, with the condition updated. A run in progress
+/// continues instead.
 ///
 /// # Errors
 /// If there can be no thread for it.

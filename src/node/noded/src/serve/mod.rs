@@ -59,7 +59,7 @@ pub async fn listen(port: u16) -> TcpListener {
     }
 }
 
-/// Serves for ever.
+/// Serves forever.
 pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, routes: Router) {
     let acceptor = TlsAcceptor::from(tls);
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));

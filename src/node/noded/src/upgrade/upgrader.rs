@@ -47,7 +47,7 @@ impl Upgrader {
         self.progress.status()
     }
 
-    /// Begins an upgrade; an upload goes on where it broke off.
+    /// Begins an upgrade; an upload resumes where it was interrupted.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
@@ -120,7 +120,7 @@ impl Upgrader {
         Ok(self.status())
     }
 
-    /// Shows what has arrived; when that is all, goes on with it.
+    /// Updates the progress; when the bundle is complete, starts the job.
     fn receive(&self, upload: &mut Upload, staged: Staged) {
         let (done_bytes, total_bytes) = (staged.received(), staged.source().bytes);
         if staged.is_whole() {

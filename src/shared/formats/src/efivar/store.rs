@@ -35,7 +35,7 @@ pub enum StoreError {
         /// Where.
         at: usize,
     },
-    /// The variable is there already.
+    /// The variable already exists.
     #[error("adding {0} to the firmware's variables: it is set already")]
     Twice(String),
     /// There is no room for the variable.

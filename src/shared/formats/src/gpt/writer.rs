@@ -20,7 +20,7 @@ pub fn write(disk: &mut (impl Write + Seek), table: &Table) -> Result<(), GptErr
     write_one(disk, table, Which::Backup)
 }
 
-/// Writes one of the two tables: entries, then the header that vouches for them.
+/// Writes one of the two tables: entries, then the header with their checksum.
 pub(super) fn write_one(disk: &mut (impl Write + Seek), table: &Table, which: Which) -> Result<(), GptError> {
     let array = entry_array(table);
     let last = table.disk_blocks.saturating_sub(1);

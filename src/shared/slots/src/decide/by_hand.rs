@@ -3,7 +3,7 @@
 use super::{Refusal, Running};
 use crate::{BLESSED_TRIES, Entry, Flags, Reason, Record, Slot};
 
-/// Returns the record that gives the running generation up for the other one.
+/// Returns the record that retires the running generation in favour of the other one.
 ///
 /// # Errors
 /// [`Refusal::Absent`] if the other slot is empty; [`Refusal::NotProven`] if its generation is not blessed,
@@ -30,7 +30,7 @@ pub fn rollback(record: &Record, running: Running) -> Result<Record, Refusal> {
 /// and what is started so is neither blessed nor worn out.
 ///
 /// # Errors
-/// [`Refusal::Absent`] if the slot holds no whole generation.
+/// [`Refusal::Absent`] if the slot holds no complete generation.
 pub fn boot_once(record: &Record, slot: Slot) -> Result<Record, Refusal> {
     if !record.slots.get(slot).is_present() {
         return Err(Refusal::Absent { slot });

@@ -48,12 +48,12 @@ pub enum Refusal {
         /// The slot that runs.
         slot: Slot,
     },
-    /// The slot holds no whole generation.
+    /// The slot holds no complete generation.
     Absent {
         /// The slot.
         slot: Slot,
     },
-    /// The slot's generation is not blessed, or was given up.
+    /// The slot's generation is not blessed, or is retired.
     NotProven {
         /// The slot.
         slot: Slot,

@@ -29,7 +29,7 @@ impl Running {
         }
     }
 
-    /// The same, if it is blessed and not given up.
+    /// The same, if it is blessed and not retired.
     pub(super) fn proven_entry(self, record: &Record) -> Result<&Entry, Refusal> {
         let entry = self.entry(record)?;
         if entry.is_proven() { Ok(entry) } else { Err(Refusal::OnTrial { generation: self.generation }) }

@@ -106,7 +106,7 @@ impl Boot<'_> {
         Ok(())
     }
 
-    /// Returns whether the firmware ended in its shell: it waits there for ever.
+    /// Returns whether the firmware ended in its shell, where it would wait forever.
     fn firmware_gave_up(&self) -> bool {
         let text = fs::read(self.serial()).unwrap_or_default();
         String::from_utf8_lossy(&text).contains(FIRMWARE_SHELL)

@@ -10,7 +10,7 @@ use super::PAUSE;
 use crate::hint::hinted;
 use crate::output;
 
-/// Waits until the new generation is blessed or given up.
+/// Waits until the new generation is blessed or retired.
 pub(super) fn wait(client: &Client, generation: u32, end: Instant) -> Result<Boot> {
     let mut told = String::new();
     let mut last = anyhow!("it did not answer");

@@ -15,9 +15,9 @@ use crate::early::Condition;
 
 /// Directory of our sockets.
 const RUN_DIRECTORY: &str = "/run/ironhull";
-/// Where a damaged partition is told of, one line each.
+/// The file that lists damaged partitions, one per line.
 const MAINTENANCE_PATH: &str = "/run/ironhull/maintenance";
-/// Name of the host until it is told another.
+/// Host name until another one is set.
 const HOST_NAME: &str = "localhost";
 
 /// Prepares the root.

@@ -63,7 +63,7 @@ impl Trial {
         self.record.as_ref().map(|r| decide(r.record(), r.running()))
     }
 
-    /// Returns the generation that runs; 0 when nobody knows.
+    /// Returns the running generation; 0 if unknown.
     fn generation(&self) -> u32 {
         self.record.as_ref().map_or(0, |r| r.running().generation)
     }
