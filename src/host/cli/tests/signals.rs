@@ -16,7 +16,9 @@ fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
     let mirror = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", mirror.local_addr().unwrap());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let mut command = Command::new("sh");
+    // The tests themselves may run with signals ignored.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT", "sh"]);
     command.args(["-c", &format!("{before} exec \"$@\""), "sh", env!("CARGO_BIN_EXE_ironhull"), "--source"]);
     command.arg(source).args(["build", "single", "--mirror", &address, "--output", "out"]);
     command
