@@ -182,17 +182,19 @@ fn a_link_is_set_up_when_it_comes_and_forgotten_when_it_goes() {
     let state = wait_until(&network, |s| !s.problems.is_empty());
     assert_eq!(state.problems, ["network.ethernets.lan0: no link fits"]);
 
-    // Under another name it is not ours yet, and has an address that the config does not know.
+    // Under another name it is not ours yet. It has addresses that the config does not know, and the kernel
+    // removes with the first one all that lie in the same network.
     ip("link add new0 type veth peer name other0");
     ip("link set other0 up");
-    ip("address add 10.1.7.99/24 dev new0");
+    ip("address add 10.1.1.99/24 dev new0");
+    ip("address add 10.1.1.98/24 dev new0");
     ip("link set new0 name lan0");
     let state = wait_until(&network, |s| s.complete);
     assert_eq!(state.addresses, [cidr("10.1.1.5/24"), cidr("10.1.2.5/32")]);
     let addresses = ip("-4 address show dev lan0");
     has_line(&addresses, "inet 10.1.1.5/24 brd 10.1.1.255 scope global lan0");
     has_line(&addresses, "inet 10.1.2.5/32 scope global lan0");
-    assert!(!addresses.contains("10.1.7.99"), "{addresses}");
+    assert!(!addresses.contains("10.1.1.9"), "{addresses}");
     assert!(addresses.contains("UP") && addresses.contains("mtu 1400"), "{addresses}");
     has_line(&ip("-4 route show"), "192.168.0.0/16 via 10.1.1.1 dev lan0");
 

@@ -18,6 +18,8 @@ use crate::error::{During, NetError};
 const DATAGRAM_BYTES: usize = 32 << 10;
 /// `RTMGRP_LINK`.
 const GROUP_LINK: u32 = 1;
+/// What the kernel says to the removal of an address that is not there.
+const GONE: Option<i32> = Some(Errno::ADDRNOTAVAIL.raw_os_error());
 /// Ethernet, as `ARPHRD_ETHER`.
 pub(crate) const ETHERNET: u16 = 1;
 
@@ -65,17 +67,43 @@ impl Socket {
         self.ask(&message::set_link_up(index, mtu), "switching on a link", &mut |_| {})
     }
 
-    /// Gives a link exactly these addresses: adds what is missing, then takes away what is too much.
+    /// Gives a link exactly these addresses: adds what is missing, then removes what is not wanted.
+    ///
+    /// Of several addresses in one network, the kernel removes all together with the first one that was
+    /// added (unless `promote_secondaries` is set). So what is missing is added once more after a removal.
     pub(crate) fn set_addresses(&mut self, index: u32, wanted: &[Cidr]) -> Result<(), NetError> {
-        let there: Vec<Cidr> =
-            self.addresses()?.into_iter().filter(|(i, _)| *i == index).map(|(_, a)| a).collect();
+        let mut there = self.addresses_of(index)?;
+        self.add_addresses(index, wanted, &there)?;
+        there.retain(|a| !wanted.contains(a));
+        for address in &there {
+            self.remove_address(index, *address)?;
+        }
+        if there.is_empty() {
+            return Ok(());
+        }
+        let left = self.addresses_of(index)?;
+        self.add_addresses(index, wanted, &left)
+    }
+
+    /// Lists the IPv4 addresses of one link.
+    fn addresses_of(&mut self, index: u32) -> Result<Vec<Cidr>, NetError> {
+        Ok(self.addresses()?.into_iter().filter(|(i, _)| *i == index).map(|(_, a)| a).collect())
+    }
+
+    /// Adds those of the `wanted` addresses that are not `there`.
+    fn add_addresses(&mut self, index: u32, wanted: &[Cidr], there: &[Cidr]) -> Result<(), NetError> {
         for address in wanted.iter().filter(|a| !there.contains(a)) {
             self.ask(&message::add_address(index, *address), "adding an address", &mut |_| {})?;
         }
-        for address in there.iter().filter(|a| !wanted.contains(a)) {
-            self.ask(&message::delete_address(index, *address), "removing an address", &mut |_| {})?;
-        }
         Ok(())
+    }
+
+    /// Removes an address, if the kernel has not already removed it with another one.
+    fn remove_address(&mut self, index: u32, address: Cidr) -> Result<(), NetError> {
+        match self.ask(&message::delete_address(index, address), "removing an address", &mut |_| {}) {
+            Err(NetError::Call { source, .. }) if source.raw_os_error() == GONE => Ok(()),
+            other => other,
+        }
     }
 
     /// Makes or changes a route.
