@@ -63,8 +63,7 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     record::forget(output, name)?;
     record::remove_older(outputs::disks(), output, &built)?;
     let manifest = record::manifest_path(output, name);
-    // The file, not a link that leads to it.
-    remove(&fs::canonicalize(&manifest).unwrap_or_else(|_| manifest.clone()))?;
+    remove_manifest(&manifest)?;
     sync(output)?;
     for file in &built.files {
         let from = ready.join(&file.name);
@@ -91,6 +90,16 @@ fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("syncing", path))
 }
 
+/// Removes the manifest of the last build, if there is one: the file, not a link that leads to it. What is written to
+/// rather than replaced, such as `/dev/null`, holds no manifest and is not the build's to remove.
+fn remove_manifest(path: &Path) -> Result<()> {
+    let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::symlink_metadata(&file) {
+        Ok(found) if !found.is_file() => Ok(()),
+        _ => remove(&file),
+    }
+}
+
 /// Removes a file that may be absent.
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
@@ -104,5 +113,29 @@ fn remove_all(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file("removing", path)(e)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_a_file_is_a_manifest_to_remove() {
+        let dir = tempfile::tempdir().unwrap();
+        let [pipe, file, manifest] = ["pipe", "file", "x.json"].map(|name| dir.path().join(name));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        fs::write(&file, "{}").unwrap();
+        for (target, goes) in [(&pipe, false), (&file, true)] {
+            symlink(target, &manifest).unwrap();
+            remove_manifest(&manifest).unwrap();
+            assert_eq!(target.exists(), !goes, "{}", target.display());
+            assert!(manifest.is_symlink());
+            fs::remove_file(&manifest).unwrap();
+        }
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        remove_manifest(&manifest).unwrap();
     }
 }
