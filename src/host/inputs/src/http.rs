@@ -132,8 +132,9 @@ impl Client {
     fn stream(&self, download: &Download<'_>) -> std::result::Result<(), Failed> {
         let Download { url, expected, part, .. } = *download;
         let there = fs::metadata(part).map_or(0, |m| m.len());
-        let there = if there > expected.size { 0 } else { there };
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(part);
+        // One that is too long begins anew, as an empty file: what is behind the end of the new bytes has no hash.
+        let (there, truncate) = if there > expected.size { (0, true) } else { (there, false) };
+        let mut file = File::options().create(true).truncate(truncate).read(true).write(true).open(part);
         let file = file.as_mut().map_err(|e| failed_write(part, e))?;
         let mut hash = Hashing::new(&mut *file);
         let mut old = Read::by_ref(&mut hash).take(there);
