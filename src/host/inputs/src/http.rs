@@ -90,6 +90,12 @@ impl Client {
         Client::with(LIMITS, proxy::Proxies::of_environment())
     }
 
+    /// Returns a client that asks directly, whatever the environment says: for servers of tests on this host.
+    #[cfg(test)]
+    pub(crate) fn direct() -> Client {
+        Client::with(LIMITS, proxy::Proxies::default())
+    }
+
     fn with(limits: Limits, proxies: proxy::Proxies) -> Client {
         let proxies = Arc::new(proxies);
         let tls = TlsConfig::builder().root_certs(roots()).build();

@@ -9,6 +9,7 @@ use files::{Access, Output};
 use crate::components::{self, BuiltComponent, Component};
 use crate::debian::{self, Age, Keep, Lock, Locked, Mirror, Unpacked, Update};
 use crate::error::{Error, Result};
+use crate::http::Client;
 use crate::kernel::{self, Kernel};
 use crate::programs::{self, BuiltProgram, PROBE, PROGRAMS, Program};
 use crate::progress::{Progress, Silent};
@@ -144,14 +145,15 @@ impl Workspace {
         // A lock that can't be read is replaced: that is what refreshing it is for.
         let old = self.lock().ok();
         let mirror = self.mirror()?;
-        let lock = debian::update(&debian::Request {
+        let request = debian::Request {
             mirror: &mirror,
             keyring: &self.options.keyring,
             list: ("rootfs/packages.list", &text),
             old: old.as_ref(),
             age,
             progress: self.progress(),
-        })?;
+        };
+        let lock = debian::update(&Client::new(), &request)?;
         output.write_all(lock.to_text().as_bytes())?;
         let fetch = |p: &Locked| debian::fetch(&self.store, || Ok(mirror.clone()), p, self.progress());
         Ok(Update::new(old.as_ref(), lock, fetch))

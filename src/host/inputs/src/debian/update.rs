@@ -101,15 +101,14 @@ fn fixes(
         .map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Makes a new lock from the newest indexes of the mirror's archives.
-pub(crate) fn update(request: &Request<'_>) -> Result<Lock> {
-    let client = Client::new();
+/// Makes a new lock from the newest indexes of the mirror's archives, which `client` fetches.
+pub(crate) fn update(client: &Client, request: &Request<'_>) -> Result<Lock> {
     let step = Step::start(request.progress, "refresh package lock", Unit::Items, Some(5));
     let (mut heads, mut texts) = (Vec::new(), Vec::new());
     for (number, archive) in (0..).zip(Archive::ALL) {
-        let head = head(&client, request, archive)?;
+        let head = head(client, request, archive)?;
         step.at(2 * number + 1);
-        texts.push((archive, index(&client, request.mirror, archive, head.index)?));
+        texts.push((archive, index(client, request.mirror, archive, head.index)?));
         step.at(2 * number + 2);
         heads.push(head);
     }

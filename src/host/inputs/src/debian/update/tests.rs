@@ -86,14 +86,15 @@ impl Site {
     }
 
     fn update(&self, old: Option<&Lock>, age: Age) -> Result<Lock> {
-        update(&Request {
+        let request = Request {
             mirror: &self.mirror,
             keyring: &self.gpg.keyring(),
             list: ("packages.list", "root libx why"),
             old,
             age,
             progress: &Silent,
-        })
+        };
+        update(&Client::direct(), &request)
     }
 }
 
