@@ -21,11 +21,7 @@ fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
     command.args(["--default-signal=HUP,INT", "sh"]);
     command.args(["-c", &format!("{before} exec \"$@\""), "sh", env!("CARGO_BIN_EXE_ironhull"), "--source"]);
     command.arg(source).args(["build", "single", "--mirror", &address, "--output", "out"]);
-    command
-        .current_dir(dir)
-        .env("IRONHULL_CACHE", dir.join("cache"))
-        .env_remove("http_proxy")
-        .env_remove("all_proxy");
+    command.current_dir(dir).env("IRONHULL_CACHE", dir.join("cache")).env("no_proxy", "127.0.0.1");
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     mirror.set_nonblocking(true).unwrap();
     loop {
