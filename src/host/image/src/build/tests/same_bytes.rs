@@ -41,25 +41,46 @@ fn flat((at, block): (u64, Vec<u8>)) -> Vec<u8> {
     [at.to_le_bytes().to_vec(), block].concat()
 }
 
-/// Runs this test program's [`builds`] with this command line in front, in `dir`.
-fn build_in(dir: &Path, prefix: &[&str], variables: &[(&str, &str)]) {
-    let test = dir.join("builder");
-    fs::copy(std::env::current_exe().unwrap(), &test).unwrap();
+/// Room in memory that the build of another process is given, at least: containers often have less.
+const ROOM_BYTES: u64 = 256 << 20;
+
+/// Returns a copy of this test program in a directory where every user may run it.
+fn builder() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = dir.path().join("builder");
+    // By another process: what this one writes may still be open in a child of another test, and is then not run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&path).status().unwrap();
+    assert!(copied.success());
+    (dir, path)
+}
+
+/// Runs the [`builds`] of `builder` with this command line in front, in `dir`.
+fn build_in(dir: &Path, builder: &Path, prefix: &[&str], variables: &[(&str, &str)]) {
     let (program, arguments) = prefix.split_first().unwrap();
     let mut command = Command::new(program);
-    command.args(arguments).arg(&test).args(["--ignored", "--exact", "build::tests::same_bytes::builds"]);
+    command.args(arguments).arg(builder).args(["--ignored", "--exact", "build::tests::same_bytes::builds"]);
     command.current_dir(dir).env("TMPDIR", dir).env(TO, dir.join("out")).envs(variables.iter().copied());
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{prefix:?}: {said}");
-    fs::remove_file(test).unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{prefix:?}: {said}{complaint}");
+}
+
+/// Returns a file system that lists files in another order: memory, if the system has it and room in it.
+fn another_place() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+    if room < ROOM_BYTES { std::env::temp_dir() } else { memory.to_owned() }
 }
 
 #[test]
 fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
+    let (_builder_dir, builder) = builder();
     let first = tempfile::tempdir().unwrap();
     build_in(
         first.path(),
+        &builder,
         &["sh", "-c", r#"umask 022; exec "$@""#, "sh"],
         &[("RAYON_NUM_THREADS", "1"), ("TZ", "UTC")],
     );
@@ -67,10 +88,8 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     assert_eq!(names, ["small.hull", "small.json", "small.qcow2", "small.raw", "small.spdx.json"]);
 
-    // Memory, if the system has it: another file system lists files in another order.
-    let memory = Path::new("/dev/shm");
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let second = tempfile::Builder::new().prefix("a longer path with blanks").tempdir_in(place).unwrap();
+    let mut second = tempfile::Builder::new();
+    let second = second.prefix("a longer path with blanks").tempdir_in(another_place()).unwrap();
     let odd = [
         ("RAYON_NUM_THREADS", "5"),
         ("TZ", "Pacific/Chatham"),
@@ -85,7 +104,7 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
         prefix.extend(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
         std::os::unix::fs::chown(second.path(), Some(65534), Some(65534)).unwrap();
     }
-    build_in(second.path(), &prefix, &odd);
+    build_in(second.path(), &builder, &prefix, &odd);
     let found = all_files(&second.path().join("out"));
     for (name, bytes) in &expected {
         assert!(found.get(name) == Some(bytes), "{name} differs");
