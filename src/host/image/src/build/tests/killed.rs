@@ -122,7 +122,9 @@ fn a_build_killed_at_any_time_leaves_one_set_or_says_that_there_is_none() {
         lab.build_version("one").unwrap();
         assert_eq!(whole_set(&out).as_deref(), Some("one"));
         let mut hidden: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
-        hidden.retain(|name| name.to_string_lossy().starts_with('.'));
+        // A kill between the last two calls of a replacement leaves the draft under a name that nothing reads.
+        let is_draft = |name: &str| name.starts_with(".ironhull-");
+        hidden.retain(|name| name.to_string_lossy().starts_with('.') && !is_draft(&name.to_string_lossy()));
         hidden.sort();
         assert_eq!(hidden, [".small.built", ".small.lock"]);
     }
