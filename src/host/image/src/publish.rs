@@ -45,7 +45,8 @@ pub(crate) fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -
     finish(output, name)
 }
 
-/// Goes on with the files of a build that was killed, if there are any.
+/// Goes on with the files of a build that was killed, if there are any; those whose order can't be followed are
+/// removed, with the manifest.
 ///
 /// # Errors
 /// As [`publish`].
@@ -58,8 +59,10 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => return remove_all(&ready),
         Err(e) => return Err(Error::file("reading", path)(e)),
     };
-    let order = serde_json::from_slice::<Order>(&text);
-    let Order { built, key } = order.map_err(|e| Error::file("reading", &path)(e.into()))?;
+    let Some(Order { built, key }) = serde_json::from_slice(&text).ok().filter(|order| is_of(order, name))
+    else {
+        return give_up(output, name);
+    };
     record::forget(output, name)?;
     record::remove_older(outputs::disks(), output, &built)?;
     let manifest = record::manifest_path(output, name);
@@ -77,6 +80,25 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     record::save(output, &built, &key)?;
     // Its order goes first: half a directory is nothing to go on with.
     remove(&path)?;
+    remove_all(&ready)
+}
+
+/// Returns whether an order is one for the image `name`: all it moves are files of that image, into the output
+/// directory itself.
+fn is_of(Order { built, .. }: &Order, name: &str) -> bool {
+    let is_own =
+        |file: &str| file.strip_prefix(name).is_some_and(|end| end.starts_with('.')) && !file.contains('/');
+    built.facts.name == name && built.files.iter().all(|file| is_own(&file.name))
+}
+
+/// Gives up files of a killed build whose order can't be followed: another version of this program wrote it, or
+/// somebody else. Nobody knows then which files are in place, so the next build makes them all anew.
+fn give_up(output: &Path, name: &str) -> Result<()> {
+    record::forget(output, name)?;
+    remove_manifest(&record::manifest_path(output, name))?;
+    sync(output)?;
+    let ready = ready(output, name);
+    remove(&ready.join(ORDER))?;
     remove_all(&ready)
 }
 
@@ -137,5 +159,45 @@ mod tests {
         }
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         remove_manifest(&manifest).unwrap();
+    }
+
+    #[test]
+    fn an_order_that_can_not_be_followed_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let order = |name: &str, file: &str| {
+            let facts = imagefacts::ImageFacts { name: name.to_owned(), ..imagefacts::ImageFacts::default() };
+            let kernel = record::BuiltKernel { release: String::new(), bytes: 0, sha256: String::new() };
+            let file = record::BuiltFile { format: "raw".into(), name: file.into(), bytes: 1, sha256: None };
+            let built = Built { facts, root_hash: String::new(), kernel, files: vec![file] };
+            serde_json::to_string(&Order { built, key: "key".to_owned() }).unwrap()
+        };
+        for (text, is_followed) in [
+            (order("x", "x.raw"), true),
+            (order("x", "x./../../victim"), false),
+            (order("x", "victim"), false),
+            (order("y", "x.raw"), false),
+            (r#"{"key":"of another version"}"#.to_owned(), false),
+        ] {
+            let ready = at("out/.x.publishing");
+            fs::create_dir_all(ready.join("x.")).unwrap();
+            for file in ["victim", "out/.x.built", "out/x.json"] {
+                fs::write(at(file), "old").unwrap();
+            }
+            for file in ["out/victim", "out/.x.publishing/x.raw", "out/.x.publishing/victim"] {
+                fs::write(at(file), "new").unwrap();
+            }
+            fs::write(ready.join(ORDER), &text).unwrap();
+            finish(&at("out"), "x").unwrap();
+            assert_eq!(
+                (at("out/x.raw").exists(), at("out/x.json").exists()),
+                (is_followed, is_followed),
+                "{text}"
+            );
+            assert_eq!(at("out/.x.built").exists(), is_followed);
+            assert_eq!(fs::read(at("victim")).unwrap(), b"old", "{text}");
+            assert!(!ready.exists());
+            fs::remove_dir_all(at("out")).unwrap();
+        }
     }
 }
