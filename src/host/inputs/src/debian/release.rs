@@ -3,7 +3,7 @@
 //! withhold fixes by serving an old signed one.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::control;
 use super::date::Date;
@@ -29,10 +29,15 @@ pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> 
     fs::write(&signed, bytes).map_err(Error::io("writing", &signed))?;
     // gpgv fails when one of several keys is unknown: its status lines tell more than its exit code.
     let script = r#"gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" 2>/dev/null || true"#;
-    let tool = Tool::new("sh").args(["-c", script, "gpgv"]).arg(keyring).arg(&plain).arg(&signed);
+    let tool = Tool::new("sh").args(["-c", script, "gpgv"]).arg(as_path(keyring)).arg(&plain).arg(&signed);
     let status = tool.output()?;
     judge(&status).map_err(failed)?;
     fs::read_to_string(&plain).map_err(Error::io("reading", &plain))
+}
+
+/// Returns a keyring as gpgv takes it for a path: a name without a slash it looks for in its own directory.
+fn as_path(keyring: &Path) -> PathBuf {
+    std::path::absolute(keyring).unwrap_or_else(|_| keyring.to_owned())
 }
 
 /// Decides by the status lines of gpgv. Spec: GnuPG, doc/DETAILS.
@@ -184,6 +189,13 @@ mod tests {
         ] {
             assert_eq!(judge(&status), Err(reason.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_keyring_in_the_working_directory_is_no_name_to_gpgv() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(as_path(Path::new("keys.gpg")), here.join("keys.gpg"));
+        assert_eq!(as_path(Path::new("/usr/share/keys.gpg")), Path::new("/usr/share/keys.gpg"));
     }
 
     #[test]

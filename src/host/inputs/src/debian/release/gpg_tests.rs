@@ -1,7 +1,6 @@
 //! Against the real gpgv, with keys that the real gpg made: sound, expired, revoked, unknown.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;
