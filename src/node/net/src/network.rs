@@ -45,6 +45,8 @@ pub struct NetworkState {
 struct Managed {
     plan: LinkPlan,
     lease: Option<Lease>,
+    /// The kernel and the files have what plan and lease say.
+    configured: bool,
     problem: Option<String>,
 }
 
@@ -137,11 +139,12 @@ impl Network {
                 inner.problem = None;
                 inner.unmatched = found.unmatched;
                 inner.links.retain(|index, _| !gone(index));
-                inner
-                    .links
-                    .extend(new.iter().map(|plan| {
-                        (plan.index, Managed { plan: plan.clone(), lease: None, problem: None })
-                    }));
+                inner.links.extend(new.iter().map(|plan| {
+                    (
+                        plan.index,
+                        Managed { plan: plan.clone(), lease: None, configured: false, problem: None },
+                    )
+                }));
             });
         }
         for link in new {
@@ -178,7 +181,7 @@ impl Network {
         let mut socket = Socket::open()?;
         spawn("dhcp", move || {
             let ended = dhcp::run(&name, hardware_address, &network.hostname, |lease| {
-                network.lock().links.entry(index).and_modify(|l| l.lease = lease);
+                network.lock().links.entry(index).and_modify(|l| (l.lease, l.configured) = (lease, false));
                 if let Err(e) = network.configure(&mut socket, index) {
                     network.report(index, &e);
                 }
@@ -206,6 +209,7 @@ impl Network {
         self.change(|inner| {
             if let Some(link) = inner.links.get_mut(&index) {
                 link.problem = None;
+                link.configured = true;
             }
         });
         Ok(())
@@ -235,7 +239,7 @@ fn state_of(inner: &Inner) -> NetworkState {
     let mut problems: Vec<String> = inner.problem.clone().into_iter().collect();
     problems.extend(links.iter().filter_map(|l| l.problem.clone()));
     problems.extend(inner.unmatched.iter().map(|name| format!("network.ethernets.{name}: no link fits")));
-    let settled = |l: &&Managed| l.problem.is_none() && (!l.plan.dhcp || l.lease.is_some());
+    let settled = |l: &&Managed| l.configured && l.problem.is_none() && (!l.plan.dhcp || l.lease.is_some());
     NetworkState {
         has_default_route: routes.iter().any(|r| r.to == Cidr::ANY),
         ntp_servers: links.iter().filter_map(|l| l.lease.as_ref()).flat_map(|l| l.ntp.clone()).collect(),
@@ -281,12 +285,15 @@ mod tests {
             dns: Vec::new(),
             search: Vec::new(),
         };
-        Managed { plan, lease: None, problem: None }
+        Managed { plan, lease: None, configured: true, problem: None }
     }
 
     #[test]
     fn is_complete_only_when_every_link_has_what_it_asked_for() {
         let mut inner = Inner::default();
+        assert!(!state_of(&inner).complete);
+        let pending = Managed { configured: false, ..managed(false, &["10.0.0.2/24"]) };
+        inner.links.insert(2, pending);
         assert!(!state_of(&inner).complete);
         inner.links.insert(2, managed(false, &["10.0.0.2/24"]));
         assert!(state_of(&inner).complete && state_of(&inner).has_default_route);
