@@ -302,6 +302,11 @@ pub(crate) mod tests {
         let lease = parse(&packet).unwrap().lease;
         assert_eq!(lease.dns, [Ipv4Addr::new(9, 9, 9, 9)]);
         assert_eq!(lease.domain.as_deref(), Some("foo"));
+        // The parts need not be neighbours.
+        let apart = [53, 1, 2, 54, 4, 1, 1, 1, 1, 6, 2, 9, 9, 51, 4, 0, 0, 1, 0, 6, 2, 9, 9];
+        let lease = parse(&reply_bytes(7, &apart)).unwrap().lease;
+        assert_eq!(lease.dns, [Ipv4Addr::new(9, 9, 9, 9)]);
+        assert_eq!(lease.lifetime, Some(Duration::from_secs(256)));
     }
 
     #[test]
@@ -322,8 +327,13 @@ pub(crate) mod tests {
         }
         let mask_with_hole = [53, 1, 2, 54, 4, 1, 1, 1, 1, 1, 4, 255, 0, 255, 0];
         assert_eq!(parse(&reply_bytes(7, &mask_with_hole)), None);
+        let cut_off = [53, 1, 2, 54, 4, 1, 1, 1, 1, 6, 200, 9, 9];
+        assert_eq!(parse(&reply_bytes(7, &cut_off)), None);
         let injected = [53, 1, 2, 54, 4, 1, 1, 1, 1, 15, 5, b'a', b'\n', b'b', b' ', b'c'];
         assert_eq!(parse(&reply_bytes(7, &injected)).unwrap().lease.domain, None);
+        let odd = [53, 1, 2, 54, 4, 1, 1, 1, 1, 15, 1, 0xe9, 51, 4, 0, 0, 1, 0];
+        let lease = parse(&reply_bytes(7, &odd)).unwrap().lease;
+        assert_eq!((lease.domain, lease.lifetime), (None, Some(Duration::from_secs(256))));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The part of rtnetlink that a node needs: links, IPv4 addresses, IPv4 routes.
 //!
-//! Written here because it is small, safe with `rustix`, and needs no async runtime; the crates for it
-//! bring one and cover everything else of netlink too. Integers are in the machine's own byte order.
+//! Written here because it is small, safe with `rustix`, and reads only the attributes that it needs:
+//! docs/architecture.md, decision 18. Integers are in the machine's own byte order.
 //! Spec: rtnetlink(7), netlink(7).
 
 mod message;
