@@ -63,6 +63,9 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     else {
         return give_up(output, name);
     };
+    if !is_whole(&ready, output, &built) {
+        return give_up(output, name);
+    }
     record::forget(output, name)?;
     record::remove_older(outputs::disks(), output, &built)?;
     let manifest = record::manifest_path(output, name);
@@ -91,8 +94,13 @@ fn is_of(Order { built, .. }: &Order, name: &str) -> bool {
     built.facts.name == name && built.files.iter().all(|file| is_own(&file.name))
 }
 
-/// Gives up files of a killed build whose order can't be followed: another version of this program wrote it, or
-/// somebody else. Nobody knows then which files are in place, so the next build makes them all anew.
+/// Returns whether each file is still on its way or in its place: somebody may have cleared the directory meanwhile.
+fn is_whole(ready: &Path, output: &Path, built: &Built) -> bool {
+    built.files.iter().all(|file| ready.join(&file.name).exists() || output.join(&file.name).exists())
+}
+
+/// Gives up files of a killed build whose order can't be followed: a file is gone, or another version of this program
+/// wrote the order, or somebody else. Nobody knows then which files are in place, so the next build makes them all anew.
 fn give_up(output: &Path, name: &str) -> Result<()> {
     record::forget(output, name)?;
     remove_manifest(&record::manifest_path(output, name))?;
@@ -174,6 +182,7 @@ mod tests {
         };
         for (text, is_followed) in [
             (order("x", "x.raw"), true),
+            (order("x", "x.gone"), false),
             (order("x", "x./../../victim"), false),
             (order("x", "victim"), false),
             (order("y", "x.raw"), false),
