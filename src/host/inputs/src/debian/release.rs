@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::http::Expected;
 use crate::run::Tool;
 
+/// Longest signed text that is taken; that of Debian is 140 KB.
+const MAX_TEXT_BYTES: u64 = 8 << 20;
+
 /// Checks the signature of `bytes`, which came from `url`; returns the signed text.
 ///
 /// One good signature is enough: a release is signed by the keys of several years, and a keyring rarely
@@ -27,10 +30,17 @@ pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> 
     let dir = tempfile::tempdir().map_err(Error::io("making a directory in", std::env::temp_dir()))?;
     let (signed, plain) = (dir.path().join("InRelease"), dir.path().join("Release"));
     fs::write(&signed, bytes).map_err(Error::io("writing", &signed))?;
-    // gpgv fails when one of several keys is unknown: its status lines tell more than its exit code.
-    let script = r#"gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" 2>/dev/null || true"#;
+    // gpgv fails when one of several keys is unknown: its status lines tell more than its exit code. It writes what it
+    // unpacks before it has seen a signature, and some hundred bytes unpack to gigabytes: hence the limit, in 512 bytes.
+    let script = r#"ulimit -c 0; ulimit -f "$4"
+        gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" 2>/dev/null || true"#;
+    let blocks = (MAX_TEXT_BYTES / 512).to_string();
     let tool = Tool::new("sh").args(["-c", script, "gpgv"]).arg(as_path(keyring)).arg(&plain).arg(&signed);
-    let status = tool.output()?;
+    let status = tool.arg(blocks).output()?;
+    let unpacked = fs::metadata(&plain).map_or(0, |found| found.len());
+    if unpacked >= MAX_TEXT_BYTES {
+        return Err(failed(format!("it unpacks to more than {unpacked} bytes")));
+    }
     judge(&status).map_err(failed)?;
     fs::read_to_string(&plain).map_err(Error::io("reading", &plain))
 }

@@ -87,6 +87,19 @@ fn takes_a_sound_signature_and_no_other_text() {
 }
 
 #[test]
+fn what_unpacks_to_gigabytes_is_cut_off() {
+    if !installed() {
+        return;
+    }
+    let gpg = Gpg::new("20250101T000000!", "never");
+    let text = fs::File::create(gpg.home.path().join("text")).unwrap();
+    text.set_len(2 * MAX_TEXT_BYTES).unwrap();
+    let packed = gpg.run(&["--compress-algo", "bzip2", "--store", "--output", "-", "text"]);
+    assert!(packed.len() < 4096, "{}", packed.len());
+    refused(&packed, &gpg.keyring(), "it unpacks to more than 8388608 bytes");
+}
+
+#[test]
 fn refuses_keys_and_signatures_that_have_expired() {
     if !installed() {
         return;
