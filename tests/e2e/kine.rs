@@ -55,8 +55,8 @@ fn config(node: &Node, dir: &Path) -> PathBuf {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("storage: { type: etcd }"), "the config names its storage:\n{text}");
     let changed = text.replace("storage: { type: etcd }", "storage: { type: kine }");
-    assert!(changed.contains("\nhostname: n1\n"), "the config names its node:\n{text}");
-    fs::write(&file, changed.replace("hostname: n1\n", NETWORK)).unwrap();
+    assert!(changed.contains("\nhostname: \"n1\"\n"), "the config names its node:\n{text}");
+    fs::write(&file, changed.replace("hostname: \"n1\"\n", NETWORK)).unwrap();
     file
 }
 
