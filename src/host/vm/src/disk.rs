@@ -55,15 +55,16 @@ fn make(dir: &MachineDir, disk: &Path, blank: Blank<'_>) -> Result<(), VmError> 
     grow(disk, blank.bytes)
 }
 
-/// Copies a file to one that is not there, readable by its owner only.
+/// Copies a file to one that is not there, readable by its owner only. It is on the medium before the machine's state
+/// says that there is a disk.
 fn copy(from: &Path, to: &Path) -> Result<(), VmError> {
     let source = File::open(from).map_err(VmError::file("opening image", from))?;
     let target = File::options().write(true).create_new(true).mode(0o400).open(to);
     let target = target.map_err(VmError::file("making", to))?;
-    if ioctl_ficlone(&target, &source).is_ok() {
-        return Ok(());
+    if ioctl_ficlone(&target, &source).is_err() {
+        copy_data(&source, &target).map_err(VmError::file("copying image", from))?;
     }
-    copy_data(&source, &target).map_err(VmError::file("copying image", from))
+    target.sync_all().map_err(VmError::file("syncing", to))
 }
 
 /// Copies what is no hole.
