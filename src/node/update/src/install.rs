@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use bundle::{Bundle, BundleError, Hash, Kind, Manifest};
 use formats::disk::{Window, read_vec};
-use formats::uki;
+use formats::uki::{self, MAX_CMDLINE_BYTES};
 use formats::verity::{self, VerityError};
 use ring::digest;
 use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
@@ -23,8 +23,6 @@ use crate::{Device, Free, Target, UpdateError};
 
 /// Bytes of a kernel image that are read back at once.
 const PIECE_BYTES: u64 = 1 << 20;
-/// Longest command line that is believed; the kernel takes no longer one.
-const MAX_CMDLINE_BYTES: u64 = 4096;
 
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use data_encoding::HEXLOWER;
 use formats::disk::{ReadAt, read_vec};
-use formats::uki;
+use formats::uki::{self, MAX_CMDLINE_BYTES};
 use ring::digest;
 use rustix::fs::Advice;
 use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
@@ -22,8 +22,6 @@ use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
 const PIECE_BYTES: u64 = 256 << 10;
 /// The lowest priority.
 const NICE: i32 = 19;
-/// Longest command line that is believed; the kernel takes no longer one.
-const MAX_CMDLINE_BYTES: u64 = 4096;
 
 /// How much of the disk's time is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

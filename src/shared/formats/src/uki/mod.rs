@@ -12,7 +12,7 @@ mod writer;
 
 #[cfg(feature = "builder")]
 pub use dump::dump;
-pub use reader::{HEAD_BYTES, Section, locate, sections};
+pub use reader::{HEAD_BYTES, MAX_CMDLINE_BYTES, Section, locate, sections};
 #[cfg(feature = "builder")]
 pub use writer::{Parts, build};
 

@@ -7,6 +7,8 @@ use super::format::Headers;
 
 /// Bytes at the beginning of an image that hold all of its headers.
 pub const HEAD_BYTES: u64 = 4096;
+/// Longest command line that is believed; the kernel takes no longer one.
+pub const MAX_CMDLINE_BYTES: u64 = 4096;
 
 /// A section of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
