@@ -51,6 +51,11 @@ impl Voice {
         self.say(ERROR, text);
     }
 
+    /// Returns the value, or says why there is none.
+    pub(crate) fn said<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|e| self.error(&format!("{e:#}"))).ok()
+    }
+
     /// Takes what was said since the last time, for the log.
     pub(crate) fn take_kept(&mut self) -> Vec<LogLine> {
         self.kept.drain(..).collect()

@@ -4,17 +4,34 @@ use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use control::ShutdownKind;
 use sys::{Interest, Poll};
 
-use super::Runner;
 use super::token::Token;
 
 /// `O_NONBLOCK`.
 const OPEN_FLAGS: i32 = 0o4000;
 
-/// Opens all input devices with a power key. One plugged in later is not heard.
-pub(super) fn open_all(poll: &Poll) -> Vec<File> {
+/// The open devices.
+#[derive(Debug, Default)]
+pub(super) struct Buttons {
+    devices: Vec<File>,
+}
+
+impl Buttons {
+    /// Opens all input devices with a power key. One plugged in later is not heard.
+    pub(super) fn open_all(poll: &Poll) -> Buttons {
+        Buttons { devices: open_devices(poll) }
+    }
+
+    /// Returns whether the power key of the device with this number was pressed since the last time.
+    pub(super) fn is_pressed(&self, id: u32) -> bool {
+        let device = usize::try_from(id).ok().and_then(|i| self.devices.get(i));
+        device.is_some_and(|device| sys::pressed_keys(device).contains(&sys::KEY_POWER))
+    }
+}
+
+/// Opens the devices; their numbers are their places.
+fn open_devices(poll: &Poll) -> Vec<File> {
     let entries = std::fs::read_dir("/sys/class/input").into_iter().flatten().flatten();
     let names = entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.starts_with("event"));
     let mut buttons = Vec::new();
@@ -33,16 +50,6 @@ pub(super) fn open_all(poll: &Poll) -> Vec<File> {
         }
     }
     buttons
-}
-
-impl Runner<'_> {
-    /// Powers off when a power button was pressed.
-    pub(super) fn on_button(&mut self, id: u32) {
-        let Some(device) = usize::try_from(id).ok().and_then(|i| self.buttons.get(i)) else { return };
-        if sys::pressed_keys(device).contains(&sys::KEY_POWER) {
-            self.begin_shutdown(ShutdownKind::PowerOff, "power button");
-        }
-    }
 }
 
 /// Returns whether a device has a key: sysfs shows the keys as a bitmap, hexadecimal words of 64 bits, the

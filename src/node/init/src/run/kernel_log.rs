@@ -5,13 +5,16 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 
+use anyhow::Context;
 use control::LogLine;
-use sys::Interest;
+use sys::{Interest, Poll};
 
-use super::Runner;
-use super::answer::KERNEL;
 use super::token::Token;
 
+/// Name of this log.
+pub(super) const KERNEL: &str = "kernel";
+/// Where it is read.
+const PATH: &str = "/dev/kmsg";
 /// `O_NONBLOCK`.
 const OPEN_FLAGS: i32 = 0o4000;
 /// Longest record that the kernel gives.
@@ -27,40 +30,47 @@ pub(super) struct KernelLog {
     file: Option<File>,
 }
 
-impl Runner<'_> {
-    /// Returns the last messages; with `follow` the later ones come as they are written.
-    pub(super) fn kernel_lines(&mut self, count: usize, follow: bool) -> Vec<LogLine> {
-        let opened = File::options().read(true).custom_flags(OPEN_FLAGS).open("/dev/kmsg");
-        let Some(mut file) = self.said(opened) else { return Vec::new() };
-        let (mut lines, mut bytes) = (VecDeque::new(), 0);
-        while let Some(line) = read_line(&mut file) {
-            bytes += line.text.len();
-            lines.push_back(line);
-            while lines.len() > count || bytes > REPLY_BYTES {
-                bytes -= lines.pop_front().map_or(bytes, |l: LogLine| l.text.len());
-            }
+impl KernelLog {
+    /// Returns the last `count` messages; with `follow` the later ones come by [`KernelLog::take_new`].
+    pub(super) fn last(&mut self, count: usize, follow: Option<&Poll>) -> anyhow::Result<Vec<LogLine>> {
+        let mut file = open()?;
+        let lines = read_last(&mut file, count);
+        if let Some(poll) = follow.filter(|_| self.file.is_none()) {
+            poll.add(&file, Token::KernelLog.to_number(), Interest::Read)?;
+            self.file = Some(file);
         }
-        if follow && self.kernel_log.file.is_none() {
-            let added = self.poll.add(&file, Token::KernelLog.to_number(), Interest::Read);
-            self.say_error(added);
-            self.kernel_log.file = Some(file);
-        }
-        lines.into()
+        Ok(lines)
     }
 
-    /// Shows new messages to those who follow.
-    pub(super) fn on_kernel_log(&mut self) {
-        let Some(file) = &mut self.kernel_log.file else { return };
-        let lines: Vec<LogLine> = std::iter::from_fn(|| read_line(file)).take(BATCH).collect();
-        self.show_followers(KERNEL, &lines);
+    /// Takes messages that came since the last time, while the log is followed.
+    pub(super) fn take_new(&mut self) -> Vec<LogLine> {
+        let Some(file) = &mut self.file else { return Vec::new() };
+        std::iter::from_fn(|| read_line(file)).take(BATCH).collect()
     }
 
-    /// Closes the log when no client follows it.
-    pub(super) fn rest_kernel_log(&mut self) {
-        if !self.is_followed(KERNEL) {
-            self.kernel_log.file = None;
+    /// Closes the log: no client follows it any more.
+    pub(super) fn rest(&mut self) {
+        self.file = None;
+    }
+}
+
+/// Opens the log at its oldest message.
+fn open() -> anyhow::Result<File> {
+    let opened = File::options().read(true).custom_flags(OPEN_FLAGS).open(PATH);
+    opened.with_context(|| format!("opening {PATH}"))
+}
+
+/// Reads to the end; returns the last messages, within their bound.
+fn read_last(file: &mut File, count: usize) -> Vec<LogLine> {
+    let (mut lines, mut bytes) = (VecDeque::new(), 0);
+    while let Some(line) = read_line(file) {
+        bytes += line.text.len();
+        lines.push_back(line);
+        while lines.len() > count || bytes > REPLY_BYTES {
+            bytes -= lines.pop_front().map_or(bytes, |l: LogLine| l.text.len());
         }
     }
+    lines.into()
 }
 
 /// Reads the next message; `None` when there is none.

@@ -3,37 +3,40 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use supervise::Event;
 use sys::{Interest, Poll, SysError};
 
+use super::group;
 use super::token::Token;
-use super::{Runner, group};
 
 /// Notices taken in one turn: a flood of them must not starve the rest.
 const BATCH: usize = 32;
 
-/// Opens the socket for notices.
-pub(super) fn open(poll: &Poll) -> Result<UnixDatagram, SysError> {
-    let socket = sys::notify_socket(Path::new(control::NOTIFY_PATH))?;
-    poll.add(&socket, Token::Notify.to_number(), Interest::Read)?;
-    Ok(socket)
+/// The socket for notices.
+#[derive(Debug)]
+pub(super) struct Notices {
+    socket: UnixDatagram,
 }
 
-impl Runner<'_> {
-    /// Takes pending notices.
-    pub(super) fn on_notices(&mut self) {
-        for _ in 0..BATCH {
-            let Some((pid, notice)) = self.notify.as_ref().and_then(sys::receive_notice) else { return };
-            if !says_ready(&notice) {
-                continue;
-            }
-            // One that has ended since then has no group to read any more; it was hardly ready.
-            let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-            if let Some(service) = group::parse_service(&cgroup) {
-                self.feed(Event::Notified { service: service.to_owned() });
-            }
-        }
+impl Notices {
+    /// Opens the socket.
+    pub(super) fn open(poll: &Poll) -> Result<Notices, SysError> {
+        let socket = sys::notify_socket(Path::new(control::NOTIFY_PATH))?;
+        poll.add(&socket, Token::Notify.to_number(), Interest::Read)?;
+        Ok(Notices { socket })
     }
+
+    /// Takes pending notices; returns the services that are ready.
+    pub(super) fn take_ready(&self) -> Vec<String> {
+        let pending = std::iter::from_fn(|| sys::receive_notice(&self.socket)).take(BATCH);
+        pending.filter(|(_, notice)| says_ready(notice)).filter_map(|(pid, _)| service_of(pid)).collect()
+    }
+}
+
+/// Returns the service that a process belongs to. One that has ended since then has no group to read any more; it was
+/// hardly ready.
+fn service_of(pid: u32) -> Option<String> {
+    let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    group::parse_service(&cgroup).map(str::to_owned)
 }
 
 /// Returns whether one of the lines is `READY=1`.

@@ -15,7 +15,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use control::LogLine;
 use sys::{Interest, Poll, SysError};
 
-use super::Runner;
 use super::token::Token;
 use file::LogFile;
 use lines::Lines;
@@ -78,7 +77,7 @@ impl Logs {
     }
 
     /// Reads the pipe with this number; returns the service and its new lines.
-    fn read(&mut self, id: u32) -> Option<(String, Vec<LogLine>)> {
+    pub(super) fn read(&mut self, id: u32) -> Option<(String, Vec<LogLine>)> {
         let (name, log) = self.logs.iter_mut().find(|(_, log)| log.id == id)?;
         let mut buffer = [0; TURN_BYTES];
         let n = log.pipe.as_mut()?.0.read(&mut buffer).ok()?;
@@ -87,14 +86,16 @@ impl Logs {
         Some((name.clone(), texts.into_iter().map(|text| LogLine { at_ms, text }).collect()))
     }
 
-    /// Keeps a line.
-    fn keep(&mut self, service: &str, line: LogLine) {
+    /// Keeps lines.
+    pub(super) fn keep(&mut self, service: &str, lines: Vec<LogLine>) {
         let closed = self.closed;
         let log = self.entry(service);
-        if !closed {
-            log.file.push(&line.text, sys::boot_ms());
+        for line in lines {
+            if !closed {
+                log.file.push(&line.text, sys::boot_ms());
+            }
+            log.ring.push(line);
         }
-        log.ring.push(line);
     }
 
     /// Returns the last lines of a log; `None` if there is none of that name.
@@ -102,9 +103,9 @@ impl Logs {
         self.logs.get(service).map(|log| log.ring.last(count))
     }
 
-    /// Returns all logs as far as they are in memory, by name.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, Vec<LogLine>)> {
-        self.logs.iter().map(|(name, log)| (name.as_str(), log.ring.last(usize::MAX)))
+    /// Returns a copy of all logs as far as they are in memory, by name.
+    pub(super) fn all(&self) -> Vec<(String, Vec<LogLine>)> {
+        self.logs.iter().map(|(name, log)| (name.clone(), log.ring.last(usize::MAX))).collect()
     }
 
     /// Drops the log of a service that is no more; its file stays.
@@ -133,28 +134,5 @@ impl Logs {
             log.file.flush();
             log.file = LogFile::of(name);
         }
-    }
-}
-
-impl Runner<'_> {
-    /// Takes what a service has printed.
-    pub(super) fn on_log(&mut self, id: u32) {
-        if let Some((service, lines)) = self.logs.read(id) {
-            self.keep_lines(&service, lines);
-        }
-    }
-
-    /// Takes what PID 1 itself has said.
-    pub(super) fn keep_said(&mut self) {
-        let said = self.base.voice.take_kept();
-        if !said.is_empty() {
-            self.keep_lines(INIT, said);
-        }
-    }
-
-    /// Keeps lines and shows them to those who follow.
-    fn keep_lines(&mut self, service: &str, lines: Vec<LogLine>) {
-        self.show_followers(service, &lines);
-        lines.into_iter().for_each(|line| self.logs.keep(service, line));
     }
 }

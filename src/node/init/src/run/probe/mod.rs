@@ -10,7 +10,7 @@ use supervise::{Event, ProbeKind};
 use sys::{Cgroup, Exit, Interest, Poll};
 
 use super::token::Token;
-use super::{Runner, group, launch};
+use super::{group, launch};
 
 /// Whose question it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,15 @@ impl Asked {
     fn answer(&self, yes: bool) -> Event {
         Event::Probed { service: self.service.clone(), run: self.run, kind: self.kind, yes }
     }
+}
+
+/// A probe that is to be sent out.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) asked: Asked,
+    pub(super) probe: Probe,
+    /// After this time the answer is no; `None` waits for as long as it takes.
+    pub(super) timeout_ms: Option<u64>,
 }
 
 /// What is waited for.
@@ -97,28 +106,27 @@ impl Probes {
         poll.add(&stream, Token::Probe(self.next_id).to_number(), Interest::Write)?;
         Ok((self.next_id, Way::Connecting(stream, request)))
     }
-}
 
-impl Runner<'_> {
-    /// Sends a probe out; returns the answer if it has one at once.
-    pub(super) fn begin_probe(
+    /// Sends a probe out; returns the answer if it has one at once. `spec` is its service's.
+    pub(super) fn begin(
         &mut self,
-        asked: Asked,
-        probe: &Probe,
-        timeout_ms: Option<u64>,
+        question: Question,
+        spec: Option<&ServiceSpec>,
+        poll: &Poll,
     ) -> Option<Event> {
-        let begun = match probe {
+        let Question { asked, probe, timeout_ms } = question;
+        let begun = match &probe {
             Probe::File(path) => return Some(asked.answer(path.exists())),
             // Not questions; the supervisor never asks them.
             Probe::Exit | Probe::Notify => return Some(asked.answer(false)),
-            Probe::Tcp { port } => self.probes.connect(*port, None, &self.poll),
-            Probe::Http { port, path } => self.probes.connect(*port, Some(http::request(path)), &self.poll),
-            Probe::Exec(command) => self.start_command(&asked.service, command),
+            Probe::Tcp { port } => self.connect(*port, None, poll),
+            Probe::Http { port, path } => self.connect(*port, Some(http::request(path)), poll),
+            Probe::Exec(command) => start_command(spec, command),
         };
         match begun {
             Ok((id, way)) => {
                 let until = timeout_ms.map(|ms| sys::boot_ms() + ms);
-                self.probes.out.push(Out { id, asked, way, until });
+                self.out.push(Out { id, asked, way, until });
                 None
             }
             // Nobody listens, or the command cannot start: no, for now.
@@ -126,29 +134,31 @@ impl Runner<'_> {
         }
     }
 
-    /// Starts the command of a probe, in the service's group and as its user.
-    fn start_command(&mut self, service: &str, command: &[String]) -> anyhow::Result<(u32, Way)> {
-        let spec: Option<ServiceSpec> = self.supervisor.spec(service).cloned();
-        let Some(spec) = spec else { anyhow::bail!("nobody knows the service") };
-        let null = std::fs::File::options().write(true).open("/dev/null")?;
-        let group: Cgroup = group::of(service);
-        let child = launch::spawn(&spec, command, Some(&group), std::os::fd::AsFd::as_fd(&null))?;
-        Ok((0, Way::Command(child.pid)))
-    }
-
-    /// Goes on with a connection that has something to say.
-    pub(super) fn on_probe(&mut self, id: u32) {
-        let Some(at) = self.probes.out.iter().position(|o| o.id == id) else { return };
-        let Out { asked, way, until, .. } = self.probes.out.swap_remove(at);
-        match go_on(way, (&self.poll, id)) {
-            Ok(way) => self.probes.out.push(Out { id, asked, way, until }),
-            Err(yes) => self.feed(asked.answer(yes)),
+    /// Goes on with a connection that has something to say; returns the answer once there is one.
+    pub(super) fn go_on(&mut self, id: u32, poll: &Poll) -> Option<Event> {
+        let at = self.out.iter().position(|o| o.id == id)?;
+        let Out { asked, way, until, .. } = self.out.swap_remove(at);
+        match next_step(way, (poll, id)) {
+            Ok(way) => {
+                self.out.push(Out { id, asked, way, until });
+                None
+            }
+            Err(yes) => Some(asked.answer(yes)),
         }
     }
 }
 
+/// Starts the command of a probe, in the service's group and as its user.
+fn start_command(spec: Option<&ServiceSpec>, command: &[String]) -> anyhow::Result<(u32, Way)> {
+    let Some(spec) = spec else { anyhow::bail!("nobody knows the service") };
+    let null = std::fs::File::options().write(true).open("/dev/null")?;
+    let group: Cgroup = group::of(&spec.name);
+    let child = launch::spawn(spec, command, Some(&group), std::os::fd::AsFd::as_fd(&null))?;
+    Ok((0, Way::Command(child.pid)))
+}
+
 /// Takes the next step of a connection. The error is the answer: there are no further steps.
-fn go_on(way: Way, (poll, id): (&Poll, u32)) -> Result<Way, bool> {
+fn next_step(way: Way, (poll, id): (&Poll, u32)) -> Result<Way, bool> {
     match way {
         Way::Connecting(mut stream, request) => {
             if !matches!(stream.take_error(), Ok(None)) {

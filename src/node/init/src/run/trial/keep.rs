@@ -9,45 +9,34 @@ use std::path::Path;
 
 use control::LogLine;
 
-use super::super::Runner;
-use super::super::answer::KERNEL;
-
 /// Where they are kept, one directory a generation.
 const DIRECTORY: &str = "/state/failed";
 /// Generations that are kept; the highest ones.
 const MAX_GENERATIONS: usize = 3;
-/// Most lines of the kernel's messages; their bytes are bounded where they are read.
-const KERNEL_LINES: usize = 10_000;
 
 /// The logs of a generation.
 #[derive(Debug)]
 pub(super) struct Kept {
-    generation: u32,
-    logs: Vec<(String, Vec<LogLine>)>,
+    pub(super) generation: u32,
+    /// Lines by the name of their log.
+    pub(super) logs: Vec<(String, Vec<LogLine>)>,
 }
 
-impl Runner<'_> {
-    /// Takes a copy of all logs that are in memory now.
-    pub(super) fn take_logs(&mut self, generation: u32) -> Kept {
-        self.keep_said();
-        let logs = self.logs.all().map(|(name, lines)| (name.to_owned(), lines)).collect();
-        Kept { generation, logs }
-    }
-
-    /// Writes them, the kernel's messages up to now with them.
-    pub(super) fn keep_failed(&mut self, kept: Kept) {
-        let kernel = self.kernel_lines(KERNEL_LINES, false);
-        let all = kept.logs.iter().map(|(name, lines)| (name.as_str(), lines.clone()));
-        let written = keep(Path::new(DIRECTORY), kept.generation, all.chain([(KERNEL, kernel)]));
-        self.say_error(written);
+impl Kept {
+    /// Writes them below `/state`.
+    ///
+    /// # Errors
+    /// The first write's; what was written before stays.
+    pub(super) fn write(self) -> io::Result<()> {
+        keep(Path::new(DIRECTORY), self.generation, self.logs.into_iter())
     }
 }
 
 /// Writes the logs of a generation and removes those of old ones.
-fn keep<'a>(
+fn keep(
     directory: &Path,
     generation: u32,
-    logs: impl Iterator<Item = (&'a str, Vec<LogLine>)>,
+    logs: impl Iterator<Item = (String, Vec<LogLine>)>,
 ) -> io::Result<()> {
     let own = directory.join(generation.to_string());
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&own)?;
@@ -81,7 +70,7 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("init-keep-{}", std::process::id()));
         for generation in [9, 2, 11, 10] {
             let line = LogLine { at_ms: 61_002, text: format!("of {generation}") };
-            keep(&directory, generation, [("etcd", vec![line])].into_iter()).unwrap();
+            keep(&directory, generation, [("etcd".to_owned(), vec![line])].into_iter()).unwrap();
         }
         let text = fs::read_to_string(directory.join("11/etcd.log")).unwrap();
         assert_eq!(text, "    61.002 of 11\n");

@@ -3,61 +3,31 @@
 use control::{BootOrder, FreeSlot, Reply};
 use slots::{Record, Refusal, Running};
 
-use super::super::Runner;
-
-impl Runner<'_> {
-    /// Carries an order out.
-    pub(in super::super) fn order_boot(&mut self, order: &BootOrder) -> Reply {
-        match self.decide_order(order) {
-            Ok((next, reply)) if self.write_record(next) => reply,
-            Ok(_) => Reply::Error { message: "the boot record cannot be written".to_owned() },
-            Err(refused) => refused.into(),
-        }
-    }
-
-    /// Says whether an update may begin; the record stays as it is.
-    pub(in super::super) fn may_update(&self) -> Reply {
-        self.decide_order(&BootOrder::BeginUpdate).map_or_else(Into::into, |_| Reply::Ok)
-    }
-
-    /// Returns the record that an order leads to and the answer once it is written, or the answer that nothing
-    /// changes.
-    fn decide_order(&self, order: &BootOrder) -> Result<(Record, Reply), Refused> {
-        if self.leaving.is_some() {
-            return Err(Refused { message: "a shutdown is under way".to_owned(), hint: None });
-        }
-        let decided = self.trial.decided(|record, running| decide(order, record, running));
-        let missing = || Refused::new("the disk has no boot record", "write a newer image to it");
-        decided.ok_or_else(missing)?
-    }
-}
-
 /// Why an order is not carried out, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Refused {
+pub(super) struct Refused {
     message: String,
-    /// Absent where it is not the slots that forbid it.
-    hint: Option<&'static str>,
+    hint: &'static str,
 }
 
 impl Refused {
-    fn new(message: impl ToString, hint: &'static str) -> Refused {
-        Refused { message: message.to_string(), hint: Some(hint) }
+    pub(super) fn new(message: impl ToString, hint: &'static str) -> Refused {
+        Refused { message: message.to_string(), hint }
     }
 }
 
 impl From<Refused> for Reply {
     fn from(refused: Refused) -> Reply {
-        let Refused { message, hint } = refused;
-        match hint {
-            Some(hint) => Reply::Refused { message, hint: hint.to_owned() },
-            None => Reply::Error { message },
-        }
+        Reply::Refused { message: refused.message, hint: refused.hint.to_owned() }
     }
 }
 
 /// Returns the record that the order leads to and the answer once it is written, or the refusal.
-fn decide(order: &BootOrder, record: &Record, running: Running) -> Result<(Record, Reply), Refused> {
+pub(super) fn decide(
+    order: &BootOrder,
+    record: &Record,
+    running: Running,
+) -> Result<(Record, Reply), Refused> {
     let plain = |decided: Result<Record, Refusal>| decided.map(|next| (next, Reply::Ok));
     let decided = match order {
         BootOrder::BeginUpdate => slots::begin_update(record, running).map(|(slot, next)| {
@@ -125,7 +95,7 @@ mod tests {
         for (order, expected) in cases {
             let refused = decide(&order, &one, running()).unwrap_err();
             assert_eq!(refused.message, expected);
-            assert!(refused.hint.is_some_and(|h| !h.is_empty()));
+            assert!(!refused.hint.is_empty());
         }
     }
 

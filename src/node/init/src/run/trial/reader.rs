@@ -3,82 +3,49 @@
 //! The root is read through dm-verity, which checks every block; a damaged one panics the kernel, which
 //! uses up the try. It is a child, because reading some hundred MB blocks on the disk.
 
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
 
-use sys::{Exit, Launch};
+use sys::{Child, Exit, Launch};
 
-use super::super::{Runner, logs, noded};
-
-/// How a child ends that could not be started.
-const NOT_STARTED: Exit = Exit::Code(127);
+use super::super::noded;
 
 /// The child, when it runs.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     /// The device of the verified root.
     root: PathBuf,
-    pid: Option<u32>,
+    child: Option<Child>,
 }
 
 impl Reader {
     /// A reader that does not run.
     pub(super) const fn of(root: PathBuf) -> Reader {
-        Reader { root, pid: None }
-    }
-}
-
-impl super::Trial {
-    /// Returns whether the child with this number is the reader.
-    pub(in super::super) fn is_reader(&self, pid: u32) -> bool {
-        self.reader.pid == Some(pid)
-    }
-}
-
-impl Runner<'_> {
-    /// Starts the child.
-    pub(super) fn start_reading(&mut self) {
-        let started = self.try_reading();
-        match self.said(started) {
-            Some(pid) => {
-                self.trial.reader.pid = Some(pid);
-                self.trial.gate.reading();
-            }
-            None => self.trial.gate.was_read(NOT_STARTED, sys::boot_ms()),
-        }
+        Reader { root, child: None }
     }
 
-    fn try_reading(&mut self) -> anyhow::Result<u32> {
-        let kernel = self.trial.record.as_ref().map(|r| r.kernel().to_owned()).unwrap_or_default();
-        let parts = [kernel, self.trial.reader.root.clone()].map(|p| p.to_string_lossy().into_owned());
-        let [kernel, root] = parts;
-        let command = [noded::PROGRAM.to_owned(), "read-slot".to_owned(), kernel, root];
-        let output = self.logs.output(logs::INIT, &self.poll)?;
-        let child = sys::spawn(&Launch {
+    /// Starts the child, with its output where `output` goes.
+    pub(super) fn start(&mut self, kernel: &Path, output: BorrowedFd<'_>) -> anyhow::Result<()> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let command = [noded::PROGRAM.to_owned(), "read-slot".to_owned(), text(kernel), text(&self.root)];
+        self.child = Some(sys::spawn(&Launch {
             command: &command,
             environment: &[],
             uid: 0,
             gid: 0,
             cgroup: None,
-            output: output.as_fd(),
+            output,
             oom_score_adj: Some(0),
             open_files: None,
             timer_slack_ns: None,
             capabilities: &[],
-        })?;
-        let pid = child.pid;
-        self.children.insert(pid, child);
-        Ok(pid)
+        })?);
+        Ok(())
     }
 
-    /// Takes the child's result; `failure` says why it could not start.
-    pub(in super::super) fn on_read(&mut self, exit: Exit, failure: Option<String>) {
-        self.trial.reader.pid = None;
-        self.trial.gate.was_read(exit, sys::boot_ms());
-        if exit != Exit::Code(0) {
-            let how = failure.unwrap_or_else(|| exit.to_string());
-            let text = format!("reading the running slot ended with {how}");
-            self.base.voice.error(&text);
-        }
+    /// Takes the end of the child with this number; returns how it ended, for people, if it is this one.
+    pub(super) fn ended(&mut self, pid: u32, exit: Exit) -> Option<String> {
+        let child = self.child.take_if(|child| child.pid == pid)?;
+        Some(child.failure().unwrap_or_else(|| exit.to_string()))
     }
 }

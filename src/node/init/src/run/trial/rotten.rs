@@ -2,21 +2,8 @@
 
 use slots::{Reason, Record, Slot};
 
-use super::super::Runner;
-
-impl Runner<'_> {
-    /// Notes that a part of the slot with this generation is damaged.
-    pub(in super::super) fn note_rotten(&mut self, slot: Slot, generation: u32) -> Result<(), String> {
-        let next = self.trial.decided(|record, _| note(record, slot, generation));
-        match next.ok_or("the disk has no boot record")?? {
-            Some(next) if !self.write_record(next) => Err("the boot record cannot be written".to_owned()),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
 /// Returns the record with the note, or `None` if it has it already.
-fn note(record: &Record, slot: Slot, generation: u32) -> Result<Option<Record>, String> {
+pub(super) fn note(record: &Record, slot: Slot, generation: u32) -> Result<Option<Record>, String> {
     let entry = record.slots.get(slot);
     if !entry.is_present() || entry.generation != generation {
         return Err(format!("slot {slot} does not hold generation {generation}"));

@@ -5,21 +5,18 @@ use std::path::PathBuf;
 use control::{BootStatus, SlotStatus};
 use slots::{Record, Running, Slot};
 
-use super::super::Runner;
+use super::gate::Gate;
+use crate::record::BootRecord;
 
-impl Runner<'_> {
-    /// Returns what the record says; `None` when the disk has none.
-    pub(in super::super) fn boot_status(&self) -> Option<BootStatus> {
-        let mut status = self.trial.decided(status)?;
-        if let Some(record) = &self.trial.record {
-            for (status, slot) in status.slots.iter_mut().zip(Slot::ALL) {
-                let (kernel, root) = record.partitions(slot);
-                (status.kernel, status.root) = (kernel.to_owned(), root.to_owned());
-            }
-        }
-        status.trial = self.trial.is_on().then(|| self.trial.gate.status(sys::boot_ms()));
-        Some(status)
+/// Returns what the disk's record says, and how the trial goes if `gate` is one's.
+pub(super) fn of(record: &BootRecord, gate: Option<&Gate>) -> BootStatus {
+    let mut status = status(record.record(), record.running());
+    for (status, slot) in status.slots.iter_mut().zip(Slot::ALL) {
+        let (kernel, root) = record.partitions(slot);
+        (status.kernel, status.root) = (kernel.to_owned(), root.to_owned());
     }
+    status.trial = gate.map(|gate| gate.status(sys::boot_ms()));
+    status
 }
 
 /// Says what a record says.

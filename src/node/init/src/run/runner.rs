@@ -1,0 +1,134 @@
+//! The event loop: where events come from, and which part of the node takes them.
+
+use control::{Reply, ShutdownKind};
+use supervise::Event;
+use sys::{Interest, Ready, Signal, Signals};
+
+use super::button::Buttons;
+use super::node::Node;
+use super::notify::Notices;
+use super::server::Server;
+use super::token::Token;
+use crate::early::Booted;
+
+/// How long in milliseconds the loop sleeps when the kernel refuses to wait.
+pub(super) const REFUSED_PAUSE_MS: u64 = 100;
+
+/// The node and the sources of events.
+#[derive(Debug)]
+pub(super) struct Runner<'a> {
+    node: Node<'a>,
+    signals: Signals,
+    notices: Option<Notices>,
+    buttons: Buttons,
+}
+
+impl<'a> Runner<'a> {
+    /// Opens sockets and buttons. What fails to open is said and missed.
+    pub(super) fn open(mut node: Node<'a>, signals: Signals) -> Runner<'a> {
+        let (poll, voice) = (&node.poll, &mut node.base.voice);
+        voice.said(poll.add(&signals, Token::Signal.to_number(), Interest::Read));
+        node.server = voice.said(Server::open(poll));
+        let notices = voice.said(Notices::open(poll));
+        let buttons = Buttons::open_all(poll);
+        Runner { node, signals, notices, buttons }
+    }
+
+    /// Starts what can start, then reads the boot record.
+    pub(super) fn start(&mut self, booted: &Booted) {
+        self.node.start();
+        self.node.open_record(booted);
+    }
+
+    /// Turns until a shutdown was asked for and everything has ended; returns what follows it.
+    pub(super) fn run(mut self) -> ShutdownKind {
+        loop {
+            self.turn();
+            if let Some(kind) = self.node.finished() {
+                self.node.close();
+                return kind;
+            }
+        }
+    }
+
+    /// Waits for what comes next and deals with it.
+    fn turn(&mut self) {
+        self.node.keep_said();
+        let timeout = self.node.next_ms().map(|at| at.saturating_sub(sys::boot_ms()));
+        let ready = match self.node.poll.wait(timeout) {
+            Ok(ready) => ready,
+            Err(error) => {
+                self.node.base.voice.error(&error.to_string());
+                self.node.base.pause(REFUSED_PAUSE_MS);
+                Vec::new()
+            }
+        };
+        ready.into_iter().for_each(|r| self.dispatch(r));
+        self.node.on_time();
+    }
+
+    /// Hands an event of the kernel to whom it concerns.
+    fn dispatch(&mut self, ready: Ready) {
+        match Token::parse(ready.token) {
+            Some(Token::Signal) => self.on_signals(),
+            Some(Token::Accept) => self.on_accept(),
+            Some(Token::Client(id)) => self.on_client(id, ready),
+            Some(Token::Notify) => self.on_notices(),
+            Some(Token::Log(id)) => self.node.on_log(id),
+            Some(Token::Probe(id)) => self.node.on_probe(id),
+            Some(Token::Button(id)) => self.on_button(id),
+            Some(Token::KernelLog) => self.node.on_kernel_log(),
+            None => {}
+        }
+    }
+
+    /// Takes all pending signals.
+    fn on_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Child => self.node.reap_all(),
+                Signal::CtrlAltDel => self.node.begin_shutdown(ShutdownKind::Reboot, "Ctrl-Alt-Del"),
+                Signal::Power => self.node.begin_shutdown(ShutdownKind::PowerOff, "power failure"),
+                Signal::Other(_) => {}
+            }
+        }
+    }
+
+    /// Takes a new client.
+    fn on_accept(&mut self) {
+        let Some(server) = &mut self.node.server else { return };
+        let accepted = server.accept(&self.node.poll);
+        self.node.base.voice.said(accepted);
+    }
+
+    /// Reads a client's requests and answers them.
+    fn on_client(&mut self, id: u32, ready: Ready) {
+        let Some(server) = &mut self.node.server else { return };
+        for request in server.receive(id, ready) {
+            let reply = match request {
+                Ok(request) => self.node.answer(id, request),
+                Err(message) => Reply::Error { message },
+            };
+            if let Some(server) = &mut self.node.server {
+                server.push(id, &reply);
+            }
+        }
+        if let Some(server) = &mut self.node.server {
+            server.send(id, &self.node.poll);
+        }
+        self.node.rest_kernel_log();
+    }
+
+    /// Tells the services of those that have become ready.
+    fn on_notices(&mut self) {
+        let ready = self.notices.as_ref().map(Notices::take_ready).unwrap_or_default();
+        ready.into_iter().for_each(|service| self.node.feed(Event::Notified { service }));
+    }
+
+    /// Powers off when a power button was pressed.
+    fn on_button(&mut self, id: u32) {
+        if self.buttons.is_pressed(id) {
+            self.node.begin_shutdown(ShutdownKind::PowerOff, "power button");
+        }
+    }
+}
