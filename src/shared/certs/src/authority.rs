@@ -235,6 +235,20 @@ mod tests {
     }
 
     #[test]
+    fn a_backdated_certificate_begins_early_and_ends_as_any_other() {
+        let (ca, clock) = (authority(Key::generate().unwrap()), Clock::new(NOW));
+        let begin = |clock: Clock| {
+            let der = der(&ca.certificate(clock, NOW + 50).unwrap());
+            let life = X509Certificate::from_der(&der).unwrap().1.validity().clone();
+            assert_eq!(life.not_after.timestamp(), 1_790_000_050);
+            life.not_before.timestamp()
+        };
+        assert_eq!(begin(clock.backdated_to(1_500_000_000)), 1_500_000_000);
+        // Never later than without.
+        assert_eq!(begin(clock.backdated_to(NOW)), 1_790_000_000 - 3600);
+    }
+
+    #[test]
     fn no_clock_leaves_the_calendar_of_certificates() {
         let clock = Clock::new(u64::MAX);
         let ca = authority(Key::generate().unwrap());

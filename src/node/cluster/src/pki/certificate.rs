@@ -9,8 +9,8 @@ pub struct Certificate {
     pub name: String,
     /// Seconds since 1970 when it ends.
     pub not_after_secs: u64,
-    /// Seconds since 1970 when it is due for renewal; `None` for an authority, which is never renewed.
-    pub renew_at_secs: Option<u64>,
+    /// Seconds since 1970 when it is due for renewal; an authority keeps its key.
+    pub renew_at_secs: u64,
     /// Why it was just renewed; `None` if it was kept.
     pub issued: Option<Reason>,
 }
@@ -28,7 +28,7 @@ pub enum Reason {
     Contents,
     /// Two thirds of its life were over.
     Age,
-    /// It was not valid yet: the clock went back.
+    /// It was not valid yet, or ended too late: the clock went back.
     Clock,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Reason {
             Reason::Authority => "its authority changed",
             Reason::Contents => "names or addresses changed",
             Reason::Age => "two thirds of its life were over",
-            Reason::Clock => "it was not valid yet",
+            Reason::Clock => "the clock was ahead when it was made",
         })
     }
 }

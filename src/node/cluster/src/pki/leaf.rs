@@ -10,7 +10,7 @@ use super::certificate::{Certificate, Reason};
 use super::place::path;
 use super::spec::LeafSpec;
 use super::state::State;
-use super::stored::{authority_key_id, der, is_about, validity};
+use super::stored::{authority_key_id, covers, der, is_about, parse_validity, validity};
 use crate::error::Error;
 use crate::file::File;
 
@@ -22,6 +22,8 @@ pub(crate) struct Pair {
     not_after_secs: u64,
     renew_at_secs: u64,
     issued: Option<Reason>,
+    /// The certificate that was there is not valid now: what has read it is trusted by nobody.
+    pub was_invalid: bool,
 }
 
 impl Pair {
@@ -36,13 +38,9 @@ impl Pair {
 
     /// For the node's status.
     pub fn status(&self, name: &str) -> Certificate {
-        let renew_at_secs = Some(self.renew_at_secs);
-        Certificate {
-            name: name.to_owned(),
-            not_after_secs: self.not_after_secs,
-            renew_at_secs,
-            issued: self.issued,
-        }
+        let (name, not_after_secs, renew_at_secs) =
+            (name.to_owned(), self.not_after_secs, self.renew_at_secs);
+        Certificate { name, not_after_secs, renew_at_secs, issued: self.issued }
     }
 }
 
@@ -59,13 +57,23 @@ pub(crate) fn keep_or_issue(
             Ok((from, until)) => {
                 let renew_at_secs = renewal(from, until);
                 let (certificate, key) = (certificate.to_owned(), key.to_owned());
-                return Ok(Pair { certificate, key, not_after_secs: until, renew_at_secs, issued: None });
+                let (issued, was_invalid) = (None, false);
+                return Ok(Pair {
+                    certificate,
+                    key,
+                    not_after_secs: until,
+                    renew_at_secs,
+                    issued,
+                    was_invalid,
+                });
             }
             Err(reason) => reason,
         },
         _ => Reason::Missing,
     };
-    issue(spec, authority, clock, reason)
+    let was_invalid = stored("crt").and_then(parse_validity);
+    let was_invalid = was_invalid.is_some_and(|v| !covers(v.range_secs, clock.now_secs()));
+    Ok(Pair { was_invalid, ..issue(spec, authority, clock, reason)? })
 }
 
 /// Issues a certificate with a new key.
@@ -86,7 +94,8 @@ pub(crate) fn issue(
     let issued = issued.map_err(|source| Error::Issue { name: spec.name.clone(), source })?;
     let renew_at_secs = renewal(clock.now_secs(), not_after_secs);
     let (certificate, key) = (issued.certificate, issued.key);
-    Ok(Pair { certificate, key, not_after_secs, renew_at_secs, issued: Some(reason) })
+    let issued = Some(reason);
+    Ok(Pair { certificate, key, not_after_secs, renew_at_secs, issued, was_invalid: false })
 }
 
 /// When two thirds of a life are over.

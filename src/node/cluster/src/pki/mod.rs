@@ -1,10 +1,11 @@
 //! The certificates of a node that holds the cluster's authorities.
 //!
 //! Everything lies below [`PKI_DIRECTORY`]: `ca/` for root alone, and one directory per component that
-//! belongs to its user and holds what it needs and nothing else, copies included. Authorities and the
-//! service account key are made once; certificates are renewed when they are missing, at two thirds
-//! of their validity, and when names, addresses or the authority changed. ECDSA P-256 throughout; each
-//! certificate is for a server or for a client, not for both (but for etcd's peers, which are).
+//! belongs to its user and holds what it needs and nothing else, copies included. The keys of authorities and of
+//! service accounts are made once; certificates are renewed when they are missing, at two thirds
+//! of their validity, when the clock shows that they were made by a wrong one, and when names, addresses or the
+//! authority changed. ECDSA P-256 throughout; each certificate is for a server or for a client, not for both (but for
+//! etcd's peers, which are).
 
 mod authority;
 mod certificate;
@@ -43,6 +44,9 @@ pub struct Pki {
     pub files: Vec<File>,
     /// Each certificate, for the node's status.
     pub certificates: Vec<Certificate>,
+    /// A certificate that was there is not valid now: the clock has moved over one of its ends. Components that run
+    /// must be restarted, since they read an authority only when they start.
+    pub was_invalid: bool,
     cluster: String,
     authority: Authority,
     clock: Clock,
@@ -55,12 +59,15 @@ pub struct Pki {
 /// [`Error::Issue`] when a certificate can't be made.
 pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
     let clock = Clock::new(facts.sane_now_secs());
-    let kubernetes = Authority::load_or_make(Ca::Kubernetes, state, clock)?;
-    let front_proxy = Authority::load_or_make(Ca::FrontProxy, state, clock)?;
-    let etcd = Authority::load_or_make(Ca::Etcd, state, clock)?;
+    let authority = |ca| Authority::load_or_make(ca, state, clock.backdated_to(facts.build_time_secs));
+    let kubernetes = authority(Ca::Kubernetes)?;
+    let front_proxy = authority(Ca::FrontProxy)?;
+    let etcd = authority(Ca::Etcd)?;
     let mut files = Vec::new();
     let mut certificates = Vec::new();
+    let mut was_invalid = false;
     for authority in [&kubernetes, &front_proxy, &etcd] {
+        was_invalid |= authority.was_invalid;
         files.extend(authority.files());
         certificates.push(authority.status());
     }
@@ -72,6 +79,7 @@ pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
             Ca::Etcd => &etcd,
         };
         let pair = leaf::keep_or_issue(&entry.spec, authority, state, clock)?;
+        was_invalid |= pair.was_invalid;
         certificates.push(pair.status(&entry.spec.name));
         files.extend(pair.files(&entry.spec.name, entry.owner));
     }
@@ -83,7 +91,7 @@ pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
     }
     let directories = table::directories(facts.cluster.spec.storage.kind);
     let cluster = facts.cluster.metadata.name.clone();
-    Ok(Pki { directories, files, certificates, cluster, authority: kubernetes, clock })
+    Ok(Pki { directories, files, certificates, was_invalid, cluster, authority: kubernetes, clock })
 }
 
 impl Pki {
@@ -115,6 +123,6 @@ impl Pki {
     /// Seconds since 1970 when the first certificate reaches two thirds of its life: plan again then.
     #[must_use]
     pub fn next_renewal_secs(&self) -> u64 {
-        self.certificates.iter().filter_map(|c| c.renew_at_secs).min().unwrap_or(u64::MAX)
+        self.certificates.iter().map(|c| c.renew_at_secs).min().unwrap_or(u64::MAX)
     }
 }

@@ -60,16 +60,22 @@ pub(crate) fn validity(found: &X509Certificate) -> (u64, u64) {
 /// What an authority asks of its stored certificate.
 #[derive(Debug)]
 pub(crate) struct Validity {
-    pub not_after_secs: u64,
+    /// From when until when, in seconds since 1970.
+    pub range_secs: (u64, u64),
     pub public_key: Vec<u8>,
 }
 
-/// Reads end and key of a certificate; `None` when it can't be read.
+/// Returns whether a certificate with this validity is valid at `now_secs`; both ends are.
+pub(crate) fn covers((from_secs, until_secs): (u64, u64), now_secs: u64) -> bool {
+    (from_secs..=until_secs).contains(&now_secs)
+}
+
+/// Reads validity and key of a certificate; `None` when it can't be read.
 pub(crate) fn parse_validity(pem: &str) -> Option<Validity> {
     let der = der(pem)?;
     let found = X509Certificate::from_der(&der).ok()?.1;
     let public_key = found.public_key().subject_public_key.data.to_vec();
-    Some(Validity { not_after_secs: validity(&found).1, public_key })
+    Some(Validity { range_secs: validity(&found), public_key })
 }
 
 /// The bytes of a PEM certificate.

@@ -170,6 +170,7 @@ fn certificates_are_renewed_at_two_thirds_of_their_life() {
     let renewed = at(NOW + 244 * DAY);
     assert_eq!(issued(&renewed).get("apiserver/server"), Some(&Reason::Age));
     assert!(!issued(&renewed).contains_key("ca/kubernetes"));
+    assert!(!renewed.was_invalid && at(NOW + 366 * DAY).was_invalid);
     assert!((NOW + 242 * DAY..NOW + 245 * DAY).contains(&first.next_renewal_secs()));
 }
 
@@ -198,6 +199,124 @@ fn an_authority_is_never_replaced() {
     assert!(matches!(plan(&lab.facts(), &state), Err(Error::LostKey { name: "kubernetes" })));
     state.set(&path("ca/kubernetes.key"), Some("junk"));
     assert!(matches!(plan(&lab.facts(), &state), Err(Error::Key { .. })));
+}
+
+/// An authority is signed again before what it issues would have to end early; nothing that runs notices.
+#[test]
+fn an_authority_is_renewed_with_its_key_while_it_is_valid() {
+    let lab = Lab::new();
+    let first = lab.plan(&State::empty());
+    let at = |days| {
+        plan(&Facts { now_secs: NOW + days * DAY, ..lab.facts() }, &State::with(&first.files)).unwrap()
+    };
+    assert!(!issued(&at(2433)).contains_key("ca/kubernetes"));
+    let renewed = at(2434);
+    assert_eq!(issued(&renewed).get("ca/kubernetes"), Some(&Reason::Age));
+    assert_eq!(text(&first, "ca/kubernetes.key"), text(&renewed, "ca/kubernetes.key"));
+    // Under the old certificate and the new one, what either has issued is good.
+    for (authority, issued) in [(&first, &renewed), (&renewed, &renewed)] {
+        let now = NOW + 2434 * DAY;
+        verify(text(authority, "ca/kubernetes.crt"), text(issued, "apiserver/server.crt"), now).unwrap();
+    }
+    verify(text(&renewed, "ca/kubernetes.crt"), text(&first, "apiserver/server.crt"), NOW).unwrap();
+    let longest = renewed.certificates.iter().filter(|c| !c.name.starts_with("ca/"));
+    assert!(longest.map(|c| c.not_after_secs).all(|end| end == NOW + (2434 + 365) * DAY));
+}
+
+/// What a machine's clock may show while it is [`NOW`]: reset, stopped for years, at the end of 32 bits, years
+/// ahead, and local time at both ends of the world.
+const CLOCKS: [u64; 8] = [
+    0,
+    1_577_836_800, // 2020-01-01
+    NOW,
+    NOW - 14 * 3600,
+    NOW + 14 * 3600,
+    2_147_558_400, // 2038-01-20
+    2_366_841_600, // 2045-01-01
+    9_223_372_036, // 2262-04-11, the last day of a Linux clock
+];
+
+#[test]
+fn whatever_the_clock_showed_everything_is_valid_once_it_is_right() {
+    let mut lab = Lab::new();
+    lab.cluster.spec.storage.kind = StorageKind::Kine;
+    for before in CLOCKS {
+        let at = |now_secs| Facts { now_secs, ..lab.facts() };
+        let first = plan(&at(before), &State::empty()).unwrap();
+        for now in CLOCKS {
+            let second = plan(&at(now), &State::with(&first.files)).unwrap();
+            // No clock is believed that is behind the image.
+            let now_is = now.max(lab.facts().build_time_secs);
+            for ca in ["kubernetes", "front-proxy", "etcd"] {
+                let key = format!("ca/{ca}.key");
+                assert_eq!(text(&first, &key), text(&second, &key));
+            }
+            for (authority, certificate) in ISSUED {
+                let (authority, certificate) = (text(&second, authority), text(&second, certificate));
+                verify(authority, certificate, now_is)
+                    .unwrap_or_else(|e| panic!("made at {before}, now {now}: {e}"));
+            }
+            let valid = |(authority, certificate)| {
+                verify(text(&first, authority), text(&first, certificate), now_is).is_ok()
+            };
+            assert_eq!(second.was_invalid, !ISSUED.into_iter().all(valid), "made at {before}, now {now}");
+            assert_eq!(issued(&plan(&at(now), &State::with(&second.files)).unwrap()), BTreeMap::new());
+        }
+    }
+}
+
+/// One certificate of each authority, with that.
+const ISSUED: [(&str, &str); 3] = [
+    ("ca/kubernetes.crt", "apiserver/server.crt"),
+    ("ca/front-proxy.crt", "apiserver/front-proxy-client.crt"),
+    ("ca/etcd.crt", "etcd/server.crt"),
+];
+
+#[test]
+fn openssl_trusts_what_an_authority_of_2045_issues_once_the_clock_is_right() {
+    let Some(openssl) = judges::find("openssl") else { return };
+    let (lab, dir) = (Lab::new(), tempfile::tempdir().unwrap());
+    let first = plan(&Facts { now_secs: 2_366_841_600, ..lab.facts() }, &State::empty()).unwrap();
+    let healed = lab.plan(&State::with(&first.files));
+    assert!(healed.was_invalid);
+    let write = |pki: &Pki, name: &str| {
+        let path = dir.path().join(name.replace('/', "-"));
+        std::fs::write(&path, text(pki, name)).unwrap();
+        path.display().to_string()
+    };
+    for ca in ["ca/kubernetes", "ca/front-proxy", "ca/etcd"] {
+        assert_eq!(issued(&healed).get(ca), Some(&Reason::Clock), "{ca}");
+    }
+    // Judged in the year in which it stands, and in which it was made.
+    for (time, pki, good) in [(NOW, &healed, true), (NOW, &first, false), (2_366_841_600, &first, true)] {
+        let (ca, leaf) = (write(pki, "ca/kubernetes.crt"), write(pki, "apiserver/server.crt"));
+        let time = time.to_string();
+        let line = ["verify", "-attime", &time, "-purpose", "sslserver", "-CAfile", &ca, &leaf];
+        let (content, said) = openssl.ask(&line);
+        assert_eq!(content, good, "{said}");
+    }
+}
+
+/// Verifies a certificate as rustls does, at `now_secs`, for a server as it names itself or for a client.
+fn verify(authority: &str, certificate: &str, now_secs: u64) -> Result<(), String> {
+    use rustls::client::danger::ServerCertVerifier;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(der(authority)).map_err(|e| e.to_string())?;
+    let (roots, leaf) = (std::sync::Arc::new(roots), der(certificate));
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now_secs));
+    let verified = if describe(certificate).contains(" server") {
+        let by = rustls::client::WebPkiServerVerifier::builder_with_provider(roots, provider);
+        let name = ServerName::try_from("localhost").unwrap();
+        by.build().unwrap().verify_server_cert(&leaf, &[], &name, &[], now).map(drop)
+    } else {
+        let by = rustls::server::WebPkiClientVerifier::builder_with_provider(roots, provider);
+        by.build().unwrap().verify_client_cert(&leaf, &[], now).map(drop)
+    };
+    verified.map_err(|e| e.to_string())
 }
 
 #[test]
