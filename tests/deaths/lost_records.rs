@@ -15,7 +15,7 @@ pub fn show(lab: &Lab) -> String {
         disk.put(Partition::BootState, place.offset(), &[0xff; slots::RECORD_BYTES]);
     }
     let (serial, seen) = Machine::default().until_generation_1(&disk);
-    assert!(serial.contains("both boot records are lost"), "{serial}");
+    assert!(serial.contains("both copies of the boot record are lost"), "{serial}");
     assert_eq!(serial.matches(STARTING_2).count(), 1, "{serial}");
     let record = disk.record();
     assert_eq!((record.slots.a.generation, record.slots.b.tries_left), (1, 0), "{record}");

@@ -15,7 +15,7 @@ fn both_lost_the_newest_header_is_started() {
     }
     let lost = Contents { records: [vec![0xff; 512], vec![0; 512]], ..contents() };
     let found = boot(&lost);
-    assert_eq!(found.lines[0], "both boot records are lost; going by the headers of the slots");
+    assert_eq!(found.lines[0], "both copies of the boot record are lost; using the slot headers");
     assert_eq!(found.lines[2], "probe B was told: slot=b generation=2 tries=0 reason=has-tries");
     assert!(found.disk.record().is_some());
 }

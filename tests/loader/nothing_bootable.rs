@@ -16,12 +16,12 @@ fn says_why_and_resets() {
     let rotten = contents.kernels.b[..4096].to_vec();
     let found = boot(&Contents { kernels: Pair { a: vec![], b: rotten }, ..contents });
     let expected = [
-        "slot a has generation 1: bad-header",
+        "slot a has generation 1, last failure: bad-header",
         "starting slot b, generation 2, tries left 2, reason has-tries",
         "slot b failed: bad-sha256",
-        "slot a has generation 1: bad-header",
-        "slot b has generation 2: bad-sha256",
-        "nothing can be started; resetting in 10 s",
+        "slot a has generation 1, last failure: bad-header",
+        "slot b has generation 2, last failure: bad-sha256",
+        "no slot could be started; resetting in 10 s",
     ];
     assert_eq!(found.lines, expected);
     let record = found.disk.record().unwrap();

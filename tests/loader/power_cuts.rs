@@ -96,7 +96,7 @@ fn last_words_are_as_safe() {
     let contents = contents();
     let rotten = contents.kernels.b[..4096].to_vec();
     let kernels = Pair { a: vec![], b: rotten };
-    let expected = Expected { last: "nothing can be started", writes: 2, starts: [None; 2] };
+    let expected = Expected { last: "no slot could be started", writes: 2, starts: [None; 2] };
     shows(&Contents { kernels, ..contents }, &expected);
 }
 

@@ -31,7 +31,7 @@ fn is_refused(b: &[u8]) {
         "starting slot b, generation 2, tries left 2, reason has-tries",
         // EFI_ACCESS_DENIED: OVMF's policy is to deny.
         "slot b failed: bad-signature (firmware: error 15)",
-        "slot b has generation 2: bad-signature",
+        "slot b has generation 2, last failure: bad-signature",
         "starting slot a, generation 1, tries left 8, reason has-tries",
         "probe A was told: slot=a generation=1 tries=8 reason=has-tries",
         "probe sees SecureBoot=1",

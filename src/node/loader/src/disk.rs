@@ -8,14 +8,14 @@ use slots::{Pair, Partition, Slot};
 use crate::efi::{BlockDevice, Firmware, Handle, Memory};
 use crate::{gpt, path};
 
-/// A partition: its blocks, and its path with the end.
+/// A partition: its blocks, and its device path including the end node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
     pub device: BlockDevice,
     pub path: &'static [u8],
 }
 
-/// The partitions that this program reads; what is not there is `None`.
+/// The partitions that the boot loader reads; `None` for one that does not exist or can't be opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Disk {
     pub bootstate: Option<Opened>,
@@ -25,31 +25,33 @@ pub(crate) struct Disk {
 /// Why the disk was not found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DiskError {
-    /// The firmware does not say where this program came from.
+    /// The firmware does not say which device this program was read from.
     Device,
-    /// This program did not come from a GPT partition.
+    /// This program was not read from a GPT partition.
     Partition,
-    /// There is no whole disk with the beginning of that path.
+    /// No whole disk has the beginning of that device path.
     Disk,
-    /// Neither table of the disk is sound.
+    /// Neither the primary nor the backup partition table is valid.
     Table,
 }
 
 impl fmt::Display for DiskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DiskError::Device => "the firmware does not say where this program came from",
-            DiskError::Partition => "this program did not come from a partition of a GPT disk",
-            DiskError::Disk => "the disk that this program came from is not there",
-            DiskError::Table => "the disk has no sound partition table",
+            DiskError::Device => "the firmware does not say which device the boot loader was read from",
+            DiskError::Partition => "the boot loader was not read from a partition of a GPT disk",
+            DiskError::Disk => "the disk that the boot loader was read from was not found",
+            DiskError::Table => "the disk has no valid partition table",
         })
     }
 }
 
-/// Finds the disk.
+/// Finds the disk that this program was read from, and opens its partitions.
 ///
 /// # Errors
-/// [`DiskError`] if one of the steps fails; a single partition that is missing is none.
+/// [`DiskError::Device`] if the firmware does not name the device, [`DiskError::Partition`] if that is not a GPT
+/// partition, [`DiskError::Disk`] if no block device is the whole disk, [`DiskError::Table`] if neither partition
+/// table is valid. A missing partition is not an error. Nothing is written in any case.
 pub(crate) fn find(firmware: &Firmware) -> Result<Disk, DiskError> {
     let own = firmware.own_device().and_then(|d| firmware.path(d)).ok_or(DiskError::Device)?;
     let disk = path::partition(own).ok_or(DiskError::Partition)?.disk;

@@ -8,8 +8,8 @@ use crate::{record, slot};
 
 /// How long a start may take until a kernel takes over; then the machine is reset.
 const WATCHDOG_SECS: usize = 300;
-/// How long the last words stand on the console.
-const LAST_WORDS_SECS: u32 = 10;
+/// How long the last message stays on the console before the reset.
+const RESET_DELAY_SECS: u32 = 10;
 
 /// Runs the boot loader. It never returns to the firmware, which would try other boot entries.
 pub fn run(firmware: &Firmware) -> ! {
@@ -18,18 +18,18 @@ pub fn run(firmware: &Firmware) -> ! {
         Ok(disk) => boot(firmware, &disk),
         Err(error) => say!(firmware, "{error}"),
     }
-    say!(firmware, "nothing can be started; resetting in {LAST_WORDS_SECS} s");
-    firmware.wait(LAST_WORDS_SECS);
+    say!(firmware, "no slot could be started; resetting in {RESET_DELAY_SECS} s");
+    firmware.wait(RESET_DELAY_SECS);
     firmware.reset()
 }
 
-/// Starts one slot after the other; comes back when none is left.
+/// Starts one slot after the other; returns when none is left.
 fn boot(firmware: &Firmware, disk: &Disk) {
     let headers = disk.kernels.map(|partition| slot::header(firmware, partition.as_ref()));
     let [first, second] = record::read(firmware, disk.bootstate.as_ref());
     let mut boot = Boot::new(first, second, &headers);
     if boot.is_rebuilt() {
-        say!(firmware, "both boot records are lost; going by the headers of the slots");
+        say!(firmware, "both copies of the boot record are lost; using the slot headers");
     }
     while let Some(start) = boot.next_start() {
         prepare(firmware, disk, &start);
@@ -45,7 +45,7 @@ fn boot(firmware: &Firmware, disk: &Disk) {
     for slot in Slot::ALL {
         let entry = last.slots.get(slot);
         if entry.is_present() {
-            say!(firmware, "slot {slot} has generation {}: {}", entry.generation, entry.last_failure);
+            say!(firmware, "slot {slot} has generation {}, last failure: {}", entry.generation, entry.last_failure);
         } else {
             say!(firmware, "slot {slot} is empty");
         }
@@ -53,13 +53,13 @@ fn boot(firmware: &Firmware, disk: &Disk) {
     note(firmware, record::write(firmware, disk.bootstate.as_ref(), place, &last));
 }
 
-/// Says and notes what is started, before it is.
+/// Prints and records what is about to be started, and tells it the system in an EFI variable.
 fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     let Start { slot, generation, tries_left, why, .. } = *start;
     for other in Slot::ALL {
         let entry = start.record.slots.get(other);
         if other != slot && entry.last_failure != slots::Reason::None {
-            say!(firmware, "slot {other} has generation {}: {}", entry.generation, entry.last_failure);
+            say!(firmware, "slot {other} has generation {}, last failure: {}", entry.generation, entry.last_failure);
         }
     }
     say!(firmware, "starting slot {slot}, generation {generation}, tries left {tries_left}, reason {why}");
@@ -69,7 +69,7 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     if let Err(status) =
         firmware.set_variable((VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES)), Life::UntilReset, text)
     {
-        say!(firmware, "the system will not know its slot: setting {VARIABLE_NAME}: {status}");
+        say!(firmware, "setting the EFI variable {VARIABLE_NAME} failed ({status}); the system will not know its slot");
     }
     watch(firmware);
 }
@@ -77,7 +77,7 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
 /// Prints a message if a record was not written; the boot continues.
 fn note(firmware: &Firmware, written: bool) {
     if !written {
-        say!(firmware, "the boot record can't be written");
+        say!(firmware, "the boot record could not be written");
     }
 }
 
