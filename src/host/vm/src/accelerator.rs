@@ -1,9 +1,9 @@
-//! KVM when it truly works, else emulation.
+//! Uses KVM if it really works, emulation otherwise.
 //!
-//! `/dev/kvm` may be present, open, and still be unable to run a guest (nested virtualisation without
-//! the processor's help). So a real guest is run: 198 bytes of firmware that go the way every 64-bit
-//! guest goes (x87, protected mode, paging, long mode, SSE) and then end the machine with an exit code
-//! that nothing else gives. A broken KVM hangs or stops on the way.
+//! `/dev/kvm` may exist and open, and still be unable to run a guest (nested virtualisation without hardware
+//! support). So a real guest is run: 198 bytes of firmware that go through the same modes as any 64-bit guest
+//! (x87, protected mode, paging, long mode, SSE) and then make QEMU exit with a code that nothing else
+//! returns. A broken KVM hangs or stops on the way.
 
 use std::fmt;
 use std::fs::File;
@@ -32,16 +32,16 @@ impl fmt::Display for Accelerator {
     }
 }
 
-/// An accelerator and why it is that one.
+/// An accelerator, and why it was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The accelerator.
     pub accelerator: Accelerator,
-    /// One line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
-/// How long the probe may take; a working KVM answers in a tenth of a second.
+/// Time limit of the probe; a working KVM needs a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(2);
 /// Exit code of QEMU when the guest writes 16 to the exit device.
 const PASSED: i32 = 33;
@@ -66,7 +66,7 @@ const PROBE: [u8; 198] = [
     0x00, 0x00, 0x9a, 0xaf, 0x00, 0x1f, 0x00, 0xa0, 0x00, 0x0f, 0x00,
 ];
 
-/// Chooses KVM if a guest runs under it, else emulation. Takes at most two seconds.
+/// Chooses KVM if a guest runs under it, emulation otherwise. Takes at most two seconds.
 #[must_use]
 pub fn choose(program: &str) -> Choice {
     let tcg = |reason: &str| Choice { accelerator: Accelerator::Tcg, reason: reason.to_owned() };
@@ -85,9 +85,9 @@ pub fn choose(program: &str) -> Choice {
     }
 }
 
-/// Runs the probe under `accel`; returns whether the guest reached its end within `limit` (whole seconds).
+/// Runs the probe under `accel`; returns whether the guest finished within `limit` (whole seconds).
 ///
-/// A guest that hangs takes a processor for itself, so QEMU has a keeper that ends it even when this
+/// A guest that hangs keeps a processor busy, so QEMU runs under `timeout`, which ends it even if this
 /// process is killed.
 fn probe(program: &str, accel: &str, limit: Duration) -> std::io::Result<bool> {
     const NOT_FOUND: i32 = 127;

@@ -1,4 +1,4 @@
-//! The QEMU command line: machine definition and one launch in, arguments out. Pure.
+//! Builds the QEMU command line from a machine definition and the settings of one launch. Pure.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::directory::SOCKET;
 use crate::{Accelerator, Definition, FirmwareKind, Forward};
 
-/// All that differs from one start of a machine to the next.
+/// The settings of one launch: everything that may differ between two starts of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// Name of the machine.
@@ -19,18 +19,18 @@ pub struct Launch {
     pub cpus: u32,
     /// The machine's directory: disk, firmware variables, log and sockets.
     pub directory: PathBuf,
-    /// What the firmware is.
+    /// Kind of firmware.
     pub firmware: FirmwareKind,
     /// Firmware code, read-only.
     pub firmware_code: PathBuf,
-    /// Host ports that lead into the guest.
+    /// Forwarded ports.
     pub ports: Vec<Forward>,
-    /// File handed to the guest as `opt/ironhull/config`.
+    /// File passed to the guest as `opt/ironhull/config`.
     pub user_data: Option<PathBuf>,
 }
 
-/// Returns the arguments of QEMU, without the program itself. QEMU goes to the background once the
-/// machine runs.
+/// Returns the arguments of QEMU, without the program name. QEMU moves to the background once the machine
+/// runs.
 #[must_use]
 pub fn command_line(definition: &Definition, launch: &Launch) -> Vec<OsString> {
     let options = definition.options(launch.accelerator);
@@ -77,8 +77,8 @@ impl Line {
         self.0.extend([option.into(), value.into()]);
     }
 
-    /// Adds an option whose value ends with a path; QEMU wants each comma in it twice, except where the
-    /// path is the whole value.
+    /// Adds an option whose value ends with a path. QEMU requires commas in it to be doubled, unless the path
+    /// is the whole value.
     fn add_file(&mut self, option: &str, before: &str, path: &Path) {
         let mut value = OsString::from(before);
         if before.contains(',') {

@@ -22,7 +22,7 @@ pub struct Definition {
     pub disk: String,
     /// `-device` of the network card, whose back end is `net0`.
     pub network: String,
-    /// All other arguments, an option and its value a row.
+    /// All other arguments; each row is an option and its value.
     pub arguments: Vec<Vec<String>>,
 }
 
@@ -50,7 +50,8 @@ impl Definition {
     /// Parses a definition.
     ///
     /// # Errors
-    /// [`VmError::Definition`] with line, column and caret.
+    /// [`VmError::Definition`] if the YAML is malformed or does not fit the type, with line, column and the
+    /// line marked.
     pub fn parse(text: &str) -> Result<Definition, VmError> {
         serde_saphyr::from_str(text).map_err(|e| VmError::Definition(e.to_string()))
     }

@@ -12,44 +12,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Accelerator, Forward, VmError};
 
-/// Longest name of a machine: its socket's path has a limit.
+/// Maximum length of a machine's name: the path of its socket has a limit.
 const MAX_NAME_BYTES: usize = 40;
 /// QEMU's control socket.
 pub(crate) const SOCKET: &str = "qmp.sock";
-/// Longest path of a unix socket: `sun_path` of unix(7) less the zero at its end.
+/// Maximum length of a unix socket's path: `sun_path` of unix(7) without the terminating zero.
 const MAX_SOCKET_BYTES: usize = 107;
 
-/// Firmware of a machine.
+/// The firmware of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firmware {
-    /// What it is.
+    /// Kind of firmware.
     pub kind: FirmwareKind,
-    /// Code, a file that is used read-only.
+    /// The firmware code, used read-only.
     pub code: PathBuf,
-    /// Content of the variables that a machine begins with.
+    /// Initial content of the firmware variables.
     pub variables: Vec<u8>,
 }
 
-/// What firmware a machine has.
+/// Kind of firmware.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FirmwareKind {
-    /// Starts whatever is there.
+    /// Starts any boot loader.
     #[default]
     Uefi,
-    /// Starts only what one of the keys in its variables has signed.
+    /// Starts only programs signed by a key in its variables.
     SecureBoot,
 }
 
-/// What is remembered from one start to the next.
+/// What is stored between two starts of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// What the disk was made from: a digest or another name that changes with the image.
+    /// Identifies the image the disk was made from: a digest, or another name that changes with the image.
     pub image: String,
-    /// Ports, kept as long as they are free.
+    /// The forwarded ports; each is used again if it is free.
     pub ports: Vec<Forward>,
-    /// What ran the guest last.
+    /// The accelerator of the last start.
     pub accelerator: Option<Accelerator>,
-    /// What the firmware's variables were made from: a digest.
+    /// Digest of the initial firmware variables.
     #[serde(default)]
     pub variables: String,
 }
@@ -62,16 +62,17 @@ pub struct MachineDir {
 }
 
 impl MachineDir {
-    /// Returns the directory of machine `name` below the user's state directory; it need not exist.
+    /// Returns the directory of machine `name` in the user's state directory; it need not exist.
     ///
     /// # Errors
-    /// [`VmError::Name`] for a malformed name, [`VmError::NoHome`] without a home, [`VmError::TooDeep`] if its socket's
-    /// path would be too long.
+    /// [`VmError::Name`] if the name is malformed, [`VmError::NoHome`] if neither `$XDG_STATE_HOME` nor
+    /// `$HOME` is set, [`VmError::TooDeep`] if the path of its socket would be too long. Nothing is created.
     pub fn named(name: &str) -> Result<MachineDir, VmError> {
         MachineDir::below(&machines()?, name)
     }
 
-    /// Lists the names of all machines of this user, in order. A directory that can't be read has none.
+    /// Lists the names of all machines of this user, sorted. A state directory that can't be read counts as
+    /// empty.
     #[must_use]
     pub fn all() -> Vec<String> {
         let Ok(root) = machines() else { return Vec::new() };
@@ -83,7 +84,7 @@ impl MachineDir {
         names
     }
 
-    /// Returns the error that there is no such machine; it names those that there are.
+    /// Returns the error for an unknown machine; it lists the existing ones.
     pub(crate) fn unknown(&self) -> VmError {
         VmError::Unknown { name: self.name.clone(), machines: MachineDir::all() }
     }
@@ -91,7 +92,8 @@ impl MachineDir {
     /// Returns the directory of machine `name` below `root`.
     ///
     /// # Errors
-    /// [`VmError::Name`] for a malformed name; [`VmError::TooDeep`] if its socket's path would be too long.
+    /// [`VmError::Name`] if the name is malformed, [`VmError::TooDeep`] if the path of its socket would be
+    /// too long. Nothing is created.
     pub fn below(root: &Path, name: &str) -> Result<MachineDir, VmError> {
         let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let sound = !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.chars().all(letter);
@@ -124,25 +126,26 @@ impl MachineDir {
         self.path.join(name)
     }
 
-    /// Returns whether the machine was ever made.
+    /// Returns whether the machine was ever created.
     #[must_use]
     pub fn exists(&self) -> bool {
         self.file("state.json").exists()
     }
 
-    /// Makes the directory, readable by its owner only: it holds keys.
+    /// Creates the directory and its parents, accessible only to their owner, since it holds keys.
     ///
     /// # Errors
-    /// [`VmError::File`] if it can't be made.
+    /// [`VmError::File`] if one of them can't be created; parents may have been created.
     pub fn create(&self) -> Result<(), VmError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         made.map_err(VmError::file("making directory", &self.path))
     }
 
-    /// Takes the machine for one command; it is given back when the file is dropped.
+    /// Locks the machine for one command, until the returned file is dropped.
     ///
     /// # Errors
-    /// [`VmError::Locked`] if another command has it.
+    /// [`VmError::Locked`] if another command holds the lock, [`VmError::File`] if the lock file can't be
+    /// created or locked.
     pub(crate) fn lock(&self) -> Result<File, VmError> {
         let path = self.file("lock");
         let file = File::create(&path).map_err(VmError::file("opening", &path))?;
@@ -153,10 +156,11 @@ impl MachineDir {
         }
     }
 
-    /// Reads what is remembered.
+    /// Loads the stored state.
     ///
     /// # Errors
-    /// [`VmError::Unknown`] if there is no such machine, [`VmError::File`] if its state can't be read.
+    /// [`VmError::Unknown`] if there is no such machine, [`VmError::File`] if its state can't be read or
+    /// parsed.
     pub fn load(&self) -> Result<State, VmError> {
         let path = self.file("state.json");
         match fs::read(&path) {
@@ -168,10 +172,10 @@ impl MachineDir {
         }
     }
 
-    /// Remembers `state`, whole or not at all.
+    /// Stores `state` atomically.
     ///
     /// # Errors
-    /// [`VmError::Files`] if it can't be written.
+    /// [`VmError::Files`] if the file can't be written; the previously stored state is unchanged then.
     pub(crate) fn save(&self, state: &State) -> Result<(), VmError> {
         let text = serde_json::to_vec_pretty(state).expect("a state has only strings and numbers");
         Ok(files::write(&self.file("state.json"), &text, files::Access::Private)?)

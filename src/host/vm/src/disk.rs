@@ -1,9 +1,9 @@
 //! The machine's disk: a qcow2 overlay over a copy of the image.
 //!
-//! The copy shares no bytes with the image: whoever writes into that in place (`dd`, `cp`, another builder) does
-//! not change the disk of a machine, and no machine writes to the image. A hard link, which costs nothing, would
-//! do only as long as everybody replaces images by rename. Where the file system can, the copy is a reflink; else
-//! it is as sparse as the image.
+//! The copy shares no data with the image, so writing to the image in place (`dd`, `cp`, another builder)
+//! does not change the disk of a machine, and no machine writes to the image. A hard link would cost nothing,
+//! but be safe only as long as every program replaces images by rename. Where the file system supports it,
+//! the copy is a reflink; otherwise it is as sparse as the image.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -16,23 +16,23 @@ use rustix::fs::{SeekFrom, ioctl_ficlone, seek};
 
 use crate::{MachineDir, VmError};
 
-/// What a fresh disk is made from.
+/// What a new disk is made from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blank<'a> {
     /// The image.
     pub image: &'a Path,
-    /// Size of the disk in bytes; not smaller than the image.
+    /// Size of the disk in bytes; at least that of the image.
     pub bytes: u64,
 }
 
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
 
-/// Replaces the disk of `dir`; the data on the old one is lost.
+/// Replaces the disk of `dir`; the data on the old disk is lost.
 ///
 /// # Errors
-/// [`VmError::File`] if the image can't be copied, [`VmError::Failed`] or [`VmError::Program`] if qemu-img fails;
-/// there is no disk then.
+/// [`VmError::File`] if the old disk can't be removed or the image can't be copied; [`VmError::Failed`] or
+/// [`VmError::Program`] if qemu-img fails or can't be started. No disk is left, unless it can't be removed.
 pub(crate) fn create(dir: &MachineDir, blank: Blank<'_>) -> Result<(), VmError> {
     let disk = dir.file("disk.qcow2");
     let remove_all =
@@ -40,13 +40,13 @@ pub(crate) fn create(dir: &MachineDir, blank: Blank<'_>) -> Result<(), VmError> 
     remove_all()?;
     let made = make(dir, &disk, blank);
     if made.is_err() {
-        // Half a disk is none, and only fills the place. The first error is the one to tell.
+        // A half-written disk is useless and takes space. The first error is the one to report.
         drop(remove_all());
     }
     made
 }
 
-/// Makes the disk where there is none.
+/// Creates the disk where there is none.
 fn make(dir: &MachineDir, disk: &Path, blank: Blank<'_>) -> Result<(), VmError> {
     let format = format_of(blank.image)?;
     let base = dir.file(&format!("image.{format}"));
@@ -55,8 +55,8 @@ fn make(dir: &MachineDir, disk: &Path, blank: Blank<'_>) -> Result<(), VmError> 
     grow(disk, blank.bytes)
 }
 
-/// Copies a file to one that is not there, readable by its owner only. It is on the medium before the machine's state
-/// says that there is a disk.
+/// Copies a file to a new one, readable only by its owner. The copy is synced, so that the machine's state
+/// never claims a disk that a power cut has lost.
 fn copy(from: &Path, to: &Path) -> Result<(), VmError> {
     let source = File::open(from).map_err(VmError::file("opening image", from))?;
     let target = File::options().write(true).create_new(true).mode(0o400).open(to);
@@ -67,7 +67,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), VmError> {
     target.sync_all().map_err(VmError::file("syncing", to))
 }
 
-/// Copies what is no hole.
+/// Copies the data of a sparse file, without its holes.
 fn copy_data(source: &File, target: &File) -> io::Result<()> {
     let bytes = source.metadata()?.len();
     target.set_len(bytes)?;
@@ -77,7 +77,7 @@ fn copy_data(source: &File, target: &File) -> io::Result<()> {
         let (start, end) = match seek(source, SeekFrom::Data(at)) {
             Ok(start) => (start, seek(source, SeekFrom::Hole(start))?),
             Err(rustix::io::Errno::NXIO) => break,
-            // A file system that knows no holes.
+            // The file system does not report holes.
             Err(_) => (at, bytes),
         };
         at = start;
@@ -91,7 +91,7 @@ fn copy_data(source: &File, target: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Grows the disk to `bytes` where it is smaller.
+/// Grows the disk to `bytes` if it is smaller.
 fn grow(disk: &Path, bytes: u64) -> Result<(), VmError> {
     let info = qemu_img(&["info".into(), "--output=json".into(), "-U".into(), disk.into()])?;
     let info: serde_json::Value =
@@ -102,7 +102,7 @@ fn grow(disk: &Path, bytes: u64) -> Result<(), VmError> {
     Ok(())
 }
 
-/// Returns the arguments that make an overlay. The base is named relative to the disk, so that the
+/// Returns the arguments that create an overlay. The base is named relative to the disk, so that the
 /// directory may be moved.
 fn create_arguments(disk: &Path, base: &Path, format: &str) -> Vec<OsString> {
     let name = base.file_name().unwrap_or_default();
@@ -111,7 +111,7 @@ fn create_arguments(disk: &Path, base: &Path, format: &str) -> Vec<OsString> {
     line
 }
 
-/// Returns the image's format by its first bytes.
+/// Returns the image's format according to its first bytes.
 fn format_of(image: &Path) -> Result<&'static str, VmError> {
     let mut file = fs::File::open(image).map_err(VmError::file("opening image", image))?;
     let mut magic = [0; 4];
@@ -134,10 +134,11 @@ fn qemu_img(arguments: &[OsString]) -> Result<String, VmError> {
     run(&mut command)
 }
 
-/// Runs a program to its end and returns what it prints.
+/// Runs a program and returns its output.
 ///
 /// # Errors
-/// [`VmError::Program`] if it can't be started, [`VmError::Failed`] if it fails.
+/// [`VmError::Program`] if it can't be started; [`VmError::Failed`] if it exits with an error, with its
+/// command line and output.
 pub(crate) fn run(command: &mut Command) -> Result<String, VmError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|source| VmError::Program { program, source })?;
@@ -163,13 +164,13 @@ mod tests {
         fs::write(&image, vec![7; 4096]).unwrap();
         let dir = MachineDir::below(root.path(), "m").unwrap();
         dir.create().unwrap();
-        // More than qemu-img makes; where it is missing, that is the failure.
+        // A size that qemu-img refuses; if it is missing, that is the failure.
         assert!(create(&dir, Blank { image: &image, bytes: u64::MAX }).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert!(image.exists());
     }
 
-    /// Makes a disk of 4 MiB over `image`; `None`, loudly, where QEMU's tools are missing.
+    /// Makes a disk of 4 MiB over `image`; returns `None`, with a message, if QEMU's tools are missing.
     fn disk_over(image: &Path, root: &Path) -> Option<MachineDir> {
         if !judges::present(&["qemu-img", "qemu-io"]) {
             return None;
@@ -180,7 +181,7 @@ mod tests {
         Some(dir)
     }
 
-    /// Returns what a guest would see.
+    /// Returns what a guest would read.
     fn seen(dir: &MachineDir) -> Vec<u8> {
         let copy = dir.file("copy.raw");
         let line = ["convert", "-O", "raw"].map(OsString::from).into_iter();
@@ -198,7 +199,7 @@ mod tests {
         let expected = [vec![7; 1 << 20], vec![0; 3 << 20]].concat();
         let new = root.path().join("new.raw");
         fs::write(&new, vec![8; 1 << 20]).unwrap();
-        // In place, as dd and cp do, then as builds do.
+        // First written in place, as dd and cp do, then replaced, as builds do.
         fs::copy(&new, &image).unwrap();
         assert!(seen(&dir) == expected);
         fs::rename(&new, &image).unwrap();

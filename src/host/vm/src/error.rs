@@ -3,44 +3,44 @@
 use std::io;
 use std::path::PathBuf;
 
-/// What can go wrong. The remedy, where there is one, is [`VmError::hint`].
+/// Why a machine can't be created, started or stopped. [`VmError::hint`] is the remedy, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum VmError {
-    /// A file or directory of the machine.
+    /// A file or directory of the machine can't be used.
     #[error("{action} {}: {source}", .path.display())]
     File {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
     /// A file of the machine can't be replaced.
     #[error(transparent)]
     Files(#[from] files::Error),
-    /// The machine definition is no such document.
+    /// The machine definition is invalid.
     #[error("reading machine definition: {0}")]
     Definition(String),
-    /// A program is not there or could not be started.
+    /// A program is missing or can't be started.
     #[error("starting {program}: {source}")]
     Program {
         /// Name of the program.
         program: String,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
-    /// A program ended with a failure.
+    /// A program exited with an error.
     #[error("running `{line}`: {status}: {output}")]
     Failed {
-        /// The exact line.
+        /// Its command line.
         line: String,
         /// Exit code or signal.
         status: String,
-        /// Its last words.
+        /// Its output.
         output: String,
     },
-    /// The name can't be a directory.
+    /// Not a valid name of a machine.
     #[error("machine name {0:?}: expected 1 to 40 lower-case letters, digits and '-'")]
     Name(String),
     /// The path of its control socket is longer than the system allows.
@@ -49,40 +49,40 @@ pub enum VmError {
     TooDeep {
         /// The socket.
         path: PathBuf,
-        /// Bytes that it may have.
+        /// Maximum length in bytes.
         limit: usize,
     },
-    /// No machine of that name.
+    /// There is no machine of that name.
     #[error("machine {name:?} does not exist")]
     Unknown {
         /// Its name.
         name: String,
-        /// The machines that there are.
+        /// The existing machines.
         machines: Vec<String>,
     },
-    /// It runs already.
+    /// The machine is already running.
     #[error("machine {0:?} is already running as process {1}")]
     Running(String, u32),
-    /// It does not run.
+    /// The machine is not running.
     #[error("machine {0:?} is not running")]
     NotRunning(String),
-    /// Another command works on it.
+    /// Another command holds the machine's lock.
     #[error("machine {0:?} is in use by another ironhull command")]
     Locked(String),
-    /// The disk belongs to another image.
+    /// The machine's disk was made from another image.
     #[error("disk of machine {name:?} was made from image {found}, expected {expected}")]
     OtherImage {
         /// The machine.
         name: String,
-        /// What the disk was made from.
+        /// The image the disk was made from.
         found: String,
-        /// What was asked for.
+        /// The requested image.
         expected: String,
     },
-    /// The machine answered something else than expected over QMP.
+    /// QEMU's answer over QMP is not the expected one.
     #[error("talking to QEMU: {0}")]
     Qmp(String),
-    /// Its home can't be found.
+    /// Neither `$XDG_STATE_HOME` nor `$HOME` is set.
     #[error("finding the directory for machines: neither XDG_STATE_HOME nor HOME is set")]
     NoHome,
 }
@@ -119,7 +119,7 @@ impl VmError {
         }
     }
 
-    /// Returns a function that wraps an I/O error with what was tried on which file.
+    /// Returns a function that adds the attempted action and the file to an I/O error.
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> VmError {
         let path = path.into();
         move |source| VmError::File { action, path, source }

@@ -1,4 +1,4 @@
-//! A machine: made, started, watched, stopped.
+//! Creates, starts, watches and stops a machine.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -15,19 +15,19 @@ use crate::{
     Accelerator, Definition, Firmware, Forward, Launch, MachineDir, State, VmError, command_line, ports,
 };
 
-/// How often ports are chosen for one start.
+/// How many times ports are chosen for one start.
 const PORT_CHOICES: u32 = 3;
-/// What QEMU says when a host port is not free.
+/// QEMU's message for a host port that is in use.
 const PORT_TAKEN: &str = "Could not set up host forwarding rule";
 
-/// What a start is asked for.
+/// The settings of a start.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The image to make a disk from.
+    /// The image for a new disk.
     pub image: PathBuf,
-    /// A name that changes with the image's bytes.
+    /// Identifies the content of the image.
     pub image_id: String,
-    /// Make a new disk even where there is one.
+    /// What to do with an existing disk.
     pub disk: DiskChoice,
     /// Size of a new disk in bytes.
     pub disk_bytes: u64,
@@ -41,28 +41,28 @@ pub struct Request {
     pub accelerator: Accelerator,
     /// Ports of the guest to forward.
     pub guest_ports: Vec<u16>,
-    /// File handed to the guest as `opt/ironhull/config`.
+    /// File passed to the guest as `opt/ironhull/config`.
     pub user_data: Option<PathBuf>,
 }
 
-/// What happens to the disk that a machine may have already.
+/// What to do with a disk that the machine already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiskChoice {
-    /// It is kept if it was made from the same image; another image is an error.
+    /// Keep it if it was made from the same image; otherwise fail.
     #[default]
     Same,
-    /// It is kept, with the image that it was made from.
+    /// Keep it, whatever image it was made from.
     Keep,
-    /// It is made anew.
+    /// Replace it.
     Fresh,
 }
 
-/// How a machine came to its end.
+/// How a machine was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// The guest shut itself down.
     Clean,
-    /// It did not in time, and was cut off.
+    /// It did not shut down in time and was killed.
     Forced,
 }
 
@@ -73,7 +73,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Returns the machine that lives in `dir`; it need not exist yet.
+    /// Returns the machine whose directory is `dir`; it need not exist yet.
     #[must_use]
     pub fn new(dir: MachineDir) -> Machine {
         Machine { dir }
@@ -88,7 +88,8 @@ impl Machine {
     /// Decides whether a start needs a new disk.
     ///
     /// # Errors
-    /// [`VmError::OtherImage`] if there is a disk of another image and nothing says what to do with it.
+    /// [`VmError::OtherImage`] if the disk was made from another image and `request` does not say to keep or
+    /// replace it; [`VmError::File`] if the machine's state can't be read. Nothing changes.
     pub fn needs_disk(&self, request: &Request) -> Result<bool, VmError> {
         if request.disk == DiskChoice::Fresh || !self.dir.exists() || !self.dir.file("disk.qcow2").exists() {
             return Ok(true);
@@ -104,10 +105,14 @@ impl Machine {
         Ok(false)
     }
 
-    /// Starts the machine in the background and returns what is now known of it.
+    /// Starts the machine in the background and returns its state.
     ///
     /// # Errors
-    /// [`VmError`] if it runs already, its disk can't be made or used, or QEMU does not start.
+    /// [`VmError::Locked`] if another command holds the machine, [`VmError::Running`] if it is running
+    /// already, [`VmError::OtherImage`] as in [`Machine::needs_disk`]; nothing changes then.
+    /// [`VmError::File`], [`VmError::Files`] or [`VmError::Failed`] if disk, firmware variables or state
+    /// can't be written, or QEMU refuses to start; [`VmError::Program`] if QEMU or qemu-img can't be started.
+    /// The machine does not run then; its disk and its ports may be new.
     pub fn start(&self, request: &Request) -> Result<State, VmError> {
         self.dir.create()?;
         let _lock = self.dir.lock()?;
@@ -125,7 +130,7 @@ impl Machine {
             let mut qemu = Command::new(&definition.program);
             qemu.args(command_line(&definition, &self.launch(request, &state.ports)));
             match self.daemonize(&mut qemu) {
-                // Between the choice and QEMU's start another program took a port.
+                // Another program took a port between the choice and QEMU's start.
                 Err(VmError::Failed { output, .. })
                     if choices < PORT_CHOICES && output.contains(PORT_TAKEN) => {}
                 started => return started.map(|()| state),
@@ -133,7 +138,7 @@ impl Machine {
         }
     }
 
-    /// Makes what a start needs; returns what is known of the machine.
+    /// Prepares the disk and the firmware variables; returns the machine's state.
     fn prepare(&self, request: &Request) -> Result<State, VmError> {
         let fresh = self.needs_disk(request)?;
         let before = self.dir.exists().then(|| self.dir.load()).transpose()?;
@@ -146,14 +151,14 @@ impl Machine {
         }
         let file = self.dir.file("firmware-vars.fd");
         let variables = data_encoding::HEXLOWER.encode(&Sha256::digest(&request.firmware.variables));
-        // Other firmware or other keys: what the old one had stored is no use.
+        // With other firmware or other keys, what the old firmware stored is of no use.
         if fresh || !file.exists() || made_from != variables {
             files::write(&file, &request.firmware.variables, files::Access::Private)?;
         }
         Ok(State { image, ports, accelerator: None, variables })
     }
 
-    /// Returns the launch for the command line.
+    /// Returns the settings for the command line.
     fn launch(&self, request: &Request, ports: &[Forward]) -> Launch {
         Launch {
             name: self.dir.name().to_owned(),
@@ -168,8 +173,8 @@ impl Machine {
         }
     }
 
-    /// Runs QEMU until it has gone to the background. Its words go to a file: a pipe would be held open
-    /// by the machine for ever.
+    /// Runs QEMU until it has moved to the background. Its output goes to a file: the machine would hold a
+    /// pipe open as long as it runs.
     fn daemonize(&self, qemu: &mut Command) -> Result<(), VmError> {
         let log = self.dir.file("qemu.log");
         let file = File::create(&log).map_err(VmError::file("writing", &log))?;
@@ -188,10 +193,10 @@ impl Machine {
         })
     }
 
-    /// Returns the process of the machine while it runs.
+    /// Returns the machine's process, if it is running.
     ///
-    /// The file with its number may be left over from a power cut, and the number may be another
-    /// program's by now: only a process with this machine's directory on its command line counts.
+    /// The pid file may be left over from a power cut, and the number may have been reused: only a process
+    /// with this machine's socket on its command line counts.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         let pid: u32 = fs::read_to_string(self.dir.file("pid")).ok()?.trim().parse().ok()?;
@@ -199,17 +204,18 @@ impl Machine {
         let own = self.dir.file(SOCKET);
         let own = own.as_os_str().as_encoded_bytes();
         let ours = !own.is_empty() && line.windows(own.len()).any(|w| w == own);
-        // On its way out it has no command line any more, but still holds the disk.
+        // An exiting process has no command line any more, but still holds the disk.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.count();
         let leaving = line.is_empty() && (threads > 1 || !stat.contains(") Z"));
         (ours || leaving).then_some(pid)
     }
 
-    /// Asks the guest to shut down and waits; cuts it off after `grace`.
+    /// Presses the machine's power button and waits; kills it after `grace`.
     ///
     /// # Errors
-    /// [`VmError::NotRunning`] if it does not run; [`VmError`] if it can't be stopped.
+    /// [`VmError::Unknown`] if there is no such machine, [`VmError::NotRunning`] if it is not running,
+    /// [`VmError::File`] if its process can't be killed; it may still be running then.
     pub fn stop(&self, grace: Duration) -> Result<Stopped, VmError> {
         if !self.dir.exists() {
             return Err(self.dir.unknown());
@@ -226,7 +232,7 @@ impl Machine {
         Ok(Stopped::Forced)
     }
 
-    /// Returns whether QEMU halted the guest for good, as after an internal error.
+    /// Returns whether QEMU has stopped the guest for good, for example after an internal error.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         let status = Qmp::connect(&self.dir.file(SOCKET)).and_then(|mut q| q.execute("query-status"));
@@ -235,7 +241,7 @@ impl Machine {
         })
     }
 
-    /// Waits until the machine has ended; returns false when `limit` has passed before.
+    /// Waits until the machine has ended; returns false if it still runs after `limit`.
     #[must_use]
     pub fn ended_within(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
@@ -288,7 +294,7 @@ mod tests {
         }
     }
 
-    /// Says loudly that a test can't run here; fails where everything must be there.
+    /// Reports that a test can't run here; fails if `CI` is set.
     fn tools_are_missing() -> bool {
         !judges::present(&["/usr/share/OVMF/OVMF_CODE_4M.fd", "qemu-system-x86_64", "qemu-img"])
     }
@@ -318,7 +324,7 @@ mod tests {
             let state = machine.prepare(&request).unwrap();
             machine.dir().save(&state).unwrap();
             let found = fs::read(&file).unwrap();
-            // As the firmware does.
+            // As the firmware does when it stores a variable.
             fs::write(&file, b"written to").unwrap();
             found
         };

@@ -1,4 +1,4 @@
-//! Host ports that lead to ports of the guest.
+//! Host ports that are forwarded to the guest.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::VmError;
 
-/// A port of the host's loopback address that leads to a port of the guest.
+/// A port of the host's loopback address that is forwarded to a port of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     /// Port on 127.0.0.1.
@@ -15,10 +15,10 @@ pub struct Forward {
     pub guest: u16,
 }
 
-/// Chooses a free host port for each guest port: the one it had before, its own number, or any.
+/// Chooses a free host port for each guest port: the previous one, the same number, or any.
 ///
 /// # Errors
-/// [`VmError::File`] if the system gives no port at all.
+/// [`VmError::File`] if no free port is found. Nothing stays in use.
 pub(crate) fn choose(guests: &[u16], before: &[Forward]) -> Result<Vec<Forward>, VmError> {
     let mut held = Vec::new();
     let mut chosen = Vec::new();
@@ -32,7 +32,7 @@ pub(crate) fn choose(guests: &[u16], before: &[Forward]) -> Result<Vec<Forward>,
             .map_err(VmError::file("choosing a host port for guest port", guest.to_string()))?;
         let host =
             listener.local_addr().map_err(VmError::file("reading address of port", "127.0.0.1"))?.port();
-        // Held until all are chosen, so that none is given twice.
+        // Kept open until all are chosen, so that none is chosen twice.
         held.push(listener);
         chosen.push(Forward { host, guest });
     }

@@ -1,7 +1,7 @@
 //! QEMU's control socket: one JSON object per line.
 //!
-//! QEMU serves one client at a time, so a connection is made for one purpose and closed. Events are
-//! skipped: whether a machine still runs is decided by its process, not by this socket.
+//! QEMU serves one client at a time, so each connection serves one purpose and is closed. Events are ignored:
+//! whether a machine is running is decided by its process, not by this socket.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::VmError;
 
-/// How long an answer may take before QEMU counts as stuck.
+/// Time limit for an answer; after it QEMU counts as stuck.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection with capabilities negotiated.
@@ -25,7 +25,7 @@ impl Qmp {
     /// Connects to the socket at `path`.
     ///
     /// # Errors
-    /// [`VmError::Qmp`] if there is no answer, or not one of QEMU.
+    /// [`VmError::Qmp`] if nobody listens, there is no answer in time, or the answer is not QEMU's.
     pub(crate) fn connect(path: &Path) -> Result<Qmp, VmError> {
         let stream = UnixStream::connect(path).map_err(said)?;
         stream.set_read_timeout(Some(LIMIT)).map_err(said)?;
@@ -41,7 +41,8 @@ impl Qmp {
     /// Executes a command without arguments.
     ///
     /// # Errors
-    /// [`VmError::Qmp`] if QEMU refuses it or does not answer.
+    /// [`VmError::Qmp`] if QEMU refuses the command or does not answer in time; in the latter case it may
+    /// still execute it.
     pub(crate) fn execute(&mut self, command: &str) -> Result<Value, VmError> {
         let line = format!("{}\n", json!({ "execute": command }));
         self.reader.get_mut().write_all(line.as_bytes()).map_err(said)?;
@@ -69,7 +70,7 @@ impl Qmp {
     }
 }
 
-/// Wraps what the system says of the socket.
+/// Converts an I/O error of the socket.
 fn said(error: std::io::Error) -> VmError {
     VmError::Qmp(error.to_string())
 }

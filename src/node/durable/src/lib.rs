@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 /// link at `path` is replaced, not followed.
 ///
 /// # Errors
-/// The first failed call. The file is then the old one, or, if only syncing its directory failed, the new one;
-/// the draft is removed.
+/// The I/O error of the step that failed. The old file is unchanged, and the draft is removed; only if
+/// syncing the directory failed, the new file is in place, but may be lost in a power cut.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let draft = Draft::write(path, bytes)?;
     draft.file().set_permissions(Permissions::from_mode(mode))?;
@@ -24,31 +24,32 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     sync_directory(path.parent().unwrap_or(Path::new("/")))
 }
 
-/// Syncs the names in a directory.
+/// Syncs the entries of a directory, so that renames in it survive a power cut.
 ///
 /// # Errors
-/// What opening or syncing it answers.
+/// The I/O error of opening or syncing the directory. Its entries are unchanged.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// New content of a file, beside it; removed when dropped before [`Draft::publish`].
+/// The new content of a file, in a draft beside it; removed when dropped before [`Draft::publish`].
 ///
-/// For replacing many files, so that the disk is waited for once: write all drafts, sync them, publish them,
+/// For replacing many files while waiting for the disk only once: write all drafts, sync them, publish them,
 /// sync their directories.
 #[derive(Debug)]
 pub struct Draft {
-    /// The file that it is to replace.
+    /// The file that the draft will replace.
     path: PathBuf,
     file: File,
     published: bool,
 }
 
 impl Draft {
-    /// Writes the draft of `path`, mode 0600.
+    /// Writes the draft of `path`, mode 0600. An older draft of the same file is overwritten.
     ///
     /// # Errors
-    /// The first failed call; no draft is left.
+    /// The I/O error of removing an older draft, or of creating or writing this one. `path` is unchanged, and
+    /// no draft of this call is left.
     pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Draft> {
         let name = draft_path(path);
         match fs::remove_file(&name) {
@@ -67,18 +68,18 @@ impl Draft {
         &self.file
     }
 
-    /// Waits until the draft is on the disk.
+    /// Waits until the content of the draft is on the disk.
     ///
     /// # Errors
-    /// What syncing answers.
+    /// The I/O error of syncing. The draft is still there, but may be lost in a power cut.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 
-    /// Puts the draft in the file's place. The directory is not synced.
+    /// Renames the draft to the file it replaces. The directory is not synced.
     ///
     /// # Errors
-    /// What renaming answers; the file is as it was and the draft is removed.
+    /// The I/O error of renaming. The file is unchanged, and the draft is removed.
     pub fn publish(mut self) -> io::Result<()> {
         fs::rename(draft_path(&self.path), &self.path)?;
         self.published = true;
@@ -89,7 +90,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.published {
-            // What can't be removed now is overwritten by the next try.
+            // A draft that can't be removed now is overwritten by the next attempt.
             drop(fs::remove_file(draft_path(&self.path)));
         }
     }
@@ -121,12 +122,12 @@ mod tests {
     fn a_file_has_the_new_bytes_and_mode_and_no_draft_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.yaml");
-        // What a power cut left is in nobody's way.
+        // A draft left by a power cut does not get in the way.
         fs::write(folder.path().join("config.yaml.new"), "half").unwrap();
         for (text, mode) in [("one", 0o600), ("two", 0o644), ("", 0o444), ("three", 0o666)] {
             replace(&path, text.as_bytes(), mode).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
-            // Whatever the umask is.
+            // Independent of the umask.
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode);
             assert_eq!(names(folder.path()), ["config.yaml"]);
         }

@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use crate::efi::Firmware;
 
-/// Characters handed over at once, with room for the carriage return and the zero.
+/// Size of the buffer in characters, including the terminating zero.
 const CHUNK: usize = 64;
 
 /// Writes one line: `ironhull loader: …`. Takes the firmware and what `format!` takes.
@@ -14,14 +14,14 @@ macro_rules! say {
     };
 }
 
-/// Writes one line. A console that fails is no reason not to boot.
+/// Writes one line. Errors are ignored: a console that fails is no reason not to boot.
 pub fn line(firmware: &Firmware, text: fmt::Arguments<'_>) {
     let mut console = Console { firmware, buffer: [0; CHUNK], used: 0 };
     let _ = writeln!(console, "ironhull loader: {text}");
     console.flush();
 }
 
-/// The console, and what waits to be written.
+/// The console, and a buffer for its text.
 struct Console<'a> {
     firmware: &'a Firmware,
     buffer: [u16; CHUNK],
@@ -34,7 +34,7 @@ impl Console<'_> {
             *place = unit;
             self.used += 1;
         }
-        // The last place stays zero: that ends the text.
+        // The last character stays zero: it terminates the text.
         if self.used + 1 == CHUNK {
             self.flush();
         }
@@ -53,7 +53,7 @@ impl Write for Console<'_> {
             if character == '\n' {
                 self.push(u16::from(b'\r'));
             }
-            // The console knows the basic plane only.
+            // The console supports only the basic multilingual plane.
             self.push(u16::try_from(u32::from(character)).unwrap_or(u16::from(b'?')));
         }
         Ok(())

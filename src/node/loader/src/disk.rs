@@ -1,5 +1,5 @@
-//! Finds the partitions of the disk that this program was read from. Another disk is never touched, even
-//! if it looks the same.
+//! Finds the partitions of the disk that this program was read from. Other disks are never touched, even if
+//! they look the same.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use slots::{Pair, Partition, Slot};
 use crate::efi::{BlockDevice, Firmware, Handle, Memory};
 use crate::{gpt, path};
 
-/// A partition: its blocks, and its device path including the end node.
+/// An open partition: its blocks, and its device path including the end node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opened {
     pub device: BlockDevice,

@@ -1,19 +1,20 @@
-//! The partition table, as far as it says which partitions are ours. Pure.
+//! The partition table, as far as needed to find our partitions. Pure.
 //!
 //! The firmware reports partitions without their types, and a type alone is not enough: both kernel
-//! partitions have the same. So ours are those with our number **and** our type. Spec: 5.3.2, 5.3.3.
+//! partitions have the same. So a partition is ours if it has the expected number **and** type. Spec: 5.3.2,
+//! 5.3.3.
 
 use slots::Partition;
 
 use crate::efi::Guid;
 
-/// Bytes of the header that its checksum covers, and of an entry.
+/// Bytes of the header that its checksum covers, and bytes of an entry.
 const HEADER_BYTES: usize = 92;
 const ENTRY_BYTES: usize = 128;
-/// Most entries that are believed; every tool writes 128.
+/// Maximum number of entries accepted; every tool writes 128.
 const MOST_ENTRIES: usize = 128;
 
-/// Where the entries stand.
+/// Location of the entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entries {
     /// First block.
@@ -23,7 +24,7 @@ pub(crate) struct Entries {
     crc: u32,
 }
 
-/// Parses the header in block `lba`; `None` if it is not sound.
+/// Parses the header in block `lba`; `None` if it is not valid.
 pub(crate) fn header(block: &[u8], lba: u64) -> Option<Entries> {
     let mut header: [u8; HEADER_BYTES] = array(block, 0)?;
     let crc = u32::from_le_bytes(array(&header, 16)?);
@@ -40,13 +41,13 @@ pub(crate) fn header(block: &[u8], lba: u64) -> Option<Entries> {
 }
 
 impl Entries {
-    /// Returns whether these are the entries that the header means.
+    /// Returns whether the checksum of `entries` is the one in the header.
     pub(crate) fn are(&self, entries: &[u8]) -> bool {
         entries.len() == self.bytes && crc32(entries) == self.crc
     }
 }
 
-/// Returns the unique GUID of one of our partitions; `None` if there is another one, or none.
+/// Returns the unique GUID of one of our partitions; `None` if the entry is empty or has another type.
 pub(crate) fn unique(entries: &[u8], partition: Partition) -> Option<[u8; 16]> {
     let wanted = type_of(partition).0;
     let index = usize::try_from(partition.number()).ok()?.checked_sub(1)?;
@@ -54,7 +55,7 @@ pub(crate) fn unique(entries: &[u8], partition: Partition) -> Option<[u8; 16]> {
     entry.strip_prefix(&wanted)?.first_chunk().copied()
 }
 
-/// Returns the type of a partition as it stands on disks; the texts are checked when this is compiled.
+/// Returns the type GUID of a partition in disk format; the texts are parsed at compile time.
 fn type_of(partition: Partition) -> Guid {
     const TYPES: [Guid; slots::PARTITION_COUNT] = {
         let mut types = [Guid([0; 16]); slots::PARTITION_COUNT];
@@ -74,7 +75,7 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-/// Returns the CRC-32 of UEFI. Without a table: it is small, and there are 16 KiB to read.
+/// Returns the CRC-32 of UEFI. Without a lookup table: at most 16 KiB are checked.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
     !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
@@ -84,7 +85,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// A table with our partitions, each with its number as every byte of its unique GUID.
+    /// A table with our partitions; every byte of a partition's unique GUID is its number.
     fn table() -> (Vec<u8>, Vec<u8>) {
         let mut entries = vec![0; 128 * 128];
         for partition in Partition::ALL {
@@ -140,7 +141,7 @@ mod tests {
         }
     }
 
-    /// Whoever can write the disk can write a right checksum too.
+    /// Whoever can write the disk can also write a correct checksum.
     #[test]
     fn a_sealed_header_that_says_anything_asks_for_sixteen_kib_at_most() {
         let numbers = [0, 1, 2, 127, 128, 129, 4096, 0x0200_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX];

@@ -5,7 +5,7 @@
 
 use loader::efi::{Firmware, Handle, SystemTable};
 
-/// Where the firmware begins.
+/// The firmware's entry point.
 // SAFETY: the linker script names it as the entry point, and no other function has the name.
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: Handle, table: *const SystemTable) -> ! {

@@ -1,47 +1,46 @@
-//! Device paths: how the firmware says that a partition is on a disk. Pure.
+//! Device paths: how the firmware describes that a partition is on a disk. Pure.
 //!
-//! A path is a sequence of nodes: type, subtype, length with these four bytes (little-endian). That
-//! of a partition is the path of its disk, a hard drive node, and the end. Spec: 10.3.
+//! A path is a sequence of nodes: type, subtype, and length including these four bytes (little-endian). The
+//! path of a partition is the path of its disk, a hard drive node, and the end node. Spec: 10.3.
 
-/// Bytes of a node that are always there.
+/// Bytes of a node's header.
 pub(crate) const NODE_HEADER: usize = 4;
-/// Longest path that is believed.
+/// Longest accepted path in bytes.
 pub(crate) const LONGEST: usize = 4096;
 /// Types and subtypes.
 const END: u8 = 0x7f;
 const MEDIA: u8 = 4;
 const HARD_DRIVE: u8 = 1;
-/// The hard drive node: its length, where number and signature stand, and the kind of signature that is
-/// a GUID.
+/// The hard drive node: its length, the offsets of number and signature, and the signature type for a GUID.
 const HARD_DRIVE_BYTES: usize = 42;
 const NUMBER_AT: usize = 4;
 const SIGNATURE_AT: usize = 24;
 const KIND_AT: usize = 41;
 const GUID: u8 = 2;
 
-/// A partition, as its path says it.
+/// The path of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartitionPath<'a> {
-    /// The path of its disk, without the end.
+    /// The path of its disk, without the end node.
     pub disk: &'a [u8],
-    /// Its number in the table.
+    /// Its number in the partition table.
     pub number: u32,
-    /// Its unique GUID, as it stands on the disk.
+    /// Its unique GUID in disk format.
     pub unique: [u8; 16],
 }
 
-/// Returns the length of the node that starts with these bytes; `None` if it is malformed.
+/// Returns the length of the node at the start of these bytes; `None` if it is malformed.
 pub(crate) fn node_bytes(node: &[u8]) -> Option<usize> {
     let bytes = usize::from(u16::from_le_bytes([*node.get(2)?, *node.get(3)?]));
     (NODE_HEADER..=LONGEST).contains(&bytes).then_some(bytes)
 }
 
-/// Returns whether the node that starts with these bytes is an end.
+/// Returns whether the node at the start of these bytes is the end node.
 pub(crate) fn is_end(node: &[u8]) -> bool {
     node.first() == Some(&END)
 }
 
-/// Parses the path of a GPT partition; `None` if it is that of anything else.
+/// Parses the path of a GPT partition; `None` for any other path.
 pub(crate) fn partition(path: &[u8]) -> Option<PartitionPath<'_>> {
     let mut at = 0;
     loop {
@@ -62,7 +61,7 @@ pub(crate) fn partition(path: &[u8]) -> Option<PartitionPath<'_>> {
     }
 }
 
-/// Returns whether `path` is that of the whole disk: `disk` and the end.
+/// Returns whether `path` is that of the whole disk: `disk` and the end node.
 pub(crate) fn is_disk(path: &[u8], disk: &[u8]) -> bool {
     path.strip_prefix(disk).is_some_and(is_end)
 }
@@ -76,7 +75,7 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    /// PCI root, PCI device, and a function number that tells disks apart.
+    /// PCI root, PCI device, and a function number to tell disks apart.
     fn disk(function: u8) -> Vec<u8> {
         let mut path = vec![2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0];
         path.extend([1, 1, 6, 0, function, 5]);

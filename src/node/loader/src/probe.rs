@@ -1,5 +1,5 @@
-//! The program that tests use instead of a kernel: prints that it was started and with which options, then does what
-//! the first letter of [`ORDER`] says. A test writes the order into the finished file.
+//! The program that tests use instead of a kernel: prints that it was started and with which options, then
+//! does what the first letter of [`ORDER`] says. A test patches the order into the finished file.
 #![no_std]
 #![no_main]
 #![expect(unsafe_code, reason = "the firmware calls the entry point with addresses")]
@@ -7,15 +7,14 @@
 use loader::efi::{Firmware, Guid, Handle, Life, SystemTable};
 use slots::{VARIABLE_GUID_BYTES, VARIABLE_NAME};
 
-/// The order behind a mark by which a test finds it: `o` switches off, `r` returns, `h` hangs, `b` resets,
-/// `v` leaves variables that are in the way and resets, `s` says whether Secure Boot is on and switches off,
-/// `e` enrols [`UPDATES`] and switches off.
-/// The second letter tells probes apart.
+/// The order, after a marker by which a test finds it: `o` switches off, `r` returns, `h` hangs, `b` resets,
+/// `v` stores conflicting variables and resets, `s` prints whether Secure Boot is on and switches off, `e`
+/// enrols [`UPDATES`] and switches off. The second letter tells probes apart.
 #[used]
 static ORDER: [u8; 16] = *b"PROBE-ORDER-->o?";
 
-/// Signed updates of Secure Boot's variables behind a mark, in the order in which each is signed by one before
-/// it: `PK`, `KEK`, `db`. Each begins with its length, two bytes, little-endian; 0 is none.
+/// Signed updates of Secure Boot's variables, after a marker: `PK`, `KEK`, `db`, each signed by a key of one
+/// before it. Each begins with its length, two bytes, little-endian; 0 if there is none.
 #[used]
 static UPDATES: [u8; MARK.len() + 3 * UPDATE_BYTES] = {
     let (mut room, mut n) = ([0; _], 0);
@@ -26,21 +25,22 @@ static UPDATES: [u8; MARK.len() + 3 * UPDATE_BYTES] = {
     room
 };
 const MARK: &[u8] = b"PROBE-UPDATES-->";
-/// Room of each update, with its length.
+/// Space for each update, including its length.
 const UPDATE_BYTES: usize = 4096;
 
-/// The vendor of what UEFI defines.
+/// The vendor GUID of variables defined by UEFI.
 const GLOBAL: Guid = Guid::parse("8be4df61-93ca-11d2-aa0d-00e098032b8c");
-/// The vendor of `db`.
+/// The vendor GUID of `db`.
 const IMAGE_SECURITY: Guid = Guid::parse("d719b2cb-3d3a-4596-a3bc-dad00e67656f");
 
-/// Where the firmware begins.
+/// The firmware's entry point.
 // SAFETY: the linker script names it as the entry point, and no other function has the name.
 #[unsafe(no_mangle)]
 extern "efiapi" fn efi_main(image: Handle, table: *const SystemTable) -> usize {
     // SAFETY: these are the arguments of the entry point.
     let firmware = unsafe { Firmware::new(image, table) };
-    // SAFETY: it is a static. Volatile, so that the compiler does not take it for what it is now.
+    // SAFETY: it is a static. The read is volatile, so that the compiler does not assume the value in the
+    // source.
     let [.., order, name] = unsafe { (&raw const ORDER).read_volatile() };
     let mut room = [0; slots::HANDOFF_BYTES];
     let words = firmware.variable(VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES), &mut room);
@@ -68,7 +68,7 @@ extern "efiapi" fn efi_main(image: Handle, table: *const SystemTable) -> usize {
     }
 }
 
-/// Says what the firmware's variable says.
+/// Prints the value of the variable `SecureBoot`.
 fn tell_secure_boot(firmware: &Firmware) {
     let mut room = [0; 1];
     match firmware.variable("SecureBoot", GLOBAL, &mut room) {
@@ -77,10 +77,10 @@ fn tell_secure_boot(firmware: &Firmware) {
     }
 }
 
-/// Sets Secure Boot's variables to [`UPDATES`]: the platform key first. It ends setup mode, so the firmware
-/// takes the other two only with a signature that it has checked.
+/// Sets Secure Boot's variables to [`UPDATES`]. `PK` comes first and ends setup mode, so the firmware then
+/// verifies the signatures of the other two.
 fn enrol(firmware: &Firmware) {
-    // Not what the compiler knows of it: a test has written there.
+    // A test has patched the bytes, so the compiler must not assume the value in the source.
     let updates = core::hint::black_box(&UPDATES).get(MARK.len()..).unwrap_or_default();
     let variables = [("PK", GLOBAL), ("KEK", GLOBAL), ("db", IMAGE_SECURITY)];
     for ((name, vendor), room) in variables.into_iter().zip(updates.chunks(UPDATE_BYTES)) {
@@ -96,8 +96,8 @@ fn enrol(firmware: &Firmware) {
     }
 }
 
-/// Stores variables that no boot loader should mind: its own, of another life; the next boot entry, which
-/// does not exist; and what another boot loader keeps.
+/// Stores variables that must not disturb a boot loader: its own with other attributes, the number of a boot
+/// entry that does not exist, and one of another boot loader.
 fn litter(firmware: &Firmware) {
     const OTHER_LOADER: Guid = Guid::parse("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f");
     let ours = Guid(VARIABLE_GUID_BYTES);

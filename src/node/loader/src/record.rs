@@ -1,4 +1,4 @@
-//! Reads the boot records and writes one: a sector, alone in a block of its place.
+//! Reads the boot records and writes one: a sector, which has a disk block to itself.
 
 use slots::{Place, RECORD_BYTES, Record};
 
@@ -13,7 +13,7 @@ pub(crate) fn read(firmware: &Firmware, bootstate: Option<&Opened>) -> [Option<R
     })
 }
 
-/// Writes a record; answers whether it is on the disk.
+/// Writes a record; returns whether it is on the disk.
 pub(crate) fn write(firmware: &Firmware, bootstate: Option<&Opened>, place: Place, record: &Record) -> bool {
     let write = || {
         let device = bootstate?.device;
@@ -25,7 +25,7 @@ pub(crate) fn write(firmware: &Firmware, bootstate: Option<&Opened>, place: Plac
     write().unwrap_or(false)
 }
 
-/// Reads the block of a partition at byte `at`.
+/// Reads the block at byte `at` of a partition.
 pub(crate) fn first_block(firmware: &Firmware, partition: &Opened, at: u64) -> Option<Memory> {
     let mut block = firmware.memory(partition.device.block())?;
     partition.device.read(at, &mut block).then_some(block)

@@ -6,7 +6,7 @@ use crate::disk::{self, Disk};
 use crate::efi::{Firmware, Guid, Life};
 use crate::{record, slot};
 
-/// How long a start may take until a kernel takes over; then the machine is reset.
+/// The firmware resets the machine if no kernel has taken over by then.
 const WATCHDOG_SECS: usize = 300;
 /// How long the last message stays on the console before the reset.
 const RESET_DELAY_SECS: u32 = 10;
@@ -74,14 +74,14 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     watch(firmware);
 }
 
-/// Prints a message if a record was not written; the boot continues.
+/// Prints a message if the record was not written; the boot continues.
 fn note(firmware: &Firmware, written: bool) {
     if !written {
         say!(firmware, "the boot record could not be written");
     }
 }
 
-/// Arms the firmware's watchdog, which ends when a kernel takes over.
+/// Arms the firmware's watchdog; a kernel that takes over disarms it.
 fn watch(firmware: &Firmware) {
     if !firmware.arm_watchdog(WATCHDOG_SECS) {
         say!(firmware, "the firmware has no watchdog");

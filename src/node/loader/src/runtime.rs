@@ -1,5 +1,5 @@
-//! The runtime that an EFI application has to provide itself: the functions that the compiler calls by name, and the
-//! panic handler.
+//! The runtime that an EFI application has to provide itself: the functions to which the compiler emits
+//! calls, and the panic handler.
 
 use core::arch::asm;
 use core::panic::PanicInfo;
@@ -7,10 +7,10 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::efi::Firmware;
 
-/// The firmware, for a panic: it has no other way to know it.
+/// The firmware, for the panic handler, which gets no arguments of ours.
 static FIRMWARE: AtomicPtr<Firmware> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Seconds that the words of a panic stand on the console.
+/// Seconds that a panic message stays on the console before the reset.
 const PANIC_SECS: u32 = 5;
 
 /// Runs a program that never ends; a panic in it is printed on the console and resets the machine.
@@ -19,11 +19,11 @@ pub fn enter(firmware: Firmware, program: fn(&Firmware) -> !) -> ! {
     program(&firmware)
 }
 
-/// Says what happened and resets: a mistake of ours costs a try at most.
+/// Prints the panic and resets: a bug costs at most one try.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let firmware = FIRMWARE.load(Ordering::Relaxed);
-    // SAFETY: null, or set by `enter`, which never returns, so its value stays.
+    // SAFETY: null, or set by `enter`, which never returns, so the reference stays valid.
     if let Some(firmware) = unsafe { firmware.as_ref() } {
         say!(firmware, "{info}");
         firmware.wait(PANIC_SECS);
@@ -34,8 +34,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     }
 }
 
-/// Named by the precompiled `core`, which is built to unwind; nothing here does.
-// SAFETY: nobody else has the name, and it is never called.
+/// The precompiled `core`, which supports unwinding, refers to this symbol; nothing here unwinds.
+// SAFETY: no other function has the name, and it is never called.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
 
@@ -43,11 +43,11 @@ extern "C" fn rust_eh_personality() {}
 ///
 /// # Safety
 /// As C's `memcpy`.
-// SAFETY: it is the function that the name stands for.
+// SAFETY: it does what C defines for this name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // Eight at a time: not every processor does that by itself, an emulated one least of all.
-    // SAFETY: by the caller's word both places have `count` bytes; the direction flag is clear by the ABI.
+    // Eight bytes at a time: not every processor does that by itself, least of all an emulated one.
+    // SAFETY: the caller guarantees `count` bytes in both places; the direction flag is clear by the ABI.
     unsafe {
         asm!("rep movsq", "mov rcx, {rest}", "rep movsb", rest = in(reg) count % 8,
             inout("rcx") count / 8 => _, inout("rdi") to => _, inout("rsi") from => _);
@@ -59,7 +59,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
 ///
 /// # Safety
 /// As C's `memmove`.
-// SAFETY: it is the function that the name stands for.
+// SAFETY: it does what C defines for this name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if to.addr().wrapping_sub(from.addr()) >= count {
@@ -68,7 +68,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
     }
     let (last_to, last_from) =
         (to.wrapping_add(count).wrapping_sub(1), from.wrapping_add(count).wrapping_sub(1));
-    // SAFETY: as in `memcpy`, from the last byte to the first; the direction flag is clear again afterwards.
+    // SAFETY: as in `memcpy`, from the last byte to the first; the direction flag is cleared afterwards.
     unsafe {
         asm!("std", "rep movsb", "cld", inout("rcx") count => _, inout("rdi") last_to => _,
             inout("rsi") last_from => _);
@@ -80,11 +80,11 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut
 ///
 /// # Safety
 /// As C's `memset`.
-// SAFETY: it is the function that the name stands for.
+// SAFETY: it does what C defines for this name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     let eight = u64::from_le_bytes([byte.to_le_bytes()[0]; 8]);
-    // SAFETY: by the caller's word the place has `count` bytes; the direction flag is clear by the ABI.
+    // SAFETY: the caller guarantees `count` bytes; the direction flag is clear by the ABI.
     unsafe {
         asm!("rep stosq", "mov rcx, {rest}", "rep stosb", rest = in(reg) count % 8,
             inout("rcx") count / 8 => _, inout("rdi") to => _, in("rax") eight);
@@ -96,12 +96,12 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
 ///
 /// # Safety
 /// As C's `memcmp`.
-// SAFETY: it is the function that the name stands for.
+// SAFETY: it does what C defines for this name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
     for i in 0..count {
-        // SAFETY: by the caller's word both places have `count` bytes. Volatile, so that the compiler does
-        // not make a call of this very function out of the loop.
+        // SAFETY: the caller guarantees `count` bytes in both places. Volatile, so that the compiler does not
+        // turn the loop into a call of this very function.
         let (x, y) = unsafe { (a.add(i).read_volatile(), b.add(i).read_volatile()) };
         if x != y {
             return i32::from(x) - i32::from(y);
@@ -114,9 +114,9 @@ unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
 ///
 /// # Safety
 /// As `memcmp`.
-// SAFETY: it is the function that the name stands for.
+// SAFETY: it does what C defines for this name.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, count: usize) -> i32 {
-    // SAFETY: what the caller promises is what `memcmp` asks for.
+    // SAFETY: the caller guarantees what `memcmp` requires.
     unsafe { memcmp(a, b, count) }
 }

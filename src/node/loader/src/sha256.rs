@@ -6,7 +6,7 @@
 /// Bytes of a block and of a digest.
 const BLOCK: usize = 64;
 const DIGEST: usize = 32;
-/// Where the length stands in the last block.
+/// Offset of the length in the last block.
 const LENGTH_AT: usize = BLOCK - 8;
 
 /// Round constants: fractions of the cube roots of the first 64 primes.
@@ -77,18 +77,18 @@ const K: [u32; 64] = [
     0xc671_78f2,
 ];
 
-/// A digest in the making.
+/// An unfinished digest.
 #[derive(Clone, Debug)]
 pub(crate) struct Sha256 {
     state: [u32; 8],
-    /// What is not a whole block yet.
+    /// Bytes that do not fill a block yet.
     rest: [u8; BLOCK],
     used: usize,
     bytes: u64,
 }
 
 impl Sha256 {
-    /// Begins with nothing.
+    /// Returns the state before any input.
     pub(crate) fn new() -> Sha256 {
         let state = [
             0x6a09_e667,
@@ -121,7 +121,7 @@ impl Sha256 {
         self.keep(blocks.remainder());
     }
 
-    /// Keeps bytes that fit into the block in the making; a full one is taken in.
+    /// Buffers bytes that fit into the current block; processes the block if it is full.
     fn keep(&mut self, bytes: &[u8]) {
         for (to, from) in self.rest.iter_mut().skip(self.used).zip(bytes) {
             *to = *from;
@@ -149,17 +149,17 @@ impl Sha256 {
     }
 }
 
-/// Takes one block in: 64 rounds over a message schedule of which 16 words are kept.
+/// Processes one block: 64 rounds over a message schedule of which 16 words are kept.
 ///
-/// The rounds are written out, so that every place and constant is known when this is compiled: an emulated
-/// processor takes in more than twice as much as with a loop over them.
+/// The rounds are unrolled, so that every index and constant is known at compile time: an emulated processor
+/// is more than twice as fast as with a loop.
 fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
     let mut words = [0; 16];
     for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
         *word = u32::from_be_bytes(*bytes);
     }
     let mut new = *state;
-    // The words a to h move by one place with each round: here their names move, not they.
+    // Each round renames the words a to h by one position instead of moving them.
     macro_rules! rounds {
         ($($at:literal)*) => {$(
             let [a, b, c, d, e, f, g, h] = const { turned(64 - $at) };
@@ -186,7 +186,7 @@ fn compress(state: &mut [u32; 8], block: &[u8; BLOCK]) {
     }
 }
 
-/// Returns the places 0 to 7, beginning with `first` (modulo 8).
+/// Returns the indices 0 to 7, rotated to begin with `first`.
 const fn turned(first: usize) -> [usize; 8] {
     let mut places = [0; 8];
     let mut at = 0;
@@ -197,7 +197,7 @@ const fn turned(first: usize) -> [usize; 8] {
     places
 }
 
-/// Makes the next sixteen words of the message schedule out of the last.
+/// Computes the next sixteen words of the message schedule from the last sixteen.
 #[inline]
 fn extend(words: &mut [u32; 16]) {
     macro_rules! extend {

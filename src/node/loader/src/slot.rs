@@ -1,4 +1,4 @@
-//! One slot: its header, its UKI in memory, its start.
+//! One slot: reads its header, loads its UKI into memory, starts it.
 
 use slots::{HEADER_BYTES, Header, Reason, UKI_OFFSET};
 
@@ -7,10 +7,10 @@ use crate::efi::{Firmware, LoadError, Memory, Status};
 use crate::record::first_block;
 use crate::sha256::Sha256;
 
-/// Bytes read at once, then hashed while they are still in the processor's cache.
+/// Size of a read; the data is hashed while it is still in the processor's cache.
 const CHUNK: usize = 1 << 20;
 
-/// Why a slot was not started, and what the firmware answered, if it was asked.
+/// Why a slot was not started, and the firmware's status, if it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub reason: Reason,
@@ -23,20 +23,20 @@ impl From<Reason> for Failure {
     }
 }
 
-/// Reads a slot's header; `None` if it has none that is sound.
+/// Reads a slot's header; `None` if it has no valid one.
 pub(crate) fn header(firmware: &Firmware, partition: Option<&Opened>) -> Option<Header> {
     let partition = partition?;
     let block = first_block(firmware, partition, 0)?;
     Header::parse(block.first_chunk::<HEADER_BYTES>()?, partition.device.bytes())
 }
 
-/// Starts a slot; comes back only if that fails.
+/// Starts a slot; returns only if that fails.
 pub(crate) fn start(firmware: &Firmware, partition: Option<&Opened>, header: Option<&Header>) -> Failure {
     let (Some(partition), Some(header)) = (partition, header) else { return Reason::BadHeader.into() };
     let program = match uki(firmware, partition, header) {
         Ok(uki) => {
             let bytes = usize::try_from(header.length).unwrap_or_default();
-            // The firmware copies it, so the pages are free again before the start.
+            // The firmware copies it, so the pages are freed before the start.
             firmware.load(partition.path, uki.get(..bytes).unwrap_or_default())
         }
         Err(reason) => return reason.into(),
@@ -50,7 +50,7 @@ pub(crate) fn start(firmware: &Firmware, partition: Option<&Opened>, header: Opt
     Failure { reason, status: Some(status) }
 }
 
-/// Reads a UKI and checks that it is the one that the header describes.
+/// Reads a UKI and checks it against the header.
 fn uki(firmware: &Firmware, partition: &Opened, header: &Header) -> Result<Memory, Reason> {
     let length = usize::try_from(header.length).map_err(|_| Reason::NoMemory)?;
     let whole = length.next_multiple_of(partition.device.block());

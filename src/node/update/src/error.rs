@@ -9,94 +9,94 @@ use formats::verity::VerityError;
 
 use crate::kubernetes::Skew;
 
-/// What can go wrong. The remedy, where there is one, is [`UpdateError::hint`].
+/// Why an update failed. [`UpdateError::hint`] is the remedy, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// A file of the node can't be used.
+    /// A file on the node can't be used.
     #[error("{doing} {path}: {source}", path = path.display())]
     File {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
-    /// The node has no keys to believe a bundle by.
+    /// The node has no key set, so it can't verify bundles.
     #[error("verifying the bundle: this node's image has no update keys")]
     NoKeys,
-    /// A piece of an upload does not follow those that are here.
+    /// A part of an upload does not start where the received bytes end.
     #[error("receiving the bundle: piece at byte {found}, expected one at {expected}")]
     Piece {
-        /// Bytes that are here.
+        /// Number of bytes received so far.
         expected: u64,
-        /// Where the piece belongs.
+        /// Offset of the part that was sent.
         found: u64,
     },
-    /// More arrives than was announced.
+    /// More bytes arrive than were announced.
     #[error("receiving the bundle: {found} bytes arrived, expected {expected}")]
     TooMuch {
-        /// What was announced.
+        /// The announced length in bytes.
         expected: u64,
-        /// What would be there.
+        /// The length in bytes that the bundle would have.
         found: u64,
     },
-    /// There is no room for the bundle.
+    /// Not enough space for the bundle.
     #[error("receiving the bundle: it needs {needed} bytes on the data partition, which has {free} free")]
     NoRoom {
-        /// Bytes that are missing yet, and a reserve.
+        /// The bytes still to come, plus a reserve.
         needed: u64,
-        /// Bytes that are free.
+        /// Free bytes.
         free: u64,
     },
-    /// The bundle is none, or not to be believed.
+    /// Not a valid bundle, or its signatures are not trusted.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// The bundle is another one than a moment ago.
+    /// The bundle changed between verification and installation.
     #[error("verifying the bundle: it was replaced after it was verified")]
     Exchanged,
-    /// The node must not take it.
+    /// The node must not accept the bundle.
     #[error("{0}")]
     Refused(#[from] bundle::Refusal),
-    /// Kubernetes does not allow the step.
+    /// The Kubernetes version skew policy forbids the step.
     #[error("{0}")]
     Kubernetes(#[from] Skew),
-    /// The slots do not allow it; `init` says why.
+    /// The boot record does not allow it; `init` states the reason.
     #[error("{message}")]
     Slots {
-        /// Why, in one line.
+        /// The reason, in one line.
         message: String,
-        /// What to do about it.
+        /// The remedy.
         hint: String,
     },
-    /// Somebody wants no more.
+    /// The upgrade was cancelled.
     #[error("cancelled")]
     CalledOff,
-    /// A partition of the slot failed.
+    /// Reading or writing a partition of the slot failed.
     #[error("{doing} the {part} partition of the inactive slot: {source}")]
     Device {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
-        /// Which part.
+        /// The part of the bundle that the partition holds.
         part: Kind,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
-    /// What was read back is not what was written.
+    /// The kernel image read back from the slot is not the one that was written.
     #[error("reading the kernel image back: sha256 is {found}, expected {expected}")]
     KernelDiffers {
-        /// By the manifest.
+        /// The digest in the manifest.
         expected: bundle::Hash,
-        /// On the disk.
+        /// The digest of what the disk holds.
         found: bundle::Hash,
     },
-    /// What was read back is not what was written.
+    /// The root read back from the slot is not the one that was written.
     #[error("reading the root back: {0}")]
     RootDiffers(VerityError),
-    /// The kernel image is no program of the firmware.
+    /// The kernel image is not a valid UKI.
     #[error("reading the kernel image back: {0}")]
     Uki(#[from] UkiError),
-    /// The kernel image does not belong to the root.
+    /// The command line of the kernel image does not match the root.
     #[error("reading the kernel image back: {0}")]
     CommandLine(String),
 }
@@ -122,8 +122,8 @@ impl UpdateError {
         }
     }
 
-    /// Returns whether the bundle itself is no good: what arrived of it is of no use any more. One that expired
-    /// may only be judged by a wrong clock.
+    /// Returns whether the bundle itself is invalid, so that the received bytes can be discarded. An expired
+    /// bundle is kept: the node's clock may be wrong.
     #[must_use]
     pub fn is_about_the_bundle(&self) -> bool {
         match self {
@@ -135,13 +135,13 @@ impl UpdateError {
         }
     }
 
-    /// Returns a function that wraps an I/O error with what was tried on which file.
+    /// Returns a function that adds the attempted action and the file to an I/O error.
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> UpdateError {
         let path = path.to_owned();
         move |source| UpdateError::File { doing, path, source }
     }
 
-    /// Returns a function that wraps an I/O error with what was tried on which partition.
+    /// Returns a function that adds the attempted action and the partition to an I/O error.
     pub(crate) fn device(doing: &'static str, part: Kind) -> impl Fn(io::Error) -> UpdateError {
         move |source| UpdateError::Device { doing, part, source }
     }

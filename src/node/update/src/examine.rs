@@ -9,18 +9,21 @@ use bundle::{Bundle, KeySet, Node, Sealed};
 
 use crate::{UpdateError, kubernetes};
 
-/// Bytes read at once.
+/// Size of the read buffer.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// Checks a bundle against the keys and the node, `kubernetes` being the version that its control plane
-/// runs; then reads it to its end. `advanced` is called with the number of compressed bytes done so far.
+/// Checks a bundle against the key set, the node and its control plane's version, `kubernetes`; then reads
+/// and verifies it completely. `advanced` is called with the number of compressed bytes verified so far.
+/// Returns the bundle, opened again and positioned at its first part, ready for
+/// [`install`](crate::install()).
 ///
-/// `open` gives the bundle from its beginning, twice: what is returned is to be written.
+/// `open` must return a reader from the beginning of the bundle; it is called twice.
 ///
 /// # Errors
-/// [`UpdateError::Bundle`] if it is not to be believed, cut off or damaged, [`UpdateError::Refused`] and
-/// [`UpdateError::Kubernetes`] if this node must not take it, [`UpdateError::Exchanged`] if it is another
-/// one the second time; what `open` answers.
+/// [`UpdateError::Bundle`] if the bundle is malformed, truncated, damaged, or not signed by enough trusted
+/// keys; [`UpdateError::Refused`] if this node must not accept it; [`UpdateError::Kubernetes`] if the version
+/// skew policy forbids the step; [`UpdateError::Exchanged`] if the manifest differs the second time; and any
+/// error of `open`. Nothing has been written in any case.
 pub fn examine<R: Read>(
     open: impl Fn() -> Result<R, UpdateError>,
     keys: &KeySet,
@@ -39,6 +42,7 @@ pub fn examine<R: Read>(
     }
     let examined = whole.finish()?;
     let again = sealed()?.verify(keys)?;
-    // What may be taken was decided by the first manifest; the keys may vouch for others.
+    // The first manifest was checked against the node. The second one also has valid signatures, but may be
+    // another.
     if again.manifest() == &examined { Ok(again) } else { Err(UpdateError::Exchanged) }
 }

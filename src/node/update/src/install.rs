@@ -1,12 +1,14 @@
-//! Installs a bundle in the inactive slot, in an order in which a power cut after any write leaves a node that boots.
+//! Installs a bundle in the inactive slot, in an order in which a power cut after any write leaves a node
+//! that boots.
 //!
-//! 1. The boot record releases the slot.
-//! 2. The header in front of the kernel image is cleared, so that a half-written slot is no candidate even if both
-//!    records are lost.
+//! 1. The boot record marks the slot as not present.
+//! 2. The header in front of the kernel image is cleared, so that a half-written slot is never started, even
+//!    if both copies of the record are lost.
 //! 3. Kernel image and root are written and synced.
-//! 4. Both are read back from the disk: the kernel image by its digest, its command line by the root hash
-//!    that was signed, the root by its verity tree.
-//! 5. The header is written, alone, and read back. So a slot that was found damaged is no candidate either.
+//! 4. Both are read back from the disk and verified: the kernel image against its digest, its command line
+//!    against the signed root hash, the root against its verity tree.
+//! 5. The header is written and read back. It comes after step 4, so that a slot found damaged is never
+//!    started.
 //! 6. The boot record marks the slot as present. This one sector is the commit.
 
 use std::io::{self, Write};
@@ -21,25 +23,30 @@ use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
 
 use crate::{Device, Free, Target, UpdateError};
 
-/// Bytes of a kernel image that are read back at once.
+/// Bytes of the kernel image that are read back at once.
 const PIECE_BYTES: u64 = 1 << 20;
 
-/// What is being done.
+/// The step of an installation, for progress messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Bytes of both parts are written.
+    /// Both parts are written.
     Writing,
-    /// They are read back.
+    /// Both parts are read back and verified.
     Checking,
 }
 
-/// Installs a bundle that was examined; returns the number of its generation.
+/// Installs a bundle that [`examine`](crate::examine()) accepted; returns the number of its generation.
 ///
-/// `advanced` is called in each step with the bytes done so far and the total of both parts.
+/// `advanced` is called with the step and the uncompressed bytes of both parts done so far in it.
 ///
 /// # Errors
-/// [`UpdateError`]; the generation does not count then (except for a commit of which it is unknown whether it was
-/// written), and the one that runs is not touched.
+/// [`UpdateError::Slots`] if the boot record does not allow it, or is not written; [`UpdateError::Bundle`] if
+/// the bundle can't be read; [`UpdateError::Device`] if the slot can't be written or read;
+/// [`UpdateError::KernelDiffers`], [`UpdateError::RootDiffers`], [`UpdateError::Uki`] or
+/// [`UpdateError::CommandLine`] if what is read back is not what the manifest describes. The running
+/// generation is never touched. If [`Target::begin`] failed, nothing was written; otherwise the slot is not
+/// present and is not started. Only if [`Target::commit`] failed, the commit may have reached the disk
+/// nevertheless.
 pub fn install<R: io::Read>(
     bundle: Bundle<R>,
     target: &mut impl Target,
@@ -79,13 +86,13 @@ fn write<R: io::Read, D: Device>(
     Ok(())
 }
 
-/// Writes the header, or empties it.
+/// Writes the header of the slot; all zeros clear it.
 fn write_header(kernel: &impl Device, bytes: &[u8; HEADER_BYTES]) -> Result<(), UpdateError> {
     let written = kernel.write_at(bytes, 0).and_then(|()| kernel.sync());
     written.map_err(UpdateError::device("writing the header to", Kind::Uki))
 }
 
-/// Writes the header of a slot that was read back, and reads it back.
+/// Writes the header of a verified slot, and reads it back.
 fn seal<D: Device>(manifest: &Manifest, free: &Free<D>) -> Result<(), UpdateError> {
     let header = Header {
         length: manifest.parts.uki.bytes,
@@ -105,13 +112,13 @@ fn seal<D: Device>(manifest: &Manifest, free: &Free<D>) -> Result<(), UpdateErro
     Err(UpdateError::device("reading back", Kind::Uki)(differs))
 }
 
-/// A partition that is written in order.
+/// Writes to a partition sequentially, and reports the progress.
 struct Stream<'a, D> {
     device: &'a D,
     start: u64,
     at: u64,
     written: &'a mut dyn FnMut(u64),
-    /// The partition, not the bundle, failed.
+    /// Whether writing to the partition failed, rather than reading the bundle.
     failed: bool,
 }
 
@@ -128,7 +135,7 @@ impl<D: Device> Write for Stream<'_, D> {
     }
 }
 
-/// Reads both parts back.
+/// Reads both parts back and verifies them.
 fn check<D: Device>(
     manifest: &Manifest,
     free: &Free<D>,
@@ -169,7 +176,7 @@ fn check_kernel<D: Device>(manifest: &Manifest, kernel: &D) -> Result<(), Update
     }
 }
 
-/// Returns what the command line in a kernel image of `bytes` says of the root.
+/// Returns the parameters of the root from the command line in a kernel image of `bytes` bytes.
 fn root_params<D: Device>(kernel: &D, bytes: u64) -> Result<RootParams, UpdateError> {
     let wrong = |what: String| UpdateError::CommandLine(what);
     let head = read_kernel(kernel, 0..bytes.min(uki::HEAD_BYTES))?;
@@ -185,13 +192,13 @@ fn root_params<D: Device>(kernel: &D, bytes: u64) -> Result<RootParams, UpdateEr
     RootParams::parse(line.trim_end_matches('\0')).map_err(|e| wrong(e.to_string()))
 }
 
-/// Reads a part of a kernel image back.
+/// Reads a range of the kernel image back.
 fn read_kernel<D: Device>(kernel: &D, range: Range<u64>) -> Result<Vec<u8>, UpdateError> {
     let piece = read_vec(kernel, UKI_OFFSET + range.start, range.end - range.start);
     piece.map_err(UpdateError::device("reading back", Kind::Uki))
 }
 
-/// Checks that the command line and the manifest mean the same root.
+/// Checks that command line and manifest describe the same root.
 fn check_params(manifest: &Manifest, params: &RootParams) -> Result<(), UpdateError> {
     if Hash(params.root_hash) == manifest.root_hash {
         return Ok(());

@@ -1,9 +1,9 @@
-//! The key set that this node trusts for bundles.
+//! The key set with which this node verifies bundles.
 //!
-//! One comes with the image, and a bundle may bring the next one, which is stored beside the node's config when the
-//! bundle is installed. The set with the higher version is used: an image from before the last change of keys does not
-//! bring the old keys back. Each file is as trustworthy as its partition: the image's is on the verified root, the
-//! other one on the state partition, and whoever can write there controls the node.
+//! The image has one, and a bundle may bring a newer one, which is stored beside the node's config when the
+//! bundle is installed. The one with the higher version is used, so that an image from before a key change
+//! does not bring the old keys back. Each file is as trustworthy as its partition: the image's file is on the
+//! verified root, the other one on the state partition, and whoever can write there controls the node.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -13,14 +13,16 @@ use bundle::KeySet;
 
 use crate::UpdateError;
 
-/// Longest file that is read: sixteen keys need 1.3 KiB.
+/// Maximum length of a key set file; sixteen keys need 1.3 KiB.
 const MAX_BYTES: u64 = 16 << 10;
 
-/// Loads the set in force from the image's file and the kept one; either may be absent.
+/// Loads the key set in force: the image's or the stored one, whichever has the higher version. Either file
+/// may be absent.
 ///
 /// # Errors
-/// [`UpdateError::NoKeys`] if both are; [`UpdateError::File`] or [`UpdateError::Bundle`] if the image's
-/// can't be read. A kept one that can't be read does not count, unless the image has none.
+/// [`UpdateError::NoKeys`] if both files are absent; [`UpdateError::File`] or [`UpdateError::Bundle`] if the
+/// image's file can't be read or parsed. A stored file that can't be read or parsed is ignored, unless the
+/// image has none.
 pub fn load(of_image: &Path, kept: &Path) -> Result<KeySet, UpdateError> {
     let image = read(of_image)?;
     match (image, read(kept)) {
@@ -30,10 +32,11 @@ pub fn load(of_image: &Path, kept: &Path) -> Result<KeySet, UpdateError> {
     }
 }
 
-/// Keeps the set that a bundle brought: whole or not at all, and on the disk when this returns.
+/// Stores the key set of a bundle, synced when this returns.
 ///
 /// # Errors
-/// [`UpdateError::File`].
+/// [`UpdateError::File`] if the directory or the file can't be written. The previously stored set is
+/// unchanged, unless only syncing the directory failed.
 pub fn keep(set: &KeySet, path: &Path) -> Result<(), UpdateError> {
     let write = || {
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
@@ -42,7 +45,7 @@ pub fn keep(set: &KeySet, path: &Path) -> Result<(), UpdateError> {
     write().map_err(UpdateError::file("keeping the update keys as", path))
 }
 
-/// Reads a set; `None` if there is no file.
+/// Reads a key set; `None` if there is no file.
 fn read(path: &Path) -> Result<Option<KeySet>, UpdateError> {
     let file = match fs::File::open(path) {
         Ok(file) => file,

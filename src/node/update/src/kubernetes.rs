@@ -6,56 +6,56 @@
 
 use std::fmt;
 
-/// How many minor versions a kubelet may be older than its API server.
+/// Maximum number of minor versions by which a kubelet may be older than its API server.
 const MAX_KUBELET_AGE: u32 = 3;
 
-/// A version, without its patch.
+/// Major and minor version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Minor {
     major: u32,
     minor: u32,
 }
 
-/// Why Kubernetes does not allow a step.
+/// Why the version skew policy forbids a step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Skew {
-    /// A version that is none.
+    /// Not a version.
     #[error("Kubernetes version {0:?}: expected one such as 1.36.3")]
     Malformed(String),
-    /// To an older minor version.
+    /// A downgrade to an older minor version.
     #[error("the bundle has Kubernetes {to}, the node runs {from}: a control plane is never downgraded")]
     Down {
-        /// What runs.
+        /// The running version.
         from: String,
-        /// What the bundle has.
+        /// The version in the bundle.
         to: String,
     },
-    /// Over a minor version.
+    /// An upgrade that skips a minor version.
     #[error(
         "the bundle has Kubernetes {to}, the node runs {from}: a control plane is upgraded one minor version at a time"
     )]
     Skips {
-        /// What runs.
+        /// The running version.
         from: String,
-        /// What the bundle has.
+        /// The version in the bundle.
         to: String,
     },
-    /// A kubelet that is newer than the API server.
+    /// A kubelet newer than the API server.
     #[error("the bundle has Kubernetes {to}, the API server runs {server}: a kubelet must not be newer")]
     KubeletNewer {
-        /// What the API server runs.
+        /// Version of the API server.
         server: String,
-        /// What the bundle has.
+        /// Version in the bundle.
         to: String,
     },
-    /// A kubelet that is too old for the API server.
+    /// A kubelet too old for the API server.
     #[error(
         "the bundle has Kubernetes {to}, the API server runs {server}: a kubelet is at most 3 minor versions older"
     )]
     KubeletOlder {
-        /// What the API server runs.
+        /// Version of the API server.
         server: String,
-        /// What the bundle has.
+        /// Version in the bundle.
         to: String,
     },
 }
@@ -75,10 +75,11 @@ impl Skew {
 }
 
 impl Minor {
-    /// Parses `1.36.3`, with or without `v`; what follows the minor version is not looked at.
+    /// Parses a version such as `1.36.3`, with or without a leading `v`. Everything after the minor version
+    /// is ignored.
     ///
     /// # Errors
-    /// [`Skew::Malformed`].
+    /// [`Skew::Malformed`] if major or minor version is missing or not a number.
     pub fn parse(version: &str) -> Result<Minor, Skew> {
         let number = |text: &str| text.parse::<u32>().ok().filter(|_| text.len() <= 4);
         let mut parts = version.strip_prefix('v').unwrap_or(version).splitn(3, '.').map(number);
@@ -95,10 +96,11 @@ impl fmt::Display for Minor {
     }
 }
 
-/// Checks the step of a control plane from version `from` to version `to`.
+/// Checks an upgrade of a control plane from version `from` to version `to`.
 ///
 /// # Errors
-/// [`Skew::Down`] or [`Skew::Skips`]; [`Skew::Malformed`].
+/// [`Skew::Down`] if the minor version is older, [`Skew::Skips`] if it is more than one newer or the major
+/// version differs, [`Skew::Malformed`] if one of the two can't be parsed.
 pub fn check_control_plane(from: &str, to: &str) -> Result<(), Skew> {
     let (old, new) = (Minor::parse(from)?, Minor::parse(to)?);
     let both = || (from.to_owned(), to.to_owned());
@@ -113,10 +115,11 @@ pub fn check_control_plane(from: &str, to: &str) -> Result<(), Skew> {
     Ok(())
 }
 
-/// Checks a kubelet of version `to` against the API server that it will talk to.
+/// Checks a kubelet of version `to` against its API server of version `server`.
 ///
 /// # Errors
-/// [`Skew::KubeletNewer`] or [`Skew::KubeletOlder`]; [`Skew::Malformed`].
+/// [`Skew::KubeletNewer`] if the kubelet has a newer minor version, [`Skew::KubeletOlder`] if one that is
+/// more than three older, [`Skew::Malformed`] if one of the two can't be parsed.
 pub fn check_kubelet(server: &str, to: &str) -> Result<(), Skew> {
     let (of_server, new) = (Minor::parse(server)?, Minor::parse(to)?);
     let (server, to) = (server.to_owned(), to.to_owned());

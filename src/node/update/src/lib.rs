@@ -7,10 +7,10 @@
 //! | verify everything before the first write | [`examine()`] |
 //! | write the slot, read it back, commit | [`install()`] |
 //!
-//! The caller provides the slot and writes the boot record, as a [`Target`]. So the tests run the same code as a node,
-//! on a disk that records each write and is cut after any of them. Each
-//! step can be repeated after a power cut. Blocking, on the caller's thread; memory for one frame of a
-//! bundle. Not here: how a bundle arrives, draining, rebooting, the trial.
+//! The caller opens the slot and writes the boot record, through a [`Target`]. So the tests run the same code
+//! as a node, on a disk that records each write and loses power after any of them. Each step can be repeated
+//! after a power cut. All calls block; memory is needed for one frame of a bundle. Not here: how a bundle
+//! arrives, draining, rebooting, the trial.
 #![forbid(unsafe_code)]
 
 mod error;

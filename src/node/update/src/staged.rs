@@ -14,20 +14,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::UpdateError;
 
-/// Bytes of the data partition that are left to others.
+/// Bytes of the data partition that an upload leaves free.
 const RESERVE_BYTES: u64 = 64 << 20;
 
-/// The bundle that the bytes belong to: only the same one may resume.
+/// Identifies the bundle that the received bytes belong to: only a transfer of the same one may resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {
-    /// Tells one bundle from another: a digest of the whole, or an address with the server's tag.
+    /// A digest of the whole bundle, or its URL with the server's entity tag.
     pub id: String,
-    /// Length of the whole in bytes.
+    /// Length of the bundle in bytes.
     pub bytes: u64,
 }
 
-/// A bundle that has arrived in part or as a whole.
+/// A bundle that was received in part or completely.
 #[derive(Debug)]
 pub struct Staged {
     path: PathBuf,
@@ -37,11 +37,13 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Takes up what is in `directory` of `source`, or begins anew; `free_bytes` is what its file system
-    /// has to give.
+    /// Resumes the transfer of `source` in `directory`, or begins a new one and removes that of any other
+    /// bundle. `free_bytes` is the free space of its file system.
     ///
     /// # Errors
-    /// [`UpdateError::NoRoom`] if the rest does not fit, [`UpdateError::File`] if the files can't be used.
+    /// [`UpdateError::NoRoom`] if the rest does not fit; a transfer in `directory` is unchanged then.
+    /// [`UpdateError::File`] if `directory` or a file in it can't be created, removed or opened; the received
+    /// bytes of another bundle may be gone then.
     pub fn open(directory: &Path, source: Source, free_bytes: u64) -> Result<Staged, UpdateError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(UpdateError::file("making directory", directory))?;
@@ -59,7 +61,8 @@ impl Staged {
             return Err(UpdateError::NoRoom { needed, free });
         }
         if !goes_on {
-            // First the bytes go, then the note: bytes are never taken for those of another bundle.
+            // The bytes are removed before the note is written, so that they are never taken for another
+            // bundle's.
             remove(&path)?;
             write_note(&note, &source)?;
         }
@@ -68,38 +71,41 @@ impl Staged {
         Ok(Staged { path, file, source, received: there })
     }
 
-    /// Removes all that is in `directory`, if anything is.
+    /// Removes the transfer in `directory`, if there is one.
     ///
     /// # Errors
-    /// [`UpdateError::File`].
+    /// [`UpdateError::File`] if a file can't be removed. If it is the second one, the note, the bytes are
+    /// gone, and the next transfer of the same bundle starts from zero.
     pub fn discard(directory: &Path) -> Result<(), UpdateError> {
         remove(&directory.join("bundle"))?;
         remove(&directory.join("source.json"))
     }
 
-    /// Returns what is arriving.
+    /// Returns which bundle is transferred.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Returns how many bytes are here.
+    /// Returns the number of bytes received.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// Returns whether all is here.
+    /// Returns whether the bundle has arrived completely.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.received == self.source.bytes
     }
 
-    /// Adds a piece that belongs at `offset`.
+    /// Appends the bytes at `offset` of the bundle.
     ///
     /// # Errors
-    /// [`UpdateError::Piece`] if it does not follow what is here, [`UpdateError::TooMuch`] if it is longer
-    /// than the rest; nothing is written then. [`UpdateError::File`] if it can't be written.
+    /// [`UpdateError::Piece`] if `offset` is not the number of bytes received, [`UpdateError::TooMuch`] if
+    /// the bundle would exceed the announced length; nothing is written then. [`UpdateError::File`] if
+    /// writing fails; some of the bytes may be in the file, but are not counted, and the same call may be
+    /// repeated.
     pub fn append(&mut self, offset: u64, piece: &[u8]) -> Result<(), UpdateError> {
         if offset != self.received {
             return Err(UpdateError::Piece { expected: self.received, found: offset });
@@ -113,16 +119,16 @@ impl Staged {
         Ok(())
     }
 
-    /// Returns the bytes, to be read from the beginning.
+    /// Opens the received bytes for reading from the beginning.
     ///
     /// # Errors
-    /// [`UpdateError::File`].
+    /// [`UpdateError::File`] if the file can't be opened. Nothing changes.
     pub fn reader(&self) -> Result<File, UpdateError> {
         File::open(&self.path).map_err(UpdateError::file("opening", &self.path))
     }
 }
 
-/// Writes the note, whole or not at all.
+/// Writes the note atomically.
 fn write_note(path: &Path, source: &Source) -> Result<(), UpdateError> {
     let write = || durable::replace(path, &serde_json::to_vec(source)?, 0o644);
     write().map_err(UpdateError::file("writing", path))
@@ -200,7 +206,7 @@ mod tests {
         assert!(matches!(refused, Err(UpdateError::NoRoom { .. })));
         let mut staged = Staged::open(folder.path(), source("one", 10), tight).unwrap();
         staged.append(0, b"0123456789").unwrap();
-        // What is here needs no room any more, and what goes gives some.
+        // The received bytes need no further space, and those that are removed free theirs.
         assert!(Staged::open(folder.path(), source("one", 10), RESERVE_BYTES).is_ok());
         assert!(Staged::open(folder.path(), source("two", 10), RESERVE_BYTES).is_ok());
     }

@@ -1,4 +1,4 @@
-//! What an update writes to: two partitions, and the boot record through its owner.
+//! What an update writes to: two partitions, and the boot record through `init`.
 
 use std::io;
 
@@ -12,51 +12,56 @@ pub trait Device: ReadAt {
     /// Writes `bytes` at `offset`.
     ///
     /// # Errors
-    /// What the place answers; a range that leaves the partition is one.
+    /// The I/O error of the write; also if the range exceeds the partition. Part of `bytes` may be written
+    /// then.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Returns when all that was written is on the medium.
+    /// Waits until everything written so far is on the disk.
     ///
     /// # Errors
-    /// What the place answers.
+    /// The I/O error of the sync. Any part of what was written since the last sync may be missing then.
     fn sync(&self) -> io::Result<()>;
 
-    /// Lets go of what is kept in memory of the partition, so that the next read asks the medium.
+    /// Drops the partition's pages from the page cache, so that the next read comes from the disk.
     fn forget(&self);
 }
 
-/// The slot that was given free.
+/// The inactive slot, released for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Free<D> {
-    /// Number that the generation in it gets.
+    /// The number of the generation that will be written.
     pub generation: u32,
-    /// Its kernel partition.
+    /// The kernel partition.
     pub kernel: D,
-    /// Its root partition.
+    /// The root partition.
     pub root: D,
 }
 
-/// The node that an update is made on.
+/// The node to be updated.
 pub trait Target {
     /// A partition.
     type Device: Device;
 
-    /// Has the boot record give the other slot free, and opens it. On the medium when this returns.
+    /// Marks the inactive slot as not present in the boot record, and opens it. The record is synced when
+    /// this returns.
     ///
     /// # Errors
-    /// [`UpdateError::Slots`] if the slots don't allow it, [`UpdateError::Device`] if it can't be opened.
+    /// [`UpdateError::Slots`] if the record does not allow it or can't be written, [`UpdateError::Device`] if
+    /// a partition can't be opened. The slot keeps its content.
     fn begin(&mut self) -> Result<Free<Self::Device>, UpdateError>;
 
-    /// Has the boot record name the generation in it as the next to be started, on trial. On the medium
+    /// Marks the written generation in the boot record as the next to start, on trial. The record is synced
     /// when this returns.
     ///
     /// # Errors
-    /// [`UpdateError::Slots`] if the slots don't allow it, or the record can't be written.
+    /// [`UpdateError::CalledOff`] if the upgrade was cancelled, [`UpdateError::File`] if the bundle's key set
+    /// can't be stored, [`UpdateError::Slots`] if the record does not allow it or can't be written. The slot
+    /// stays not present, unless the write failed after it had reached the disk.
     fn commit(&mut self, generation: u32, epoch: u32) -> Result<(), UpdateError>;
 }
 
 impl<D: Device> Free<D> {
-    /// Returns the partition of a part.
+    /// Returns the partition that holds a part.
     pub(crate) fn device(&self, part: Kind) -> &D {
         match part {
             Kind::Uki => &self.kernel,

@@ -1,13 +1,14 @@
-//! The real updater on a recorded disk that is cut, fails or lies, and with bundles that nobody must take.
+//! The real updater on a recorded disk that loses power, fails or corrupts data, and with bundles that a node
+//! must refuse.
 //!
 //! | what is done to it | where |
 //! |---|---|
-//! | power cuts after every sector, with sectors that overtake others between two syncs | `power` |
-//! | writes, syncs and reads that fail; sectors that are not what was written | `faults` |
-//! | orders of writes that are wrong, which the judge must find | `broken` |
+//! | power cuts after every sector, with sectors reordered between two syncs | `power` |
+//! | writes, syncs and reads that fail; sectors that hold something else than what was written | `faults` |
+//! | wrong orders of writes, which the judge must find | `broken` |
 //! | bundles that are refused before the first write | `hostile`, `exchanged` |
 //!
-//! A cut is judged by the code that the boot loader runs, and by a check of the slot of its own.
+//! After a cut the disk is judged by the boot loader's code, and by an independent check of the slot.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 #[path = "cuts/broken.rs"]

@@ -5,44 +5,44 @@ use std::path::PathBuf;
 /// Why user-data can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is there but can't be read.
+    /// The user-data can't be read.
     #[error("reading user-data {}: {source}", path.display())]
     Read {
-        /// Where it is.
+        /// Where the user-data is.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// It is too long; nothing of it is used.
+    /// The user-data is too long; none of it is used.
     #[error("reading user-data {}: expected at most {limit} bytes, found more", path.display())]
     TooLong {
-        /// Where it is.
+        /// Where the user-data is.
         path: PathBuf,
-        /// How long it may be.
+        /// Maximum length in bytes.
         limit: usize,
     },
-    /// It is no text.
+    /// The user-data is not UTF-8 text.
     #[error("reading user-data {}: expected UTF-8 text, found byte {byte:#04x} at offset {offset}", path.display())]
     NotText {
-        /// Where it is.
+        /// Where the user-data is.
         path: PathBuf,
-        /// The first wrong byte.
+        /// The first invalid byte.
         byte: u8,
-        /// Where it stands.
+        /// Offset of that byte.
         offset: usize,
     },
-    /// It is there but empty.
+    /// The user-data is empty.
     #[error("reading user-data {}: it is empty", path.display())]
     Empty {
-        /// Where it is.
+        /// Where the user-data is.
         path: PathBuf,
     },
-    /// User-data for another system.
+    /// The user-data is meant for another operating system.
     #[error("reading user-data {}: this is for Fedora CoreOS\nhint: give the node's documents as {ours}", path.display())]
     Foreign {
-        /// Where it is.
+        /// Where the user-data is.
         path: PathBuf,
-        /// What it should be called.
+        /// The name it should have.
         ours: &'static str,
     },
 }

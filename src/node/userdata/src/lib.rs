@@ -15,13 +15,12 @@ pub use error::Error;
 pub use sources::{Source, all as sources};
 pub use user_data::{MAX_BYTES, UserData};
 
-/// Asks all sources in order, on the machine whose file system begins at `root` (`/` on a node).
-///
-/// `Ok(None)` when no source has anything.
+/// Searches all sources in order, on the machine whose file system begins at `root` (`/` on a node). Returns
+/// `Ok(None)` if no source has user-data.
 ///
 /// # Errors
-/// The first source that has something unusable ends the search: what the operator gave is never passed
-/// over for what another source has.
+/// [`Error`] of the first source whose user-data can't be used. The search ends there: what the operator
+/// provided is never ignored in favour of another source.
 pub fn find(root: &Path) -> Result<Option<UserData>, Error> {
     for source in sources::all() {
         if let Some(found) = source.find(root)? {

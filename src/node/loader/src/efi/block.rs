@@ -1,8 +1,8 @@
-//! A disk or a partition, as the firmware reads and writes it: whole blocks.
+//! A disk or a partition, which the firmware reads and writes in whole blocks.
 
 use super::tables::{BlockIo, Media};
 
-/// Largest block that is believed.
+/// Largest accepted block size.
 const LARGEST_BLOCK: u32 = 4096;
 
 /// A disk or a partition.
@@ -14,12 +14,12 @@ pub struct BlockDevice {
 }
 
 impl BlockDevice {
-    /// Takes the protocol; `None` without a medium, or with blocks or an alignment of a strange size.
+    /// Wraps the protocol; `None` if there is no medium, or its block size or alignment is not supported.
     ///
     /// # Safety
-    /// `io` must be a block I/O protocol of the firmware, which stays as long as the program runs.
+    /// `io` must be a block I/O protocol of the firmware that stays valid as long as the program runs.
     pub(super) unsafe fn new(io: *mut BlockIo) -> Option<BlockDevice> {
-        // SAFETY: by the caller's word `io` is the protocol, whose medium is always there.
+        // SAFETY: the caller guarantees that `io` is the protocol; its medium pointer is always valid.
         let media = unsafe { &*(*io).media };
         let block = media.block_size;
         let sound = block.is_power_of_two() && (512..=LARGEST_BLOCK).contains(&block);
@@ -27,7 +27,7 @@ impl BlockDevice {
         usable.then(|| BlockDevice { io, block, blocks: media.last_block.saturating_add(1) })
     }
 
-    /// Returns the size of a block in bytes: 512 to 4096, a power of two.
+    /// Returns the block size in bytes: a power of two from 512 to 4096.
     #[must_use]
     pub fn block(&self) -> usize {
         self.block as usize
@@ -45,25 +45,27 @@ impl BlockDevice {
         self.blocks.saturating_mul(u64::from(self.block))
     }
 
-    /// Fills `to` from byte `at` on: both whole blocks, `to` at the start of a page or some blocks behind it.
+    /// Fills `to` with the bytes from `at` on. Both must be multiples of the block size; `to` starts on a
+    /// page, or whole blocks after it. Returns whether it succeeded.
     #[must_use]
     pub fn read(&self, at: u64, to: &mut [u8]) -> bool {
         let Some(lba) = self.lba(at, to.len()) else { return false };
-        // SAFETY: the protocol stays as long as the program runs; it writes `to.len()` bytes to `to`.
+        // SAFETY: the protocol is valid as long as the program runs; it writes `to.len()` bytes to `to`.
         unsafe { ((*self.io).read)(self.io, self.media().id, lba, to.len(), to.as_mut_ptr()) }.is_success()
     }
 
-    /// Writes `from` at byte `at`, both as in [`BlockDevice::read`], and waits until it is on the disk.
+    /// Writes `from` at byte `at`, with the same requirements as [`BlockDevice::read`], and flushes it to the
+    /// disk. Returns whether it succeeded.
     #[must_use]
     pub fn write(&self, at: u64, from: &[u8]) -> bool {
         let Some(lba) = self.lba(at, from.len()) else { return false };
-        // SAFETY: as above; it reads `from.len()` bytes of `from`.
+        // SAFETY: as above; it reads `from.len()` bytes from `from`.
         let wrote = unsafe { ((*self.io).write)(self.io, self.media().id, lba, from.len(), from.as_ptr()) };
         // SAFETY: as above.
         wrote.is_success() && unsafe { ((*self.io).flush)(self.io) }.is_success()
     }
 
-    /// Returns the block at byte `at`; `None` if the bytes are no whole blocks, or leave the device.
+    /// Returns the block at byte `at`; `None` if the range is not whole blocks, or exceeds the device.
     fn lba(&self, at: u64, bytes: usize) -> Option<u64> {
         let whole = at.is_multiple_of(u64::from(self.block)) && bytes.is_multiple_of(self.block());
         let end = at.checked_add(u64::try_from(bytes).ok()?)?;
@@ -71,7 +73,8 @@ impl BlockDevice {
     }
 
     fn media(&self) -> &Media {
-        // SAFETY: the protocol and its medium stay as long as the program runs; nobody else runs meanwhile.
+        // SAFETY: the protocol and its medium are valid as long as the program runs, and nothing else runs
+        // meanwhile.
         unsafe { &*(*self.io).media }
     }
 }

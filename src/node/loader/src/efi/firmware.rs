@@ -10,11 +10,11 @@ use super::tables::{
 use super::{BlockDevice, Guid, Handle, Memory, Status, SystemTable};
 use crate::path;
 
-/// Code of our watchdog, outside of those that the firmware keeps for itself.
+/// The code of our watchdog, outside the range reserved for the firmware.
 const WATCHDOG_CODE: u64 = 0x1_0001;
-/// Longest name of a variable, with its zero.
+/// Maximum length of a variable's name, including the terminating zero.
 const NAME: usize = 32;
-/// `ByProtocol` of `LocateHandleBuffer`; kinds of `ResetSystem`.
+/// `ByProtocol` of `LocateHandleBuffer`; reset types of `ResetSystem`.
 const BY_PROTOCOL: u32 = 2;
 const COLD: u32 = 0;
 const SHUTDOWN: u32 = 2;
@@ -34,7 +34,7 @@ impl core::fmt::Debug for Firmware {
     }
 }
 
-/// How long a variable lives; its attributes. Boot and runtime services see it.
+/// The lifetime of a variable, as its attributes. Boot and runtime services can access it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Life {
@@ -42,7 +42,7 @@ pub enum Life {
     UntilReset = 6,
     /// Until it is removed.
     Stored = 7,
-    /// As stored, and what it is set to begins with a time and a signature that the firmware checks.
+    /// Like `Stored`; a new value must begin with a timestamp and a signature that the firmware verifies.
     Signed = 0x27,
 }
 
@@ -51,46 +51,47 @@ pub enum Life {
 pub enum LoadError {
     /// Its signature is missing or not trusted.
     Untrusted(Status),
-    /// There is no memory for it.
+    /// There is not enough memory.
     NoMemory(Status),
-    /// It is no program, or the firmware does not say more.
+    /// It is not a valid program, or the firmware gives no other reason.
     Refused(Status),
 }
 
 impl Firmware {
-    /// Takes what the firmware gave to the entry point.
+    /// Wraps the arguments of the entry point.
     ///
     /// # Safety
-    /// `image` and `table` must be what the firmware called the entry point with, and boot services must
-    /// not have been left.
+    /// `image` and `table` must be what the firmware passed to the entry point, and boot services must not
+    /// have been exited.
     #[must_use]
     pub unsafe fn new(image: Handle, table: *const SystemTable) -> Firmware {
-        // SAFETY: by the caller's word the table is the firmware's, and stays while boot services run.
+        // SAFETY: the caller guarantees that the table is the firmware's; it is valid while boot services
+        // run.
         let table = unsafe { &*table };
-        // SAFETY: the same for the tables it points to.
+        // SAFETY: the same holds for the tables it points to.
         let (boot, runtime) = unsafe { (&*table.boot, &*table.runtime) };
         Firmware { image, boot, runtime, console: table.console_out }
     }
 
-    /// Writes UTF-16 that ends in a zero. A machine may have no console.
+    /// Prints UTF-16 that ends in a zero. Does nothing if the machine has no console.
     pub fn print(&self, text: &[u16]) {
         if self.console.is_null() || !text.contains(&0) {
             return;
         }
-        // SAFETY: the console is the firmware's; the text ends in a zero, which was just looked for.
+        // SAFETY: the console is the firmware's; the text ends in a zero, as checked above.
         let output = unsafe { (*self.console).output };
-        // There is nobody to tell that nobody can be told.
+        // An error can't be reported: this is the console.
         let _ = output(self.console, text.as_ptr());
     }
 
-    /// Waits.
+    /// Waits for `secs` seconds.
     pub fn wait(&self, secs: u32) {
         for _ in 0..secs {
             let _ = (self.boot.stall)(1_000_000);
         }
     }
 
-    /// Resets the machine, as its button does.
+    /// Resets the machine (cold reset).
     pub fn reset(&self) -> ! {
         self.leave(COLD)
     }
@@ -106,17 +107,18 @@ impl Firmware {
         }
     }
 
-    /// Lets the firmware reset the machine after `secs`, unless a kernel takes over before.
+    /// Arms the firmware's watchdog: it resets the machine after `secs` seconds, unless a kernel takes over
+    /// before. Returns whether the firmware has one.
     pub fn arm_watchdog(&self, secs: usize) -> bool {
         (self.boot.set_watchdog)(secs, WATCHDOG_CODE, 0, null()).is_success()
     }
 
     /// Sets a variable that the started system can read. The name is ASCII, at most 31 characters.
     ///
-    /// One that stands there with another life is in the way and goes first.
+    /// If that fails, an existing one is removed, since it may have other attributes, and it is set again.
     ///
     /// # Errors
-    /// The firmware's answer.
+    /// The firmware's status of the second attempt; the variable does not exist then.
     pub fn set_variable(&self, (name, vendor): (&str, Guid), life: Life, bytes: &[u8]) -> Result<(), Status> {
         let name = wide(name);
         let set = |attributes, bytes: &[u8]| {
@@ -125,7 +127,7 @@ impl Firmware {
         };
         let mut answer = set(life as u32, bytes);
         if !answer.is_success() {
-            // Nothing of it is a variable removed.
+            // Setting no bytes removes a variable.
             let _ = set(0, &[]);
             answer = set(life as u32, bytes);
         }
@@ -135,7 +137,7 @@ impl Firmware {
     /// Reads a variable into `room` and returns its bytes.
     ///
     /// # Errors
-    /// The firmware's answer.
+    /// The firmware's status: the variable does not exist, is longer than `room`, or can't be read.
     pub fn variable<'a>(&self, name: &str, vendor: Guid, room: &'a mut [u8]) -> Result<&'a [u8], Status> {
         let name = wide(name);
         let (mut attributes, mut bytes) = (0, room.len());
@@ -149,7 +151,7 @@ impl Firmware {
         if answer.is_success() { Ok(room.get(..bytes).unwrap_or_default()) } else { Err(answer) }
     }
 
-    /// Allocates bytes that hold whatever was there before; `None` if there is not enough memory.
+    /// Allocates memory with arbitrary content; `None` if there is not enough.
     #[must_use]
     pub fn memory(&self, bytes: usize) -> Option<Memory> {
         Memory::new(self.boot, bytes)
@@ -159,11 +161,11 @@ impl Firmware {
     #[must_use]
     pub fn own_device(&self) -> Option<Handle> {
         let image: *mut LoadedImage = self.protocol(self.image, &LOADED_IMAGE)?.cast();
-        // SAFETY: the protocol of this program's own image stays as long as it runs.
+        // SAFETY: the protocol of this program's own image is valid as long as it runs.
         Some(unsafe { (*image).device })
     }
 
-    /// Returns everything that has blocks: disks and partitions.
+    /// Returns everything with block I/O: disks and partitions.
     #[must_use]
     pub fn block_devices(&self) -> &'static [Handle] {
         let (mut count, mut list) = (0, null_mut());
@@ -176,18 +178,18 @@ impl Firmware {
         unsafe { slice::from_raw_parts(list, count) }
     }
 
-    /// Returns a device's path with its end; `None` if it has none.
+    /// Returns a device's path including the end node; `None` if it has no valid path.
     #[must_use]
     pub fn path(&self, device: Handle) -> Option<&'static [u8]> {
         let start: *const u8 = self.protocol(device, &DEVICE_PATH)?.cast();
         let mut length = 0;
         while length <= path::LONGEST {
-            // SAFETY: a path is nodes one after the other; each has at least these four bytes.
+            // SAFETY: a path is a sequence of nodes, each of which has at least these four bytes.
             let node = unsafe { slice::from_raw_parts(start.add(length), path::NODE_HEADER) };
             let bytes = path::node_bytes(node)?;
             length += bytes;
             if path::is_end(node) {
-                // SAFETY: all nodes up to here were seen, and devices stay as long as this program runs.
+                // SAFETY: all nodes up to here were visited, and devices stay as long as this program runs.
                 return Some(unsafe { slice::from_raw_parts(start, length) });
             }
         }
@@ -198,14 +200,16 @@ impl Firmware {
     #[must_use]
     pub fn open(&self, device: Handle) -> Option<BlockDevice> {
         let io: *mut BlockIo = self.protocol(device, &BLOCK_IO)?.cast();
-        // SAFETY: the firmware gave it as this protocol, and devices stay as long as this program runs.
+        // SAFETY: the firmware returned it as this protocol, and devices stay as long as this program runs.
         unsafe { BlockDevice::new(io) }
     }
 
-    /// Loads a program that lies in memory, as if it came from `path` (with its end). It is copied.
+    /// Loads a program from memory, as if it were read from `path` (which includes the end node). The
+    /// firmware copies it.
     ///
     /// # Errors
-    /// [`LoadError`] with the firmware's answer.
+    /// [`LoadError`] with the firmware's status: the signature is not trusted, there is not enough memory, or
+    /// it is not a valid program. Nothing stays loaded.
     pub fn load(&self, path: &[u8], program: &[u8]) -> Result<Handle, LoadError> {
         let mut handle = Handle::NONE;
         let answer = (self.boot.load_image)(
@@ -220,7 +224,7 @@ impl Firmware {
             Status::SUCCESS => Ok(handle),
             Status::SECURITY_VIOLATION | Status::ACCESS_DENIED => {
                 if handle != Handle::NONE {
-                    // It was loaded but may not run; what is left of it does no harm.
+                    // It was loaded but may not run. If it can't be unloaded, that does no harm.
                     let _ = (self.boot.unload_image)(handle);
                 }
                 Err(LoadError::Untrusted(answer))
@@ -230,7 +234,7 @@ impl Firmware {
         }
     }
 
-    /// Starts a loaded program; comes back only if the program does.
+    /// Starts a loaded program; returns only if the program does.
     #[must_use]
     pub fn start(&self, program: Handle) -> Status {
         (self.boot.start_image)(program, null_mut(), null_mut())

@@ -5,14 +5,14 @@
 #[repr(C, align(8))]
 pub struct Guid(pub [u8; 16]);
 
-/// Where each byte of the text form stands in memory.
+/// The position in memory of each byte of the text form.
 const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 
 impl Guid {
-    /// Parses the text form with dashes, lower case; at compile time, where a mistake is an error.
+    /// Parses the text form with dashes, lower case. For use at compile time, where a mistake is an error.
     ///
     /// # Panics
-    /// When the text is no GUID.
+    /// If the text is not a GUID.
     #[must_use]
     pub const fn parse(text: &str) -> Guid {
         let text = text.as_bytes();

@@ -11,7 +11,7 @@ const PAGE: usize = 4096;
 const ANY_PAGES: u32 = 0;
 const LOADER_DATA: u32 = 2;
 
-/// Bytes, the first one on a page: aligned for every disk.
+/// Page-aligned memory, which satisfies the alignment of every disk.
 #[derive(Debug)]
 pub struct Memory {
     boot: &'static BootServices,
@@ -26,7 +26,7 @@ impl core::fmt::Debug for BootServices {
 }
 
 impl Memory {
-    /// Allocates `bytes` bytes that hold whatever was there before; `None` if there is not enough.
+    /// Allocates `bytes` bytes with arbitrary content; `None` if there is not enough memory.
     pub(super) fn new(boot: &'static BootServices, bytes: usize) -> Option<Memory> {
         let mut address = 0;
         let pages = bytes.div_ceil(PAGE).max(1);
@@ -39,7 +39,7 @@ impl Memory {
 
     /// Returns the first byte's address.
     fn start(&self) -> *mut u8 {
-        // Firmware maps memory one to one, so a physical address is an address.
+        // Firmware maps memory one to one, so a physical address is a valid pointer.
         core::ptr::with_exposed_provenance_mut(usize::try_from(self.address).unwrap_or_default())
     }
 }
@@ -48,8 +48,8 @@ impl Deref for Memory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the firmware gave these pages to nobody else until they are freed in `drop`; they come from
-        // outside of the program, so each byte has a value, whatever it is.
+        // SAFETY: these pages are ours until they are freed in `drop`; since they come from outside the
+        // program, every byte is initialised, with whatever value.
         unsafe { slice::from_raw_parts(self.start(), self.bytes) }
     }
 }
@@ -63,7 +63,7 @@ impl DerefMut for Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // A failure would lose memory that ends with this program anyway.
+        // A failure would leak memory only until this program ends.
         let _ = (self.boot.free_pages)(self.address, self.bytes.div_ceil(PAGE).max(1));
     }
 }

@@ -1,4 +1,4 @@
-//! The part of UEFI that is used: [`Firmware`] is all that the rest of the crate sees of it.
+//! The part of UEFI that the boot loader uses. The rest of the crate uses only [`Firmware`].
 
 mod block;
 mod firmware;

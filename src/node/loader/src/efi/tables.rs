@@ -5,36 +5,36 @@ use core::fmt;
 
 use super::Guid;
 
-/// What the firmware hands out for a thing it knows.
+/// The firmware's handle of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Handle(pub(super) *mut c_void);
 
 impl Handle {
-    /// No handle.
+    /// The null handle.
     pub(super) const NONE: Handle = Handle(core::ptr::null_mut());
 }
 
-/// What a call answers.
+/// The status that a call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Status(pub usize);
 
 impl Status {
-    /// It was done.
+    /// Success.
     pub const SUCCESS: Status = Status(0);
     /// Not enough memory.
     pub const OUT_OF_RESOURCES: Status = Status::error(9);
     /// The signature is missing or not trusted, by the firmware's policy "deny".
     pub const ACCESS_DENIED: Status = Status::error(15);
-    /// The signature is missing or not trusted, by the policy "defer": there is a handle all the same.
+    /// The signature is missing or not trusted, by the policy "defer": a handle is returned nevertheless.
     pub const SECURITY_VIOLATION: Status = Status::error(26);
 
     const fn error(code: usize) -> Status {
         Status(1 << (usize::BITS - 1) | code)
     }
 
-    /// Tells whether it was done.
+    /// Returns whether the call succeeded.
     #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 == 0
@@ -42,8 +42,8 @@ impl Status {
 }
 
 impl fmt::Display for Status {
-    /// Writes the number as the specification lists it. Decimal: the compiler's code for hex indexes its
-    /// frame from below, which the check for the red zone can't tell from a fault.
+    /// Writes the number as the specification lists it. Decimal: the compiler's code for hex addresses its
+    /// stack frame in a way that the test of the red zone can't tell from a violation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.0 & !(1 << (usize::BITS - 1));
         write!(f, "firmware: {} {number}", if number == self.0 { "code" } else { "error" })
@@ -54,7 +54,7 @@ pub(super) const LOADED_IMAGE: Guid = Guid::parse("5b1b31a1-9562-11d2-8e3f-00a0c
 pub(super) const DEVICE_PATH: Guid = Guid::parse("09576e91-6d3f-11d2-8e39-00a0c969723b");
 pub(super) const BLOCK_IO: Guid = Guid::parse("964e5b21-6459-11d2-8e39-00a0c969723b");
 
-/// The first table: where the others are.
+/// The system table, which points to the others.
 #[derive(Debug)]
 #[repr(C)]
 pub struct SystemTable {
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Offsets as the specification's tables give them, on 64-bit machines.
+    /// Offsets as in the specification's tables, on 64-bit machines.
     #[test]
     fn the_tables_have_the_offsets_of_the_specification() {
         assert_eq!(offset_of!(SystemTable, console_out), 64);

@@ -1,5 +1,4 @@
-//! Orders of writes that are wrong, each a mistake that somebody could make: the judge of the sound one
-//! must find them, or it would find nothing.
+//! Wrong orders of writes, each a plausible mistake: a judge that does not find them would prove nothing.
 //!
 //! The order itself is the updater's, so the mistakes are made below it: by the target and by the disk.
 
@@ -17,13 +16,13 @@ use crate::scene::{Before, Scene};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mistake {
     None,
-    /// The slot is not given free before it is written.
+    /// The slot is not released before it is written.
     NotFreed,
-    /// The slot counts before it is written.
+    /// The slot is committed before it is written.
     CommitFirst,
-    /// The slot that runs is written.
+    /// The running slot is written.
     OwnSlot,
-    /// The commit overwrites the record that counts, not the other one.
+    /// The commit overwrites the current record instead of the older one.
     SamePlace,
 }
 
@@ -31,7 +30,7 @@ enum Mistake {
 struct Broken {
     node: Node,
     mistake: Mistake,
-    /// The record that gave the slot free, written or not.
+    /// The record that released the slot, written or not.
     begun: Option<Record>,
 }
 
@@ -66,7 +65,7 @@ impl Target for Broken {
 }
 
 impl Broken {
-    /// Writes a record over the one that counts.
+    /// Writes a record over the current one.
     fn overwrite(&self, record: &Record) -> Result<(), UpdateError> {
         let place = self.node.current().write_to.other();
         let bootstate = self.node.disk.open(Partition::BootState);
@@ -76,7 +75,7 @@ impl Broken {
     }
 }
 
-/// Cuts an update with a mistake; returns what the judge says.
+/// Cuts an update with a mistake; returns the judge's verdict.
 fn verdict(before: Before, habits: Habits, mistake: Mistake) -> Result<(), String> {
     let scene = Scene::new(before, TINY);
     let bundle = generation::make(3, TINY).bundle();

@@ -1,7 +1,7 @@
-//! The recorded disk: each write and each sync of the updater and of the boot record is in one log.
+//! The recorded disk: every write and sync of the updater and of the boot record goes to one log.
 //!
-//! It has a medium and, over it, what reads see: a read asks the medium only after
-//! [`Device::forget`]. Its [`Habits`] are those of a sound disk, or of one that fails or lies.
+//! It has a medium and a cache: reads see the cache, and the medium only after [`Device::forget`]. Its
+//! [`Habits`] are those of a sound disk, or of one that fails or corrupts data.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,21 +12,21 @@ use update::Device;
 
 use crate::layout::{Layout, SECTOR};
 
-/// What was done to the disk.
+/// An operation on the disk.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Op {
-    /// Bytes were written at a place of the disk.
+    /// Bytes were written at an offset of the disk.
     Write { partition: Partition, at: usize, bytes: Vec<u8> },
-    /// What was written to the partition before is on the medium.
+    /// Everything written to the partition so far is on the medium.
     Sync(Partition),
 }
 
-/// How a medium keeps something else than what was written.
+/// How the medium corrupts data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
-    /// The sector at this place of the disk stays as it was.
+    /// The sector at this offset keeps its old content.
     Drop(usize),
-    /// One bit of the byte at this place is another one.
+    /// One bit of the byte at this offset is flipped.
     Flip(usize),
 }
 
@@ -36,25 +36,25 @@ pub struct Habits {
     /// The call that fails, counted from 0 over writes, syncs and reads.
     pub fails_at: Option<usize>,
     pub lie: Option<Lie>,
-    /// Partitions whose syncs return and do nothing.
+    /// Partitions whose syncs succeed without doing anything.
     pub swallows: fn(Partition) -> bool,
-    /// Whether reads ask the medium after [`Device::forget`].
+    /// Whether reads after [`Device::forget`] come from the medium.
     pub forgets: bool,
-    /// What is written in place of an emptied header.
+    /// What is written instead of a cleared header.
     pub header: Option<[u8; HEADER_BYTES]>,
 }
 
 impl Habits {
-    /// A disk as it should be.
+    /// A disk without faults.
     pub const SOUND: Habits =
         Habits { fails_at: None, lie: None, swallows: |_| false, forgets: true, header: None };
 }
 
-/// The disk, for all who write to it.
+/// The disk, shared by all who write to it.
 #[derive(Clone)]
 pub struct Disk(Arc<Mutex<State>>);
 
-/// What there is to know of a disk.
+/// The state of a disk.
 pub struct State {
     pub layout: Layout,
     pub medium: Vec<u8>,
@@ -89,7 +89,7 @@ impl State {
         }
     }
 
-    /// Logs a write and does it, as the medium does it.
+    /// Logs a write and performs it as the medium does.
     fn put(&mut self, partition: Partition, at: usize, bytes: &[u8]) {
         self.log.push(Op::Write { partition, at, bytes: bytes.to_vec() });
         let range = at..at + bytes.len();
@@ -117,7 +117,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Where `length` bytes at `offset` stand on the disk.
+    /// Returns the offset on the disk of `length` bytes at `offset`.
     fn place(&self, state: &State, offset: u64, length: usize) -> io::Result<usize> {
         let range = state.layout.range(self.partition);
         let at = usize::try_from(offset).ok().filter(|at| *at <= range.len() && length <= range.len() - at);
@@ -144,7 +144,7 @@ impl Device for Opened {
         let mut state = self.disk.state();
         let at = self.place(&state, offset, bytes.len())?;
         if let Err(failed) = state.call() {
-            // The worst of both: some of it is there.
+            // The worst case: part of it is written.
             let half = bytes.len() / 2 / SECTOR * SECTOR;
             state.put(self.partition, at, &bytes[..half]);
             return Err(failed);
@@ -176,7 +176,7 @@ impl Device for Opened {
 }
 
 impl Op {
-    /// Where something was written, and what.
+    /// The offset and the bytes of a write.
     pub fn written(&self) -> Option<(usize, &[u8])> {
         match self {
             Op::Write { at, bytes, .. } => Some((*at, bytes)),

@@ -1,4 +1,4 @@
-//! Bundles that are not the same any more when they are read for the second time.
+//! Bundles that have changed when they are read for the second time.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use crate::generation::{self, TINY};
 use crate::judge::Judge;
 use crate::scene::{Before, Run, Scene};
 
-/// Makes the update of a bundle that is another one when it is read again.
+/// Updates from a bundle that is another one when it is read again.
 fn changed(first: &[u8], then: &[u8]) -> (Scene, Run) {
     let scene = Scene::new(Before::Older, TINY);
     let opened = Cell::new(0);

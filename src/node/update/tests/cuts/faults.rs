@@ -1,4 +1,5 @@
-//! A disk that fails or lies: the update ends with an error, and nothing counts.
+//! A disk that fails or corrupts data: the update ends with an error, and the new generation is never
+//! started.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::judge::Judge;
 use crate::layout::SECTOR;
 use crate::scene::{Before, Run, Scene};
 
-/// Checks that an update that failed left the generation that runs.
+/// Checks that a failed update left the running generation in place.
 fn check_nothing_counts(scene: &Scene, sound: &Run, failed: &mut Run) {
     Judge::new(scene, 0, &[]).judge(&mut failed.medium).unwrap();
     let (_, commit) = sound.log.iter().rev().find_map(Op::written).unwrap();
@@ -46,7 +47,7 @@ fn every_write_sync_and_read_may_fail() {
             "boot record",
         ];
         assert_eq!(said, expected);
-        // When the sync of the commit fails nobody knows what is on the medium: here it is the commit.
+        // If the sync of the commit fails, nobody knows what is on the medium; here it is the commit.
         let last = Habits { fails_at: Some(sound.calls - 1), ..Habits::SOUND };
         let mut run = scene.update(&bundle, last);
         run.result.unwrap_err();
@@ -54,7 +55,7 @@ fn every_write_sync_and_read_may_fail() {
     }
 }
 
-/// The kinds of errors that a lie leads to, by what was lied about.
+/// Names the error, to count which corruption leads to which.
 fn name(error: &UpdateError) -> &'static str {
     match error {
         UpdateError::Device { part: Kind::Uki, doing: "reading back", .. } => "header",
@@ -66,7 +67,7 @@ fn name(error: &UpdateError) -> &'static str {
     }
 }
 
-/// Sectors of slot B that an update writes.
+/// The sectors of slot B that an update writes.
 fn sectors(run: &Run) -> Vec<(Partition, usize)> {
     let slot = run.log.iter().filter_map(|op| match op {
         Op::Write { partition, .. } if *partition == Partition::BootState => None,

@@ -1,4 +1,4 @@
-//! Generations, and bundles that bring them: all are made by the code that builds images.
+//! Generations and the bundles that contain them, made by the code that builds images.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,23 +15,23 @@ pub const EPOCH: u32 = 3;
 /// The version of Kubernetes of node and bundles.
 pub const KUBERNETES: &str = "1.36.3";
 
-/// How large a generation is.
+/// The size of a generation.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Bytes of its initrd.
     pub initrd: usize,
-    /// Blocks of its root, without the tree.
+    /// Blocks of its root, without the verity tree.
     pub blocks: usize,
 }
 
-/// The tree of its root has two levels.
+/// The verity tree of its root has two levels.
 pub const SMALL: Size = Size { initrd: 20_000, blocks: 131 };
 /// Small enough to be installed once for each of its sectors; its tree has one level.
 pub const TINY: Size = Size { initrd: 9_000, blocks: 12 };
-/// Two frames of each part.
+/// Each part has two frames.
 pub const LARGE: Size = Size { initrd: 4_300_000, blocks: 1100 };
 
-/// The bytes of a generation.
+/// The content of a generation.
 #[derive(Clone)]
 pub struct Generation {
     pub uki: Vec<u8>,
@@ -39,7 +39,7 @@ pub struct Generation {
     pub root_hash: [u8; 32],
 }
 
-/// Bytes that compress, in which no sector is like another one, or like any of another seed.
+/// Compressible bytes in which no sector equals another one, or one of any other seed.
 fn content(seed: u8, length: usize) -> Vec<u8> {
     let sectors = (0u32..).map(|i| {
         let [a, b, c, _] = i.to_le_bytes();
@@ -48,7 +48,7 @@ fn content(seed: u8, length: usize) -> Vec<u8> {
     sectors.take(length.div_ceil(SECTOR)).flatten().take(length).collect()
 }
 
-/// Makes a generation; another seed gives another one.
+/// Makes a generation; each seed gives a different one.
 pub fn make(seed: u8, size: Size) -> Generation {
     let mut root = content(seed, size.blocks * 4096);
     let mut hasher = Hasher::new([seed; 32]);
@@ -68,12 +68,12 @@ impl Generation {
         Layout { kernel: room(self.uki.len()), root: room(self.root.len()) }
     }
 
-    /// The header that belongs in front of its kernel image.
+    /// The header in front of its kernel image.
     pub fn header(&self, generation: u32) -> Header {
         Header { length: self.uki.len() as u64, sha256: Hash::of(&self.uki).0, generation, epoch: EPOCH }
     }
 
-    /// Puts it into a slot of a disk under a number, as the image builder does.
+    /// Writes it to a slot of a disk with a generation number, as the image builder does.
     pub fn put(&self, disk: &mut [u8], layout: Layout, (slot, generation): (Slot, u32)) {
         let (kernel, root) = (layout.range(slot.kernel()).start, layout.range(slot.root()).start);
         let uki = kernel + usize::try_from(UKI_OFFSET).unwrap();
@@ -82,12 +82,12 @@ impl Generation {
         disk[root..root + self.root.len()].copy_from_slice(&self.root);
     }
 
-    /// A bundle of it, signed by key 1.
+    /// A bundle of it, signed with key 1.
     pub fn bundle(&self) -> Vec<u8> {
         self.bundle_with(&[1], |_| ())
     }
 
-    /// A bundle of it with a manifest that was changed before `seeds` signed.
+    /// A bundle of it whose manifest is changed before `seeds` sign it.
     pub fn bundle_with(&self, seeds: &[u8], change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
         let pack = |part: &[u8]| {
             let mut frames = Vec::new();
@@ -117,12 +117,12 @@ impl Generation {
     }
 }
 
-/// A key by its number.
+/// The key with this number.
 pub fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
-/// The keys that the node believes: one of key 1.
+/// The node's key set: one signature, of key 1.
 pub fn keys() -> KeySet {
     KeySet::new(1, 1, vec![key(1).public()]).unwrap()
 }

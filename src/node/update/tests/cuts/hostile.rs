@@ -1,4 +1,4 @@
-//! Bundles that a node must not take: refused for the right reason, and before the first write.
+//! Bundles that a node must refuse: for the right reason, and before the first write.
 
 use bundle::{BundleError, Kind, Manifest, Refusal, Sealed, StateVersions};
 use update::UpdateError;
@@ -9,7 +9,7 @@ use crate::generation::{self, Generation, LARGE, TINY};
 use crate::pe;
 use crate::scene::{Before, Scene};
 
-/// Bytes of the prefix of a bundle, of a signature and of an entry of an index.
+/// Bytes of a bundle's prefix, of a signature and of an index entry.
 const PREFIX: usize = 24;
 const SIGNATURE: usize = 96;
 const ENTRY: usize = 36;
@@ -22,7 +22,7 @@ fn refused(scene: &Scene, bundle: &[u8]) -> UpdateError {
     run.result.unwrap_err()
 }
 
-/// Where the regions of a bundle begin: manifest, signatures, and for both parts index and frames.
+/// Where the sections of a bundle begin: manifest, signatures, and index and frames of both parts.
 fn regions(bundle: &[u8]) -> [(&'static str, usize); 6] {
     let sealed = Sealed::open(bundle).unwrap();
     let (manifest, parts) = (sealed.manifest_bytes().len(), sealed.claims().unwrap().parts);
@@ -52,7 +52,7 @@ fn what_the_keys_do_not_vouch_for_is_refused() {
     };
     assert_eq!(few(&next.bundle_with(&[], |_| ())), 0);
     assert_eq!(few(&next.bundle_with(&[2, 3], |_| ())), 2);
-    // A signature by the right key, of another manifest.
+    // A valid signature by the right key, but of another manifest.
     let (mut good, other) = (next.bundle(), next.bundle_with(&[1], |m| m.version = "0.1.1".into()));
     let range = regions(&good)[1].1..regions(&good)[2].1;
     good[range.clone()].copy_from_slice(&other[range]);
@@ -60,7 +60,7 @@ fn what_the_keys_do_not_vouch_for_is_refused() {
     assert!(matches!(found, UpdateError::Bundle(BundleError::BadSignature { .. })), "{found:?}");
 }
 
-/// A change of a manifest, and whether an error is the one that it must lead to.
+/// A change of a manifest, and whether an error is the expected one.
 type Case = (fn(&mut Manifest), fn(&UpdateError) -> bool);
 
 #[test]
@@ -85,7 +85,7 @@ fn what_is_not_for_this_node_is_refused() {
     }
 }
 
-/// A change to a generation that writes and reads only these versions of the state.
+/// Changes a generation to write and read only these versions of the state.
 fn with_state(writes: u32, reads: u32) -> fn(&mut Manifest) {
     fn set(m: &mut Manifest, writes: u32, reads: u32) {
         m.state.insert("ironhull".into(), StateVersions { writes, reads });

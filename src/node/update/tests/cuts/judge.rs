@@ -1,5 +1,4 @@
-//! The judge of a disk after a cut: what the boot loader starts must be a whole generation, and the
-//! right one.
+//! Judges a disk after a cut: what the boot loader starts must be a complete generation, and the right one.
 
 use std::cell::RefCell;
 
@@ -11,18 +10,18 @@ use crate::node::{headers, records};
 use crate::scene::Scene;
 use crate::whole;
 
-/// What a judge knows.
+/// What the judge knows of the update.
 pub struct Judge<'a> {
     before: &'a Scene,
     /// Number of the generation that is installed.
     new: u32,
     /// The commit: the last record that the update wrote, and its place.
     commit: Option<(usize, Vec<u8>)>,
-    /// Slots that were found whole: the same bytes need not be looked at again.
+    /// Slots found complete, so that the same bytes need not be checked again.
     known: RefCell<Vec<Known>>,
 }
 
-/// A slot that was found whole.
+/// A slot that was found complete.
 struct Known {
     kernel: Vec<u8>,
     root: Vec<u8>,
@@ -30,7 +29,7 @@ struct Known {
 }
 
 impl<'a> Judge<'a> {
-    /// The judge of an update of `before` to generation `new`, of which `log` was recorded.
+    /// The judge of an update of `before` to generation `new`, whose operations are in `log`.
     pub fn new(before: &'a Scene, new: u32, log: &[Op]) -> Judge<'a> {
         let record = |op: &Op| match op {
             Op::Write { partition: Partition::BootState, at, bytes } => Some((*at, bytes.clone())),
@@ -50,8 +49,8 @@ impl<'a> Judge<'a> {
         self.commit.as_ref().is_some_and(|(at, record)| disk[*at..].starts_with(record))
     }
 
-    /// Judges a disk: as it is, then without the record that counts, then without any. The disk is the same
-    /// after it.
+    /// Judges a disk: as it is, then without the current record, then without both. The disk is unchanged
+    /// afterwards.
     pub fn judge(&self, disk: &mut [u8]) -> Result<(), String> {
         self.check_kept(disk)?;
         self.check_present(disk)?;
@@ -82,7 +81,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// The slot that runs is as it was.
+    /// Checks that the running slot is unchanged.
     fn check_kept(&self, disk: &[u8]) -> Result<(), String> {
         let slot = self.before.running.slot;
         for partition in [slot.kernel(), slot.root()] {
@@ -94,7 +93,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// What the record calls whole is whole.
+    /// Checks that slots marked as present are complete.
     fn check_present(&self, disk: &[u8]) -> Result<(), String> {
         let [first, second] = records(disk);
         let (_, record) = newest(first, second).ok_or("both records are lost")?;
@@ -107,8 +106,8 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Goes through a boot as the boot loader does, up to a kernel image that starts; its generation must
-    /// be whole.
+    /// Goes through a boot as the boot loader does, up to a kernel image that starts; its generation must be
+    /// complete.
     pub fn started(&self, disk: &[u8]) -> Result<Start, String> {
         let [first, second] = records(disk);
         let mut boot = Boot::new(first, second, &headers(disk, self.layout()));
@@ -127,7 +126,7 @@ impl<'a> Judge<'a> {
         Err("nothing is started".to_owned())
     }
 
-    /// The header of a slot that is whole.
+    /// Returns the header of a slot that is complete.
     fn whole(&self, disk: &[u8], slot: Slot) -> Result<Header, String> {
         let (kernel, root) = self.bytes(disk, slot);
         if let Some(header) = self.known(kernel, root) {
@@ -139,7 +138,7 @@ impl<'a> Judge<'a> {
         Ok(header)
     }
 
-    /// The header of these bytes, if they were found whole before.
+    /// Returns the header of these bytes if they were found complete before.
     fn known(&self, kernel: &[u8], root: &[u8]) -> Option<Header> {
         let known = self.known.borrow();
         known.iter().find(|k| k.kernel == kernel && k.root == root).map(|k| k.header)
@@ -151,7 +150,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Makes a record none.
+/// Makes a record invalid.
 fn destroy(disk: &mut [u8], place: Place) {
     let at = usize::try_from(place.offset()).unwrap();
     disk[at..at + RECORD_BYTES].fill(0xff);

@@ -1,10 +1,10 @@
-//! Where the partitions stand on the recorded disk: bootstate, both kernels, both roots, one behind the other.
+//! Where the partitions are on the recorded disk: bootstate, both kernels, both roots, one after the other.
 
 use std::ops::Range;
 
 use slots::Partition;
 
-/// Length of a sector, the unit that a medium writes whole or not at all.
+/// Length of a sector, the unit that a medium writes atomically.
 pub const SECTOR: usize = 512;
 /// Length of the partition with the two records.
 const BOOTSTATE: usize = 8192;
@@ -17,7 +17,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Where a partition stands.
+    /// Returns the range of a partition.
     pub fn range(self, partition: Partition) -> Range<usize> {
         let (start, bytes) = match partition {
             Partition::BootState => (0, BOOTSTATE),

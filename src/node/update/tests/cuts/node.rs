@@ -1,6 +1,6 @@
-//! The node that is updated: the boot record as `init` keeps it, on the recorded disk.
+//! The node that is updated, with the boot record on the recorded disk, as `init` keeps it.
 //!
-//! One sector to the place that `slots` says, on the medium before anything else goes on.
+//! A record is one sector at the place that `slots` chooses, and is synced before anything else happens.
 
 use slots::{Current, Header, Pair, Partition, Place, Record, Refusal, Running, Slot};
 use update::{Device, Free, Target, UpdateError};
@@ -8,7 +8,7 @@ use update::{Device, Free, Target, UpdateError};
 use crate::disk::{Disk, Opened};
 use crate::layout::Layout;
 
-/// Both records of a disk, as they are valid.
+/// Both records of a disk, if they are valid.
 pub fn records(bytes: &[u8]) -> [Option<Record>; 2] {
     Place::ALL.map(|place| {
         let at = usize::try_from(place.offset()).unwrap();
@@ -31,14 +31,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// What the disk says.
+    /// The current record of the disk.
     pub fn current(&self) -> Current {
         let state = self.disk.state();
         let [first, second] = records(&state.medium);
         Current::new(first, second, &headers(&state.medium, state.layout))
     }
 
-    /// Writes what was decided.
+    /// Writes the record that was decided.
     pub fn write(&self, decided: Result<Record, Refusal>) -> Result<(), UpdateError> {
         let record = decided.map_err(|refusal| refused(&refusal))?;
         let (place, bootstate) = (self.current().write_to, self.disk.open(Partition::BootState));
@@ -53,7 +53,7 @@ impl Node {
     }
 }
 
-/// What `init` answers when it does not write the record.
+/// The error that `init` returns when it does not write the record.
 fn refused(why: &impl std::fmt::Display) -> UpdateError {
     UpdateError::Slots { message: format!("boot record: {why}"), hint: String::new() }
 }

@@ -1,4 +1,4 @@
-//! The smallest programs that a kernel image is built of, and the image.
+//! The smallest programs of which a kernel image can be made, and the image.
 
 use formats::uki;
 

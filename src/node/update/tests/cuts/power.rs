@@ -1,5 +1,4 @@
-//! The update is cut after every write and with writes that overtake others: nothing is lost, and it can
-//! be made again.
+//! The update is cut after every write, also with reordered writes: nothing is lost, and it can be repeated.
 
 use slots::Slot;
 
@@ -10,10 +9,10 @@ use crate::node::{Node, records};
 use crate::replay::{Count, Plan, cuts};
 use crate::scene::{Before, Scene, running_of};
 
-/// Cuts from one after which the update is made again to the next.
+/// Number of cuts between two after which the update is repeated.
 const AGAIN_EVERY: usize = 97;
 
-/// Cuts one update; returns how many cuts there were, and after how many it was made again.
+/// Cuts one update; returns how many cuts there were, and after how many it was repeated.
 fn cut(before: Before, size: Size, plan: Plan) -> (Count, usize) {
     let scene = Scene::new(before, size);
     let bundle = generation::make(3, size).bundle();
@@ -34,7 +33,7 @@ fn cut(before: Before, size: Size, plan: Plan) -> (Count, usize) {
     (count.unwrap_or_else(|broken| panic!("{before:?}: {broken}")), again)
 }
 
-/// Boots a disk after a cut, has what is started prove itself, and makes the update again.
+/// Boots a disk after a cut, blesses what is started, and repeats the update.
 fn update_again(disk: &[u8], scene: &Scene, judge: &Judge<'_>, bundle: &[u8]) -> Result<(), String> {
     let start = judge.started(disk)?;
     let running = running_of(start.slot, start.generation);

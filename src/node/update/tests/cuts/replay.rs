@@ -1,8 +1,8 @@
-//! The disks that a cut can leave, out of the log of an update.
+//! The disks that a power cut can leave, from the log of an update.
 //!
 //! A sector is old or new. What was written before a sync of its partition is on the medium after it; of
-//! everything else each sector may be there or not, whatever the order in which it was written. A record
-//! may also be neither: half a sector, which a medium must not leave but some do.
+//! everything else, each sector may be there or not, whatever the order of the writes. A record may also be
+//! neither: half a sector, which a medium must not leave but some do.
 
 use slots::{Partition, RECORD_BYTES};
 
@@ -12,9 +12,9 @@ use crate::layout::{Layout, SECTOR};
 /// Which cuts are made.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Sectors from one systematic cut to the next; 1 makes all of them.
+    /// Number of sectors between two systematic cuts; 1 makes all of them.
     pub stride: usize,
-    /// Random sets of sectors before each sync, at most.
+    /// Maximum number of random sets of sectors before each sync.
     pub random: usize,
 }
 
@@ -23,34 +23,34 @@ pub struct Plan {
 pub struct Count {
     /// With all writes in order.
     pub in_order: usize,
-    /// With some writes that overtook others.
+    /// With reordered writes.
     pub reordered: usize,
 }
 
-/// A sector on its way to the medium.
+/// A sector that is not synced yet.
 struct Sector<'a> {
     partition: Partition,
     at: usize,
     bytes: &'a [u8],
 }
 
-/// A log on its way from one cut to the next.
+/// The state between two cuts.
 struct Replay<'a, J> {
     plan: Plan,
-    /// What is on the medium for sure.
+    /// What is certainly on the medium.
     synced: Vec<u8>,
     /// What else was written, in order.
     pending: Vec<Sector<'a>>,
-    /// The disk with all of that.
+    /// The disk with all pending writes.
     ordered: Vec<u8>,
-    /// Room for one disk.
+    /// A buffer for one disk.
     scratch: Vec<u8>,
     random: u64,
     count: Count,
     judge: J,
 }
 
-/// Hands the disk after each cut to `judge`; stops at the first that it refuses.
+/// Passes the disk after each cut to `judge`; stops at the first one that it rejects.
 pub fn cuts(
     (layout, start): (Layout, &[u8]),
     log: &[Op],
@@ -104,18 +104,18 @@ impl<'a, J: FnMut(&mut [u8]) -> Result<(), String>> Replay<'a, J> {
         (self.judge)(&mut self.ordered).map_err(|e| format!("{place}: {e}"))
     }
 
-    /// Cuts with sets of the sectors that are on their way.
+    /// Cuts with subsets of the pending sectors.
     fn reorder(&mut self) -> Result<(), String> {
         let length = self.pending.len();
         self.cut(|_| false).map_err(|e| format!("no sector: {e}"))?;
-        // One sector alone has no order.
+        // A single sector can't be reordered.
         for alone in (0..length).step_by(self.plan.stride).filter(|_| length > 1) {
             self.cut(|i| i != alone).map_err(|e| format!("all but sector {alone}: {e}"))?;
             self.cut(|i| i == alone).map_err(|e| format!("sector {alone} alone: {e}"))?;
         }
         let sets = if length > 2 { self.plan.random.min(8 * length) } else { 0 };
         for set in 0..sets {
-            // From hardly any to nearly all, of a part or of all that was written.
+            // From hardly any to nearly all sectors, of a part or of everything that was written.
             let (share, upto) = (self.next() % 256, 1 + self.below(length));
             let chosen: Vec<bool> = (0..length).map(|i| i < upto && self.next() % 256 < share).collect();
             self.cut(|i| chosen[i]).map_err(|e| format!("random set {set}: {e}"))?;
@@ -123,7 +123,7 @@ impl<'a, J: FnMut(&mut [u8]) -> Result<(), String>> Replay<'a, J> {
         Ok(())
     }
 
-    /// Cuts with the chosen ones of the sectors that are on their way.
+    /// Cuts with the chosen pending sectors.
     fn cut(&mut self, chosen: impl Fn(usize) -> bool) -> Result<(), String> {
         self.scratch.copy_from_slice(&self.synced);
         for (_, sector) in self.pending.iter().enumerate().filter(|(i, _)| chosen(*i)) {
@@ -133,7 +133,7 @@ impl<'a, J: FnMut(&mut [u8]) -> Result<(), String>> Replay<'a, J> {
         (self.judge)(&mut self.scratch)
     }
 
-    /// Has what was written to a partition be on the medium.
+    /// Puts everything written to a partition on the medium.
     fn sync(&mut self, partition: Partition) {
         let (done, pending) =
             std::mem::take(&mut self.pending).into_iter().partition(|s| s.partition == partition);
@@ -142,7 +142,7 @@ impl<'a, J: FnMut(&mut [u8]) -> Result<(), String>> Replay<'a, J> {
         done.iter().for_each(|sector| sector.put(&mut self.synced));
     }
 
-    /// The next random number: xorshift, the same in each run.
+    /// Returns the next random number: xorshift, the same in each run.
     fn next(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -150,7 +150,7 @@ impl<'a, J: FnMut(&mut [u8]) -> Result<(), String>> Replay<'a, J> {
         self.random >> 8
     }
 
-    /// A random number under `limit`.
+    /// Returns a random number below `limit`.
     fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit as u64).unwrap()
     }

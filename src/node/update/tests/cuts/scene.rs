@@ -12,7 +12,7 @@ use crate::generation::{self, EPOCH, Generation, KUBERNETES, Size};
 use crate::layout::Layout;
 use crate::node::Node;
 
-/// A disk, and what of it runs.
+/// A disk, and which of its slots is running.
 #[derive(Clone)]
 pub struct Scene {
     pub layout: Layout,
@@ -20,7 +20,7 @@ pub struct Scene {
     pub running: Running,
 }
 
-/// What an update left.
+/// The result of an update.
 pub struct Run {
     pub result: Result<u32, UpdateError>,
     pub log: Vec<Op>,
@@ -28,23 +28,23 @@ pub struct Run {
     pub calls: usize,
 }
 
-/// What stands in slot B before.
+/// The content of slot B before the update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Zeros, as installed.
     Empty,
-    /// Anything, and of no use.
+    /// Arbitrary bytes.
     Garbage,
-    /// The generation before, whole and blessed.
+    /// The previous generation, complete and blessed.
     Older,
-    /// What an update of another bundle left that was cut in the middle of the root.
+    /// An update of another bundle that was cut in the middle of the root.
     Interrupted,
-    /// What an update of the same bundle left that was cut just before the commit.
+    /// An update of the same bundle that was cut just before the commit.
     Uncommitted,
 }
 
 impl Scene {
-    /// A disk with a blessed generation in slot A, made of seed 1, and something in slot B.
+    /// A disk with a blessed generation in slot A, made from seed 1, and `before` in slot B.
     pub fn new(before: Before, size: Size) -> Scene {
         let running = generation::make(1, size);
         let layout = running.layout();
@@ -75,7 +75,7 @@ impl Scene {
         }
     }
 
-    /// The disk after an update that was cut, with all writes in order.
+    /// The disk after a cut update, with all writes in order.
     fn cut_short(mut self, generation: &Generation, at: Cut) -> Scene {
         let run = self.update(&generation.bundle(), Habits::SOUND);
         let writes: Vec<_> = run.log.iter().filter_map(Op::written).collect();
@@ -90,12 +90,12 @@ impl Scene {
         self
     }
 
-    /// Makes the update on a disk with these habits.
+    /// Updates a disk with these habits.
     pub fn update(&self, bundle: &[u8], habits: Habits) -> Run {
         self.update_from(|| bundle, habits, |node| node)
     }
 
-    /// The same with a bundle that is opened anew each time, and another target than the node itself.
+    /// Like `update`, with a bundle that is opened anew each time, and another target than the node itself.
     pub fn update_from<R: Read, T: Target>(
         &self,
         open: impl Fn() -> R,
@@ -133,7 +133,7 @@ enum Cut {
     BeforeTheCommit,
 }
 
-/// What `init` knows of what runs.
+/// What `init` knows of the running generation.
 pub fn running_of(slot: Slot, generation: u32) -> Running {
     Running { slot, generation, why: Why::HasTries }
 }
@@ -146,7 +146,7 @@ fn record(generation: u32) -> Record {
     record
 }
 
-/// Puts a record to its place.
+/// Writes a record to its place.
 pub fn put_record(disk: &mut [u8], place: Place, record: &Record) {
     let at = usize::try_from(place.offset()).unwrap();
     disk[at..at + slots::RECORD_BYTES].copy_from_slice(&record.encode());

@@ -1,7 +1,7 @@
-//! Whether a slot holds a whole generation, by other code than the updater's.
+//! Checks whether a slot holds a complete generation, with other code than the updater's.
 //!
-//! The digests are made by the other library each time, and the tree is walked from its root down to the
-//! data, as the kernel does it.
+//! The digests come from another library each time, and the tree is walked from its root down to the data, as
+//! the kernel does.
 
 use bundle::Hash;
 use formats::uki;
@@ -13,7 +13,7 @@ use slots::{Header, RootParams, UKI_OFFSET};
 const BLOCK: usize = 4096;
 const DIGEST: usize = 32;
 
-/// The kernel image of a kernel partition, if the boot loader and the firmware start it.
+/// Returns the kernel image of a kernel partition, if boot loader and firmware would start it.
 pub fn kernel_image(kernel: &[u8]) -> Result<(Header, &[u8]), String> {
     let header = Header::parse(kernel.first_chunk().ok_or("no room for a header")?, kernel.len() as u64);
     let header = header.ok_or("no valid header")?;
@@ -28,7 +28,7 @@ pub fn kernel_image(kernel: &[u8]) -> Result<(Header, &[u8]), String> {
     }
 }
 
-/// The header of a slot whose kernel image starts and whose root is the one that its command line means.
+/// Returns the header of a slot whose kernel image starts and whose root matches its command line.
 pub fn generation(kernel: &[u8], root: &[u8]) -> Result<Header, String> {
     let (header, image) = kernel_image(kernel)?;
     let sections = uki::sections(image).map_err(|e| e.to_string())?;
@@ -65,7 +65,7 @@ fn verifies(root: &[u8], params: &RootParams) -> bool {
     agree(&root[..data * BLOCK], &above, &params.salt)
 }
 
-/// Whether each block has the digest that stands for it one level up.
+/// Returns whether each block has the digest that is stored one level up.
 fn agree(blocks: &[u8], digests: &[u8], salt: &[u8]) -> bool {
     let digest = |block: &[u8]| Hash::of(&[salt, block].concat()).0;
     blocks.chunks(BLOCK).zip(digests.chunks(DIGEST)).all(|(block, expected)| digest(block) == expected)

@@ -1,7 +1,7 @@
-//! QEMU's firmware configuration device, as the kernel shows it (`qemu_fw_cfg`, sysfs).
+//! QEMU's firmware configuration device, as exposed by the kernel (`qemu_fw_cfg`, sysfs).
 //!
-//! On the host: `-fw_cfg name=opt/ironhull/config,file=node.yaml`. Spec: QEMU, `docs/specs/fw_cfg.rst`;
-//! names below `opt/` are the user's.
+//! On the host: `-fw_cfg name=opt/ironhull/config,file=node.yaml`. Spec: QEMU, `docs/specs/fw_cfg.rst`; names
+//! below `opt/` are free for users.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use super::source::{Source, read_bounded};
 use crate::error::Error;
 use crate::user_data::UserData;
 
-/// Our entry.
+/// The entry with our config.
 const OURS: &str = "opt/ironhull/config";
-/// The entry of Fedora CoreOS, which people know.
+/// The entry that Fedora CoreOS reads; users of both may confuse the two.
 const FOREIGN: &str = "opt/com.coreos/config";
 
 /// The source.
 #[derive(Debug)]
 pub(super) struct QemuFwCfg;
 
-/// Where the kernel shows the bytes of an entry.
+/// Returns the path of an entry's content.
 fn raw(entry: &str) -> String {
     format!("/sys/firmware/qemu_fw_cfg/by_name/{entry}/raw")
 }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// Looks on a machine with these entries.
+    /// Searches on a machine with these entries.
     fn find(entries: &[(&str, &[u8])]) -> Result<Option<UserData>, Error> {
         let root = tempfile::tempdir().unwrap();
         for (entry, bytes) in entries {

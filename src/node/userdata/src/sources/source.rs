@@ -8,19 +8,20 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::user_data::{MAX_BYTES, UserData};
 
-/// A place where user-data can be.
+/// A source of user-data.
 pub trait Source: Debug {
     /// Name in messages and in the node's status.
     fn name(&self) -> &'static str;
 
-    /// Looks for user-data on the machine whose file system begins at `root`.
+    /// Looks for user-data on the machine whose file system begins at `root`; `Ok(None)` if this source has
+    /// none.
     ///
     /// # Errors
-    /// When there is something that can't be used.
+    /// [`Error`] if there is user-data that can't be read or used.
     fn find(&self, root: &Path) -> Result<Option<UserData>, Error>;
 }
 
-/// Reads a text of at most [`MAX_BYTES`]; `None` when there is no such file.
+/// Reads a text of at most [`MAX_BYTES`]; `None` if the file does not exist.
 pub(super) fn read_bounded(root: &Path, path: &str) -> Result<Option<String>, Error> {
     let shown = || PathBuf::from(path);
     let failed = |source| Error::Read { path: shown(), source };
