@@ -1,4 +1,4 @@
-//! A small disk as the boot loader finds it: ESP, boot records, two kernel partitions.
+//! A small disk for the boot loader: ESP, boot records, two kernel partitions.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use slots::{Entry, Flags, Header, Pair, Partition, Place, Record, Slot, UKI_OFFS
 use crate::programs;
 
 const MIB: u64 = 1 << 20;
-/// Partitions with their lengths, one behind the other from 1 MiB on.
+/// Partitions with their lengths, in order, from 1 MiB on.
 const PLACES: [(Partition, u64); 4] = [
     (Partition::Esp, 40 * MIB),
     (Partition::BootState, MIB),
@@ -23,18 +23,18 @@ const PLACES: [(Partition, u64); 4] = [
 ];
 const DISK_BYTES: u64 = 51 * MIB;
 
-/// What stands on a disk.
+/// The content of a disk.
 #[derive(Clone)]
 pub struct Contents {
-    /// What the firmware starts.
+    /// The program that the firmware starts.
     pub loader: Vec<u8>,
-    /// The two records, as they stand there.
+    /// The two records as bytes.
     pub records: [Vec<u8>; 2],
     /// The kernel partitions.
     pub kernels: Pair<Vec<u8>>,
-    /// Files of the ESP beside the boot loader.
+    /// Further files on the ESP.
     pub files: BTreeMap<String, Vec<u8>>,
-    /// Tells the identities of disks apart.
+    /// Distinguishes the GUIDs of disks.
     pub seed: u8,
 }
 
@@ -52,7 +52,7 @@ impl Contents {
         }
     }
 
-    /// Replaces the records: the second one is not valid.
+    /// Replaces the first record; the second one becomes invalid.
     pub fn with_record(mut self, record: &Record) -> Contents {
         self.records = [record.encode().to_vec(), vec![0; 512]];
         self
@@ -85,14 +85,14 @@ impl Contents {
     }
 }
 
-/// A disk that was written.
+/// A disk that was written to a file.
 pub struct DiskFile {
     pub path: PathBuf,
     file: File,
 }
 
 impl DiskFile {
-    /// Returns QEMU's arguments for a second disk, attached by virtio in the way that `option` says.
+    /// Returns QEMU's arguments for a second disk, attached by virtio as `option` says.
     pub fn attached(&self, option: &str) -> Vec<String> {
         let drive = format!("if=none,id=other,format=raw,file={}", self.path.display());
         let device = format!("virtio-blk-pci,drive=other,{option}");
@@ -103,7 +103,7 @@ impl DiskFile {
         self.file.write_all_at(bytes, place(partition).0 + at).unwrap();
     }
 
-    /// Returns the record that counts.
+    /// Returns the current record.
     pub fn record(&self) -> Option<Record> {
         let [first, second] = Place::ALL.map(|p| {
             let mut block = [0; 512];
@@ -113,7 +113,7 @@ impl DiskFile {
         slots::newest(first, second).map(|(_, record)| record)
     }
 
-    /// Returns the digest of all but the boot records, whose partition is the only one ever written.
+    /// Returns the digest of everything but the boot records, whose partition is the only one ever written.
     pub fn rest(&self) -> [u8; 32] {
         let (start, bytes) = place(Partition::BootState);
         let mut digest = Sha256::new();
@@ -148,7 +148,7 @@ pub fn kernel(program: &[u8], generation: u32) -> Vec<u8> {
     bytes
 }
 
-/// Returns where a partition is: start and length.
+/// Returns the start and the length of a partition.
 fn place(partition: Partition) -> (u64, u64) {
     let before = PLACES.iter().take_while(|(p, _)| *p != partition).map(|(_, bytes)| bytes);
     let bytes = PLACES.iter().find(|(p, _)| *p == partition).unwrap().1;

@@ -1,4 +1,4 @@
-//! What others leave in reach changes nothing: variables, files on the ESP, noise on the serial line.
+//! Foreign data changes nothing: variables, files on the ESP, noise on the serial line.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn noise_on_the_serial_line() {
     }
     let dir = tempfile::tempdir().unwrap();
     let disk = contents().write(&dir.path().join("disk.raw"));
-    // No escape: that is the firmware's own key, long before the boot loader.
+    // No Escape: the firmware itself reacts to that key, long before the boot loader starts.
     let noise = Some(&b"\r\n q\x04\x7fe \xff\x00y12"[..]);
     let machine = Machine { noise, ..Machine::new(&disk) };
     assert_eq!(machine.run(dir.path()).last().unwrap(), LAST);

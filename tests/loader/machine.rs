@@ -1,4 +1,4 @@
-//! A machine with OVMF: runs until it switches itself off, resets, or a limit is over.
+//! A machine with OVMF: runs until it switches itself off, resets, or a time limit passes.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -11,9 +11,9 @@ use crate::disk::{Contents, DiskFile};
 
 /// The firmware with Secure Boot.
 const SECURE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
-/// The variables of a machine, in its directory.
+/// File name of a machine's variables.
 pub const VARIABLES_NAME: &str = "variables.fd";
-/// A limit against hanging, no figure.
+/// A time limit against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What the machine does when it resets.
@@ -33,7 +33,7 @@ pub enum Bus {
     Nvme,
 }
 
-/// Which firmware the machine has, and its variables when it is switched on.
+/// The machine's firmware, and its variables when it is switched on.
 #[derive(Clone, Copy)]
 pub enum Firmware<'a> {
     /// Without Secure Boot.
@@ -48,32 +48,32 @@ pub enum Firmware<'a> {
 pub struct Machine<'a> {
     pub firmware: Firmware<'a>,
     pub disk: &'a DiskFile,
-    /// More arguments for QEMU.
+    /// Further arguments for QEMU.
     pub more: Vec<String>,
     pub reset: Reset,
     pub bus: Bus,
-    /// What is typed on the serial line, again and again.
+    /// Bytes sent to the serial line, again and again.
     pub noise: Option<&'a [u8]>,
 }
 
-/// What became of a boot.
+/// The result of a boot.
 pub struct Outcome {
-    /// The lines of boot loader and probes.
+    /// The lines printed by boot loader and probes.
     pub lines: Vec<String>,
     pub disk: DiskFile,
 }
 
-/// Returns whether this host has what these tests need.
+/// Returns whether this host has everything that these tests need.
 pub fn present() -> bool {
     judges::present(&["qemu-system-x86_64", PLAIN, SECURE, VARIABLES])
 }
 
-/// Boots a disk once, attached by virtio.
+/// Boots a disk, attached by virtio, once.
 pub fn boot(contents: &Contents) -> Outcome {
     boot_until(contents, Reset::Ends)
 }
 
-/// Boots a disk until it switches off, or ends by a reset.
+/// Boots a disk until the machine switches off, or, with [`Reset::Ends`], resets.
 pub fn boot_until(contents: &Contents, reset: Reset) -> Outcome {
     let dir = tempfile::tempdir().unwrap();
     let disk = contents.write(&dir.path().join("disk.raw"));
@@ -83,7 +83,7 @@ pub fn boot_until(contents: &Contents, reset: Reset) -> Outcome {
 }
 
 impl<'a> Machine<'a> {
-    /// Returns a machine with plain firmware and the disk attached by virtio, which ends by a reset.
+    /// Returns a machine with plain firmware and the disk attached by virtio, which ends at a reset.
     pub fn new(disk: &'a DiskFile) -> Machine<'a> {
         let (firmware, reset, bus) = (Firmware::Plain, Reset::Ends, Bus::Virtio);
         Machine { firmware, disk, more: vec![], reset, bus, noise: None }
@@ -121,12 +121,12 @@ impl Firmware<'_> {
         if matches!(self, Firmware::Plain) { PLAIN } else { SECURE }
     }
 
-    /// Returns the variables when the machine is switched on.
+    /// Returns the file with the initial variables.
     pub fn variables(&self) -> &Path {
         if let Firmware::Secure(variables) = self { variables } else { Path::new(VARIABLES) }
     }
 
-    /// Returns the kind of machine. With Secure Boot only the firmware itself may write its variables, which it
+    /// Returns the machine type. With Secure Boot only the firmware itself may write its variables, which it
     /// does in system management mode.
     fn arguments(&self) -> &[&str] {
         match self {
@@ -146,7 +146,7 @@ impl Bus {
     }
 }
 
-/// Waits for the machine's end; returns all it wrote.
+/// Waits until the machine ends; returns everything it printed.
 fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
     let (mut typed, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let reader = std::thread::spawn(move || {
@@ -162,7 +162,7 @@ fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
             panic!("still running after {} s:\n{}", LIMIT.as_secs(), reader.join().unwrap());
         }
         if let Some(noise) = noise {
-            // A machine that has ended takes no more.
+            // A machine that has ended reads no more.
             let _ = typed.write_all(noise);
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -170,7 +170,7 @@ fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
     reader.join().unwrap()
 }
 
-/// Returns the lines of boot loader and probes; the firmware's own are full of cursor movements.
+/// Returns the lines of boot loader and probes; the firmware's own output is full of cursor movements.
 fn lines(text: &str) -> Vec<String> {
     let of = |line: &str| line.split("ironhull loader: ").nth(1).map(|l| l.trim_end().to_owned());
     text.lines().filter_map(of).collect()

@@ -1,5 +1,5 @@
-//! The boot loader in real firmware: OVMF under QEMU, with small programs in place of kernels, so that a
-//! boot takes seconds. One behaviour a file.
+//! The boot loader on real firmware: OVMF in QEMU, with small programs instead of kernels, so that a boot
+//! takes seconds. One behaviour a file.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 

@@ -1,8 +1,8 @@
-//! Power cuts at any point of a boot: the whole log of what is done to the disk is replayed, and whatever is
-//! left of it starts a slot again.
+//! Power cuts at any point of a boot: the complete log of disk operations is replayed, and every disk that a
+//! cut can leave starts a slot again.
 //!
-//! A boot writes one sector before each program that it starts, over the record that does not count, and it is
-//! on the medium before the program runs.
+//! A boot writes one sector before each program that it starts, over the older record, and syncs it before
+//! the program runs.
 
 use std::path::Path;
 
@@ -19,18 +19,18 @@ use crate::programs::{Order, probe};
 /// Memory of the machine in MiB.
 const MEMORY_MIB: u32 = 256;
 
-/// Both slots hold a program that stays, so that the power can be cut while it runs.
+/// Both slots hold a program that hangs, so that the power can be cut while it runs.
 fn contents() -> Contents {
     Contents::new(&probe(Order::Stay, b'A'), &probe(Order::Stay, b'B'))
 }
 
-/// What one boot comes to.
+/// The expected result of a boot.
 struct Expected {
     /// The line at which the power is cut.
     last: &'static str,
-    /// Sectors that were written by then.
+    /// Number of sectors written by then.
     writes: usize,
-    /// What is started next if nothing of them is left, and if all is.
+    /// The slot that is started next if none of these sectors is on the disk, and if all are.
     starts: [Option<Slot>; 2],
 }
 
@@ -65,7 +65,7 @@ fn shows(contents: &Contents, expected: &Expected) {
     println!("{} bytes written, {states} states after a power cut", expected.writes * RECORD_BYTES);
 }
 
-/// Boots the disk until a line comes, cuts the power, and returns what was done to the disk.
+/// Boots the disk until a line appears, cuts the power, and returns the log of the disk.
 fn boot(dir: &Path, disk: &Path, last: &str) -> Log<HostDisk> {
     let log = dir.join("log");
     let mut command = pc::command(dir, MEMORY_MIB);
@@ -103,7 +103,7 @@ fn last_words_are_as_safe() {
 #[test]
 fn lost_records_are_written_again() {
     let lost = Contents { records: [vec![0xff; 512], vec![0; 512]], ..contents() };
-    // One try each: once the record is there, it is the other one's turn.
+    // One try each: once the record is written, the other slot is next.
     let starts = [Some(Slot::B), Some(Slot::A)];
     shows(&lost, &Expected { last: "probe B was told", writes: 1, starts });
 }

@@ -6,20 +6,20 @@ use std::sync::OnceLock;
 use inputs::store::{Mode, Store};
 use inputs::{Options, Workspace};
 
-/// What a probe does once it has said by which words it was started.
+/// What a probe does after printing the options it was started with.
 #[derive(Clone, Copy)]
 pub enum Order {
-    /// Switches off: the machine is done.
+    /// Switches the machine off.
     SwitchOff,
     /// Returns to the boot loader.
     Return,
-    /// Resets, as a kernel does that panics.
+    /// Resets, as a kernel that panics does.
     Reset,
-    /// Stays, until somebody cuts the power.
+    /// Hangs until the power is cut.
     Stay,
-    /// Stores variables that are in the way, then resets.
+    /// Stores conflicting variables, then resets.
     Litter,
-    /// Says whether Secure Boot is on, and switches off.
+    /// Prints whether Secure Boot is on, and switches off.
     SecureBoot,
 }
 
@@ -46,7 +46,8 @@ pub fn probe(order: Order, name: u8) -> Vec<u8> {
     written(&[order.letter(), name])
 }
 
-/// Returns a probe that enrols signed updates of `PK`, `KEK` and `db`, and switches off. An empty one is left out.
+/// Returns a probe that enrols signed updates of `PK`, `KEK` and `db`, and switches off. Empty ones are left
+/// out.
 pub fn enrolling(updates: &[Vec<u8>; 3]) -> Vec<u8> {
     let mut probe = written(b"ee");
     let at = behind(&probe, b"PROBE-UPDATES-->");
@@ -57,7 +58,7 @@ pub fn enrolling(updates: &[Vec<u8>; 3]) -> Vec<u8> {
     probe
 }
 
-/// Returns a probe with the two letters of its order.
+/// Returns a probe with an order of two letters.
 fn written(letters: &[u8; 2]) -> Vec<u8> {
     let mut probe = built().1.clone();
     let at = behind(&probe, b"PROBE-ORDER-->");
@@ -69,7 +70,7 @@ fn behind(probe: &[u8], mark: &[u8]) -> usize {
     probe.windows(mark.len()).position(|w| w == mark).unwrap() + mark.len()
 }
 
-/// Builds both, or takes them from the cache.
+/// Builds both unless they are in the cache.
 fn built() -> &'static (Vec<u8>, Vec<u8>) {
     static BUILT: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The boot loader is the same bytes whatever directory and cache it is built in.
+//! The boot loader has the same bytes in whatever directory and cache it is built.
 
 use inputs::store::{Mode, Store};
 use inputs::{Options, Workspace};

@@ -1,4 +1,4 @@
-//! Secure Boot is on, with the owner's keys: what they have signed runs, anything else does not.
+//! With Secure Boot and the owner's keys, signed programs run and all others do not.
 
 use slots::{Pair, Reason};
 
@@ -7,7 +7,7 @@ use crate::machine::{Firmware, Machine, present};
 use crate::programs::{Order, loader, probe};
 use crate::secure_boot_keys::{enrolled, owner, stranger};
 
-/// A probe that says whether Secure Boot is on, not signed.
+/// An unsigned probe that prints whether Secure Boot is on.
 fn unsigned(name: u8) -> Vec<u8> {
     probe(Order::SecureBoot, name)
 }
@@ -61,7 +61,7 @@ fn a_signed_loader_starts_a_signed_program() {
 fn a_program_with_one_bit_altered_is_refused() {
     if present() {
         let mut altered = signed(b'B');
-        // The letter that is its name; the header has the digest of what is there now.
+        // The letter that is its name is changed; the header has the digest of the changed program.
         let at = altered.windows(14).position(|w| w == b"PROBE-ORDER-->").unwrap() + 15;
         altered[at] ^= 1;
         is_refused(&altered);
@@ -89,7 +89,7 @@ fn a_program_signed_by_a_key_that_is_not_for_programs_is_refused() {
     }
 }
 
-/// The firmware goes on to the next disk: all that is said comes from there.
+/// The firmware goes on to the next disk, which prints all lines.
 #[test]
 fn an_unsigned_loader_is_not_started() {
     if !present() {

@@ -1,4 +1,4 @@
-//! Keys of Secure Boot as `ironhull keys create` makes them, enrolled in real firmware by its own rules.
+//! Secure Boot keys made by `ironhull keys create`, enrolled by the real firmware.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -38,13 +38,13 @@ pub fn owner() -> &'static Keys {
     KEYS.get_or_init(|| Keys::new("owner"))
 }
 
-/// Somebody else's keys.
+/// Another owner's keys.
 pub fn stranger() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| Keys::new("stranger"))
 }
 
-/// Returns the firmware's variables with the owner's keys in them.
+/// Returns the firmware's variables with the owner's keys enrolled.
 pub fn enrolled() -> &'static Path {
     static ENROLLED: OnceLock<TempDir> = OnceLock::new();
     let made = || {
@@ -71,7 +71,7 @@ fn each_variable_is_taken_with_a_signature_of_the_key_above_it() {
     }
 }
 
-/// What `ironhull run` gives a machine: the firmware takes the store for its own.
+/// As `ironhull run` does it: the firmware accepts a variable store that we wrote.
 #[test]
 fn keys_in_a_store_of_ours_are_enrolled() {
     if !present() {
@@ -87,7 +87,7 @@ fn keys_in_a_store_of_ours_are_enrolled() {
     assert_eq!(lines, ["probe S was told: nothing", "probe sees SecureBoot=1"]);
 }
 
-/// Enrols the updates and expects that the firmware refuses the last one alone.
+/// Enrols the updates and expects that the firmware refuses only the last one.
 #[track_caller]
 fn last_is_refused(updates: &[Vec<u8>; 3], names: &[&str]) {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! A system that dies after its start: tries run out, then the other slot runs, and the reason is known.
+//! A system that dies after its start: when its tries are used up, the other slot runs, and the reason is
+//! recorded.
 
 use slots::Reason;
 

@@ -1,4 +1,4 @@
-//! Two whole slots: the higher generation is started, told which slot it is, and the record says so first.
+//! Two complete slots: the higher generation is started and told its slot, and the record is written before.
 
 use crate::disk::Contents;
 use crate::machine::{Bus, Machine, boot, present};

@@ -1,4 +1,4 @@
-//! SHA-256 as a value, and of files and streams.
+//! SHA-256 digests of bytes, files and streams.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 
-/// A SHA-256 digest; shown and parsed as 64 lower-case hex digits.
+/// A SHA-256 digest; displayed and parsed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -22,7 +22,7 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// Reads the file at `path` and returns its digest and how many bytes it gave.
+    /// Reads the file at `path`; returns its digest and length in bytes.
     ///
     /// # Errors
     /// [`Error::Io`] if the file can't be read.
@@ -60,7 +60,7 @@ impl FromStr for Digest {
     }
 }
 
-/// Hashes and counts what is written or read through it.
+/// Hashes and counts the bytes that are written or read through it.
 #[derive(Debug)]
 pub(crate) struct Hashing<T> {
     inner: T,
@@ -73,12 +73,12 @@ impl<T> Hashing<T> {
         Hashing { inner, hash: Sha256::new(), bytes: 0 }
     }
 
-    /// Returns how many bytes have passed.
+    /// Returns the number of bytes so far.
     pub(crate) fn passed(&self) -> u64 {
         self.bytes
     }
 
-    /// Returns the digest of what has passed.
+    /// Returns the digest of the bytes so far.
     pub(crate) fn finish(self) -> Digest {
         Digest(self.hash.finalize().into())
     }

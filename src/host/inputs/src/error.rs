@@ -1,6 +1,6 @@
-//! The errors of getting inputs, each with the values that a user needs to act.
+//! Why an input could not be obtained, with the values that a user needs to act.
 //!
-//! A remedy is on a line of its own that starts with `hint: `.
+//! The remedy is on a line of its own that starts with `hint: `.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::kernel::Unstuck;
 
-/// What all functions of this crate return.
+/// The result of every function of this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Returns what to do about a file that the mirror does not have.
+/// Returns the remedy for a file that the mirror does not have.
 fn remedy_for_missing(url: &str) -> String {
     match url {
         _ if url.ends_with("-security/InRelease") => {
@@ -24,11 +24,11 @@ fn remedy_for_missing(url: &str) -> String {
     }
 }
 
-/// What to do about an index that is too old.
+/// The remedy for an index that is too old.
 const STALE: &str =
     "check the clock of this host, try another --mirror, or take it with --allow-old if it is a snapshot";
 
-/// Returns what to do about a server, or a proxy, that says no.
+/// Returns the remedy for a request that a server or a proxy refuses.
 fn remedy_for_refused(status: u16) -> &'static str {
     match status {
         401 => "the server wants a user: --mirror https://USER:PASSWORD@HOST/…",
@@ -41,17 +41,17 @@ fn remedy_for_refused(status: u16) -> &'static str {
     }
 }
 
-/// Why an input could not be had.
+/// Why an input could not be obtained.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or directory did not do what was asked of it.
+    /// An operation on a file or directory failed.
     #[error("{doing} {}: {source}", path.display())]
     Io {
-        /// Gerund: `reading`, `writing`.
+        /// The attempted action as a gerund: `reading`, `writing`.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
     /// A file that the user named can't be written.
@@ -61,12 +61,12 @@ pub enum Error {
     #[error("writing {}: no space left on the file system of the cache {}\nhint: free some space, run \
              `ironhull cache prune`, or set IRONHULL_CACHE to a larger disk", path.display(), cache.display())]
     DiskFull {
-        /// What was being written.
+        /// The file being written.
         path: PathBuf,
-        /// The cache root.
+        /// The root of the cache.
         cache: PathBuf,
     },
-    /// A path that cargo and the compiler do not take.
+    /// A path that cargo and the compiler do not accept.
     #[error(
         "opening the {what} {path:?}: expected a path in UTF-8, which is all that cargo takes\nhint: move it, or \
              set IRONHULL_CACHE if it is the cache"
@@ -81,23 +81,23 @@ pub enum Error {
     #[error("building the kernel in the cache {}: the kernel's make takes no path with {found:?}\nhint: set \
              IRONHULL_CACHE to a directory whose path has only letters, digits and any of /._-+@,~=", cache.display())]
     KernelPath {
-        /// The cache root.
+        /// The root of the cache.
         cache: PathBuf,
-        /// What is in its path.
+        /// The unsupported character in its path.
         found: char,
     },
-    /// Something is missing in a cache that can't be written to.
+    /// An entry is missing in a cache that can't be written.
     #[error("{what} is not in the cache {}, which is not writable: {source}\nhint: set IRONHULL_CACHE to a \
              writable directory", cache.display())]
     ReadOnly {
         /// What is missing.
         what: String,
-        /// The cache root.
+        /// The root of the cache.
         cache: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: io::Error,
     },
-    /// Something is not in the cache and may not be fetched.
+    /// Something is not in the cache and must not be downloaded.
     #[error(
         "{what} is not in the cache, and --offline forbids downloading it\nhint: run `{command}` once while \
              connected"
@@ -105,25 +105,25 @@ pub enum Error {
     Offline {
         /// What is missing.
         what: String,
-        /// The command that fetches it.
+        /// The command that downloads it.
         command: &'static str,
     },
-    /// A text file of ours or of Debian is malformed.
+    /// A text file, ours or Debian's, is malformed.
     #[error("{file}:{line}: {message}")]
     Syntax {
-        /// File name, or what the text is.
+        /// The file name, or a description of the text.
         file: String,
-        /// Line, from 1.
+        /// Line number, from 1.
         line: usize,
         /// What was expected and found.
         message: String,
     },
-    /// A recipe is malformed; the text has line, column and caret.
+    /// A recipe is malformed; the message has line, column and the line marked.
     #[error("reading {}: {message}", path.display())]
     Recipe {
         /// The component.yaml.
         path: PathBuf,
-        /// What is wrong where.
+        /// What is wrong, and where.
         message: String,
     },
     /// No mirror is configured on this host.
@@ -132,94 +132,94 @@ pub enum Error {
         /// The files that were read.
         looked_at: Vec<String>,
     },
-    /// The server could not be reached or broke off, after all tries.
+    /// The server could not be reached, or the connection broke, in every attempt.
     #[error(
         "fetching {url}: {reason} (tried {tries} times)\nhint: check the network, or name another mirror \
              with --mirror"
     )]
     Fetch {
-        /// The address.
+        /// The URL.
         url: String,
         /// The last failure.
         reason: String,
-        /// How often it was tried.
+        /// The number of attempts.
         tries: u32,
     },
-    /// The server, or a proxy on the way, will not give it.
+    /// The server, or a proxy on the way, refuses the request.
     #[error("fetching {url}: refused (HTTP {status}){way}\nhint: {}", remedy_for_refused(*status))]
     Refused {
-        /// The address.
+        /// The URL.
         url: String,
         /// HTTP status.
         status: u16,
-        /// Empty, or the proxy that it was asked through.
+        /// Empty, or the proxy that was used.
         way: String,
     },
-    /// A web page with status 200, such as the sign-in page of a network.
+    /// A web page with status 200 instead of a file, such as the sign-in page of a network.
     #[error(
         "fetching {url}: expected a file, found a web page from {from}\nhint: sign in to the network with a \
          browser, or set http_proxy and https_proxy if it has a proxy"
     )]
     WebPage {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Host that sent the page, after redirects.
+        /// The host that sent the page, after redirects.
         from: String,
     },
-    /// The address, or one that the server redirects to, is malformed.
+    /// The URL, or one to which the server redirects, is malformed.
     #[error(
         "fetching {url}: this address, or one that the server redirects to, is malformed\nhint: give another \
              one with --mirror"
     )]
     Address {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// A proxy that we can't speak to.
+    /// An unsupported kind of proxy.
     #[error(
         "reading the proxy from {variable}: expected http://HOST:PORT or https://HOST:PORT, found {found}\nhint: \
              set http_proxy and https_proxy, which take precedence over ALL_PROXY, or name the host in no_proxy"
     )]
     Proxy {
-        /// The variable of the environment.
+        /// The environment variable.
         variable: &'static str,
         /// Its value, without credentials.
         found: String,
     },
-    /// The server does not have it.
+    /// The server does not have the file.
     #[error("fetching {url}: not found (HTTP 404)\nhint: {}", remedy_for_missing(url))]
     NotFound {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// What came is not what was pinned.
+    /// The downloaded file is not the pinned one.
     #[error(
         "fetching {url}: expected {expected}, found {found}\nhint: the mirror or a proxy on the way hands \
              out other bytes than those pinned; try another --mirror"
     )]
     Checksum {
-        /// The address.
+        /// The URL.
         url: String,
         /// `sha256 …` or `… bytes`.
         expected: String,
-        /// As `expected`.
+        /// In the same form.
         found: String,
     },
-    /// The signature on the release file is missing or bad.
+    /// The signature of the release file is missing or bad.
     #[error("verifying {url} with {}: {reason}\nhint: install debian-archive-keyring, or give a keyring that \
              has the release's key with --keyring", keyring.display())]
     Signature {
-        /// Address of the InRelease file.
+        /// URL of the InRelease file.
         url: String,
         /// The keyring.
         keyring: PathBuf,
-        /// What gpgv said.
+        /// gpgv's reason.
         reason: String,
     },
-    /// The index is no longer valid: the mirror, or who is in between, does not hand out the newest.
+    /// The index has expired: the mirror, or someone in between, does not serve the newest.
     #[error("checking {url}: expired on {until}\nhint: {}", STALE)]
     Expired {
-        /// Address of the InRelease file.
+        /// URL of the InRelease file.
         url: String,
         /// Its `Valid-Until`.
         until: String,
@@ -231,22 +231,22 @@ pub enum Error {
         STALE
     )]
     Older {
-        /// Address of the InRelease file.
+        /// URL of the InRelease file.
         url: String,
         /// Its date.
         found: String,
         /// The date in the lock.
         before: String,
     },
-    /// A package that is asked for does not exist in the release.
+    /// A requested package does not exist in the release.
     #[error("resolving packages: nothing satisfies {relation:?}, required by {wanted_by}")]
     Unsatisfied {
-        /// The relation, as Debian writes it.
+        /// The relation in Debian's syntax.
         relation: String,
-        /// A package or the list.
+        /// The package that depends on it, or the list.
         wanted_by: String,
     },
-    /// The lock lacks a package.
+    /// The package is not in the lock.
     #[error("package {name:?} is not in {}\nhint: add it to packages.list and run `{LOCK_COMMAND}`",
             lock.display())]
     NotLocked {
@@ -255,7 +255,7 @@ pub enum Error {
         /// The lock file.
         lock: PathBuf,
     },
-    /// An archive is malformed or has something that must not be unpacked.
+    /// An archive is malformed, or contains something that must not be unpacked.
     #[error("unpacking {}: {message}", path.display())]
     Archive {
         /// The archive.
@@ -263,7 +263,7 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
-    /// A package is malformed or has something that must not be unpacked.
+    /// A package is malformed, or contains something that must not be unpacked.
     #[error("unpacking package {package} from {}: {message}", path.display())]
     Package {
         /// Name and version.
@@ -273,7 +273,7 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
-    /// A file was expected in a package.
+    /// An expected file is missing in a package.
     #[error("package {package}: has no file {path}")]
     NoSuchFile {
         /// Name and version.
@@ -281,18 +281,18 @@ pub enum Error {
         /// Path in the package.
         path: String,
     },
-    /// Programs that a build needs are not installed.
+    /// Programs needed for a build are not installed.
     #[error("missing on this host: {}\nhint: run `apt-get install {}`", missing.join(", "), packages.join(" "))]
     MissingTools {
         /// Programs and libraries.
         missing: Vec<String>,
-        /// The Debian packages that have them.
+        /// The Debian packages that contain them.
         packages: Vec<String>,
     },
     /// A program failed.
     #[error("{0}")]
     Tool(Box<Failure>),
-    /// A program's output was not understood.
+    /// A program's output could not be parsed.
     #[error("reading the output of `{command}`: {message}")]
     Output {
         /// The command line.
@@ -300,63 +300,63 @@ pub enum Error {
         /// What was expected and found.
         message: String,
     },
-    /// A program for firmware has code that uses memory under the stack pointer.
+    /// A program for firmware contains code that uses memory below the stack pointer.
     #[error("checking {}: memory under the stack pointer is used by {}, which firmware's interrupts write over\nhint: \
              the compiler's precompiled code does so there; use something else in its place", path.display(),
             functions.join(", "))]
     RedZone {
-        /// The program as linked.
+        /// The linked program.
         path: PathBuf,
-        /// The functions that do.
+        /// The functions with such code.
         functions: Vec<String>,
     },
-    /// A program for firmware can't become an EFI application.
+    /// A program for firmware can't be converted to an EFI application.
     #[error("converting {}: {source}", path.display())]
     Efi {
-        /// The program as linked.
+        /// The linked program.
         path: PathBuf,
         /// What is wrong with it.
         source: formats::pe::PeError,
     },
-    /// The kernel's configuration is not what the fragments ask for.
+    /// The kernel's configuration differs from what the fragments request.
     #[error("configuring the kernel: {} not applied:\n{}\nhint: another option that it depends on is off, or \
              this kernel has it no more", plural(lost.len(), "option"), lines(lost))]
     Unstuck {
-        /// Each option that was lost.
+        /// Each option that differs.
         lost: Vec<Unstuck>,
     },
     /// A kernel fragment that does not exist.
     #[error("kernel fragment {name:?}: expected a name in kernel-config/\nhint: available are {}", known.join(", "))]
     NoFragment {
-        /// What the profile asks for.
+        /// The name in the profile.
         name: String,
-        /// The fragments that there are.
+        /// The existing fragments.
         known: Vec<String>,
     },
-    /// A component without a recipe.
+    /// A component has no recipe.
     #[error("component {name:?}: no recipe {}", path.display())]
     NoRecipe {
         /// The name.
         name: String,
-        /// Where the recipe would be.
+        /// The expected path of the recipe.
         path: PathBuf,
     },
 }
 
-/// The command that renews the package lock.
+/// The command that updates the package lock.
 pub const LOCK_COMMAND: &str = "ironhull lock update";
 
-/// The command that fetches everything a build needs.
+/// The command that downloads everything a build needs.
 pub const BUILD_COMMAND: &str = "ironhull build";
 
 impl Error {
-    /// Wraps an I/O error with what was being done to which file.
+    /// Returns a function that adds the attempted action and the file to an I/O error.
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Error {
         let path = path.as_ref().to_owned();
         move |source| Error::Io { doing, path, source }
     }
 
-    /// Names the package if the cause is its archive; otherwise leaves the error as it is.
+    /// Names the package if the error is about its archive; returns any other error unchanged.
     #[must_use]
     pub(crate) fn in_package(self, (name, version): (&str, &str)) -> Error {
         match self {
@@ -367,7 +367,7 @@ impl Error {
         }
     }
 
-    /// Names the cache if the cause is a full disk; otherwise leaves the error as it is.
+    /// Names the cache if the error is a full disk; returns any other error unchanged.
     #[must_use]
     pub fn in_cache(self, cache: &Path) -> Error {
         match self {
@@ -384,7 +384,7 @@ fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Joins the lost options, one a line.
+/// Lists the options that differ, one a line.
 fn lines(lost: &[Unstuck]) -> String {
     lost.iter().map(|u| format!("  {u}")).collect::<Vec<_>>().join("\n")
 }

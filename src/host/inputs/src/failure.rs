@@ -1,4 +1,4 @@
-//! The failure of a tool: its command line, exit status and the end of its output.
+//! The failure of a tool: its command line, its exit status and the end of its output.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::process::ExitStatus;
 /// A tool that failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// The command line, as a shell would take it.
+    /// The command line, quoted for a shell.
     pub command: String,
-    /// How it ended; `None` if it could not be started.
+    /// Its exit status; `None` if it could not be started.
     pub status: Option<ExitStatus>,
-    /// Last lines of its output, or why it could not be started.
+    /// The last lines of its output, or why it could not be started.
     pub tail: Vec<String>,
-    /// Where all of its output is.
+    /// The file with its complete output.
     pub log: Option<PathBuf>,
-    /// The Debian package that has it, where it could not be started and one is known.
+    /// The Debian package that contains it, if it could not be started and the package is known.
     pub package: Option<&'static str>,
 }
 
@@ -43,7 +43,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Returns what to do about a full disk: that of the temporary files if the tool names one of them, else the cache's.
+/// Returns the remedy for a full disk: the one for temporary files if the tool's output names one of them,
+/// otherwise the cache's.
 fn where_to_find_space(tail: &[String], temporary: &Path) -> String {
     let temporary = temporary.display().to_string();
     match tail.iter().any(|line| line.contains(&temporary)) {

@@ -22,13 +22,13 @@ use crate::digest::{Digest, Hashing};
 use crate::error::{Error, Result};
 use crate::progress::Step;
 
-/// Debian's place for all trusted certificates in one file.
+/// Debian's file with all trusted certificates.
 const HOST_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Bytes read at once.
+/// Size of a read in bytes.
 const PIECE_BYTES: usize = 1 << 16;
 
-/// What a file must be.
+/// The expected size and hash of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) size: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Expected {
 pub(crate) struct Download<'a> {
     pub(crate) url: &'a WebUrl,
     pub(crate) expected: Expected,
-    /// Where the bytes go; what an earlier try left there is carried on.
+    /// The file to write; an incomplete file of an earlier attempt is resumed.
     pub(crate) part: &'a Path,
     pub(crate) step: &'a Step<'a>,
 }
@@ -48,17 +48,17 @@ pub(crate) struct Download<'a> {
 /// When a client gives up.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// How often a file is asked for before it counts as out of reach.
+    /// Number of attempts before a file counts as unreachable.
     tries: u32,
-    /// After the first try; doubled after each.
+    /// Pause after the first attempt; doubled after each further one.
     pause: Duration,
-    /// For a connection to be made.
+    /// Time limit for connecting.
     connect: Duration,
-    /// Longest wait for an answer, and between two pieces of a body.
+    /// Longest wait for a response, and between two reads of its body.
     silence: Duration,
 }
 
-/// Four tries, with pauses of 1, 2 and 4 seconds.
+/// Four attempts, with pauses of 1, 2 and 4 seconds.
 const LIMITS: Limits = Limits {
     tries: 4,
     pause: Duration::from_secs(1),
@@ -74,23 +74,23 @@ pub(crate) struct Client {
     limits: Limits,
 }
 
-/// Why one try failed.
+/// Why one attempt failed.
 enum Failed {
-    /// Another try may work.
+    /// Another attempt may succeed.
     Again(String),
-    /// As `Again`, but so many bytes are there now.
+    /// Like `Again`; this many bytes are there now.
     Further(u64, String),
-    /// It will not.
+    /// Another attempt would fail too.
     Final(Error),
 }
 
 impl Client {
-    /// Returns a client that takes its proxies from the environment.
+    /// Returns a client that uses the proxies of the environment.
     pub(crate) fn new() -> Client {
         Client::with(LIMITS, proxy::Proxies::of_environment())
     }
 
-    /// Returns a client that asks directly, whatever the environment says: for servers of tests on this host.
+    /// Returns a client without proxies, for test servers on this host.
     #[cfg(test)]
     pub(crate) fn direct() -> Client {
         Client::with(LIMITS, proxy::Proxies::default())
@@ -102,7 +102,7 @@ impl Client {
         Client { agent: connect::agent(Arc::clone(&proxies), limits, tls), proxies, limits }
     }
 
-    /// Fetches a small file whole; it has no pin of its own.
+    /// Downloads a small file into memory; it is not pinned.
     pub(crate) fn get(&self, url: &WebUrl, limit: u64) -> Result<Vec<u8>> {
         self.try_often(url, || {
             let (_, mut response) = self.request(url, 0)?;
@@ -120,12 +120,13 @@ impl Client {
         })
     }
 
-    /// Fetches a pinned file. On success the part file is the whole one with the right size and hash; one
-    /// with a wrong hash is removed.
+    /// Downloads a pinned file. On success the part file is complete and has the right size and hash; a part
+    /// file with a wrong hash is removed.
     pub(crate) fn download(&self, download: &Download<'_>) -> Result<()> {
         let mut fresh = false;
         self.try_often(download.url, || match self.stream(download) {
-            // A damaged part from an earlier run must not condemn the mirror: once more, from the start.
+            // The part file of an earlier run may be damaged, which is not the mirror's fault: try once more
+            // from the start.
             Err(Failed::Final(Error::Checksum { .. })) if !fresh => {
                 fresh = true;
                 self.stream(download)
@@ -134,11 +135,11 @@ impl Client {
         })
     }
 
-    /// One try of a download.
+    /// One attempt of a download.
     fn stream(&self, download: &Download<'_>) -> std::result::Result<(), Failed> {
         let Download { url, expected, part, .. } = *download;
         let there = fs::metadata(part).map_or(0, |m| m.len());
-        // One that is too long begins anew, as an empty file: what is behind the end of the new bytes has no hash.
+        // A part file that is too long is emptied: the bytes after the new end would not be hashed.
         let (there, truncate) = if there > expected.size { (0, true) } else { (there, false) };
         let mut file = File::options().create(true).truncate(truncate).read(true).write(true).open(part);
         let file = file.as_mut().map_err(|e| failed_write(part, e))?;
@@ -154,7 +155,7 @@ impl Client {
                 return Err(web_page(url, &response));
             }
             if there > 0 && answer != Answer::Rest {
-                // The server does not go on: from the start.
+                // The server does not support resuming: start again.
                 fs::remove_file(part).map_err(|e| failed_write(part, &e))?;
                 return self.stream(download);
             }
@@ -171,7 +172,7 @@ impl Client {
         Err(Failed::Final(Error::Checksum { url: url.to_string(), expected, found }))
     }
 
-    /// Asks for a file from byte `from` on; an answer with nothing of the file is a failure.
+    /// Requests a file from byte `from` on; a response without any of the file is a failure.
     fn request(
         &self,
         url: &WebUrl,
@@ -195,7 +196,7 @@ impl Client {
         }
     }
 
-    /// Returns why there is no answer. Errors that hold an address, whose query may be a credential, are
+    /// Returns why there is no response. Errors that contain a URL, whose query may be a credential, are
     /// replaced.
     fn unanswered(&self, url: &WebUrl, uri: &Uri, error: ureq::Error) -> Failed {
         use ureq::Error as E;
@@ -224,8 +225,8 @@ impl Client {
             let reason = match once() {
                 Ok(done) => return Ok(done),
                 Err(Failed::Final(error)) => return Err(error),
-                // More than ever before, not than at the start of this try: a file that is too short on a
-                // server that does not resume would be fetched for ever.
+                // Compared with the most ever received, not with the start of this attempt: otherwise a
+                // truncated file on a server that does not support resuming would be downloaded for ever.
                 Err(Failed::Further(bytes, _)) if bytes > most => {
                     (tried, most) = (0, bytes);
                     continue;
@@ -241,13 +242,14 @@ impl Client {
     }
 }
 
-/// Returns that a body broke off.
+/// Returns the failure for a body that broke off.
 fn broken(error: &io::Error) -> Failed {
     let ours = error.get_ref().and_then(|e| e.downcast_ref::<ureq::Error>());
     Failed::Again(ours.map_or_else(|| error.to_string(), told))
 }
 
-/// Returns what the client says of a connection, in our words where its own are only known to itself.
+/// Returns the client's description of a connection error, in our words where its own are not meaningful to
+/// users.
 fn told(error: &ureq::Error) -> String {
     use ureq::{Error as E, Timeout};
     match error {
@@ -258,7 +260,7 @@ fn told(error: &ureq::Error) -> String {
     }
 }
 
-/// Decides by the status of an answer with nothing of the file; `way` is how it was asked for.
+/// Decides by the status of a response without any of the file; `way` names the proxy, if any.
 fn failed_status(url: &WebUrl, status: u16, way: &str) -> Failed {
     match status {
         404 | 410 => Failed::Final(Error::NotFound { url: url.to_string() }),
@@ -270,14 +272,14 @@ fn failed_status(url: &WebUrl, status: u16, way: &str) -> Failed {
     }
 }
 
-/// Returns that a web page came, and from where: a sign-in is often on another host.
+/// Returns the failure for a web page, with the host that sent it: a sign-in page is often on another host.
 fn web_page(url: &WebUrl, response: &Response<ureq::Body>) -> Failed {
     use ureq::ResponseExt as _;
     let from = response.get_uri().host().unwrap_or_default().to_owned();
     Failed::Final(Error::WebPage { url: url.to_string(), from })
 }
 
-/// Notes that a try that is to be made again has got from byte `there` to `passed`.
+/// Records in a failure that the attempt has advanced from byte `there` to `passed`.
 fn further(failed: Failed, there: u64, passed: u64) -> Failed {
     match failed {
         Failed::Again(reason) if passed > there => Failed::Further(passed, reason),
@@ -285,7 +287,7 @@ fn further(failed: Failed, there: u64, passed: u64) -> Failed {
     }
 }
 
-/// Compares what came with what was pinned; tells both where they differ.
+/// Compares what was downloaded with what was pinned; the error names both.
 fn judge(expected: Expected, bytes: u64, sha256: Digest) -> std::result::Result<(), (String, String)> {
     if bytes > expected.size {
         return Err((format!("{} bytes", expected.size), "more".to_owned()));
@@ -296,7 +298,7 @@ fn judge(expected: Expected, bytes: u64, sha256: Digest) -> std::result::Result<
     Ok(())
 }
 
-/// Copies a body to the part file, little more than is expected, and tells how far it is.
+/// Copies a body to the part file, at most slightly more than expected, and reports the progress.
 fn copy(
     body: &mut impl Read,
     to: &mut Hashing<&mut File>,
@@ -321,7 +323,7 @@ fn failed_write(part: &Path, error: &io::Error) -> Failed {
     Failed::Final(Error::io("writing", part)(source))
 }
 
-/// Returns the host's certificates, or the public roots where the host has none.
+/// Returns the host's certificates, or the public roots if the host has none.
 fn roots() -> RootCerts {
     let pem = fs::read(HOST_CERTIFICATES).unwrap_or_default();
     let certificates = ureq::tls::parse_pem(&pem).filter_map(|item| match item {

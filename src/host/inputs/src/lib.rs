@@ -1,5 +1,5 @@
-//! The inputs of an image: Debian packages, Go components, the kernel, our own node programs, and the
-//! bill of materials over all of them. All pinned, all kept in one content-addressed cache.
+//! The inputs of an image: Debian packages, Go components, the kernel, our own node programs, and the bill of
+//! materials of them all. All are pinned, and kept in one content-addressed cache.
 //!
 //! [`Workspace`] is the entry point. This crate knows nothing about images, profiles or disks.
 

@@ -7,22 +7,22 @@ use std::time::Duration;
 pub enum Unit {
     /// Bytes of a download.
     Bytes,
-    /// Lines of a tool's log, files, packages: whatever the step is made of.
+    /// Lines of a tool's log, files, packages: whatever the step consists of.
     Items,
 }
 
-/// Hears about steps. Steps do not nest; each has a name of its own while it runs.
+/// Receives the progress of steps. Steps do not nest; running steps have different names.
 pub trait Progress: Send + Sync + std::fmt::Debug {
     /// A step starts; `total` is its size if known.
     fn started(&self, step: &str, unit: Unit, total: Option<u64>);
     /// `done` of the step's units are done, counted from its start.
     fn advanced(&self, step: &str, done: u64);
-    /// The step has ended, well or not.
+    /// The step has ended, whether it succeeded or not.
     fn finished(&self, step: &str, took: Duration);
-    /// These steps are ahead, beside shorter ones; each takes minutes. Told before the first of them starts, and not
-    /// at all if there are none.
+    /// Announces long steps, each of which takes minutes; shorter ones may run besides. Called before the
+    /// first of them starts, and not at all if there are none.
     fn planned(&self, steps: &[String]);
-    /// Something that is to be known now, one line: why nothing moves, what is ahead.
+    /// A one-line message to display at once: why nothing happens, or what comes next.
     fn said(&self, line: &str);
 }
 
@@ -38,7 +38,7 @@ impl Progress for Silent {
     fn said(&self, _line: &str) {}
 }
 
-/// One running step: tells its end when it is dropped.
+/// A running step; reports its end when dropped.
 #[derive(Debug)]
 pub(crate) struct Step<'a> {
     to: &'a dyn Progress,
@@ -47,13 +47,13 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// Tells the start of a step.
+    /// Reports the start of a step.
     pub(crate) fn start(to: &'a dyn Progress, name: &str, unit: Unit, total: Option<u64>) -> Step<'a> {
         to.started(name, unit, total);
         Step { to, name: name.to_owned(), began: std::time::Instant::now() }
     }
 
-    /// Tells how far it is.
+    /// Reports its progress.
     pub(crate) fn at(&self, done: u64) {
         self.to.advanced(&self.name, done);
     }

@@ -1,6 +1,6 @@
 //! Runs the tools of a build: output goes to a log file, failures are reported with command line and log.
 //!
-//! The environment has only what the caller gives: a build must not depend on the user's shell.
+//! The environment contains only what the caller passes: a build must not depend on the user's shell.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::progress::Step;
 use crate::tools;
 
-/// How many of the log's last lines an error shows.
+/// Number of log lines that an error shows.
 const TAIL_LINES: usize = 15;
 
 /// Variables of the host that every tool gets: where programs are, and how to reach the network.
@@ -31,7 +31,7 @@ const PASSED: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
-/// Returns the proxies that a tool is told beyond those passed: Go knows nothing of `all_proxy`.
+/// Returns further proxy variables for a tool: Go does not read `all_proxy`.
 fn more_proxies(variable: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, OsString)> {
     let set = |name: &&str| variable(name).filter(|v| !v.is_empty());
     let Some(all) = ["all_proxy", "ALL_PROXY"].iter().find_map(set) else { return Vec::new() };
@@ -40,7 +40,7 @@ fn more_proxies(variable: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static st
     without.map(|[name, _]| (*name, all.clone())).collect()
 }
 
-/// Returns where the host wants temporary files to be; `None` for `/tmp`.
+/// Returns the host's directory for temporary files; `None` for `/tmp`.
 pub(crate) fn temporary_directory() -> Option<PathBuf> {
     std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
 }
@@ -52,7 +52,7 @@ pub(crate) struct Tool {
 }
 
 impl Tool {
-    /// Starts a command line; locale and time zone are fixed.
+    /// Begins a command line; locale and time zone are fixed.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Tool {
         let mut command = Command::new(program);
         command.env_clear().stdin(Stdio::null());
@@ -62,7 +62,7 @@ impl Tool {
             }
         }
         command.envs(more_proxies(|name| std::env::var_os(name)));
-        // Tools run in other directories than this process.
+        // Tools run in other directories than this process, so the path must be absolute.
         if let Some(dir) = temporary_directory() {
             command.env("TMPDIR", std::path::absolute(&dir).unwrap_or(dir));
         }
@@ -85,7 +85,7 @@ impl Tool {
         self
     }
 
-    /// Passes a variable of the host on if it is set.
+    /// Passes on a variable of the host if it is set.
     pub(crate) fn pass(mut self, name: &str) -> Tool {
         if let Some(value) = std::env::var_os(name) {
             self.command.env(name, value);
@@ -98,13 +98,13 @@ impl Tool {
         self
     }
 
-    /// Returns the command line as a shell would take it.
+    /// Returns the command line, quoted for a shell.
     pub(crate) fn line(&self) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         words.map(|w| quote(&w.to_string_lossy())).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs it and returns what it wrote to its standard output.
+    /// Runs it and returns its standard output.
     pub(crate) fn output(mut self) -> Result<String> {
         let out = match self.command.output() {
             Ok(out) => out,
@@ -118,8 +118,8 @@ impl Tool {
             .map_err(|e| Error::Output { command: self.line(), message: e.to_string() })
     }
 
-    /// Runs it with all output going to `log`; each line advances the step, which is at `lines` already.
-    /// Returns where it is then.
+    /// Runs it with all output going to `log`; each line advances the step, which has reached `lines`.
+    /// Returns how far the step is afterwards.
     pub(crate) fn logged(mut self, log: &Path, (step, mut lines): (&Step<'_>, u64)) -> Result<u64> {
         let mut file =
             File::options().create(true).append(true).open(log).map_err(Error::io("opening", log))?;
@@ -131,7 +131,7 @@ impl Tool {
             Ok(child) => child,
             Err(e) => return Err(self.failed(None, vec![e.to_string()], None)),
         };
-        // The command holds the pipe's write ends: let go of them, or reading never ends.
+        // The command holds the write ends of the pipe; unless they are dropped, reading never ends.
         self.command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut reader = BufReader::new(reader);
         let mut line = Vec::new();
@@ -163,7 +163,7 @@ fn tail(text: &str) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|l| (*l).to_owned()).collect()
 }
 
-/// Quotes a word for a shell where that is needed.
+/// Quotes a word for a shell if necessary.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

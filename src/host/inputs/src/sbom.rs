@@ -1,8 +1,8 @@
-//! The bill of materials: an SPDX 2.3 document (JSON) of every Debian package, Go module, crate and the
-//! kernel, and of how they contain each other. The same inputs give the same text.
+//! The bill of materials: an SPDX 2.3 document (JSON) of every Debian package, Go module and crate, and the
+//! kernel, and of which contains which. The same inputs give the same text.
 //!
-//! Licences are given if the source states them in a reliable form; all others are
-//! NOASSERTION. Spec: SPDX 2.3, package URLs as in the purl specification.
+//! Licences are given if the source states them in a reliable form; all others are NOASSERTION. Spec: SPDX
+//! 2.3, package URLs as in the purl specification.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use crate::digest::Digest;
 use crate::kernel::Kernel;
 use crate::programs::BuiltProgram;
 
-/// What the document is about.
+/// The content of the document.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents<'a> {
     /// Name of the image.
     pub name: &'a str,
     /// Version of the image.
     pub version: &'a str,
-    /// Time of making that is written down, seconds since 1970.
+    /// Creation time of the document, seconds since 1970.
     pub created: u64,
-    /// Debian packages of which something is in the image.
+    /// Debian packages with files in the image.
     pub packages: &'a [&'a Locked],
     /// Components of the image.
     pub components: &'a [BuiltComponent],
@@ -102,7 +102,7 @@ const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 
 const UNKNOWN: &str = "NOASSERTION";
 
-/// Collects packages, each once, and how they hang together.
+/// Collects packages, each once, and their relations.
 #[derive(Default)]
 struct Collector {
     packages: BTreeMap<String, Package>,
@@ -143,7 +143,7 @@ impl Collector {
     }
 }
 
-/// What is known of one package.
+/// What is known of a package.
 #[derive(Default)]
 struct Facts<'a> {
     kind: &'a str,
@@ -204,7 +204,7 @@ fn add_component(all: &mut Collector, image: &str, component: &BuiltComponent) {
     }
     for (name, digest) in &component.libraries {
         let (version, sha256) = (digest.to_string(), Some(*digest));
-        // The build host knows no version of a lone file: its hash tells two of them apart.
+        // A single file of the build host has no version: its hash distinguishes it.
         let id = all.add(
             &id,
             "LIBRARY",
@@ -221,7 +221,7 @@ fn add_program(all: &mut Collector, image: &str, program: &BuiltProgram) {
     let id = all.add(image, "APPLICATION", facts);
     for part in &program.crates {
         let (name, version) = (part.name.as_str(), part.version.as_str());
-        // "MIT/Apache-2.0" is how crates wrote it before SPDX expressions.
+        // Crates wrote "MIT/Apache-2.0" before SPDX expressions existed.
         let licence = part.licence.replace('/', " OR ");
         let purl = (!part.ours).then(|| format!("pkg:cargo/{name}@{}", escape(version)));
         all.add(
@@ -232,7 +232,8 @@ fn add_program(all: &mut Collector, image: &str, program: &BuiltProgram) {
     }
 }
 
-/// Puts the document together. Its namespace holds a hash of its contents: another document, another name.
+/// Assembles the document. Its namespace contains a hash of its content, so different documents have
+/// different names.
 fn render(contents: &Contents<'_>, all: Collector) -> String {
     let Collector { packages, relationships } = all;
     let packages: Vec<_> = packages.into_values().collect();
@@ -258,8 +259,8 @@ fn render(contents: &Contents<'_>, all: Collector) -> String {
     text
 }
 
-/// Joins words to an SPDX identifier: letters, digits, `.` and `-` only. Where something had to be
-/// replaced, a hash of the words keeps the identifier unique.
+/// Joins words to an SPDX identifier: letters, digits, `.` and `-` only. If a character had to be replaced, a
+/// hash of the words keeps the identifier unique.
 fn identifier(words: &[&str]) -> String {
     let joined = words.join("--");
     let sound = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
@@ -270,7 +271,7 @@ fn identifier(words: &[&str]) -> String {
     format!("SPDXRef-{clean}-{}", &Digest::of(joined.as_bytes()).to_string()[..8])
 }
 
-/// Escapes a purl's part.
+/// Escapes a part of a package URL.
 fn escape(text: &str) -> String {
     let sound = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
     text.bytes().map(|b| if sound(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

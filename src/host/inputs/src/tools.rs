@@ -1,10 +1,10 @@
-//! The programs and libraries that builds need on the host, and the Debian packages that provide them.
+//! The programs and libraries that builds need on the host, and the Debian packages that contain them.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What is needed: a program on the PATH or a file, for what, and the package that has it.
+/// A needed program on the PATH or a file, what it is for, and the package that contains it.
 struct Need {
     what: &'static str,
     package: &'static str,
@@ -19,8 +19,8 @@ const fn kernel(what: &'static str, package: &'static str) -> Need {
     Need { what, package, kernel: true }
 }
 
-/// Everything a build needs. `ar`, `ld`, `objcopy` come with gcc; awk, sed, tar and the like are on every
-/// Debian.
+/// Everything that a build needs. `ar`, `ld`, `objcopy` come with gcc; awk, sed, tar and the like are on
+/// every Debian system.
 const NEEDS: &[Need] = &[
     program("gcc", "build-essential"),
     program("go", "golang-go"),
@@ -33,15 +33,15 @@ const NEEDS: &[Need] = &[
     kernel("bc", "bc"),
     kernel("perl", "perl"),
     kernel("zstd", "zstd"),
-    // objtool reads the objects it checks with libelf; the keyring's extract-cert is made with libcrypto.
+    // objtool reads the objects that it checks with libelf; extract-cert of the keyring needs libcrypto.
     kernel("/usr/include/gelf.h", "libelf-dev"),
     kernel("/usr/include/openssl/bio.h", "libssl-dev"),
 ];
 
-/// What refreshing the package lock needs; the keyring is checked where it is used.
+/// What updating the package lock needs; the keyring is checked where it is used.
 const LOCK_NEEDS: &[Need] = &[program("gpgv", "gpgv")];
 
-/// Returns the package that has the program of a command line.
+/// Returns the package that contains the program of a command line.
 pub(crate) fn package_of(command: &str) -> Option<&'static str> {
     let program = command.split(' ').next()?;
     NEEDS.iter().chain(LOCK_NEEDS).find(|n| n.what == program).map(|n| n.package)
@@ -52,7 +52,7 @@ pub(crate) fn check_kernel() -> Result<()> {
     missing(NEEDS.iter().filter(|n| n.kernel), is_there)
 }
 
-/// Checks what refreshing the package lock needs.
+/// Checks what updating the package lock needs.
 pub(crate) fn check_lock() -> Result<()> {
     missing(LOCK_NEEDS.iter(), is_there)
 }

@@ -1,4 +1,4 @@
-//! The entry point of this crate: a checkout, a cache and the ways to get each input.
+//! The entry point of this crate: a checkout, a cache and methods to obtain each input.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,21 +16,21 @@ use crate::progress::{Progress, Silent};
 use crate::run::temporary_directory;
 use crate::store::{Key, Memo, Store};
 
-/// Debian's own keys, where its package puts them.
+/// Debian's keyring, where its package installs it.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// How inputs are to be had.
+/// How to obtain inputs.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many jobs a tool may run at once.
+    /// Number of jobs that a tool may run at once.
     pub jobs: usize,
-    /// Address of a Debian mirror; `None` for the host's own.
+    /// URL of a Debian mirror; `None` for the host's own.
     pub mirror: Option<String>,
-    /// Address of its security archive; `None` for the host's own, or the one beside the mirror.
+    /// URL of its security archive; `None` for the host's own, or the one beside the mirror.
     pub security_mirror: Option<String>,
-    /// Keys that may sign a Debian release.
+    /// Keyring with the keys that may sign a Debian release.
     pub keyring: PathBuf,
-    /// Hears what is being done.
+    /// Receives progress and messages.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -47,7 +47,7 @@ impl Default for Options {
     }
 }
 
-/// A checkout of this project with a cache: everything that goes into an image comes from here.
+/// A checkout of this project with a cache: all inputs of an image come from here.
 #[derive(Debug)]
 pub struct Workspace {
     source: PathBuf,
@@ -61,8 +61,8 @@ impl Workspace {
     /// Opens the checkout at `source` with a cache.
     ///
     /// # Errors
-    /// [`Error::Io`] if the checkout or the directory for temporary files is not there; [`Error::NotUtf8`] for a path
-    /// of the checkout or the cache that cargo does not take.
+    /// [`Error::Io`] if the checkout or the directory for temporary files does not exist; [`Error::NotUtf8`]
+    /// if the path of the checkout or the cache is not UTF-8, which cargo requires.
     pub fn open(source: &Path, store: Store, options: Options) -> Result<Workspace> {
         let source = source.canonicalize().map_err(Error::io("opening the source tree", source))?;
         for (what, path) in [("source tree", source.as_path()), ("cache", store.root())] {
@@ -91,34 +91,34 @@ impl Workspace {
         &self.store
     }
 
-    /// Returns who hears of progress.
+    /// Returns the receiver of progress.
     #[must_use]
     pub fn progress(&self) -> &dyn Progress {
         self.options.progress.as_ref()
     }
 
-    /// Returns how many jobs may run at once.
+    /// Returns the number of jobs that may run at once.
     #[must_use]
     pub fn jobs(&self) -> usize {
         self.options.jobs
     }
 
-    /// Runs `with` on the remembered hashes of files, and writes them back.
+    /// Calls `with` with the cached hashes of files, and writes them back.
     ///
     /// # Errors
-    /// What `with` answers; [`Error::Io`].
+    /// Any error of `with`; [`Error::Io`] if the hashes can't be written, which loses no result but time.
     pub fn with_memo<T>(&self, with: impl FnOnce(&mut Memo) -> Result<T>) -> Result<T> {
-        // A panic in another thread leaves no half-done change in the memo.
+        // A panic in another thread can't leave the memo inconsistent.
         let mut memo = self.memo.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let done = with(&mut memo)?;
         memo.save()?;
         Ok(done)
     }
 
-    /// Reads the package lock.
+    /// Loads the package lock.
     ///
     /// # Errors
-    /// [`Error::Syntax`] with the line; [`Error::Io`].
+    /// [`Error::Io`] if the file can't be read; [`Error::Syntax`] if it is malformed, with the line.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.lock_path();
         let text = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
@@ -126,13 +126,15 @@ impl Workspace {
     }
 
     /// Resolves packages.list against the newest indexes of the release and its security archive, and writes
-    /// the package lock. What has changed is fetched, as the next build needs it, for its changelog.
+    /// the package lock. Changed packages are downloaded to read their changelogs; the next build needs them
+    /// anyway.
     ///
     /// # Errors
-    /// [`Error::Signature`], [`Error::Checksum`] and [`Error::Fetch`] for what the mirror gave; [`Error::Expired`] and
-    /// [`Error::Older`] for an index that `age` forbids; [`Error::Unsatisfied`] and [`Error::Syntax`] for the list;
-    /// [`Error::Offline`]; [`Error::MissingTools`]; [`Error::Files`] if the lock can't be written. The lock is then as
-    /// before.
+    /// [`Error::Signature`], [`Error::Checksum`] or [`Error::Fetch`] if an index can't be downloaded or
+    /// verified; [`Error::Expired`] or [`Error::Older`] if `age` forbids it; [`Error::Unsatisfied`] or
+    /// [`Error::Syntax`] if packages.list can't be satisfied or parsed; [`Error::Offline`] if the mode is
+    /// offline; [`Error::MissingTools`] if gpgv is not installed; [`Error::Files`] if the lock can't be
+    /// written. The lock is unchanged then.
     pub fn update_lock(&self, age: Age) -> Result<Update> {
         if self.store.mode() == crate::store::Mode::Offline {
             let what = "the index of Debian packages".to_owned();
@@ -142,7 +144,7 @@ impl Workspace {
         let output = Output::at(&self.lock_path(), Access::Public)?;
         let list = self.source.join("rootfs/packages.list");
         let text = fs::read_to_string(&list).map_err(Error::io("reading", &list))?;
-        // A lock that can't be read is replaced: that is what refreshing it is for.
+        // A lock that can't be read is replaced; that is what an update is for.
         let old = self.lock().ok();
         let mirror = self.mirror()?;
         let request = debian::Request {
@@ -159,48 +161,52 @@ impl Workspace {
         Ok(Update::new(old.as_ref(), lock, fetch))
     }
 
-    /// Returns a package's files, fetched and unpacked if need be.
+    /// Returns a package's files; downloads and unpacks it if it is not in the cache.
     ///
     /// # Errors
-    /// [`Error::Fetch`], [`Error::NotFound`], [`Error::Checksum`], [`Error::Offline`], [`Error::NoMirror`] if it
-    /// can't be fetched; [`Error::Package`] if it can't be unpacked.
+    /// [`Error::Fetch`], [`Error::NotFound`], [`Error::Checksum`], [`Error::Offline`] or [`Error::NoMirror`]
+    /// if it can't be downloaded; [`Error::Package`] if it can't be unpacked. The cache then has no entry for
+    /// it.
     pub fn package(&self, package: &Locked, keep: Keep) -> Result<Unpacked> {
         debian::fetch_unpacked(&self.store, || self.mirror(), (package, keep), self.progress())
     }
 
-    /// Returns one file of a pinned package: where its bytes are.
+    /// Returns the path of one file of a pinned package.
     ///
     /// # Errors
-    /// [`Error::NotLocked`], [`Error::NoSuchFile`], and those of [`Workspace::package`].
+    /// [`Error::NotLocked`] if the lock does not have the package; [`Error::NoSuchFile`] if the package does
+    /// not have the file; those of [`Workspace::package`].
     pub fn package_file(&self, lock: &Lock, package: &str, path: &str) -> Result<PathBuf> {
         let unpacked = self.package(self.locked(lock, package)?, Keep::All)?;
         Ok(unpacked.file(path)?.to_owned())
     }
 
-    /// Returns a component, built if need be.
+    /// Returns a component, built if it is not in the cache.
     ///
     /// # Errors
-    /// Those of [`Workspace::prepare`]; [`Error::Tool`] if the build fails.
+    /// Those of [`Workspace::prepare`] and [`Prepared::build`].
     pub fn component(&self, name: &str) -> Result<BuiltComponent> {
         self.prepare(name)?.build()
     }
 
-    /// Reads and checks a component's recipe; returns what gives the component, built if need be.
+    /// Reads and checks a component's recipe, and hashes the inputs of its build.
     ///
     /// # Errors
-    /// [`Error::NoRecipe`], [`Error::Recipe`] and [`Error::MissingTools`].
+    /// [`Error::NoRecipe`] if there is none, [`Error::Recipe`] if it is malformed, [`Error::MissingTools`] if
+    /// Go, the C compiler or a static library is not installed, [`Error::Io`] if an input can't be read.
+    /// Nothing is built.
     pub fn prepare<'a>(&'a self, name: &'a str) -> Result<Prepared<'a>> {
         let folder = self.source.join("rootfs/components");
-        // The memo is not held while the build runs for minutes.
+        // The memo is not locked during the build, which takes minutes.
         let (component, key) = self.with_memo(|memo| components::prepare(&folder, memo, name))?;
         Ok(Prepared { workspace: self, component, key })
     }
 
-    /// Tells which of these parts of an image, and of the [`PROGRAMS`], are not in the cache and will be built.
+    /// Reports as ahead those of these parts of an image, and of the [`PROGRAMS`], that are not in the cache.
     ///
     /// # Errors
-    /// [`Error::MissingTools`] and [`Error::KernelPath`] if the kernel would have to be built and can't be; those of
-    /// [`Workspace::kernel`] and [`Workspace::program`] for their sources.
+    /// [`Error::MissingTools`] or [`Error::KernelPath`] if the kernel must be built and can't be; otherwise
+    /// those of [`Workspace::kernel`] and [`Workspace::program`] about their sources. Nothing is built.
     pub fn announce(&self, lock: &Lock, fragments: &[String], components: &[&Prepared<'_>]) -> Result<()> {
         let mut steps = Vec::new();
         for program in PROGRAMS {
@@ -217,22 +223,24 @@ impl Workspace {
         Ok(())
     }
 
-    /// Checks what the kernel is made of without building it: the pinned package and the fragments.
+    /// Checks that the lock has the kernel's source package and that the fragments exist, without building.
     ///
     /// # Errors
-    /// [`Error::NotLocked`]; [`Error::NoFragment`] for a name without a fragment.
+    /// [`Error::NotLocked`] if the lock lacks the package; [`Error::NoFragment`] if a fragment does not
+    /// exist; [`Error::Io`] if one can't be read.
     pub fn check_kernel(&self, lock: &Lock, fragments: &[String]) -> Result<()> {
         self.locked(lock, kernel::SOURCE_PACKAGE)?;
         self.fragments(fragments).map(drop)
     }
 
-    /// Returns the kernel with the fragments of these names, built if need be. Their order does not matter:
-    /// two that want different things are refused.
+    /// Returns the kernel with these fragments, built if it is not in the cache. Their order does not matter:
+    /// fragments that contradict each other are refused.
     ///
     /// # Errors
-    /// [`Error::NoFragment`] for a name without a fragment; [`Error::Syntax`] and [`Error::Unstuck`] for the
-    /// fragments; [`Error::MissingTools`] and [`Error::Tool`] for the build; those of [`Workspace::package`] for the
-    /// source.
+    /// [`Error::NoFragment`] if a fragment does not exist; [`Error::Syntax`] if one is malformed or
+    /// contradicts another; [`Error::Unstuck`] if Kconfig did not keep an option; [`Error::MissingTools`] or
+    /// [`Error::Tool`] if the build can't start or fails; those of [`Workspace::package`] for the source. The
+    /// cache then has no entry for it.
     pub fn kernel(&self, lock: &Lock, fragments: &[String]) -> Result<Kernel> {
         let fragments = self.fragments(fragments)?;
         let builder = self.kernel_builder(lock, &fragments)?;
@@ -240,7 +248,7 @@ impl Workspace {
         kernel::build(&builder, || debian::fetch(&self.store, || self.mirror(), package, self.progress()))
     }
 
-    /// Returns what builds the kernel of these fragments.
+    /// Returns the builder of the kernel with these fragments.
     fn kernel_builder<'a>(
         &'a self,
         lock: &'a Lock,
@@ -255,11 +263,13 @@ impl Workspace {
         })
     }
 
-    /// Returns one of the [`PROGRAMS`] or the [`PROBE`] by the name of its binary, built if need be.
+    /// Returns the program of [`PROGRAMS`], or the [`PROBE`], with this binary's name, built if it is not in
+    /// the cache.
     ///
     /// # Errors
-    /// [`Error::NoRecipe`] for an unknown name; [`Error::Tool`] if the build fails; [`Error::RedZone`] and
-    /// [`Error::Efi`] if what was built can't run on firmware.
+    /// [`Error::NoRecipe`] if there is no such program; [`Error::Tool`] if the build fails;
+    /// [`Error::RedZone`] or [`Error::Efi`] if the result can't run on firmware. The cache then has no entry
+    /// for it.
     pub fn program(&self, binary: &str) -> Result<BuiltProgram> {
         let known = PROGRAMS.iter().chain([&PROBE]).find(|p| p.binary == binary).copied();
         let program = known.ok_or_else(|| Error::NoRecipe {
@@ -270,7 +280,7 @@ impl Workspace {
         programs::build(&builder, &key, program)
     }
 
-    /// Returns what builds a program, and the hash of all that goes into it.
+    /// Returns the builder of a program, and the cache key of its inputs.
     fn program_key(&self, program: Program) -> Result<(programs::Builder<'_>, Key)> {
         let compiler = match self.compiler.get() {
             Some(compiler) => compiler.clone(),
@@ -287,7 +297,7 @@ impl Workspace {
         Ok((builder, key))
     }
 
-    /// Returns the mirror: the one that was named, or the host's.
+    /// Returns the mirror in the options, or the host's.
     fn mirror(&self) -> Result<Mirror> {
         let security = self.options.security_mirror.as_deref();
         match &self.options.mirror {
@@ -304,7 +314,7 @@ impl Workspace {
         lock.get(name).ok_or_else(|| Error::NotLocked { name: name.to_owned(), lock: self.lock_path() })
     }
 
-    /// Reads kernel fragments, sorted by name: one set of fragments is one kernel.
+    /// Reads kernel fragments, sorted by name, so that their order does not change the cache key.
     fn fragments(&self, names: &[String]) -> Result<Vec<(String, String)>> {
         let read = |name: &String| {
             let file = format!("kernel-config/{name}.config");
@@ -330,10 +340,11 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Returns the component, built if need be.
+    /// Returns the component, built if it is not in the cache.
     ///
     /// # Errors
-    /// [`Error::Tool`] if the build fails; [`Error::Offline`] if its modules may not be fetched.
+    /// [`Error::Tool`] if the build fails; [`Error::Offline`] if its modules would have to be downloaded in
+    /// offline mode. The cache then has no entry for it.
     pub fn build(self) -> Result<BuiltComponent> {
         let Workspace { store, options, .. } = self.workspace;
         let builder = components::Builder { store, progress: self.workspace.progress(), jobs: options.jobs };

@@ -1,7 +1,7 @@
 //! Builds a component with the host's Go.
 //!
-//! Module and build cache of Go are inside our cache: an empty cache is a cold build, and removing it
-//! removes everything.
+//! Go's module and build caches are inside our cache: an empty cache is a cold build, and removing it removes
+//! everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use crate::progress::{Progress, Step, Unit};
 use crate::run::Tool;
 use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
 
-/// Go's settings of how modules are reached: the host's, whatever file or variable they come from.
+/// Go's settings of how modules are downloaded and verified: the host's, whether from a file or a variable.
 const REACH: &[&str] = &["GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOVCS"];
 
 /// What building components needs.
@@ -26,25 +26,25 @@ pub(crate) struct Builder<'a> {
     pub(crate) jobs: usize,
 }
 
-/// One component, read and checked.
+/// A component whose folder was read and checked.
 #[derive(Debug)]
 pub(crate) struct Component<'a> {
     name: &'a str,
     dir: PathBuf,
     recipe: Recipe,
     version: String,
-    /// C libraries that are linked in.
+    /// C libraries that are linked in, with their hashes.
     libraries: Vec<(String, Digest)>,
 }
 
 impl Component<'_> {
-    /// Returns what the step of building it is called.
+    /// Returns the name of the step that builds it.
     pub(crate) fn step_name(&self) -> String {
         format!("build {} {}", self.name, self.version)
     }
 }
 
-/// Reads a component of `folder` and hashes all that goes into it.
+/// Reads the component in `folder` and hashes all inputs of its build.
 pub(crate) fn prepare<'a>(folder: &Path, memo: &mut Memo, name: &'a str) -> Result<(Component<'a>, Key)> {
     let mut component = load(folder, name)?;
     for library in &component.recipe.libraries {
@@ -54,7 +54,7 @@ pub(crate) fn prepare<'a>(folder: &Path, memo: &mut Memo, name: &'a str) -> Resu
     Ok((component, key))
 }
 
-/// Returns the component, built if it is not in the cache.
+/// Returns the component; builds it if it is not in the cache.
 pub(crate) fn build(builder: &Builder<'_>, (component, key): (Component<'_>, Key)) -> Result<BuiltComponent> {
     let dir = builder.store.get_or_make(&key, |dir| make(builder, &component, dir))?;
     let list = dir.join("modules.json");
@@ -106,10 +106,10 @@ fn key(component: &Component<'_>, memo: &mut Memo) -> Result<Key> {
     Ok(key.finish())
 }
 
-/// Asks the C compiler where a static library is.
+/// Asks the C compiler for the path of a static library.
 fn find_library(name: &str) -> Result<PathBuf> {
     let found = Tool::new("gcc").arg(format!("-print-file-name={name}")).output()?;
-    // What it does not find it gives back as it was.
+    // The compiler prints a name that it does not find as it is.
     let path = PathBuf::from(found.trim());
     match path.is_absolute() {
         true => Ok(path),
@@ -144,7 +144,7 @@ fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<
     fs::write(&list, text).map_err(Error::io("writing", &list))
 }
 
-/// Fetches the modules that are needed, and counts the packages to build: Go tells each as it is built.
+/// Downloads the needed modules, and counts the packages to build: Go prints a line for each.
 fn count_packages(builder: &Builder<'_>, component: &Component<'_>) -> Result<u64> {
     let step = format!("fetch modules of {} {}", component.name, component.version);
     let _step = Step::start(builder.progress, &step, Unit::Items, None);
@@ -157,7 +157,7 @@ fn count_packages(builder: &Builder<'_>, component: &Component<'_>) -> Result<u6
     Ok(packages.lines().count() as u64)
 }
 
-/// Says that modules are missing where that is why an offline build failed.
+/// Replaces the error by one about missing modules if that is why an offline build failed.
 fn not_cached(mode: Mode, component: &Component<'_>, error: Error) -> Error {
     let Error::Tool(failure) = &error else { return error };
     if mode == Mode::Offline && failure.tail.iter().any(|l| l.contains("GOPROXY=off")) {
@@ -167,7 +167,7 @@ fn not_cached(mode: Mode, component: &Component<'_>, error: Error) -> Error {
     error
 }
 
-/// Returns `go` in the build's environment.
+/// Returns a `go` command in the build's environment.
 fn environment(builder: &Builder<'_>, recipe: &Recipe) -> Result<Tool> {
     let go_dir = builder.store.root().join("go");
     let command = || "go env -json".to_owned();
@@ -180,7 +180,7 @@ fn environment(builder: &Builder<'_>, recipe: &Recipe) -> Result<Tool> {
         .env("GOPATH", go_dir.join("path"))
         .env("GOMODCACHE", go_dir.join("mod"))
         .env("GOCACHE", go_dir.join("build"))
-        // Writable, so that the cache can be removed without tricks.
+        // Writable, so that the cache can be removed with `rm -rf`.
         .env("GOFLAGS", "-mod=readonly -modcacherw")
         .env("CGO_ENABLED", if recipe.cgo == Cgo::Static { "1" } else { "0" });
     for (name, value) in &reach {
@@ -192,7 +192,7 @@ fn environment(builder: &Builder<'_>, recipe: &Recipe) -> Result<Tool> {
     Ok(tool)
 }
 
-/// Returns `go` with what never varies.
+/// Returns a `go` command with the settings that are the same for every component.
 fn go() -> Tool {
     Tool::new("go")
         .env("HOME", "/nonexistent")

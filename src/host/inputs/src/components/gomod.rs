@@ -1,4 +1,4 @@
-//! Just enough of go.mod and of `go version -m` to know versions.
+//! Reads versions from go.mod and from the output of `go version -m`.
 
 use super::Module;
 
@@ -13,8 +13,8 @@ pub(super) fn required(gomod: &str, module: &str) -> Option<String> {
     })
 }
 
-/// Reads the output of `go version -m`: the modules in a binary, those in place of others under their own
-/// names.
+/// Parses the output of `go version -m`: the modules in a binary. A replacement module is listed under its
+/// own name.
 pub(super) fn modules(output: &str) -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
     for line in output.lines() {
@@ -28,7 +28,7 @@ pub(super) fn modules(output: &str) -> Vec<Module> {
                 modules.push(Module { path: path.to_owned(), version: version.to_owned(), sum });
             }
             [only] => {
-                // "<file>: go1.26.8" stands first.
+                // The first line is "<file>: go1.26.8".
                 if let Some((_, version)) = only.rsplit_once(": go") {
                     modules.push(Module {
                         path: "std".into(),

@@ -22,7 +22,7 @@ pub struct Module {
     pub path: String,
     /// Version with its `v`; for `std` the Go version.
     pub version: String,
-    /// Go's own hash of the module, `h1:…`; empty for `std` and local modules.
+    /// Go's hash of the module, `h1:…`; empty for `std` and local modules.
     pub sum: String,
 }
 
@@ -33,14 +33,14 @@ pub struct BuiltComponent {
     pub name: String,
     /// Version without `v`.
     pub version: String,
-    /// Licence of the component itself, as SPDX writes it.
+    /// Licence of the component itself, as an SPDX expression.
     pub licence: String,
-    /// Path of the module that is the component.
+    /// Path of the component's main module.
     pub module: String,
-    /// Where each program is.
+    /// Path of each program.
     pub binaries: BTreeMap<String, PathBuf>,
     /// All modules linked into them.
     pub modules: Vec<Module>,
-    /// Static C libraries of the build host linked into them: file name and hash.
+    /// Static C libraries of the build host that are linked in: file name and hash.
     pub libraries: Vec<(String, Digest)>,
 }

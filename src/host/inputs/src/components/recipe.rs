@@ -1,4 +1,4 @@
-//! `component.yaml`: how to build one component. Strict: an unknown key is an error with line and caret.
+//! `component.yaml`: how to build one component. Strict: an unknown key is an error, with the line marked.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ pub enum Cgo {
     /// No C at all.
     #[default]
     Off,
-    /// C, everything linked statically.
+    /// C, linked statically.
     Static,
 }
 
@@ -23,9 +23,9 @@ pub enum Cgo {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// The module whose version in go.mod is the component's.
+    /// The module whose version in go.mod is the version of the component.
     pub module: String,
-    /// Its licence, as SPDX writes it.
+    /// Its licence, as an SPDX expression.
     pub licence: String,
     /// Whether C is compiled in.
     #[serde(default)]
@@ -33,10 +33,10 @@ pub struct Recipe {
     /// Build tags.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Static C libraries that are linked in; they are inputs like the sources.
+    /// Static C libraries that are linked in; they are inputs, as the sources are.
     #[serde(default)]
     pub libraries: Vec<String>,
-    /// String variables set at link time; `{version}`, `{major}` and `{minor}` stand for the version.
+    /// String variables set at link time; `{version}`, `{major}` and `{minor}` are replaced.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     /// Name of each program and the package it is built from.
@@ -44,10 +44,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Reads and checks a recipe.
+    /// Loads and checks a recipe.
     ///
     /// # Errors
-    /// [`Error::Recipe`] with the place and what was expected; [`Error::Io`].
+    /// [`Error::Io`] if the file can't be read; [`Error::Recipe`] if it is malformed, with line, column and
+    /// what was expected.
     pub fn load(path: &Path) -> Result<Recipe> {
         let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
         Recipe::parse(&text).map_err(|message| Error::Recipe { path: path.to_owned(), message })
@@ -62,7 +63,7 @@ impl Recipe {
         if let Some(bad) = recipe.binaries.keys().find(|n| !is_file_name(n)) {
             return Err(format!("binaries: expected a file name, found {bad:?}"));
         }
-        // Go splits these at blanks and commas: none may hide a second option.
+        // Go splits these at spaces and commas, so one could hide a second option.
         let words = recipe.tags.iter().chain(recipe.variables.keys()).chain(recipe.variables.values());
         match words.into_iter().find(|w| w.is_empty() || w.contains([' ', ',', '\'', '"'])) {
             Some(bad) => Err(format!("expected a word without blanks, commas and quotes, found {bad:?}")),
@@ -87,7 +88,7 @@ impl Recipe {
     }
 }
 
-/// Returns whether a name is a plain file name.
+/// Returns whether a name is a file name without directories.
 fn is_file_name(name: &str) -> bool {
     !name.starts_with(['.', '-']) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }

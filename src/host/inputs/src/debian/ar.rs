@@ -8,8 +8,8 @@ const MAGIC: &[u8; 8] = b"!<arch>\n";
 /// Bytes of a member's header.
 const HEADER_BYTES: usize = 60;
 
-/// Finds the member whose name starts with `prefix`; leaves `archive` at its first byte. Returns its name
-/// and size.
+/// Finds the member whose name starts with `prefix`, and positions `archive` at its first byte. Returns its
+/// name and size.
 pub(super) fn seek_member(archive: &mut (impl Read + Seek), prefix: &str) -> io::Result<(String, u64)> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut magic = [0; MAGIC.len()];

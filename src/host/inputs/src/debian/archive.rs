@@ -1,8 +1,8 @@
 //! The archives of a release that packages come from: the release itself, which changes with a point release
 //! every other month, and its security archive, which has urgent fixes.
 //!
-//! Corrections that are neither (`trixie-updates`: time zones, virus patterns) are left out: they come with
-//! the next point release.
+//! Updates that are neither (`trixie-updates`: time zones, virus patterns) are left out: they come with the
+//! next point release.
 
 /// One archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,10 +14,10 @@ pub enum Archive {
 }
 
 impl Archive {
-    /// Both, the one whose package is taken first where they have the same.
+    /// Both archives, in order of preference if they have the same package.
     pub const ALL: [Archive; 2] = [Archive::Main, Archive::Security];
 
-    /// Returns the name as in the lock.
+    /// Returns its name in the lock.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -26,13 +26,13 @@ impl Archive {
         }
     }
 
-    /// Returns the archive of a name.
+    /// Returns the archive with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Archive> {
         Archive::ALL.into_iter().find(|a| a.name() == name)
     }
 
-    /// Returns the suite that images are made of; it is the release file's codename too.
+    /// Returns the suite that images are made from, which is also the codename in the release file.
     pub(super) fn suite(self) -> &'static str {
         match self {
             Archive::Main => "trixie",

@@ -1,4 +1,4 @@
-//! All certificates of ca-certificates in one file, as its update script creates it.
+//! Concatenates all certificates of the package ca-certificates, as its update script does.
 
 use std::fs;
 
@@ -6,13 +6,14 @@ use super::deb::EntryKind;
 use super::fetch::Unpacked;
 use crate::error::{Error, Result};
 
-/// Where the package has its certificates.
+/// The directory of the certificates in the package.
 const FOLDER: &str = "usr/share/ca-certificates/";
 
-/// Returns the bytes of `etc/ssl/certs/ca-certificates.crt`: every certificate of the package, by path.
+/// Returns the content of `etc/ssl/certs/ca-certificates.crt`: every certificate of the package, sorted by
+/// path.
 ///
 /// # Errors
-/// [`Error::Io`] if one can't be read; [`Error::NoSuchFile`] if there are none.
+/// [`Error::Io`] if a certificate can't be read; [`Error::NoSuchFile`] if the package has none.
 pub fn ca_bundle(package: &Unpacked) -> Result<Vec<u8>> {
     let mut files: Vec<_> = package
         .entries

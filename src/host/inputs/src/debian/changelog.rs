@@ -1,8 +1,7 @@
 //! Which CVEs an update fixes: those that Debian's changelog names between two versions.
 //!
-//! Every package brings its changelog, so this needs no source but the archive. A CVE
-//! number assigned after the upload is not in it.
-//! Spec: Debian Policy 4.4 (changelog) and 12.7 (where it is installed).
+//! Every package contains its changelog, so this needs no source but the archive. A CVE number assigned after
+//! the upload is not in it. Spec: Debian Policy 4.4 (changelog) and 12.7 (where it is installed).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,10 +14,10 @@ use super::member;
 use super::version;
 use crate::error::{Error, Result};
 
-/// Largest changelog that is read, unpacked, in bytes.
+/// Maximum size of an uncompressed changelog in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Number of a published flaw, in order of year and number.
+/// The number of a CVE; sorted by year and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cve {
     year: u32,
@@ -31,7 +30,7 @@ impl fmt::Display for Cve {
     }
 }
 
-/// Returns the changelog in the .deb of `package`, unpacked.
+/// Returns the uncompressed changelog in the .deb of `package`.
 pub(super) fn of_package(deb: &Path, package: &str) -> Result<String> {
     let broken = |e: std::io::Error| Error::Archive { path: deb.to_owned(), message: e.to_string() };
     let folder = Path::new("usr/share/doc").join(package);
@@ -42,7 +41,7 @@ pub(super) fn of_package(deb: &Path, package: &str) -> Result<String> {
         let path = entry.path().map_err(broken)?.into_owned();
         let path = path.strip_prefix("./").unwrap_or(&path);
         let Some(name) = path.strip_prefix(&folder).ok().and_then(Path::to_str) else { continue };
-        // A package of Debian's own has one changelog, and a rebuild has one of its own beside it.
+        // A native package has one changelog; a binary rebuild has a second one.
         if !matches!(name, "changelog.Debian.gz" | "changelog.gz") {
             continue;
         }
@@ -60,7 +59,7 @@ pub(super) fn of_package(deb: &Path, package: &str) -> Result<String> {
     })
 }
 
-/// Returns the CVEs of the entries after version `old` up to `new`; versions are those of the source.
+/// Returns the CVEs of the entries after version `old` up to `new`; both are versions of the source package.
 pub(super) fn cves(changelog: &str, old: &str, new: &str) -> BTreeSet<Cve> {
     let mut found = BTreeSet::new();
     let mut within = false;
@@ -74,7 +73,7 @@ pub(super) fn cves(changelog: &str, old: &str, new: &str) -> BTreeSet<Cve> {
     found
 }
 
-/// Returns the version of an entry's first line: `glibc (2.41-12) unstable; urgency=medium`.
+/// Returns the version in the first line of an entry: `glibc (2.41-12) unstable; urgency=medium`.
 fn heading(line: &str) -> Option<&str> {
     if line.starts_with(char::is_whitespace) {
         return None;
@@ -84,7 +83,7 @@ fn heading(line: &str) -> Option<&str> {
     (!source.contains(' ') && rest.contains(';')).then_some(version)
 }
 
-/// Finds the numbers in a line.
+/// Finds the CVE numbers in a line.
 fn named(line: &str) -> impl Iterator<Item = Cve> + '_ {
     line.match_indices("CVE-").filter_map(|(at, found)| {
         let (year, rest) = line[at + found.len()..].split_once('-')?;
@@ -126,7 +125,7 @@ glibc (2.41-12) unstable; urgency=medium
         assert_eq!(between("2.41-12+deb13u4", "2.41-12+deb13u5"), "CVE-2026-0003 CVE-2026-12345");
         assert_eq!(between("2.41-12", "2.41-12+deb13u4"), "CVE-2025-8058");
         assert_eq!(between("2.41-12", "2.41-12+deb13u5"), "CVE-2025-8058 CVE-2026-0003 CVE-2026-12345");
-        // Back to an older one.
+        // A downgrade.
         assert_eq!(between("2.41-12+deb13u5", "2.41-12"), "");
     }
 }

@@ -1,23 +1,24 @@
-//! Debian control files: stanzas of `Name: value` fields, values folded over lines that start with a
-//! blank. Used for package indexes, release files, `.sources` and our own lock.
+//! Debian control files: stanzas of `Name: value` fields, whose values continue on lines that start with a
+//! space. Used for package indexes, release files, `.sources` and our own lock.
 
 use crate::error::{Error, Result};
 
 /// One stanza: its fields in order, as slices of the text.
 #[derive(Debug, Default)]
 pub(crate) struct Stanza<'a> {
-    /// Line of the first field, from 1.
+    /// Line number of the first field, from 1.
     pub(crate) line: usize,
     fields: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Stanza<'a> {
-    /// Returns a field's value, whatever the case of its name; folded lines keep their line breaks.
+    /// Returns a field's value; the case of the name does not matter. Continuation lines keep their line
+    /// breaks.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| *v)
     }
 
-    /// Returns a field that must be there.
+    /// Returns a required field.
     pub(crate) fn need(&self, file: &str, name: &str) -> Result<&'a str> {
         self.get(name).ok_or_else(|| Error::Syntax {
             file: file.to_owned(),
@@ -72,10 +73,10 @@ pub(crate) fn parse<'a>(file: &str, text: &'a str) -> Result<Vec<Stanza<'a>>> {
     Ok(stanzas)
 }
 
-/// Lets the last field reach up to byte `end` of `text`, over a folded line.
+/// Extends the last field to byte `end` of `text`, over a continuation line.
 fn extend<'a>(stanza: &mut Stanza<'a>, text: &'a str, end: usize) -> Option<()> {
     let (_, value) = stanza.fields.last_mut()?;
-    // A slice of `text` by construction: its start is found again by address.
+    // `value` is always a slice of `text`; its offset is computed from the addresses.
     let start = value.as_ptr() as usize - text.as_ptr() as usize;
     *value = text.get(start..end)?;
     Some(())

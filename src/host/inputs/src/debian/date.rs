@@ -1,12 +1,12 @@
-//! Dates as Debian's release files have them. Pure.
+//! Dates as written in Debian's release files. Pure.
 
 use std::fmt;
 
-/// Months as RFC 5322 writes them.
+/// Month names of RFC 5322.
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A point in time: `Sat, 12 Sep 2026 07:55:41 UTC`, shown as it was written.
+/// A point in time such as `Sat, 12 Sep 2026 07:55:41 UTC`; displayed as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Date {
     text: String,
@@ -14,7 +14,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// Parses a date; `None` for anything else, and for what is not in UTC.
+    /// Parses a date; `None` if it is malformed or not in UTC.
     #[must_use]
     pub fn parse(text: &str) -> Option<Date> {
         let (_, rest) = text.split_once(", ")?;
@@ -32,7 +32,7 @@ impl Date {
         sound.then(|| Date { text: text.to_owned(), epoch })
     }
 
-    /// Returns seconds since 1970.
+    /// Returns the seconds since 1970.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
@@ -45,16 +45,16 @@ impl fmt::Display for Date {
     }
 }
 
-/// Returns the days from 1970-01-01 to a date of the Gregorian calendar.
+/// Returns the number of days from 1970-01-01 to a date of the Gregorian calendar.
 fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
         return None;
     }
-    // Years that begin in March, so that the leap day is the last of its year.
+    // Years begin in March, so that the leap day is the last day of the year.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let before_year = 365 * y + y / 4 - y / 100 + y / 400;
     let before_month = (153 * m + 2) / 5;
-    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    // There are 719,468 days between 0000-03-01 and 1970-01-01.
     (before_year + before_month + day - 1).checked_sub(719_468)
 }
 

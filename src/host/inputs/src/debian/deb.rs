@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use super::member::{broken, open_data};
 use crate::error::{Error, Result};
 
-/// Largest data.tar that is unpacked, in bytes: room for the largest package wanted, no room for a bomb.
+/// Maximum size of an uncompressed data.tar in bytes: enough for the largest needed package, too little for a
+/// decompression bomb.
 const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 
 /// One file of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Path, relative, without `.` and `..`.
+    /// Relative path, without `.` and `..`.
     pub path: String,
     /// Permission bits.
     pub mode: u16,
@@ -28,31 +29,31 @@ pub struct Entry {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Time of change, seconds since 1970.
+    /// Modification time, seconds since 1970.
     pub mtime: u64,
-    /// What it is.
+    /// What kind of file it is.
     pub kind: EntryKind,
 }
 
-/// What a file of a package is.
+/// The kind of a file in a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryKind {
     /// A directory.
     Directory,
-    /// A regular file; its bytes are in this file of the unpacked package's directory.
+    /// A regular file; its content is in this file of the unpacked package's directory.
     File(PathBuf),
-    /// A symbolic link and its target.
+    /// A symbolic link to this target.
     Symlink(String),
-    /// Another name of the regular file at this path.
+    /// A hard link to the regular file at this path.
     Hardlink(String),
 }
 
 /// Which files are unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// All.
+    /// All files.
     All,
-    /// What an appliance needs: no manuals, translations, examples; licences stay.
+    /// What a node needs: no manuals, translations, examples; licences are kept.
     Root,
 }
 
@@ -69,7 +70,7 @@ impl Keep {
             "usr/share/bash-completion",
             "usr/share/doc-base",
             "usr/share/gcc",
-            // Character sets for iconv, which nothing in the image calls: 8 MB.
+            // Character sets for iconv, which nothing in the image uses: 8 MB.
             "usr/lib/x86_64-linux-gnu/gconv",
         ];
         let under =
@@ -78,7 +79,7 @@ impl Keep {
         self == Keep::All || licence || DROPPED.iter().find(under).is_none()
     }
 
-    /// Returns the name used in keys.
+    /// Returns the name used in cache keys.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Keep::All => "all",
@@ -87,8 +88,8 @@ impl Keep {
     }
 }
 
-/// Unpacks a .deb into `dir`; returns its entries in the order of the archive, file bytes relative to
-/// `dir`.
+/// Unpacks a .deb into `dir`; returns its entries in the order of the archive, with paths of regular files
+/// relative to `dir`.
 pub(crate) fn unpack(deb: &Path, dir: &Path, keep: Keep) -> Result<Vec<Entry>> {
     let mut archive = tar::Archive::new(open_data(deb)?.take(MAX_UNPACKED_BYTES));
     let mut entries = Vec::new();
@@ -106,7 +107,8 @@ pub(crate) fn unpack(deb: &Path, dir: &Path, keep: Keep) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Checks that each hard link leads to a regular file that is kept: its bytes stand in the archive only there.
+/// Checks that the target of each hard link is a regular file that is kept: the archive has its content only
+/// there.
 fn check_links(entries: &[Entry]) -> std::result::Result<(), String> {
     let file = |e: &&Entry| matches!(e.kind, EntryKind::File(_));
     let files: BTreeSet<&str> = entries.iter().filter(file).map(|e| e.path.as_str()).collect();
@@ -126,7 +128,7 @@ enum Kind {
     Failed(Error),
 }
 
-/// Reads what an entry is; writes a regular file's bytes to `dir/<number>`.
+/// Returns the kind of an entry; writes the content of a regular file to `dir/<number>`.
 fn kind<R: Read>(
     item: &mut tar::Entry<'_, R>,
     dir: &Path,
@@ -155,7 +157,7 @@ fn kind<R: Read>(
     }
 }
 
-/// Puts an entry together from the tar header.
+/// Makes an entry from the tar header.
 fn header<R: Read>(item: &tar::Entry<'_, R>, path: String, kind: EntryKind) -> io::Result<Entry> {
     let header = item.header();
     let id = |v: u64| u32::try_from(v).map_err(io::Error::other);
@@ -163,7 +165,7 @@ fn header<R: Read>(item: &tar::Entry<'_, R>, path: String, kind: EntryKind) -> i
     Ok(Entry { path, mode, uid: id(header.uid()?)?, gid: id(header.gid()?)?, mtime: header.mtime()?, kind })
 }
 
-/// Returns a path without `./` and trailing slash; `None` for the root itself.
+/// Returns a path without `./` and trailing slash; `None` for the root directory.
 fn sound_path(bytes: &[u8]) -> std::result::Result<Option<String>, String> {
     let text =
         std::str::from_utf8(bytes).map_err(|e| format!("path {:?}: {e}", String::from_utf8_lossy(bytes)))?;

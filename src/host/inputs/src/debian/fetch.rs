@@ -1,4 +1,4 @@
-//! Fetches a pinned package into the cache, and unpacks it there.
+//! Downloads a pinned package into the cache, and unpacks it there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,18 @@ use crate::store::{Key, KeyBuilder, Store};
 /// An unpacked package.
 #[derive(Clone, Debug)]
 pub struct Unpacked {
-    /// Name, for errors.
+    /// Its name, for errors.
     pub name: String,
-    /// Its files, in the order of the archive; bytes of files are absolute paths in the cache.
+    /// Its files, in the order of the archive; the content of regular files is at absolute paths in the
+    /// cache.
     pub entries: Vec<Entry>,
 }
 
 impl Unpacked {
-    /// Returns where the bytes of a regular file are; hard links are followed.
+    /// Returns the path of a regular file's content; hard links are followed.
     ///
     /// # Errors
-    /// [`Error::NoSuchFile`] if the package has no such file.
+    /// [`Error::NoSuchFile`] if the package has no regular file at this path.
     pub fn file(&self, path: &str) -> Result<&Path> {
         let found = self.entries.iter().find(|e| e.path == path).map(|e| &e.kind);
         match found {
@@ -35,7 +36,7 @@ impl Unpacked {
     }
 }
 
-/// Returns the .deb of a package, fetched if it is not in the cache.
+/// Returns the .deb of a package; downloads it if it is not in the cache.
 pub(crate) fn fetch(
     store: &Store,
     mirror: impl Fn() -> Result<Mirror>,
@@ -56,13 +57,13 @@ pub(crate) fn fetch(
     Ok(content.join("package.deb"))
 }
 
-/// Returns the key of a package's .deb.
+/// Returns the cache key of a package's .deb.
 fn deb_key(package: &Locked) -> Key {
     let name = format!("{} {}", package.name, package.version);
     KeyBuilder::new("deb", 1, &name).with("sha256", package.sha256.to_string()).finish()
 }
 
-/// Returns a package's files, fetched and unpacked if they are not in the cache.
+/// Returns a package's files; downloads and unpacks it if it is not in the cache.
 pub(crate) fn fetch_unpacked(
     store: &Store,
     mirror: impl Fn() -> Result<Mirror>,

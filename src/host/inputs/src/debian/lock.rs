@@ -1,7 +1,7 @@
-//! `packages.lock`: every package pinned by size and SHA-256, and which release they came from.
+//! `packages.lock`: every package pinned by size and SHA-256, and the release they come from.
 //!
-//! A control file like Debian's own: a first stanza for the release, then one for each package, by name.
-//! The same release and list always give the same text.
+//! A control file like Debian's own: a first stanza for the release, then one for each package, sorted by
+//! name. The same release and list always give the same text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,20 +13,20 @@ use super::wanted::Use;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 
-/// What the lock starts with.
+/// The first lines of a lock.
 const HEADER: &str =
     "# Debian packages, pinned. Written by `ironhull lock update` from packages.list: do not edit.\n\n";
 
-/// The release that the packages were resolved in.
+/// The release that the packages were resolved from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// `trixie`.
     pub codename: String,
     /// Point release: `13.7`.
     pub version: String,
-    /// When its index was made.
+    /// Date of its index.
     pub date: Date,
-    /// When the index of its security archive was made; `None` in a lock from before that was asked.
+    /// Date of its security archive's index; `None` in a lock made before that archive was used.
     pub security_date: Option<Date>,
 }
 
@@ -37,7 +37,7 @@ impl Release {
         self.date.epoch().max(self.security_date.as_ref().map_or(0, Date::epoch))
     }
 
-    /// Returns when the index of an archive was made.
+    /// Returns the date of an archive's index.
     pub(super) fn date_of(&self, archive: Archive) -> Option<&Date> {
         match archive {
             Archive::Main => Some(&self.date),
@@ -57,24 +57,24 @@ pub struct Locked {
     pub architecture: String,
     /// Source package and its version, for the SBOM.
     pub source: String,
-    /// What it is for.
+    /// What it is used for.
     pub uses: BTreeSet<Use>,
-    /// Which archive of the mirror has it.
+    /// The archive that has it.
     pub archive: Archive,
-    /// Path below the archive.
+    /// Path in the archive.
     pub filename: String,
-    /// Bytes of the .deb.
+    /// Size of the .deb in bytes.
     pub size: u64,
     /// Hash of the .deb.
     pub sha256: Digest,
-    /// The packages that ask for it, or `packages.list`.
+    /// The packages that depend on it, or `packages.list`.
     pub wanted_by: BTreeSet<String>,
 }
 
-/// The whole lock, packages by name.
+/// A lock; packages are sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
-    /// Where they come from.
+    /// The release they come from.
     pub release: Release,
     /// All packages.
     pub packages: Vec<Locked>,
@@ -87,12 +87,12 @@ impl Lock {
         self.packages.iter().find(|p| p.name == name)
     }
 
-    /// Returns the packages of one use, by name.
+    /// Returns the packages for one use, sorted by name.
     pub fn with_use(&self, kind: Use) -> impl Iterator<Item = &Locked> {
         self.packages.iter().filter(move |p| p.uses.contains(&kind))
     }
 
-    /// Returns the text of the lock.
+    /// Returns the text of the lock file.
     #[must_use]
     pub fn to_text(&self) -> String {
         let Release { codename, version, date, security_date } = &self.release;
@@ -103,9 +103,9 @@ impl Lock {
         for p in &self.packages {
             let uses: Vec<_> = p.uses.iter().map(|u| u.name()).collect();
             let by: Vec<_> = p.wanted_by.iter().map(String::as_str).collect();
-            // The main archive is not written: most packages are from there.
+            // The main archive is not mentioned: most packages come from there.
             let archive = if p.archive == Archive::Main { "" } else { "Archive: security\n" };
-            // Writing to a String does not fail.
+            // Writing to a String can't fail.
             let _ = write!(
                 text,
                 "\nPackage: {}\nVersion: {}\nArchitecture: {}\nSource: {}\nUse: {}\n{archive}Filename: {}\nSize: {}\n\
@@ -127,8 +127,8 @@ impl Lock {
     /// Parses the text of a lock; `file` names it in errors.
     ///
     /// # Errors
-    /// [`Error::Syntax`] with the line of the stanza: a field is missing, unknown or malformed, or a package
-    /// is there twice.
+    /// [`Error::Syntax`] with the line of the stanza, if a field is missing, unknown or malformed, or a
+    /// package appears twice.
     pub fn parse(file: &str, text: &str) -> Result<Lock> {
         let stanzas = control::parse(file, text)?;
         let error = |line, message: String| Error::Syntax { file: file.to_owned(), line, message };
@@ -155,7 +155,7 @@ impl Lock {
     }
 }
 
-/// Reads a date, if it is there.
+/// Parses a date field, if there is one.
 pub(super) fn date(file: &str, stanza: &Stanza<'_>, name: &str) -> Result<Option<Date>> {
     let Some(text) = stanza.get(name) else { return Ok(None) };
     let malformed = || Error::Syntax {
@@ -166,7 +166,7 @@ pub(super) fn date(file: &str, stanza: &Stanza<'_>, name: &str) -> Result<Option
     Date::parse(text).map(Some).ok_or_else(malformed)
 }
 
-/// Reads the stanza of one package.
+/// Parses the stanza of one package.
 fn package(file: &str, stanza: &Stanza<'_>) -> Result<Locked> {
     const FIELDS: &[&str] = &[
         "Package",
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(Lock::parse("l", &text).unwrap(), sample());
         assert_eq!(Lock::parse("l", &text).unwrap().to_text(), text);
         assert_eq!(sample().release.newest(), sample().release.security_date.unwrap().epoch());
-        // As it was written before the security archive was asked.
+        // As written before the security archive was used.
         let before = text.replace("Security-Date", "# ").replace("Archive", "# ");
         let lock = Lock::parse("l", &before).unwrap();
         assert_eq!((lock.release.security_date, lock.packages[1].archive), (None, Archive::Main));

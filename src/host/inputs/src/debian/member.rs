@@ -1,7 +1,7 @@
 //! The tar stream with a package's files: the member `data.tar` of a .deb, decompressed.
 //!
-//! All compressions that deb(5) names are read except bzip2: dpkg has not written it since 1.19, and no
-//! package of a supported release has it, so it is not worth a library.
+//! All compressions of deb(5) are supported except bzip2: dpkg has not written it since 1.19, and no package
+//! of a supported release uses it, so it is not worth a library.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -13,14 +13,14 @@ use lzma_rust2::{LzmaReader, XzReader};
 use super::ar;
 use crate::error::{Error, Result};
 
-/// Largest dictionary of an LZMA stream, in KiB: that of `xz -9`, and room for its tables.
+/// Maximum memory of an LZMA stream in KiB: the dictionary of `xz -9`, and space for its tables.
 const LZMA_MEMORY_KIB: u32 = 80 << 10;
 
 /// Opens the tar stream in a .deb.
 ///
 /// # Errors
-/// [`Error::Io`] if the file can't be opened; [`Error::Archive`] if it is no package, or its files are
-/// compressed in a way that is not read.
+/// [`Error::Io`] if the file can't be opened; [`Error::Archive`] if it is not a package, or its compression
+/// is not supported.
 pub(crate) fn open_data(deb: &Path) -> Result<Box<dyn Read>> {
     let file = File::open(deb).map_err(Error::io("opening", deb))?;
     let mut file = BufReader::with_capacity(1 << 16, file);
@@ -28,7 +28,7 @@ pub(crate) fn open_data(deb: &Path) -> Result<Box<dyn Read>> {
     decompress(&name, file.take(size)).map_err(|e| broken(deb, &e))
 }
 
-/// Returns the tar stream in the member `name`.
+/// Returns the decompressed tar stream of the member `name`.
 fn decompress(name: &str, data: impl Read + 'static) -> io::Result<Box<dyn Read>> {
     Ok(match name.strip_prefix("data.tar").unwrap_or(name) {
         "" => Box::new(data),
@@ -43,7 +43,7 @@ fn decompress(name: &str, data: impl Read + 'static) -> io::Result<Box<dyn Read>
     })
 }
 
-/// Returns the error that `deb` is malformed.
+/// Returns the error for a malformed `deb`.
 pub(super) fn broken(deb: &Path, error: &io::Error) -> Error {
     Error::Archive { path: deb.to_owned(), message: error.to_string() }
 }

@@ -1,8 +1,8 @@
-//! Chooses the Debian mirror: the one this host uses, whatever its own suite, or the one given.
+//! Chooses the Debian mirror: the one given, or the one in the host's apt sources, whatever suite these use.
 //!
-//! The security archive is on another path, often on another host: it is found by the same rules. Of apt's
-//! ways to name a server, `http`, `https` and lists in a file (`mirror+file:`, as Debian's cloud images have
-//! it) are supported; the error names any other.
+//! The security archive has another path and often another host; it is found by the same rules. Of apt's
+//! kinds of sources, `http`, `https` and mirror lists in a file (`mirror+file:`, as in Debian's cloud images)
+//! are supported; the error names any other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::archive::Archive;
 use super::control;
 use crate::error::{Error, Result};
 
-/// Base addresses of a mirror's archives, without a slash at their end: `dists/` and `pool/` are below them.
+/// Base URLs of a mirror's archives, without a trailing slash: `dists/` and `pool/` are below them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirror {
     main: WebUrl,
@@ -21,7 +21,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Returns the mirror at an address; its security archive is beside it unless `security` says where.
+    /// Returns the mirror at a URL; its security archive is beside it unless `security` is given.
     #[must_use]
     pub fn at(main: &str, security: Option<&str>) -> Mirror {
         let main = main.trim_end_matches('/');
@@ -29,7 +29,7 @@ impl Mirror {
         Mirror { main: WebUrl::new(main), security: WebUrl::new(security) }
     }
 
-    /// Returns the address of a file below an archive.
+    /// Returns the URL of a file in an archive.
     #[must_use]
     pub fn url(&self, archive: Archive, path: &str) -> WebUrl {
         let base = match archive {
@@ -39,17 +39,17 @@ impl Mirror {
         WebUrl::new(format!("{}/{path}", base.secret()))
     }
 
-    /// Finds the mirror in the apt sources of this host; `security` says where its security archive is, if
-    /// the sources do not.
+    /// Finds the mirror in the apt sources of this host; `security` is the URL of its security archive if the
+    /// sources have none.
     ///
     /// # Errors
-    /// [`Error::NoMirror`] with the files that were read.
+    /// [`Error::NoMirror`] if no source is usable, with the files that were read.
     pub fn of_host(security: Option<&str>) -> Result<Mirror> {
         Mirror::find(Path::new("/etc/apt"), security)
     }
 
     /// Finds the mirror in the apt sources below `etc`. A file that can't be read or parsed is skipped:
-    /// it is the host's business, and another may do.
+    /// fixing it is up to the host's owner, and another file may suffice.
     fn find(etc: &Path, security: Option<&str>) -> Result<Mirror> {
         let files = files(etc);
         let mut found = Found::default();
@@ -73,17 +73,17 @@ impl Mirror {
     }
 }
 
-/// What was found so far.
+/// The URLs found so far.
 #[derive(Default)]
 struct Found {
     main: Option<String>,
     security: Option<String>,
-    /// Addresses of Debian's archives that we can't fetch from.
+    /// URLs of Debian's archives that are not supported.
     unread: Vec<WebUrl>,
 }
 
 impl Found {
-    /// Takes an entry's address if there is none of its archive yet.
+    /// Keeps an entry's URL, unless its archive already has one.
     fn take(&mut self, archive: Archive, uri: &str) {
         let place = match archive {
             Archive::Main => &mut self.main,
@@ -105,8 +105,8 @@ fn files(etc: &Path) -> Vec<PathBuf> {
     parts
 }
 
-/// Returns where the security archive is most likely: `debian-security` in place of `debian`, as on Debian's
-/// own servers and most others, or in the same place, as in repositories that hold both.
+/// Returns the most likely URL of the security archive: `debian-security` instead of `debian`, as on Debian's
+/// own servers and most others; or the same URL, as in repositories that hold both.
 fn beside(main: &str) -> String {
     let mut parts: Vec<&str> = main.split('/').collect();
     if let Some(part) = parts.iter_mut().rfind(|p| **p == "debian") {
@@ -115,7 +115,7 @@ fn beside(main: &str) -> String {
     parts.join("/")
 }
 
-/// Returns the address to fetch from, if there is one.
+/// Returns the URL to download from, if there is one.
 fn address(uri: &str) -> Option<String> {
     if is_web(uri) {
         return Some(uri.to_owned());
@@ -129,8 +129,8 @@ fn is_web(uri: &str) -> bool {
     uri.starts_with("http://") || uri.starts_with("https://")
 }
 
-/// Returns the first choice of a mirror list: addresses, one a line, with `priority:N`, the lowest first.
-/// Those that are for some kinds of files only are left out. Spec: apt-transport-mirror(1).
+/// Returns the preferred URL of a mirror list: one URL a line, the one with the lowest `priority:N`. Those
+/// that are restricted to certain kinds of files are left out. Spec: apt-transport-mirror(1).
 fn first_of(list: &str) -> Option<String> {
     let choice = |line: &str| {
         let mut words = line.split_whitespace();
@@ -145,7 +145,7 @@ fn first_of(list: &str) -> Option<String> {
         }
         Some((priority, uri.to_owned()))
     };
-    // The first of equals, as it stands.
+    // Of equal priorities, the first one.
     list.lines().filter_map(choice).min_by_key(|(priority, _)| *priority).map(|(_, uri)| uri)
 }
 
@@ -180,8 +180,8 @@ fn in_sources(text: &str) -> Vec<(Archive, String)> {
     found
 }
 
-/// Returns which of Debian's archives an entry is for: by component `main` and a suite that Debian has.
-/// Foreign archives are passed over.
+/// Returns the archive of Debian that an entry is for, according to component `main` and a suite of Debian;
+/// `None` for other archives.
 fn archive<'a>(
     suites: impl IntoIterator<Item = &'a str>,
     mut components: impl Iterator<Item = &'a str>,
@@ -215,7 +215,7 @@ fn archive<'a>(
 mod tests {
     use super::*;
 
-    /// Returns the addresses of main and security in a file below `sources.list.d`.
+    /// Returns the URLs of main and security archive in a file of `sources.list.d`.
     fn found(name: &str, text: &str) -> Option<(String, String)> {
         let etc = tempfile::tempdir().unwrap();
         fs::create_dir(etc.path().join("sources.list.d")).unwrap();

@@ -1,8 +1,8 @@
-//! Debian packages without apt or dpkg: find the host's mirror, resolve and pin what is wanted, fetch
-//! by pin, unpack.
+//! Debian packages without apt or dpkg: finds the host's mirror, resolves and pins the requested packages,
+//! downloads and unpacks them.
 //!
-//! Maintainer scripts are never run; the image does what it needs of their work itself.
-//! Specs: Debian Policy 4.7 (control files, versions, relations), deb(5), the repository format wiki.
+//! Maintainer scripts are never run; the image does what it needs of their work itself. Specs: Debian Policy
+//! 4.7 (control files, versions, relations), deb(5), the repository format wiki.
 
 mod ar;
 mod archive;

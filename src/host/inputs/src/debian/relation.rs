@@ -1,5 +1,5 @@
-//! Relations between packages, as in `Depends` (Policy 7.1): all of a list, each any of its
-//! alternatives, each perhaps with a version and for some architectures.
+//! Relations between packages, as in `Depends` (Policy 7.1): groups of alternatives, each optionally with a
+//! version and a list of architectures.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ pub(crate) struct Relation<'a> {
 }
 
 impl Relation<'_> {
-    /// Returns whether a package of this version will do.
+    /// Returns whether a package of this version satisfies it.
     pub(crate) fn allows(&self, found: &str) -> bool {
         let Some((operator, wanted)) = self.bound else { return true };
         let order = version::compare(found, wanted);
@@ -28,14 +28,14 @@ impl Relation<'_> {
         }
     }
 
-    /// Returns whether any version will do: only then may a package that merely provides the name,
-    /// without a version, stand in.
+    /// Returns whether it has no version: only then can a package that provides the name without a version
+    /// satisfy it.
     pub(crate) fn unversioned(&self) -> bool {
         self.bound.is_none()
     }
 }
 
-/// Parses a relation field into groups of alternatives, with each group's text. Alternatives for other
+/// Parses a relation field into groups of alternatives, with the text of each group. Alternatives for other
 /// architectures are left out.
 pub(crate) fn parse<'a>(
     file: &str,
@@ -56,7 +56,7 @@ pub(crate) fn parse<'a>(
         .collect()
 }
 
-/// Parses one alternative; `Some(None)` if it is for another architecture only.
+/// Parses one alternative; `Some(None)` if it is only for another architecture.
 fn one(text: &str) -> Option<Option<Relation<'_>>> {
     let (text, here) = match text.split_once('[') {
         Some((text, list)) => (text, for_amd64(list.strip_suffix(']')?)),
@@ -66,7 +66,7 @@ fn one(text: &str) -> Option<Option<Relation<'_>>> {
         Some((name, bound)) => (name, Some(parse_bound(bound.trim_end().strip_suffix(')')?)?)),
         None => (text, None),
     };
-    // `name:any` asks for any architecture's package.
+    // `name:any` accepts the package of any architecture.
     let name = name.trim().split(':').next()?;
     let sound = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     (!name.is_empty() && name.chars().all(sound)).then_some(here.then_some(Relation { name, bound }))
@@ -80,7 +80,7 @@ fn parse_bound(text: &str) -> Option<(&str, &str)> {
     ["<<", "<=", "=", ">=", ">>"].contains(&operator).then_some((operator, version.trim()))
 }
 
-/// Returns whether an architecture list names amd64, or negates only others.
+/// Returns whether an architecture list contains amd64, or excludes only others.
 fn for_amd64(list: &str) -> bool {
     let named = |name: &str| ["amd64", "linux-any", "any-amd64", "any"].contains(&name);
     let mut negated = false;

@@ -1,5 +1,5 @@
-//! The signed head of a suite (`InRelease`): its signature is checked by `gpgv`, and only the text
-//! that gpgv verified is used. A release file that has expired or is older than the last one is refused: a mirror could
+//! The signed head of a suite (`InRelease`): `gpgv` checks its signature, and only the text that gpgv
+//! verified is used. A release file that has expired or is older than the last one is refused: a mirror could
 //! withhold fixes by serving an old signed one.
 
 use std::fs;
@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 use crate::http::Expected;
 use crate::run::Tool;
 
-/// Longest signed text that is taken; that of Debian is 140 KB.
+/// Maximum length of the signed text; Debian's has 140 KB.
 const MAX_TEXT_BYTES: u64 = 8 << 20;
 
 /// Checks the signature of `bytes`, which came from `url`; returns the signed text.
 ///
-/// One good signature is enough: a release is signed by the keys of several years, and a keyring rarely
-/// has them all. A bad one is refused. Good is what gpgv calls so: of a key or a signature that has expired,
-/// or a key that was revoked, it says `VALIDSIG` too, since the signature fits.
+/// One good signature is enough: a release is signed with several keys, and a keyring rarely has them all. A
+/// bad signature is refused. `VALIDSIG` alone is not enough: gpgv also prints it for an expired key or
+/// signature and for a revoked key.
 pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> {
     let failed =
         |reason: String| Error::Signature { url: url.to_owned(), keyring: keyring.to_owned(), reason };
@@ -30,8 +30,9 @@ pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> 
     let dir = tempfile::tempdir().map_err(Error::io("making a directory in", std::env::temp_dir()))?;
     let (signed, plain) = (dir.path().join("InRelease"), dir.path().join("Release"));
     fs::write(&signed, bytes).map_err(Error::io("writing", &signed))?;
-    // gpgv fails when one of several keys is unknown: its status lines tell more than its exit code. It writes what it
-    // unpacks before it has seen a signature, and some hundred bytes unpack to gigabytes: hence the limit, in 512 bytes.
+    // gpgv fails if one of several keys is unknown, so its status lines are used, not its exit code. It
+    // writes the decompressed text before it checks a signature, and a few hundred bytes decompress to
+    // gigabytes; hence the limit, in units of 512 bytes.
     let script = r#"ulimit -c 0; ulimit -f "$4"
         gpgv --status-fd 1 --keyring "$1" --output "$2" "$3" 2>/dev/null || true"#;
     let blocks = (MAX_TEXT_BYTES / 512).to_string();
@@ -45,18 +46,18 @@ pub(super) fn verify(url: &str, bytes: &[u8], keyring: &Path) -> Result<String> 
     fs::read_to_string(&plain).map_err(Error::io("reading", &plain))
 }
 
-/// Returns a keyring as gpgv takes it for a path: a name without a slash it looks for in its own directory.
+/// Returns a keyring as a path with a slash: gpgv looks for a plain name in its own directory.
 fn as_path(keyring: &Path) -> PathBuf {
     std::path::absolute(keyring).unwrap_or_else(|_| keyring.to_owned())
 }
 
-/// Decides by the status lines of gpgv. Spec: GnuPG, doc/DETAILS.
+/// Decides according to the status lines of gpgv. Spec: GnuPG, doc/DETAILS.
 fn judge(status: &str) -> std::result::Result<(), String> {
     let lines = || status.lines().filter_map(|l| l.strip_prefix("[GNUPG:] "));
     if let Some(bad) = lines().find(|l| l.starts_with("BADSIG ")) {
         return Err(format!("bad signature ({bad})"));
     }
-    // Each signature has one line with its verdict, and VALIDSIG behind it if it fits.
+    // Each signature has one line with its verdict, followed by VALIDSIG if it is correct.
     let (mut verdict, mut reasons) = ("", Vec::new());
     for line in lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -79,7 +80,7 @@ fn judge(status: &str) -> std::result::Result<(), String> {
     }
 }
 
-/// Returns what a verdict is about, unless it is good.
+/// Returns what a verdict says is wrong; `None` if the signature is good.
 fn flaw(verdict: &str) -> Option<&'static str> {
     match verdict {
         "EXPSIG" => Some("the signature has expired"),
@@ -89,7 +90,7 @@ fn flaw(verdict: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the name of a signature's hash if it is too weak, by the fields of `VALIDSIG`.
+/// Returns the hash of a signature if it is too weak, according to the fields of `VALIDSIG`.
 fn weak_hash(fields: &str) -> Option<&'static str> {
     // RFC 4880, 9.4.
     match fields.split(' ').nth(7)? {
@@ -100,30 +101,30 @@ fn weak_hash(fields: &str) -> Option<&'static str> {
     }
 }
 
-/// Which indexes are taken.
+/// Which indexes are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Age {
-    /// None that is out of date, and none older than the one that the lock was made from.
+    /// Only an index that has not expired and is not older than the one that the lock was made from.
     #[default]
     Current,
-    /// Any that was signed: from a snapshot of the archive, or to go back.
+    /// Any signed index: for a snapshot of the archive, or to go back.
     Any,
 }
 
-/// The parts of a release file that are needed.
+/// The needed fields of a release file.
 #[derive(Debug, PartialEq)]
 pub(super) struct Head {
     pub(super) codename: String,
     pub(super) version: String,
     pub(super) date: Date,
-    /// After this the archive has a newer one; absent where it changes too seldom.
+    /// From then on the archive has a newer one; absent if the archive rarely changes.
     pub(super) valid_until: Option<Date>,
-    /// What the compressed package index must be.
+    /// Size and hash of the compressed package index.
     pub(super) index: Expected,
 }
 
 impl Head {
-    /// Refuses a release file from `url` that is out of date at `now`, seconds since 1970, or older than
+    /// Refuses a release file from `url` that has expired at `now` (seconds since 1970), or is older than
     /// `before`.
     pub(super) fn check_age(&self, url: &str, before: Option<&Date>, now: u64) -> Result<()> {
         let url = || url.to_owned();
@@ -145,7 +146,7 @@ impl PartialEq for Expected {
     }
 }
 
-/// Reads the release file of `suite`; `index` is the path of the package index in it.
+/// Parses the release file of `suite`; `index` is the path of the package index in it.
 pub(super) fn parse(url: &str, text: &str, suite: &str, index: &str) -> Result<Head> {
     let error = |message: String| Error::Syntax { file: url.to_owned(), line: 1, message };
     let stanzas = control::parse(url, text)?;
@@ -172,7 +173,7 @@ pub(super) fn parse(url: &str, text: &str, suite: &str, index: &str) -> Result<H
 mod tests {
     use super::*;
 
-    /// The line of a signature that fits, made with a hash of this number.
+    /// The status line of a correct signature that uses the hash with this number.
     fn valid(hash: u8) -> String {
         format!("[GNUPG:] VALIDSIG AB 2026-11-28 1795834381 0 4 0 1 {hash} 01 CD\n")
     }

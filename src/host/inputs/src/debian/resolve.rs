@@ -1,7 +1,7 @@
-//! Which packages are needed: the closure of what is wanted over `Pre-Depends` and `Depends`.
+//! Which packages are needed: the requested ones and, recursively, their `Pre-Depends` and `Depends`.
 //!
-//! No solver: in one release every package has few versions and the newest is the wanted one, so the first
-//! alternative that can be satisfied is taken, as a plain `apt-get install` does on an empty system.
+//! There is no solver: one release has few versions of each package and the newest is the wanted one, so the
+//! first alternative that can be satisfied is taken, as a plain `apt-get install` does on an empty system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::version;
 use super::wanted::{Use, Wanted};
 use crate::error::{Error, Result};
 
-/// The package indexes of all archives, by name; of several versions the newest, of equal ones the first.
+/// The package indexes of all archives, by name: the newest version of each, or the first of equal ones.
 pub(crate) struct Index<'a> {
     packages: BTreeMap<&'a str, Package<'a>>,
-    /// Virtual names and who provides them.
+    /// Virtual packages and their providers.
     provided: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Package<'a> {
 }
 
 impl Package<'_> {
-    /// Returns the name of the index that it is in, for errors.
+    /// Returns the name of its index, for errors.
     pub(crate) fn file(&self) -> String {
         index_name(self.archive)
     }
@@ -77,12 +77,12 @@ impl<'a> Index<'a> {
         Ok(())
     }
 
-    /// Returns a package.
+    /// Returns the package with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Package<'a>> {
         self.packages.get(name)
     }
 
-    /// Returns the package that satisfies a relation, if one does.
+    /// Returns a package that satisfies a relation, if there is one.
     fn find(&self, relation: &Relation<'_>) -> Option<&'a str> {
         let real = self.packages.get_key_value(relation.name);
         if let Some((name, package)) = real
@@ -95,8 +95,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Returns every package that is needed, by name. Only `root` packages bring what they depend on: of the
-/// others single files are read.
+/// Returns every needed package, sorted by name. Dependencies are included only for packages of use `root`:
+/// of the others only single files are read.
 pub(crate) fn resolve<'a>(index: &Index<'a>, wanted: &'a Wanted) -> Result<BTreeMap<&'a str, Chosen<'a>>> {
     let mut chosen: BTreeMap<&'a str, Chosen<'a>> = BTreeMap::new();
     let mut waiting = Vec::new();
@@ -129,7 +129,7 @@ fn add<'a>(chosen: &mut BTreeMap<&'a str, Chosen<'a>>, name: &'a str, kind: Use,
     entry.wanted_by.insert(by);
 }
 
-/// Returns what one package needs itself, without what is excluded.
+/// Returns the direct dependencies of a package, without excluded ones.
 fn needs<'a>(index: &Index<'a>, excluded: &[String], name: &str) -> Result<Vec<&'a str>> {
     let Some(package) = index.get(name) else { return Ok(Vec::new()) };
     let (file, stanza) = (package.file(), &package.stanza);

@@ -1,5 +1,5 @@
-//! Updates the lock: verified release files → package indexes → closure → pins. Then reports the changes and the CVEs
-//! that they fix.
+//! Updates the lock: verified release files → package indexes → dependencies → pins. Then reports the changes
+//! and the CVEs that they fix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -23,52 +23,52 @@ use crate::progress::{Progress, Step, Unit};
 /// Index of packages below `dists/<suite>/`.
 const INDEX: &str = "main/binary-amd64/Packages.xz";
 
-/// Largest release file and unpacked index that are read, in bytes.
+/// Maximum sizes in bytes of a release file and of an uncompressed index.
 const MAX_RELEASE_BYTES: u64 = 4 << 20;
 const MAX_INDEX_BYTES: u64 = 512 << 20;
 
-/// What a refresh needs.
+/// What an update of the lock needs.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) mirror: &'a Mirror,
     pub(crate) keyring: &'a Path,
     /// Name and text of packages.list.
     pub(crate) list: (&'a str, &'a str),
-    /// The lock as it is, if it can be read.
+    /// The current lock, if it can be read.
     pub(crate) old: Option<&'a Lock>,
     pub(crate) age: Age,
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// What a refresh changed.
+/// What an update of the lock changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
     /// The new lock.
     pub lock: Lock,
-    /// Packages that changed, by name.
+    /// Changed packages, sorted by name.
     pub changes: Vec<Change>,
 }
 
-/// One package that a refresh changed.
+/// One changed package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Its name.
     pub package: String,
-    /// Version before; empty where there was none.
+    /// Version before; empty if the package is new.
     pub before: String,
-    /// Version now; empty where it is gone.
+    /// Version now; empty if the package was removed.
     pub after: String,
-    /// The flaws that are closed, as Debian's changelog names them; or why that is not known.
+    /// The CVEs that the new version fixes, according to Debian's changelog; or why they are not known.
     pub fixes: std::result::Result<BTreeSet<Cve>, String>,
 }
 
 impl Update {
-    /// Compares a new lock with the one before it; `fetch` gives the .deb of a package.
+    /// Compares a new lock with the old one; `fetch` returns the .deb of a package.
     pub(crate) fn new(old: Option<&Lock>, lock: Lock, fetch: impl Fn(&Locked) -> Result<PathBuf>) -> Update {
         let get = |lock: Option<&Lock>, name: &str| lock.and_then(|l| l.get(name)).cloned();
         let all = old.into_iter().flat_map(|l| &l.packages).chain(&lock.packages);
         let names: BTreeSet<String> = all.map(|p| p.name.clone()).collect();
-        // The binary packages of one source have one changelog.
+        // The binary packages of one source package share a changelog.
         let mut known = BTreeMap::new();
         let mut changes = Vec::new();
         for package in names {
@@ -88,7 +88,7 @@ impl Update {
     }
 }
 
-/// Reads what a new version fixes. A changelog that can't be had is no reason to keep the old version.
+/// Reads which CVEs a new version fixes. A changelog that can't be read is no reason to keep the old version.
 fn fixes(
     before: &Locked,
     after: &Locked,
@@ -101,7 +101,7 @@ fn fixes(
         .map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
-/// Makes a new lock from the newest indexes of the mirror's archives, which `client` fetches.
+/// Makes a new lock from the newest indexes of the mirror's archives, downloaded with `client`.
 pub(crate) fn update(client: &Client, request: &Request<'_>) -> Result<Lock> {
     let step = Step::start(request.progress, "refresh package lock", Unit::Items, Some(5));
     let (mut heads, mut texts) = (Vec::new(), Vec::new());
@@ -122,7 +122,7 @@ pub(crate) fn update(client: &Client, request: &Request<'_>) -> Result<Lock> {
     Ok(Lock { release: Release { codename, version, date, security_date: Some(security.date) }, packages })
 }
 
-/// Fetches and checks the release file of an archive.
+/// Downloads and checks the release file of an archive.
 fn head(client: &Client, request: &Request<'_>, archive: Archive) -> Result<Head> {
     let suite = archive.suite();
     let url = request.mirror.url(archive, &format!("dists/{suite}/InRelease"));
@@ -137,8 +137,8 @@ fn head(client: &Client, request: &Request<'_>, archive: Archive) -> Result<Head
     Ok(head)
 }
 
-/// Fetches, checks and unpacks the index, by its hash where the mirror has it so: a mirror that is being
-/// updated then still gives the one that belongs to the release file.
+/// Downloads, checks and unpacks the index, by its hash if the mirror supports that: a mirror that is being
+/// updated still has the index that belongs to the release file.
 fn index(
     client: &Client,
     mirror: &Mirror,
@@ -150,7 +150,7 @@ fn index(
     let by_hash = mirror.url(archive, &format!("{base}/{folder}/by-hash/SHA256/{}", expected.sha256));
     let plain = mirror.url(archive, &format!("{base}/{INDEX}"));
     let (url, bytes) = match client.get(&by_hash, expected.size) {
-        // An object store answers 403 for what it does not have.
+        // An object store answers 403 for a missing object.
         Err(Error::NotFound { .. } | Error::Refused { status: 403, .. }) => {
             (plain.clone(), client.get(&plain, expected.size)?)
         }
@@ -167,7 +167,7 @@ fn index(
     Ok(text)
 }
 
-/// Pins one package as the index has it.
+/// Pins one package according to the index.
 fn pin(index: &Index<'_>, chosen: &Chosen<'_>) -> Result<Locked> {
     let package = index.get(chosen.name).expect("only packages of the index are chosen");
     let (file, stanza) = (package.file(), &package.stanza);
@@ -178,7 +178,7 @@ fn pin(index: &Index<'_>, chosen: &Chosen<'_>) -> Result<Locked> {
         message: format!("{name}: not as expected: {value:?}"),
     };
     let version = need("Version")?;
-    // "Source: name (version)", with what equals the binary's left out.
+    // "Source: name (version)"; either is left out if it equals the binary package's.
     let source = stanza.get("Source").unwrap_or(chosen.name);
     let (source, source_version) = match source.split_once(" (") {
         Some((name, version)) => (name, version.trim_end_matches(')')),

@@ -1,4 +1,4 @@
-//! Order of Debian versions (Policy 5.6.12): epoch, upstream version, revision; `~` sorts before
+//! The order of Debian versions (Policy 5.6.12): epoch, upstream version, revision; `~` sorts before
 //! everything, even the end.
 
 use std::cmp::Ordering;
@@ -10,7 +10,8 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     a.0.cmp(&b.0).then_with(|| part(a.1, b.1)).then_with(|| part(a.2, b.2))
 }
 
-/// Splits into epoch (absent: 0), upstream version and revision (absent: empty, which equals `0`).
+/// Splits a version into epoch (0 if absent), upstream version and revision (empty if absent, which equals
+/// `0`).
 fn split(version: &str) -> (u64, &str, &str) {
     let (epoch, rest) = match version.split_once(':') {
         Some((epoch, rest)) => (epoch.parse().unwrap_or(0), rest),
@@ -20,7 +21,7 @@ fn split(version: &str) -> (u64, &str, &str) {
     (epoch, upstream, revision)
 }
 
-/// Compares by turns the longest start without digits, then the longest number.
+/// Compares alternately the longest prefixes without digits, then the longest numbers.
 fn part(mut a: &str, mut b: &str) -> Ordering {
     while !a.is_empty() || !b.is_empty() {
         let (text_a, rest_a) = cut(a, |c| !c.is_ascii_digit());
@@ -36,12 +37,12 @@ fn part(mut a: &str, mut b: &str) -> Ordering {
     Ordering::Equal
 }
 
-/// Cuts off the longest start whose bytes `belong`.
+/// Cuts off the longest prefix whose bytes satisfy `belong`.
 fn cut(text: &str, belong: impl Fn(u8) -> bool) -> (&str, &str) {
     text.split_at(text.bytes().position(|c| !belong(c)).unwrap_or(text.len()))
 }
 
-/// Compares starts without digits: `~` before the end, letters before all others.
+/// Compares prefixes without digits: `~` before the end, letters before all others.
 fn text(a: &str, b: &str) -> Ordering {
     let weight = |c: Option<&u8>| match c {
         Some(b'~') => -1,
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn orders_as_debian_policy_says() {
-        // Each is before the next.
+        // Each version is less than the next.
         let chains: &[&[&str]] = &[
             &["~~", "~~a", "~", "", "a"],
             &[

@@ -1,15 +1,15 @@
-//! `packages.list`: which packages are wanted, for what, and why.
+//! `packages.list`: the requested packages, each with its use and a reason.
 
 use crate::error::{Error, Result};
 
-/// What a package is for.
+/// What a package is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Use {
-    /// Into the root file system.
+    /// Its files are in the root file system.
     Root,
-    /// Read while building.
+    /// The build reads files of it.
     Build,
-    /// Used on the operator's machine to boot the image.
+    /// The operator's machine needs it to boot the image.
     Run,
 }
 
@@ -17,7 +17,7 @@ impl Use {
     /// All uses, in the order of the lock.
     pub const ALL: [Use; 3] = [Use::Root, Use::Build, Use::Run];
 
-    /// Returns the name as in the list and the lock.
+    /// Returns its name in the list and the lock.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Use {
         }
     }
 
-    /// Returns the use of a name.
+    /// Returns the use with this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Use> {
         Use::ALL.into_iter().find(|u| u.name() == name)
@@ -42,7 +42,7 @@ pub(crate) struct Wanted {
     pub(crate) excluded: Vec<String>,
 }
 
-/// Parses the list: lines of a use, a name and a reason; `#` starts a comment line.
+/// Parses the list; each line has a use, a name and a reason. `#` starts a comment line.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Wanted> {
     let mut wanted = Wanted::default();
     for (index, line) in text.lines().enumerate() {

@@ -1,9 +1,9 @@
-//! Connections through the proxies of the environment, for redirects too.
+//! Connections through the proxies of the environment, also for redirects.
 //!
-//! `ureq` has one proxy for all addresses and asks it for a tunnel (`CONNECT`) to plain `http` as well, which
-//! Squid's and many other defaults refuse for ports other than 443. So the choice is made here, and plain
-//! `http` is requested with the absolute URL, as curl and apt do; tunnels for `https` are ureq's own.
-//! These types of `ureq` may change with a minor version; the lock file holds it. Spec: RFC 9112, 3.2.2.
+//! `ureq` has one proxy for all URLs and uses a tunnel (`CONNECT`) for plain `http` as well, which the
+//! default rules of Squid and many others refuse for ports other than 443. So the proxy is chosen here, and
+//! plain `http` is requested with the absolute URL, as curl and apt do; tunnels for `https` are ureq's own.
+//! These types of `ureq` may change with a minor version; the lock file pins it. Spec: RFC 9112, 3.2.2.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use weburl::WebUrl;
 use super::Limits;
 use super::proxy::Proxies;
 
-/// Returns a client that goes through `proxies`.
+/// Returns a client that uses `proxies`.
 pub(super) fn agent(proxies: Arc<Proxies>, limits: Limits, tls: TlsConfig) -> ureq::Agent {
     let config = config(&limits, &tls, None);
     let first = ThroughProxy { proxies: Arc::clone(&proxies), limits, tls };
@@ -35,7 +35,7 @@ fn config(limits: &Limits, tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Confi
         .proxy(proxy)
         .timeout_connect(Some(limits.connect))
         .timeout_recv_response(Some(limits.silence))
-        // A connection that is silent ends, what it brought is kept and carried on. One that is slow does not.
+        // A silent connection is closed, and the download resumed. A slow one is not.
         .timeout_per_read(Some(limits.silence))
         .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .user_agent(concat!("ironhull/", env!("CARGO_PKG_VERSION")))
@@ -43,7 +43,7 @@ fn config(limits: &Limits, tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Confi
         .build()
 }
 
-/// Looks up names, but none that a proxy looks up.
+/// Resolves names, except those that a proxy resolves.
 #[derive(Debug)]
 struct ByProxy {
     proxies: Arc<Proxies>,
@@ -64,7 +64,7 @@ impl Resolver for ByProxy {
     }
 }
 
-/// Connects to a proxy where there is one for the address.
+/// Connects to the proxy of a URL, if it has one.
 #[derive(Debug)]
 struct ThroughProxy {
     proxies: Arc<Proxies>,
@@ -94,7 +94,7 @@ impl Connector<()> for ThroughProxy {
     }
 }
 
-/// Returns `details` for another end of the connection.
+/// Returns `details` with another destination.
 fn reaching<'a>(
     details: &ConnectionDetails<'a>,
     uri: &'a Uri,
@@ -115,7 +115,8 @@ fn reaching<'a>(
     }
 }
 
-/// A connection to a proxy: the head of each request is given the whole address, and the proxy's credentials.
+/// A connection to a proxy: the request line of each request gets the absolute URL, and the head the proxy's
+/// credentials.
 struct WholeAddress {
     inner: Box<dyn Transport>,
     /// `http://HOST:PORT`.
@@ -136,7 +137,7 @@ impl WholeAddress {
         }
     }
 
-    /// Returns the head of a request as a proxy takes it; `None` for what is no head.
+    /// Returns a request head in the form for a proxy; `None` if it is not a request head.
     fn head(&self, sent: &[u8]) -> Option<Vec<u8>> {
         let rest = sent.strip_prefix(b"GET ")?;
         let line = rest.windows(2).position(|w| w == b"\r\n")? + 2;
@@ -178,7 +179,7 @@ impl fmt::Debug for WholeAddress {
     }
 }
 
-/// Wraps an error of ours for `ureq` to hand on.
+/// Wraps one of our errors for `ureq` to pass on.
 fn other(error: crate::Error) -> ureq::Error {
     ureq::Error::Other(Box::new(error))
 }

@@ -1,9 +1,9 @@
 //! Chooses the proxy of a request from the environment variables, as curl and apt do.
 //!
 //! `http_proxy` is for `http://`, `https_proxy` or `HTTPS_PROXY` for `https://`, `all_proxy` or `ALL_PROXY`
-//! for both if the first is not set. `HTTP_PROXY` is ignored, as by curl and apt, since a
-//! web server sets it from a request header. `no_proxy` or `NO_PROXY` names hosts, domains and networks
-//! to reach directly. Pure; `connect` talks to the proxy.
+//! for both if the first is not set. `HTTP_PROXY` is ignored, as by curl and apt, since a web server sets it
+//! from a request header. `no_proxy` or `NO_PROXY` lists hosts, domains and networks to reach directly. Pure;
+//! `connect` talks to the proxy.
 
 use std::net::IpAddr;
 
@@ -12,27 +12,27 @@ use weburl::WebUrl;
 
 use crate::error::{Error, Result};
 
-/// Variables of each scheme, the first that says something wins.
+/// The variables for each scheme; the first that is not empty is used.
 const HTTP: &[&str] = &["http_proxy", "all_proxy", "ALL_PROXY"];
 const HTTPS: &[&str] = &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const EXEMPT: &[&str] = &["no_proxy", "NO_PROXY"];
 
-/// The proxies of this host, and who is asked without one.
+/// The proxies of this host, and the hosts to reach without one.
 #[derive(Debug, Default)]
 pub(super) struct Proxies {
     http: Option<Setting>,
     https: Option<Setting>,
     exempt: Vec<Exempt>,
-    /// `HTTP_PROXY` is set and nothing else is for `http://`.
+    /// Whether `HTTP_PROXY` is set and no variable for `http://` is.
     passed_over: bool,
 }
 
-/// One variable that names a proxy.
+/// A variable that names a proxy.
 #[derive(Clone, Debug)]
 struct Setting {
     variable: &'static str,
     value: WebUrl,
-    /// `None` if it is none that we can speak to.
+    /// `None` if this kind of proxy is not supported.
     proxy: Option<ureq::Proxy>,
 }
 
@@ -42,7 +42,7 @@ impl Proxies {
         Proxies::new(|name| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()))
     }
 
-    /// Reads variables; one that is empty counts as unset.
+    /// Reads variables; an empty one counts as unset.
     pub(super) fn new(variable: impl Fn(&str) -> Option<String>) -> Proxies {
         let value = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
         let first = |names: &[&'static str]| names.iter().find_map(|n| Some((*n, value(n)?)));
@@ -53,21 +53,22 @@ impl Proxies {
         Proxies { http, https: setting(HTTPS), exempt, passed_over }
     }
 
-    /// Returns the proxy for an address; `None` if it is asked directly.
+    /// Returns the proxy for a URL; `None` if it is reached directly.
     ///
     /// # Errors
-    /// [`Error::Proxy`] if the proxy that is set for it is none that we can speak to.
+    /// [`Error::Proxy`] if the proxy set for it is of an unsupported kind.
     pub(super) fn of(&self, uri: &Uri) -> Result<Option<&ureq::Proxy>> {
         let Some(setting) = self.setting(uri) else { return Ok(None) };
         match &setting.proxy {
-            // The way to the proxy itself.
+            // The connection to the proxy itself.
             Some(proxy) if proxy.uri() == uri => Ok(None),
             Some(proxy) => Ok(Some(proxy)),
             None => Err(Error::Proxy { variable: setting.variable, found: setting.value.to_string() }),
         }
     }
 
-    /// Returns what a failure adds about the way to an address: nothing, or text after a blank.
+    /// Returns the text that a failure adds about the proxy of a URL: nothing, or text that begins with a
+    /// space.
     pub(super) fn way(&self, uri: &Uri) -> String {
         match self.setting(uri) {
             Some(Setting { variable, value, .. }) => format!(" (through the proxy {value} of {variable})"),
@@ -103,9 +104,9 @@ impl Setting {
 #[derive(Debug, PartialEq)]
 enum Exempt {
     All,
-    /// A host and all below it; a port if only that one is meant.
+    /// A host and all its subdomains; a port if only that port is meant.
     Domain(String, Option<u16>),
-    /// Addresses whose first bits are these.
+    /// Addresses with this prefix.
     Network(IpAddr, u32),
 }
 
@@ -134,7 +135,7 @@ fn shared_bits(a: IpAddr, b: IpAddr) -> u32 {
     }
 }
 
-/// Parses the entries, between commas or blanks. As with curl, one that is malformed covers nothing.
+/// Parses the entries, separated by commas or spaces. As with curl, a malformed one matches nothing.
 fn exemptions(text: &str) -> Vec<Exempt> {
     let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|w| !w.is_empty());
     words.filter_map(exemption).collect()
@@ -169,7 +170,7 @@ mod tests {
         Proxies::new(of)
     }
 
-    /// Returns the host of the proxy for an address.
+    /// Returns the host of the proxy for a URL.
     fn chosen(variables: &[(&str, &str)], address: &str) -> Option<String> {
         let proxies = proxies(variables);
         let proxy = proxies.of(&address.parse().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Tests against a real server on a local socket that behaves as badly as told.
+//! Tests against a real server on a local socket that misbehaves as instructed.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -14,9 +14,9 @@ const BODY: &[u8] = b"the whole of the file, as it was pinned";
 
 /// What the server does with one request.
 enum Answer {
-    /// Status line and body; a body that is shorter than announced breaks off.
+    /// Status line, body and announced length; a body shorter than announced breaks off.
     Plain(&'static str, Vec<u8>, usize),
-    /// The rest from the byte that the client asks for.
+    /// The rest, from the requested byte on.
     Rest,
     /// The same, broken off after some bytes.
     RestUpTo(usize),
@@ -34,7 +34,7 @@ fn broken_off(at: usize) -> Answer {
     Answer::Plain("200 OK", BODY[..at].to_vec(), BODY.len())
 }
 
-/// Serves the answers in turn; gives the address and, at its end, the `Range` of each request.
+/// Serves the responses in order; returns the URL and, at the end, the `Range` of each request.
 fn serve(answers: Vec<Answer>) -> (WebUrl, mpsc::Receiver<Option<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = WebUrl::new(format!("http://{}/pool/x.deb", listener.local_addr().unwrap()));
@@ -58,7 +58,7 @@ fn serve(answers: Vec<Answer>) -> (WebUrl, mpsc::Receiver<Option<String>>) {
                     (line, rest[..sent].to_vec(), rest.len())
                 }
             };
-            // The client may hang up first: that is its right.
+            // The client may close the connection first.
             let _ =
                 write!(socket, "HTTP/1.1 {line}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
             let _ = socket.write_all(&body);
@@ -67,7 +67,7 @@ fn serve(answers: Vec<Answer>) -> (WebUrl, mpsc::Receiver<Option<String>>) {
     (url, asked)
 }
 
-/// Returns a client without proxies that tries so often, without long pauses.
+/// Returns a client without proxies and long pauses that makes so many attempts.
 fn client(tries: u32) -> Client {
     Client::with(Limits { tries, pause: Duration::from_millis(1), ..LIMITS }, proxy::Proxies::default())
 }
@@ -78,7 +78,7 @@ struct Outcome {
     asked: Vec<Option<String>>,
 }
 
-/// Downloads from a server with these answers, on top of what is in the part file.
+/// Downloads from a server with these responses, on top of the content of the part file.
 fn download(answers: Vec<Answer>, there: Option<&[u8]>) -> Outcome {
     let dir = tempfile::tempdir().unwrap();
     let part = dir.path().join("part");
@@ -157,7 +157,7 @@ fn a_damaged_part_is_thrown_away() {
     damaged[3] ^= 1;
     succeeds(vec![whole()], Some(&damaged), &[None]);
     succeeds(vec![Answer::Rest, whole()], Some(&damaged[..9]), &[Some("9-"), None]);
-    // As a run leaves that is killed before it removes one with too many bytes.
+    // The state after a run that was killed before it removed a file with too many bytes.
     succeeds(vec![whole()], Some(&[b'x'; 100]), &[None]);
 }
 
@@ -211,7 +211,7 @@ fn an_address_without_a_release_is_no_mirror() {
 
 #[test]
 fn a_mirror_that_is_down_is_named() {
-    // A port that was just free: nobody listens there.
+    // A port that was free a moment ago, so nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let client = client(2);
     let text = client.get(&WebUrl::new(format!("http://{address}/dists")), 10).unwrap_err().to_string();
@@ -259,7 +259,7 @@ fn a_web_page_is_told_and_what_is_there_is_kept() {
 fn limits_are_on_silence_not_on_the_whole() {
     let timeouts = client(1).agent.config().timeouts();
     assert_eq!((timeouts.global, timeouts.per_call, timeouts.recv_body), (None, None, None));
-    // A server that sends a part and then nothing, as long as the client is there.
+    // A server that sends a part and then nothing, as long as the client waits.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = WebUrl::new(format!("http://{}/x", listener.local_addr().unwrap()));
     thread::spawn(move || {

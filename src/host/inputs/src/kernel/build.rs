@@ -1,4 +1,5 @@
-//! Builds the kernel with the host's C compiler: defaults, fragments, a check that all options were kept, bzImage.
+//! Builds the kernel with the host's C compiler: defaults, fragments, a check that all options were kept,
+//! bzImage.
 //!
 //! Build user, host, number and time are fixed, and there is no module signing key, so the same sources,
 //! fragments and compiler give the same bytes.
@@ -15,11 +16,11 @@ use crate::progress::{Progress, Step, Unit};
 use crate::run::Tool;
 use crate::store::{Key, KeyBuilder, Store};
 
-/// The configuration that the fragments are laid over.
+/// The default configuration, to which the fragments are added.
 const DEFAULTS: &str = "x86_64_defconfig";
 
-/// Files in the sources and lines that a build prints, counted once with the shipped fragments. Only the
-/// progress shown depends on them.
+/// Number of files in the sources, and of lines that a build prints with the shipped fragments. Only the
+/// displayed progress depends on them.
 const SOURCE_FILES: u64 = 93_000;
 const BUILD_LINES: u64 = 3_480;
 
@@ -28,9 +29,9 @@ const BUILD_LINES: u64 = 3_480;
 pub struct Kernel {
     /// The kernel image.
     pub image: PathBuf,
-    /// Its whole configuration.
+    /// Its complete configuration.
     pub config: PathBuf,
-    /// What `uname -r` says: `6.12.107-ironhull`.
+    /// The output of `uname -r`: `6.12.107-ironhull`.
     pub release: String,
     /// Version of the source package: `6.12.107-1`.
     pub version: String,
@@ -44,15 +45,15 @@ pub(crate) struct Builder<'a> {
     pub(crate) jobs: usize,
     /// The pinned source package.
     pub(crate) package: &'a Locked,
-    /// Name and text of each fragment.
+    /// Names and texts of the fragments.
     pub(crate) fragments: &'a [(String, String)],
 }
 
-/// Returns the step that building the kernel would be; `None` if it is in the cache.
+/// Returns the name of the step that builds the kernel; `None` if it is in the cache.
 ///
 /// # Errors
-/// [`Error::MissingTools`] and [`Error::KernelPath`] if it would have to be built and can't be; those of [`build`] for
-/// the fragments.
+/// [`Error::MissingTools`] or [`Error::KernelPath`] if it must be built and can't be; for the fragments,
+/// those of [`build`].
 pub(crate) fn missing(builder: &Builder<'_>) -> Result<Option<String>> {
     if builder.store.has(&plan(builder)?.1) {
         return Ok(None);
@@ -65,7 +66,8 @@ pub(crate) fn missing(builder: &Builder<'_>) -> Result<Option<String>> {
 fn check_host(store: &Store) -> Result<()> {
     crate::tools::check_kernel()?;
     let path = store.root().to_string_lossy();
-    // Spaces and colons are refused by the kernel's make, the others are special to make or to the shells it starts.
+    // The kernel's make refuses spaces and colons; the other characters are special to make or to a shell it
+    // starts.
     let takes = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "/._-+@,~=".contains(c);
     match path.chars().find(|c| !takes(*c)) {
         Some(found) => Err(Error::KernelPath { cache: store.root().to_owned(), found }),
@@ -73,12 +75,12 @@ fn check_host(store: &Store) -> Result<()> {
     }
 }
 
-/// Returns what the step of building it is called.
+/// Returns the name of the step that builds it.
 fn step_name(package: &Locked) -> String {
     format!("build kernel {}", package.version)
 }
 
-/// Reads the fragments, and hashes all that goes into the kernel.
+/// Reads the fragments, and hashes all inputs of the kernel.
 fn plan(builder: &Builder<'_>) -> Result<(Vec<Wanted>, Key)> {
     let mut wanted = Vec::new();
     for (file, text) in builder.fragments {
@@ -93,13 +95,13 @@ fn plan(builder: &Builder<'_>) -> Result<(Vec<Wanted>, Key)> {
         .with("options", settings.join("\n"))
         .with("gcc", version("gcc")?)
         .with("ld", version("ld")?)
-        // The image is compressed with the host's zstd, whose bytes change with its version.
+        // The image is compressed with the host's zstd, whose output changes with its version.
         .with("zstd", version("zstd")?)
         .finish();
     Ok((wanted, key))
 }
 
-/// Returns the kernel, built if it is not in the cache; `fetch` gives the source package.
+/// Returns the kernel, built if it is not in the cache; `fetch` returns the source package.
 pub(crate) fn build(builder: &Builder<'_>, fetch: impl FnOnce() -> Result<PathBuf>) -> Result<Kernel> {
     let (wanted, key) = plan(builder)?;
     let dir = builder.store.get_or_make(&key, |dir| {
@@ -144,12 +146,12 @@ fn make(builder: &Builder<'_>, wanted: &[Wanted], deb: &Path, dir: &Path) -> Res
     crate::store::remove(&work)
 }
 
-/// Makes `.config` from the defaults and the fragments, and checks that they stuck.
+/// Makes `.config` from the defaults and the fragments, and checks that all options were kept.
 fn configure(work: &Path, wanted: &[Wanted], mut make: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let path = work.join(".config");
     make(DEFAULTS)?;
     let mut config = fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-    // Of several settings of one option, Kconfig takes the last.
+    // If an option is set several times, Kconfig takes the last value.
     for Wanted { option, value, .. } in wanted {
         config.push_str(&match value.as_str() {
             "n" => format!("# {option} is not set\n"),
@@ -162,7 +164,7 @@ fn configure(work: &Path, wanted: &[Wanted], mut make: impl FnMut(&str) -> Resul
     if lost.is_empty() { Ok(()) } else { Err(Error::Unstuck { lost }) }
 }
 
-/// Returns `make` in the build's environment.
+/// Returns a `make` command in the build's environment.
 fn tool(work: &Path, jobs: usize, time: u64) -> Tool {
     Tool::new("make")
         .arg("-C")

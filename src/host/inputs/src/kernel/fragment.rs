@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::unstuck::Unstuck;
 use crate::error::{Error, Result};
 
-/// One option as a fragment wants it.
+/// One option in a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) option: String,
@@ -18,7 +18,7 @@ pub(super) struct Wanted {
     pub(super) line: usize,
 }
 
-/// Parses a fragment. Comments that are no "is not set" are for people.
+/// Parses a fragment. Comments other than "is not set" are ignored.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-/// Reads a line that sets an option.
+/// Parses a line that sets an option.
 fn setting(line: &str) -> Option<(&str, &str)> {
     if let Some(off) = line.strip_prefix("# ").and_then(|l| l.strip_suffix(" is not set")) {
         return (off.starts_with("CONFIG_") && !off.contains(' ')).then_some((off, "n"));
@@ -48,7 +48,7 @@ fn setting(line: &str) -> Option<(&str, &str)> {
     (option.starts_with("CONFIG_") && !value.is_empty()).then_some((option, value))
 }
 
-/// Refuses two fragments that want different things: which one wins would hang on their order.
+/// Refuses fragments that set one option to different values: the result would depend on their order.
 pub(super) fn check_agreement(wanted: &[Wanted]) -> Result<()> {
     let mut seen: BTreeMap<&str, &Wanted> = BTreeMap::new();
     for want in wanted {
@@ -69,7 +69,7 @@ pub(super) fn check_agreement(wanted: &[Wanted]) -> Result<()> {
     Ok(())
 }
 
-/// Returns each wanted option that `config` has otherwise.
+/// Returns each requested option that `config` sets otherwise.
 pub(super) fn unstuck(wanted: &[Wanted], config: &str) -> Vec<Unstuck> {
     let found: BTreeMap<&str, &str> = config.lines().filter_map(setting).collect();
     let differs = |w: &&Wanted| found.get(w.option.as_str()).copied().unwrap_or("n") != w.value;

@@ -14,7 +14,7 @@ pub use unstuck::Unstuck;
 /// The pinned package with the sources.
 pub const SOURCE_PACKAGE: &str = "linux-source-6.12";
 
-/// Where the sources are in it.
+/// Returns the path of the sources in the package.
 pub(crate) fn source_tarball() -> PathBuf {
     PathBuf::from(format!("usr/src/{SOURCE_PACKAGE}.tar.xz"))
 }

@@ -1,4 +1,4 @@
-//! Unpacks the kernel's sources: an xz tar inside the tar of a .deb, streamed in one go.
+//! Unpacks the kernel's sources: an xz tar inside the tar of a .deb, streamed in one pass.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::debian;
 use crate::error::{Error, Result};
 use crate::progress::Step;
 
-/// Unpacks the sources in `deb` into `dir`, without the folder they are all in. Returns the time of their
-/// newest file, seconds since 1970: Debian sets it to the date of the package.
+/// Unpacks the sources in `deb` into `dir`, without their top-level directory. Returns the modification time
+/// of the newest file in seconds since 1970, which Debian sets to the date of the package.
 pub(super) fn unpack(deb: &Path, dir: &Path, step: &Step<'_>) -> Result<u64> {
     let broken = |e: std::io::Error| Error::Archive { path: deb.to_owned(), message: e.to_string() };
     let wanted = super::source_tarball();
@@ -29,7 +29,7 @@ pub(super) fn unpack(deb: &Path, dir: &Path, step: &Step<'_>) -> Result<u64> {
     Err(Error::NoSuchFile { package: deb.display().to_string(), path: wanted.display().to_string() })
 }
 
-/// Why a tree could not be unpacked.
+/// Why the sources could not be unpacked.
 enum Unpack {
     Broken(std::io::Error),
     Io(Error),

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// An option that is not as wanted after all dependencies were resolved.
+/// An option whose value differs from the requested one after Kconfig resolved all dependencies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unstuck {
-    /// Fragment that wants it.
+    /// The fragment that sets it.
     pub file: String,
-    /// Line in it, from 1.
+    /// Line number in it, from 1.
     pub line: usize,
     /// `CONFIG_…`.
     pub option: String,
-    /// Value wanted; `n` for not set.
+    /// Requested value; `n` for not set.
     pub wanted: String,
-    /// Value found; `n` for not set.
+    /// Actual value; `n` for not set.
     pub found: String,
 }
 

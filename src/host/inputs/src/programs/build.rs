@@ -1,5 +1,5 @@
-//! Builds one program with cargo: static, its paths remapped, so that the same sources give the same bytes
-//! from any directory.
+//! Builds one program with cargo: static, with remapped paths, so that the same sources give the same bytes
+//! in any directory.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,10 +12,10 @@ use crate::progress::{Progress, Step, Unit};
 use crate::run::{Tool, quote};
 use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
 
-/// What everything on a node is built for.
+/// The target that everything on a node is built for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Cargo's profile for it, in the workspace's Cargo.toml.
+/// The cargo profile, in the workspace's Cargo.toml.
 const PROFILE: &str = "node";
 
 /// What building programs needs.
@@ -26,11 +26,11 @@ pub(crate) struct Builder<'a> {
     pub(crate) store: &'a Store,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) jobs: usize,
-    /// The compiler, as it describes itself.
+    /// The output of `rustc -vV`.
     pub(crate) compiler: &'a str,
 }
 
-/// Returns the compiler of the workspace, as it describes itself.
+/// Returns the output of `rustc -vV` for the toolchain of the workspace.
 pub(crate) fn compiler(source: &Path) -> Result<String> {
     rust("rustc").arg("-vV").dir(source).output()
 }
@@ -52,7 +52,8 @@ pub(crate) fn build(builder: &Builder<'_>, key: &Key, program: Program) -> Resul
     })
 }
 
-/// Hashes every input: the crates of this workspace that are linked in, pins of all others, profile, compiler.
+/// Hashes every input: the crates of this workspace that are linked in, the pins of all others, profile,
+/// compiler.
 pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> Result<Key> {
     let Program { package, binary, ground } = program;
     let path = builder.source.join("Cargo.lock");
@@ -82,8 +83,8 @@ pub(crate) fn key(builder: &Builder<'_>, memo: &mut Memo, program: Program) -> R
     Ok(key.finish())
 }
 
-/// Returns the directory of a crate of the workspace: `src/FOLDER/NAME`. One in `tests/` has none that counts: the lock
-/// names it, but it is linked into tests only.
+/// Returns the directory of a crate of the workspace, `src/FOLDER/NAME`; `None` for a crate in `tests/`,
+/// which is in the lock but only linked into tests.
 fn crate_dir(source: &Path, name: &str) -> Result<Option<PathBuf>> {
     if source.join("tests").join(name).join("Cargo.toml").is_file() {
         return Ok(None);
@@ -97,7 +98,7 @@ fn crate_dir(source: &Path, name: &str) -> Result<Option<PathBuf>> {
     found.map(Some).ok_or_else(|| Error::NoRecipe { name: name.to_owned(), path: src.join("*").join(name) })
 }
 
-/// Builds into a target directory of the cache; leaves the binary and its list of crates in `dir`.
+/// Builds into a target directory of the cache; writes the binary and its list of crates to `dir`.
 fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
     let Program { package, binary, ground } = program;
     let log = builder.store.new_log(&format!("program-{binary}"))?;
@@ -109,7 +110,7 @@ fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
     };
     cargo(builder)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(builder, ground, &target))
-        // A path in them may have a space.
+        // Their paths may contain spaces.
         .env("CC_SHELL_ESCAPED_FLAGS", "1")
         .env("CFLAGS", c_flags(&remaps(builder, &target)))
         .arg("build")
@@ -147,8 +148,8 @@ fn make(builder: &Builder<'_>, program: Program, dir: &Path) -> Result<()> {
     fs::write(&list, text).map_err(Error::io("writing", &list))
 }
 
-/// Returns cargo's target directory: one for each checkout and set of flags, or two would undo each
-/// other's work.
+/// Returns cargo's target directory: one for each checkout and set of flags, since they would overwrite each
+/// other's results.
 fn target_dir(builder: &Builder<'_>, ground: Ground) -> PathBuf {
     let checkout = Digest::of(builder.source.as_os_str().as_encoded_bytes()).to_string();
     let dir = builder.store.root().join("target").join(&checkout[..16]);
@@ -158,7 +159,7 @@ fn target_dir(builder: &Builder<'_>, ground: Ground) -> PathBuf {
     }
 }
 
-/// Which directories become which names in the binary.
+/// Returns the directories that are renamed in the binary, and their new names.
 fn remaps(builder: &Builder<'_>, target: &Path) -> Vec<(PathBuf, &'static str)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|h| Path::new(&h).join(".cargo")));
@@ -167,7 +168,7 @@ fn remaps(builder: &Builder<'_>, target: &Path) -> Vec<(PathBuf, &'static str)> 
     remaps
 }
 
-/// Returns the compiler's flags, as cargo takes them: separated by 0x1f.
+/// Returns the compiler's flags in cargo's format: separated by 0x1f.
 fn flags(builder: &Builder<'_>, ground: Ground, target: &Path) -> OsString {
     let mut flags = OsString::from("-Ctarget-feature=+crt-static\x1f-Clink-arg=-Wl,--build-id=none");
     if ground == Ground::Firmware {
@@ -181,20 +182,20 @@ fn flags(builder: &Builder<'_>, ground: Ground, target: &Path) -> OsString {
     flags
 }
 
-/// Returns the C compiler's flags as a shell would take them, for crates that have C in them.
+/// Returns the C compiler's flags, quoted for a shell, for crates that contain C.
 fn c_flags(remaps: &[(PathBuf, &str)]) -> String {
     let flag = |(from, to): &(PathBuf, &str)| quote(&format!("-ffile-prefix-map={}={to}", from.display()));
     remaps.iter().map(flag).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns `cargo` in the build's environment.
+/// Returns a `cargo` command in the build's environment.
 fn cargo(builder: &Builder<'_>) -> Tool {
     let tool = rust("cargo").dir(builder.source);
     let offline = builder.store.mode() == Mode::Offline;
     if offline { tool.env("CARGO_NET_OFFLINE", "true") } else { tool }
 }
 
-/// Returns a Rust tool with what finds the toolchain and the registry, and nothing else.
+/// Returns a command of the Rust toolchain with only the variables that locate toolchain and registry.
 fn rust(program: &str) -> Tool {
     let mut tool = Tool::new(program);
     for (name, _) in std::env::vars_os() {
@@ -208,7 +209,7 @@ fn rust(program: &str) -> Tool {
     tool
 }
 
-/// Says that crates are missing where that is why an offline build failed.
+/// Replaces the error by one about missing crates if that is why an offline build failed.
 fn not_cached(mode: Mode, binary: &str, error: Error) -> Error {
     let Error::Tool(failure) = &error else { return error };
     if mode == Mode::Offline && failure.tail.iter().any(|l| l.contains("offline")) {
@@ -218,7 +219,8 @@ fn not_cached(mode: Mode, binary: &str, error: Error) -> Error {
     error
 }
 
-/// Reads the output of `cargo tree`: `name v1.2.3 (path)<tab>licence`, a crate for each way to it.
+/// Parses the output of `cargo tree`: `name v1.2.3 (path)<tab>licence`; a crate appears once for each path to
+/// it.
 fn crates(tree: &str) -> Vec<Crate> {
     let one = |line: &str| {
         let (package, licence) = line.split_once('\t')?;

@@ -1,7 +1,7 @@
-//! The recipe for programs that run on firmware: the host's compiler, flags for a program that stands
-//! alone, a check of what was linked, and the conversion to an EFI application.
+//! The recipe for programs that run on firmware: the host's compiler, flags for a freestanding program, a
+//! check of the linked code, and the conversion to an EFI application.
 //!
-//! No UEFI target is needed, and none would help: its `core` would be another one to install and to pin.
+//! No UEFI target is needed, and none would help: its `core` would be another component to install and pin.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,14 +10,14 @@ use formats::pe;
 
 use crate::error::{Error, Result};
 
-/// Feature of the crate that turns it into something that links without a system.
+/// The crate's feature that makes it link without an operating system.
 pub(super) const FEATURE: &str = "firmware";
-/// Sources of what makes the EFI application out of what was linked, in the workspace.
+/// Directory in the workspace with the code that converts the linked file to an EFI application.
 pub(super) const CONVERTER: &str = "src/shared/formats/src/pe";
-/// The linker script, in the workspace.
+/// Path of the linker script in the workspace.
 const LINKER_SCRIPT: &str = "src/node/loader/efi.ld";
-/// The compiler's flags: no red zone, no unwinding, nothing of the C library. Symbols are kept for the
-/// check; the EFI application has none.
+/// The compiler's flags: no red zone, no unwinding, no C library. Symbols are kept for the check; the EFI
+/// application has none.
 const FLAGS: &[&str] = &[
     "-Crelocation-model=pic",
     "-Cno-redzone=yes",
@@ -30,7 +30,7 @@ const FLAGS: &[&str] = &[
     "-Clink-arg=-Wl,-z,norelro",
 ];
 
-/// Returns the flags, each behind 0x1f.
+/// Returns the flags, each preceded by 0x1f.
 pub(super) fn flags(workspace: &Path) -> OsString {
     let mut flags = OsString::new();
     for flag in FLAGS {
@@ -42,11 +42,11 @@ pub(super) fn flags(workspace: &Path) -> OsString {
     flags
 }
 
-/// Returns the EFI application of what was linked, whose name is `path`.
+/// Returns the EFI application made from the linked file `path`.
 ///
 /// # Errors
-/// [`Error::RedZone`] if linked code uses memory under the stack pointer; [`Error::Efi`] if the file can't
-/// become an EFI application.
+/// [`Error::RedZone`] if linked code uses memory below the stack pointer; [`Error::Efi`] if the file can't be
+/// converted.
 pub(super) fn convert(elf: &[u8], path: &Path) -> Result<Vec<u8>> {
     let efi = |source| Error::Efi { path: path.to_owned(), source };
     let functions: Vec<_> = pe::red_zone(elf).map_err(efi)?.into_iter().map(|u| u.function).collect();

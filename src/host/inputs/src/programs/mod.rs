@@ -1,5 +1,5 @@
 //! Our own programs that run on a node, each one static file, built by cargo from this workspace; and the
-//! boot loader, which runs before there is a system.
+//! boot loader, which runs on the firmware.
 
 mod build;
 mod firmware;
@@ -32,7 +32,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Returns what the step of building it is called.
+    /// Returns the name of the step that builds it.
     pub(crate) fn step_name(self) -> String {
         format!("build {}", self.binary)
     }
@@ -42,7 +42,7 @@ const fn program(package: &'static str, binary: &'static str, ground: Ground) ->
     Program { package, binary, ground }
 }
 
-/// The programs that an image has.
+/// The programs in an image.
 pub const PROGRAMS: &[Program] = &[
     program("init", "init", Ground::Linux),
     program("noded", "noded", Ground::Linux),
@@ -51,7 +51,7 @@ pub const PROGRAMS: &[Program] = &[
     program("loader", "loader", Ground::Firmware),
 ];
 
-/// What tests start in place of a kernel; no image has it.
+/// The program that tests start instead of a kernel; no image contains it.
 pub const PROBE: Program = program("loader", "probe", Ground::Firmware);
 
 /// A crate that is linked into a program.
@@ -61,21 +61,21 @@ pub struct Crate {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Its licence as it states it; empty if it does not.
+    /// Its licence as stated in its manifest; empty if it states none.
     pub licence: String,
-    /// Whether it is one of this workspace.
+    /// Whether it is a crate of this workspace.
     pub ours: bool,
 }
 
-/// A program as built.
+/// A built program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuiltProgram {
     /// Name of the binary.
     pub name: String,
     /// Version of its package.
     pub version: String,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Crates linked into it, itself among them.
+    /// Crates linked into it, including its own.
     pub crates: Vec<Crate>,
 }

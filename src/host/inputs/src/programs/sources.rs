@@ -1,5 +1,5 @@
-//! Which sources a program is made of, from `Cargo.lock` alone: asking cargo takes longer than all other
-//! checks of a warm build together.
+//! Which sources a program is made from, according to `Cargo.lock` alone: asking cargo takes longer than all
+//! other checks of a warm build together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,23 +10,23 @@ struct Package<'a> {
     version: &'a str,
     /// Whether it comes from a registry.
     foreign: bool,
-    /// `name`, or `name version` where the name alone is not enough.
+    /// `name`, or `name version` if the name alone is ambiguous.
     dependencies: Vec<&'a str>,
-    /// All its lines.
+    /// All its lines in the lock.
     text: String,
 }
 
-/// What a program is made of.
+/// The sources of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sources<'a> {
     /// Crates of the workspace, by name.
     pub(super) ours: BTreeSet<&'a str>,
-    /// The lock's entries of all others, pins included.
+    /// The lock's entries of all other crates, including their pins.
     pub(super) foreign: BTreeSet<String>,
 }
 
-/// Returns the sources of the workspace's package `name`; `None` if the lock does not have it. What only
-/// tests need is counted too: the lock does not tell.
+/// Returns the sources of the workspace's package `name`; `None` if it is not in the lock. Dependencies of
+/// tests are included, since the lock does not distinguish them.
 pub(super) fn of<'a>(lock: &'a str, name: &str) -> Option<Sources<'a>> {
     let packages = parse(lock);
     let mut by_name: BTreeMap<&str, Vec<&Package<'a>>> = BTreeMap::new();
@@ -56,7 +56,7 @@ pub(super) fn of<'a>(lock: &'a str, name: &str) -> Option<Sources<'a>> {
     Some(sources)
 }
 
-/// Reads the packages of a lock, whose layout cargo fixes: one key a line.
+/// Parses the packages of a lock; cargo writes one key a line.
 fn parse(lock: &str) -> Vec<Package<'_>> {
     let mut packages = Vec::new();
     for block in lock.split("[[package]]").skip(1) {

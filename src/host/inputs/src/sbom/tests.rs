@@ -1,4 +1,4 @@
-//! A golden document and the rules that every document keeps.
+//! A golden document, and rules that every document satisfies.
 
 use super::*;
 use crate::components::Module;

@@ -1,4 +1,4 @@
-//! Lists the cache entries and removes unneeded ones.
+//! Lists cache entries and removes unneeded ones.
 
 use std::fs;
 use std::path::Path;
@@ -11,27 +11,27 @@ use crate::error::{Error, Result};
 /// One entry of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is, for people.
+    /// What it is, for display.
     pub name: String,
     /// Its key.
     pub key: Digest,
-    /// Bytes of its files.
+    /// Size of its files in bytes.
     pub bytes: u64,
-    /// When it was last asked for.
+    /// When it was last used.
     pub last_used: SystemTime,
 }
 
 /// What pruning removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// How many entries.
+    /// Number of entries.
     pub entries: usize,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
 impl Store {
-    /// Lists all complete entries, the one used last first.
+    /// Lists all complete entries, the most recently used first.
     ///
     /// # Errors
     /// [`Error::Io`] if the cache can't be read.
@@ -51,10 +51,10 @@ impl Store {
         Ok(entries)
     }
 
-    /// Removes every entry that `keep` refuses.
+    /// Removes every entry for which `keep` returns false.
     ///
     /// # Errors
-    /// [`Error::Io`] if an entry can't be removed; those before it are gone.
+    /// [`Error::Io`] if an entry can't be removed; those before it are removed.
     pub fn prune(&self, mut keep: impl FnMut(&Entry) -> bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         for entry in self.list()? {
@@ -62,7 +62,7 @@ impl Store {
                 continue;
             }
             let path = self.root.join("objects").join(entry.key.to_string());
-            // First out of sight in one step: nobody may find half an entry.
+            // Renamed away first, so that nobody finds a partly removed entry.
             let going = self.root.join("tmp").join(format!("{}.pruned", entry.key));
             remove(&going)?;
             fs::rename(&path, &going).map_err(Error::io("removing", &path))?;
@@ -74,7 +74,7 @@ impl Store {
     }
 }
 
-/// Returns the bytes of all files below `path`.
+/// Returns the size of all files below `path` in bytes.
 fn size(path: &Path) -> Result<u64> {
     let mut total = 0;
     for entry in fs::read_dir(path).map_err(Error::io("listing", path))? {

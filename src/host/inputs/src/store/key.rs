@@ -10,7 +10,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Returns what the entry is, for people: `kernel 6.12.107-1`.
+    /// Returns what the entry is, for display: `kernel 6.12.107-1`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -23,8 +23,8 @@ impl Key {
     }
 }
 
-/// Collects the inputs of a key. Each is a (name, value) pair and both are hashed with their lengths,
-/// so that no two different lists have the same bytes.
+/// Collects the inputs of a key. Each is a (name, value) pair, hashed with both lengths, so that no two
+/// different lists give the same bytes.
 #[derive(Clone, Debug)]
 pub struct KeyBuilder {
     name: String,
@@ -32,7 +32,7 @@ pub struct KeyBuilder {
 }
 
 impl KeyBuilder {
-    /// Starts a key of something made by the code of `kind` in its `revision`: raise the revision when
+    /// Begins the key of something made by the code of `kind` in its `revision`: increment the revision when
     /// the code makes something else from the same inputs.
     #[must_use]
     pub fn new(kind: &str, revision: u32, name: &str) -> KeyBuilder {

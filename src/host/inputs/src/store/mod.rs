@@ -3,15 +3,15 @@
 //! ```text
 //! objects/<key>/about      what it is, one line
 //! objects/<key>/content/   the result; never changed afterwards
-//! tmp/<key>.<pid>/         being made; renamed into objects/ as a whole when complete
-//! locks/<key>              held while one process makes the entry, so that another waits for it
-//! downloads/ go/ target/ logs/ memo/   working state of the fetchers and tools, kept between builds
+//! tmp/<key>.<pid>/         in progress; renamed to objects/ when complete
+//! locks/<key>              locked by the process that makes the entry; others wait
+//! downloads/ go/ target/ logs/ memo/   working state of downloads and tools, kept between builds
 //! ```
 //! A killed build leaves a directory in `tmp` whose lock nobody holds; the next [`Store::open`] removes it.
 //! Entries are trusted by their key: nothing is verified again on a hit.
 //!
-//! A read-only cache or another user's works as long as nothing is missing; times of use, leftovers and cached hashes
-//! are then not updated.
+//! A read-only cache or another user's works as long as nothing is missing; access times, leftovers and
+//! cached hashes are not updated then.
 
 mod entries;
 mod key;
@@ -35,7 +35,7 @@ use crate::progress::{Progress, Silent};
 /// Whether the network may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// What is missing is fetched.
+    /// What is missing is downloaded.
     Online,
     /// What is missing is an error that names it.
     Offline,
@@ -50,11 +50,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the cache at `root`, makes it if need be, and clears what killed builds left. A cache that is there
-    /// and can't be written to is taken as it is.
+    /// Opens the cache at `root`, creates it if necessary, and removes what killed builds left. An existing
+    /// cache that can't be written is used as it is.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::DiskFull`] if the directories can't be made.
+    /// [`Error::Io`] or [`Error::DiskFull`] if the directories can't be created; some of them may exist then.
     pub fn open(root: impl Into<PathBuf>, mode: Mode) -> Result<Store> {
         let root = root.into();
         for part in ["objects", "tmp", "locks", "downloads", "logs", "memo"] {
@@ -70,13 +70,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Returns the cache as one that says to `progress` when it waits for another build.
+    /// Returns the cache with a receiver for messages, such as that it waits for another build.
     #[must_use]
     pub fn telling(self, progress: Arc<dyn Progress>) -> Store {
         Store { progress, ..self }
     }
 
-    /// Returns the cache root.
+    /// Returns the root of the cache.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -88,31 +88,31 @@ impl Store {
         self.mode
     }
 
-    /// Returns whether an entry is there.
+    /// Returns whether an entry is complete in the cache.
     #[must_use]
     pub fn has(&self, key: &Key) -> bool {
         self.object(key).join("about").exists()
     }
 
-    /// Returns the content directory of an entry if it is there, and marks it as used now.
+    /// Returns the content directory of an entry if it is in the cache, and updates its access time.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<PathBuf> {
         let dir = self.object(key);
         let about = File::open(dir.join("about")).ok()?;
-        // The time of use only guides pruning: a read-only cache is still a cache.
+        // The access time is used only for pruning; a read-only cache works without it.
         let _ = about.set_modified(SystemTime::now());
         Some(dir.join("content"))
     }
 
-    /// Returns the content directory of the entry, made by `make` if it is not there.
+    /// Returns the content directory of the entry; calls `make` to create it if it is not in the cache.
     ///
-    /// `make` gets an empty directory to fill. It runs at most once at a time for a key, over all
-    /// processes: others wait and take the result.
+    /// `make` gets an empty directory to fill. It runs only once at a time for each key, over all processes:
+    /// others wait and use the result.
     ///
     /// # Errors
-    /// What `make` answers; [`Error::DiskFull`] with the cache's path when the disk is full;
-    /// [`Error::ReadOnly`] if the entry is missing in a cache that can't be written to; [`Error::Io`]. The entry is
-    /// then as if nothing had happened.
+    /// Any error of `make`; [`Error::DiskFull`] if the disk is full; [`Error::ReadOnly`] if the entry is
+    /// missing in a cache that can't be written; [`Error::Io`] for any other failure to write it. The entry
+    /// does not exist then.
     pub fn get_or_make(&self, key: &Key, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         if let Some(found) = self.get(key) {
             return Ok(found);
@@ -124,16 +124,17 @@ impl Store {
         let tmp = self.root.join("tmp").join(format!("{}.{}", key.digest(), std::process::id()));
         let made = self.fill(key, &tmp, make);
         if made.is_err() && tmp.exists() {
-            // The first error is the one to tell; what is left goes at the next open.
+            // The first error is reported; leftovers are removed when the cache is next opened.
             let _ = fs::remove_dir_all(&tmp);
         }
         made.map_err(|e| e.in_cache(&self.root))
     }
 
-    /// As [`Store::get_or_make`], for what only the network can give.
+    /// Like [`Store::get_or_make`], for entries that must be downloaded.
     ///
     /// # Errors
-    /// [`Error::Offline`] naming `what` if it is missing and the mode is [`Mode::Offline`].
+    /// [`Error::Offline`] with `what` if the entry is missing and the mode is [`Mode::Offline`]; otherwise
+    /// those of [`Store::get_or_make`].
     pub fn get_or_fetch(
         &self,
         key: &Key,
@@ -149,8 +150,8 @@ impl Store {
         }
     }
 
-    /// Returns the path of a new, empty log, in place of the one of that name before it. A file of its own
-    /// rather than the old one emptied: who reads or writes that still has it.
+    /// Returns the path of a new, empty log that replaces an older one of that name. The older file is not
+    /// truncated: a process that reads or writes it keeps it.
     pub(crate) fn new_log(&self, name: &str) -> Result<PathBuf> {
         let path = self.root.join("logs").join(format!("{name}.log"));
         match fs::remove_file(&path) {
@@ -161,7 +162,7 @@ impl Store {
         Ok(path)
     }
 
-    /// Makes one entry under its lock.
+    /// Makes one entry while holding its lock.
     fn fill(&self, key: &Key, tmp: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         remove(tmp)?;
         let content = tmp.join("content");
@@ -177,11 +178,11 @@ impl Store {
         Ok(object.join("content"))
     }
 
-    /// Removes directories in `tmp` that no running build owns.
+    /// Removes directories in `tmp` that belong to no running build.
     fn clear_leftovers(&self) -> Result<()> {
         let tmp = self.root.join("tmp");
         let entries = match fs::read_dir(&tmp) {
-            // Not made, because the cache can't be written to.
+            // It does not exist, because the cache can't be written.
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(Error::io("listing", &tmp))?,
         };
@@ -191,7 +192,7 @@ impl Store {
             let digest = name.split('.').next().unwrap_or_default();
             let lock_path = self.root.join("locks").join(digest);
             let lock = match open_lock(&lock_path) {
-                // What is left in another user's cache is cleared by that user.
+                // Leftovers in another user's cache are removed by that user.
                 Err(Error::Io { source, .. }) if is_not_ours(&source) => continue,
                 lock => lock?,
             };
@@ -204,7 +205,7 @@ impl Store {
         Ok(())
     }
 
-    /// Where an entry stands when it is complete.
+    /// Returns the directory of a complete entry.
     fn object(&self, key: &Key) -> PathBuf {
         self.root.join("objects").join(key.digest().to_string())
     }
@@ -213,7 +214,7 @@ impl Store {
         self.root.join("locks").join(key.digest().to_string())
     }
 
-    /// Takes the lock of an entry; says so where it must wait for another build.
+    /// Locks an entry; reports if it must wait for another build.
     fn lock(&self, key: &Key) -> Result<File> {
         let path = self.lock_path(key);
         let lock = match open_lock(&path) {
@@ -238,19 +239,19 @@ impl Store {
     }
 }
 
-/// Returns whether an error says that what was to be written to is another user's or read-only.
+/// Returns whether an error means that the file is another user's or the file system read-only.
 pub(crate) fn is_not_ours(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
-/// Opens a lock file, made if need be. It is never removed while the cache is in use: two processes
-/// would hold locks on two files of one name.
+/// Opens a lock file, created if necessary. It is never removed while the cache is in use: two processes
+/// could hold locks on two files of the same name.
 fn open_lock(path: &Path) -> Result<File> {
     File::options().create(true).truncate(false).write(true).open(path).map_err(Error::io("opening", path))
 }
 
-/// Removes a directory with all in it; none there is as good. A tool that outlived its killed build may
-/// still write into it for a moment, until it misses its files: that is waited for.
+/// Removes a directory recursively; it need not exist. A tool that outlives its killed build may write to it
+/// for a moment longer, until it misses its files, so removal is retried.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     for _ in 0..50 {
         match fs::remove_dir_all(path) {
@@ -263,12 +264,12 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     fs::remove_dir_all(path).map_err(Error::io("removing", path))
 }
 
-/// Writes a file's or directory's data through to the disk.
+/// Syncs a file or directory.
 fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|f| f.sync_all()).map_err(Error::io("syncing", path))
 }
 
-/// Syncs every file and directory below `dir`, so that a renamed entry is whole after a power cut.
+/// Syncs every file and directory below `dir`, so that a renamed entry is complete after a power cut.
 fn sync_tree(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).map_err(Error::io("listing", dir))? {
         let entry = entry.map_err(Error::io("listing", dir))?;

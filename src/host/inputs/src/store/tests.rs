@@ -1,4 +1,4 @@
-//! Tests of the cache as a whole: builds at once, killed builds, full disks.
+//! Tests of the whole cache: concurrent builds, killed builds, full disks.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -60,7 +60,7 @@ fn two_builds_at_once_make_it_once() {
     assert_eq!(made.load(Ordering::SeqCst), 1);
 }
 
-/// The other half of `a_killed_build_is_cleared_and_carried_on`: fills an entry and hangs.
+/// The child process of `a_killed_build_is_cleared_and_carried_on`: fills an entry and hangs.
 #[test]
 fn hangs_when_asked_to() {
     let Some(root) = std::env::var_os("INPUTS_TEST_HANG") else { return };
@@ -130,7 +130,7 @@ fn lists_and_prunes() {
 fn a_full_disk_names_the_cache() {
     let (_dir, store) = store();
     let full = store.get_or_make(&key("a"), |dir| {
-        // The kernel's own always-full device, so that no file system must be filled.
+        // A device that is always full, so that no file system must be filled.
         fs::write("/dev/full", "x").map_err(Error::io("writing", dir.join("out")))
     });
     let text = full.unwrap_err().to_string();
@@ -175,8 +175,8 @@ fn a_memo_asks_whether_the_owner_may_execute() {
     assert_ne!(with_mode(0o644), with_mode(0o744));
 }
 
-/// Runs the test of this name in a process of its own that has no right beyond those of the files: a superuser's
-/// are dropped.
+/// Runs the test of this name in a child process that has only the permissions of the files, without those of
+/// the superuser.
 fn run_without_privileges(test: &str, root: &Path) {
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;
@@ -194,7 +194,7 @@ fn run_without_privileges(test: &str, root: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The other half of `a_cache_that_can_not_be_written_to_has_what_it_has`.
+/// The child process of `a_cache_that_can_not_be_written_to_has_what_it_has`.
 #[test]
 fn reads_only_when_asked_to() {
     let Some(root) = std::env::var_os("INPUTS_TEST_READ_ONLY") else { return };
@@ -232,7 +232,8 @@ fn a_cache_that_can_not_be_written_to_has_what_it_has() {
     }
     let (_dir, store) = store();
     store.get_or_make(&key("a"), |dir| write(dir, "one")).unwrap();
-    // A killed build's, which nobody but its user can remove; and what a build of before this version lacks.
+    // The leftover of a killed build, which only its user can remove; and what an older version did not
+    // create.
     fs::create_dir(store.root().join("tmp/left.1")).unwrap();
     fs::remove_dir(store.root().join("logs")).unwrap();
     set_mode(store.root(), 0);
@@ -240,7 +241,7 @@ fn a_cache_that_can_not_be_written_to_has_what_it_has() {
     set_mode(store.root(), 0o200);
 }
 
-/// Remembers what was said, and lets a test wait for it.
+/// Records messages, and lets a test wait for one.
 #[derive(Debug)]
 struct Heard(std::sync::Mutex<std::sync::mpsc::Sender<String>>);
 

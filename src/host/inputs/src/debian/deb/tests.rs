@@ -1,10 +1,10 @@
-//! Packages made here, sound and hostile.
+//! Packages made here, valid and hostile.
 
 use std::fs;
 
 use super::*;
 
-/// Returns a tar header; the path is written past the checks of the tar crate.
+/// Returns a tar header; the path is written without the checks of the tar crate.
 fn header(path: &str, kind: tar::EntryType, size: usize) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
@@ -49,7 +49,7 @@ fn deb(data: &[u8]) -> Vec<u8> {
     ar(&[("debian-binary", b"2.0\n"), ("control.tar.xz", b"odd"), ("data.tar", data)])
 }
 
-/// Unpacks a .deb of these bytes; gives the entries and the bytes of the regular files.
+/// Unpacks a .deb with these bytes; returns the entries and the content of the regular files.
 fn unpack_bytes(bytes: &[u8], keep: Keep) -> Result<(Vec<Entry>, Vec<Vec<u8>>)> {
     let dir = tempfile::tempdir().unwrap();
     let (path, out) = (dir.path().join("x.deb"), dir.path().join("out"));
@@ -184,7 +184,7 @@ fn unpacks_what_dpkg_packs_however_it_is_compressed() {
         assert_eq!(paths, ["usr", "usr/bin", "usr/bin/hi"], "{method}");
         assert!(files == [text.as_bytes()], "{method}");
     }
-    // dpkg reads this one and writes it no more.
+    // dpkg still reads this compression, but no longer writes it.
     let data = tar(&[(header("./x", tar::EntryType::Regular, 5), b"hello")]);
     fs::write(at("data.tar"), data).unwrap();
     xz.agrees(&["--format=lzma", at("data.tar").to_str().unwrap()]);

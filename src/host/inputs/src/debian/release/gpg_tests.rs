@@ -1,35 +1,35 @@
-//! Against the real gpgv, with keys that the real gpg made: sound, expired, revoked, unknown.
+//! Tests with the real gpgv and with keys made by the real gpg: valid, expired, revoked, unknown.
 
 use std::fs;
 use std::process::Command;
 
 use super::*;
 
-/// What is signed.
+/// The signed text.
 const TEXT: &str = "Codename: trixie\n";
 
-/// A home of gpg with one key.
+/// A home directory of gpg with one key.
 pub(in crate::debian) struct Gpg {
     home: tempfile::TempDir,
 }
 
 impl Drop for Gpg {
     fn drop(&mut self) {
-        // Its agent outlives gpg.
+        // The agent keeps running after gpg.
         let _ =
             Command::new("gpgconf").arg("--homedir").arg(self.home.path()).args(["--kill", "all"]).status();
     }
 }
 
-/// Returns whether the tools are here; says so loudly if not.
+/// Returns whether the tools are installed; prints a message if not.
 pub(in crate::debian) fn installed() -> bool {
     judges::present(&["gpg", "gpgv", "gpgconf", "xz"])
 }
 
 impl Gpg {
-    /// Makes a key as of `time`, as gpg takes it, that expires after `expires`.
+    /// Makes a key as of `time`, in gpg's format, that expires after `expires`.
     pub(in crate::debian) fn new(time: &str, expires: &str) -> Gpg {
-        // In /tmp: the path of the agent's socket must be short.
+        // In /tmp, since the path of the agent's socket must be short.
         let gpg = Gpg { home: tempfile::tempdir_in("/tmp").unwrap() };
         let make = ["--faked-system-time", time, "--passphrase", "", "--quick-generate-key", "t@example.org"];
         gpg.run(&[&make[..], &["ed25519", "sign", expires]].concat());
@@ -104,7 +104,7 @@ fn refuses_keys_and_signatures_that_have_expired() {
     if !installed() {
         return;
     }
-    // Made while the key was good: only the time since then is the matter.
+    // Signed while the key was valid, so that only its expiry since then matters.
     let key = Gpg::new("20200101T000000!", "1y");
     refused(&key.sign("20200102T000000!", &[]), &key.keyring(), "the key has expired (");
     let signature = Gpg::new("20200101T000000!", "never");
@@ -119,7 +119,7 @@ fn refuses_a_key_that_was_revoked() {
     }
     let gpg = Gpg::new("20250101T000000!", "never");
     let signed = gpg.sign("20250102T000000!", &[]);
-    // gpg makes the certificate with the key, with a colon against accidents.
+    // gpg creates the revocation certificate with the key, disabled by a colon against accidental use.
     let folder = gpg.home.path().join("openpgp-revocs.d");
     let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     let text = fs::read_to_string(&file).unwrap().replace(":-----BEGIN", "-----BEGIN");

@@ -1,4 +1,5 @@
-//! The whole refresh against a mirror on a local socket: indexes that gpg signed, packages that dpkg-deb made.
+//! The whole update against a mirror on a local socket, with indexes signed by gpg and packages made by
+//! dpkg-deb.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,19 +12,19 @@ use super::*;
 use crate::debian::release::gpg_tests::{Gpg, installed};
 use crate::progress::Silent;
 
-/// What a signature must not be older than; gpg is told that it is this time.
+/// The time that gpg is told; signatures must not be older than the key.
 const SIGNED: &str = "20250102T000000!";
 const CHANGELOG: &str = "libx (1-1+deb13u1) trixie-security; urgency=medium\n\n  * Fix CVE-2026-12345.\n\n -- A  \
                          <a@example.org>\n\nlibx (1-1) unstable; urgency=medium\n\n  * CVE-2020-0001\n";
 
-/// Answers by path: status and body; 404 for all else.
+/// Responses by path: status and body; 404 for all other paths.
 type Answers = Arc<Mutex<HashMap<String, (u16, Vec<u8>)>>>;
 
 /// A mirror with both archives, `/debian` and `/debian-security`.
 struct Site {
     gpg: Gpg,
     answers: Answers,
-    /// What was asked for.
+    /// The requested paths.
     asked: Arc<Mutex<Vec<String>>>,
     mirror: Mirror,
     dir: tempfile::TempDir,
@@ -46,7 +47,7 @@ impl Site {
                 let length = body.len();
                 let head =
                     format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-                // The client may hang up first: that is its right.
+                // The client may close the connection first.
                 let _ = stream.write_all(&[head.as_bytes(), &body].concat());
             }
         });
@@ -58,8 +59,8 @@ impl Site {
         self.answers.lock().unwrap().insert(path.to_owned(), (status, body.into()));
     }
 
-    /// Publishes an archive's index of `day` September 2026, with the field `until` or none; by its hash it is
-    /// refused.
+    /// Publishes an archive's index dated `day` September 2026, optionally with `Valid-Until`; requests for
+    /// it by hash are refused.
     fn publish(&self, archive: Archive, (day, until): (u8, &str), packages: &str) {
         let base = match archive {
             Archive::Main => "/debian/dists/trixie",
@@ -107,7 +108,7 @@ fn stanza(name: &str, version: &str, more: &str) -> String {
     )
 }
 
-/// Publishes version 1-1 of libx in the release, and 1-1+deb13u1 as its fix.
+/// Publishes version 1-1 of libx in the release, and 1-1+deb13u1 as a security fix.
 fn with_a_fix() -> Site {
     let site = Site::start();
     let main = stanza("libx", "1-1", "Depends: liby\n") + &stanza("liby", "2", "");
@@ -128,7 +129,7 @@ fn a_fix_comes_from_the_security_archive_and_the_rest_from_the_release() {
     assert_eq!(pins, [("libx", "1-1+deb13u1", Archive::Security), ("liby", "2", Archive::Main)]);
     assert_eq!(lock.release.security_date.clone().unwrap().to_string(), "Tue, 15 Sep 2026 07:55:41 UTC");
     assert_eq!(Lock::parse("l", &lock.to_text()).unwrap(), lock);
-    // The index by its hash was refused as an object store does, and then asked for by its name.
+    // The index was refused by hash, as an object store does, and then requested by name.
     let asked = site.asked.lock().unwrap();
     assert!(asked[1].contains("/by-hash/") && asked[2].ends_with("/Packages.xz"), "{asked:?}");
     assert!(asked[4].starts_with("/debian-security/"), "{asked:?}");
@@ -142,7 +143,7 @@ fn an_older_or_expired_index_is_taken_only_on_purpose() {
     let site = with_a_fix();
     let lock = site.update(None, Age::Current).unwrap();
     site.update(Some(&lock), Age::Current).unwrap();
-    // The fix is kept from us by what Debian once signed.
+    // An old index that Debian signed would hide the fix.
     site.publish(Archive::Security, (14, ""), "");
     let error = site.update(Some(&lock), Age::Current).unwrap_err().to_string();
     assert!(error.contains("/trixie-security/InRelease: expected one from Tue, 15 Sep 2026"), "{error}");
@@ -209,7 +210,7 @@ fn tells_what_changed_and_which_flaws_that_closes() {
     let found = rows(&|_| Ok(deb.clone()));
     assert_eq!(found[0], r#"libx 1-1 1-1+deb13u1 Ok("CVE-2026-12345")"#);
     assert_eq!(found[1..], others);
-    // A package that can't be had now: the lock is good all the same.
+    // A package that can't be downloaded now does not make the lock invalid.
     let found = rows(&|_| Err(Error::NotFound { url: "u".into() }));
     assert_eq!(found[0], r#"libx 1-1 1-1+deb13u1 Err("fetching u: not found (HTTP 404)")"#);
     assert_eq!(found[1..], others);

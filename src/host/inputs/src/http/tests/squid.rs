@@ -1,4 +1,4 @@
-//! Against Squid with the rules that Debian ships: what it forbids, we must not ask for.
+//! Tests against Squid with Debian's default rules: a request that they forbid must not be made.
 
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use super::*;
 use crate::http::proxy::Proxies;
 
-/// Debian's rules, on a port of its own, keeping nothing.
+/// Debian's rules, with another port and without a cache.
 const RULES: &str = "acl SSL_ports port 443
 acl Safe_ports port 80
 acl Safe_ports port 443
@@ -27,24 +27,24 @@ struct Squid {
 
 impl Drop for Squid {
     fn drop(&mut self) {
-        // It may have ended by itself, which the test has told then.
+        // It may have exited by itself; the test has reported that then.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Squid {
-    /// Starts one with Debian's rules; `None` if it is not installed.
+    /// Starts Squid with Debian's rules; `None` if it is not installed.
     fn start(access: &str) -> Option<Squid> {
         Squid::start_with(RULES, access)
     }
 
     fn start_with(rules: &str, access: &str) -> Option<Squid> {
         let program = judges::find("squid")?;
-        // Squid gives up root, and the user that it becomes writes here.
+        // Squid drops root, and its new user writes here.
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-        // The kernel picks a port; another program could take it until Squid has it, then another is picked.
+        // The kernel picks a free port. If another program takes it before Squid does, another one is picked.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let config = dir.path().join("squid.conf");
@@ -78,7 +78,7 @@ impl Squid {
         Client::with(limits, Proxies::new(|name| (name == "all_proxy").then(|| value.clone())))
     }
 
-    /// Waits until Squid has logged so many requests; returns them all: method, then address or host.
+    /// Waits until Squid has logged `count` requests; returns them all: method, then URL or host.
     fn asked(&self, count: usize) -> Vec<String> {
         let asked = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -86,7 +86,7 @@ impl Squid {
         };
         loop {
             let log = fs::read_to_string(self.dir.path().join("access.log")).unwrap();
-            // Without our own knock at its port.
+            // Without the probe that waits for its port.
             let found: Vec<_> = log.lines().map(asked).filter(|r| !r.starts_with("- error:")).collect();
             if found.len() >= count {
                 return found;
@@ -115,7 +115,7 @@ fn plain_http_goes_through_by_its_whole_address() {
 #[test]
 fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
     let Some(squid) = Squid::start(ALLOW) else { return };
-    // Only port 443 may be tunnelled to: the rule that plain http must not meet.
+    // Tunnels are allowed to port 443 only: the rule that must not affect plain http.
     let text = squid.client("").get(&WebUrl::new("https://127.0.0.1:8443/x"), 10).unwrap_err().to_string();
     assert!(text.contains("403"), "{text}");
     assert!(
@@ -129,7 +129,7 @@ fn https_goes_through_a_tunnel_and_a_refusal_names_the_proxy() {
 fn what_goes_through_a_tunnel_is_tls_to_the_server() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
-    // As a site does whose servers are on other ports.
+    // As at a site whose servers use other ports.
     let Some(squid) = Squid::start_with(&RULES.replace("port 443\n", &format!("port 443 {port}\n")), ALLOW)
     else {
         return;
@@ -139,7 +139,7 @@ fn what_goes_through_a_tunnel_is_tls_to_the_server() {
         server.accept().unwrap().0.read_exact(&mut byte).unwrap();
         byte[0]
     });
-    // Nobody answers it.
+    // Nobody listens there.
     squid.client("").get(&WebUrl::new(format!("https://127.0.0.1:{port}/x")), 10).unwrap_err();
     assert_eq!(first.join().unwrap(), 0x16, "expected a handshake record");
     assert_eq!(squid.asked(1), [format!("CONNECT 127.0.0.1:{port}")]);
@@ -150,7 +150,7 @@ fn a_proxy_that_wants_a_user_gets_it_and_nobody_else_does() {
     let auth = "auth_param basic program /usr/lib/squid/basic_ncsa_auth DIR\nacl users proxy_auth REQUIRED\n\
                 http_access allow users\n";
     let passwords = tempfile::NamedTempFile::new().unwrap();
-    // Squid's helper reads it as another user.
+    // Squid's helper runs as another user.
     fs::set_permissions(passwords.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     // `openssl passwd -apr1 -salt ironhull s3cret`
     fs::write(passwords.path(), "user:$apr1$ironhull$mnoBbHzKyTTu3xxLc4lQs1\n").unwrap();
