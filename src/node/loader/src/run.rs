@@ -1,6 +1,6 @@
 //! One boot: read, decide, record, start; and the other slot if that fails.
 
-use slots::{Boot, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
+use slots::{Boot, Entry, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
 
 use crate::disk::{self, Disk};
 use crate::efi::{Firmware, Guid, Life};
@@ -45,7 +45,7 @@ fn boot(firmware: &Firmware, disk: &Disk) {
     for slot in Slot::ALL {
         let entry = last.slots.get(slot);
         if entry.is_present() {
-            say!(firmware, "slot {slot} has generation {}, last failure: {}", entry.generation, entry.last_failure);
+            print_failure(firmware, slot, entry);
         } else {
             say!(firmware, "slot {slot} is empty");
         }
@@ -59,7 +59,7 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     for other in Slot::ALL {
         let entry = start.record.slots.get(other);
         if other != slot && entry.last_failure != slots::Reason::None {
-            say!(firmware, "slot {other} has generation {}, last failure: {}", entry.generation, entry.last_failure);
+            print_failure(firmware, other, entry);
         }
     }
     say!(firmware, "starting slot {slot}, generation {generation}, tries left {tries_left}, reason {why}");
@@ -69,9 +69,18 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
     if let Err(status) =
         firmware.set_variable((VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES)), Life::UntilReset, text)
     {
-        say!(firmware, "setting the EFI variable {VARIABLE_NAME} failed ({status}); the system will not know its slot");
+        say!(
+            firmware,
+            "setting the EFI variable {VARIABLE_NAME} failed ({status}); the system will not know its slot"
+        );
     }
     watch(firmware);
+}
+
+/// Prints which generation a slot has, and why it failed last.
+fn print_failure(firmware: &Firmware, slot: Slot, entry: &Entry) {
+    let Entry { generation, last_failure, .. } = entry;
+    say!(firmware, "slot {slot} has generation {generation}, last failure: {last_failure}");
 }
 
 /// Prints a message if the record was not written; the boot continues.
