@@ -13,16 +13,16 @@ use crate::hint::hinted;
 /// Port of the Kubernetes API on a node.
 pub const KUBERNETES_PORT: u16 = 6443;
 
-/// A node, ready to be talked to.
+/// A node, with a client for it.
 #[derive(Debug)]
 pub struct Reached {
-    /// The client.
+    /// A client of the node API.
     pub client: Client,
-    /// URL of the Kubernetes API as it is reached from here, where that is known.
+    /// URL of the Kubernetes API as seen from this host, if known.
     pub kubernetes: Option<String>,
 }
 
-/// Prepares a client; nothing is sent yet.
+/// Prepares a client; sends nothing yet.
 pub fn reach(access: &Access) -> Result<Reached> {
     match local_machine(&access.address) {
         Some(dir) => reach_machine(&dir, access.credentials.as_deref()),
@@ -38,8 +38,8 @@ pub fn reach(access: &Access) -> Result<Reached> {
     }
 }
 
-/// Says that a name is no machine's, where it may have been meant as one: else the user hears of missing
-/// credentials only.
+/// Adds that no machine has this name, if the user may have meant one; otherwise only missing credentials
+/// would be reported.
 fn not_a_machine(name: &str, why: &anyhow::Error) -> anyhow::Error {
     let machines = match MachineDir::all() {
         machines if machines.is_empty() => "there is no machine on this host".to_owned(),
@@ -71,6 +71,6 @@ pub fn reach_machine(dir: &MachineDir, given: Option<&Path>) -> Result<Reached> 
 
 /// Returns the directory of the machine of this name, if there is one.
 fn local_machine(name: &str) -> Option<MachineDir> {
-    // What can't be a machine's name is an address.
+    // What can't be the name of a machine is an address.
     MachineDir::named(name).ok().filter(MachineDir::exists)
 }

@@ -1,7 +1,7 @@
 //! The operator's CA, certificates and keys as files in one directory.
 //!
-//! The CA signs two kinds of certificates, for ten years each: the operator's, which nodes accept, and
-//! the node API's, which all carry the same name. ECDSA P-256, because making an RSA key takes seconds.
+//! The CA signs two kinds of certificates, each valid for ten years: the operator's, which nodes accept, and
+//! those of the node API, which all have the same name. ECDSA P-256, because making an RSA key takes seconds.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,12 +20,12 @@ use crate::output;
 const CA: [&str; 2] = ["operator-ca.crt", "operator-ca.key"];
 /// Files of the operator.
 const OPERATOR: [&str; 2] = ["operator.crt", "operator.key"];
-/// Life of every certificate: ten years.
+/// Validity of every certificate: ten years.
 const LIFE_SECS: u64 = 10 * 365 * 86_400;
 /// Organization in every certificate.
 const ORGANIZATION: &str = "ironhull";
 
-/// Reads what a client of the node API needs from `dir`. Says so where others may read the key.
+/// Loads what a client of the node API needs from `dir`. Warns if others may read the key.
 pub fn load(dir: &Path) -> Result<Credentials> {
     warn_of_readers(&dir.join(OPERATOR[1]));
     let failed = |path: &Path, e: std::io::Error| {
@@ -46,9 +46,9 @@ pub fn load(dir: &Path) -> Result<Credentials> {
     Ok(Credentials { ca, certificate, key })
 }
 
-/// Warns of a key that is not its owner's alone. No error: a mounted secret may have no other mode.
+/// Warns if others may read a key. This is not an error: a mounted secret may have no other mode.
 fn warn_of_readers(key: &Path) {
-    // A key that is not there is told by who reads it.
+    // A missing key is reported by the caller.
     let Ok(meta) = fs::metadata(key) else { return };
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -59,9 +59,9 @@ fn warn_of_readers(key: &Path) {
     }
 }
 
-/// Makes a CA and an operator certificate in `dir`, unless the CA is there; returns the CA.
+/// Creates a CA and an operator certificate in `dir`, unless the CA exists; returns the CA.
 ///
-/// An operator certificate and key that are missing beside a CA are made.
+/// If the CA exists without an operator certificate and key, those are created.
 pub fn ensure(dir: &Path) -> Result<Issued> {
     let exists = CA.map(|name| dir.join(name).exists());
     let ca = match exists {
@@ -83,13 +83,13 @@ pub fn ensure(dir: &Path) -> Result<Issued> {
     Ok(ca)
 }
 
-/// Issues a serving pair for the node API.
+/// Issues a server certificate and key for the node API.
 pub fn issue_node(ca: &Issued) -> Result<Issued> {
     let names = [api::SERVER_NAME.to_owned()];
     issue(ca, "node", Usage::Server, &names)
 }
 
-/// Writes certificate and key under two names, both or none.
+/// Writes certificate and key to two files, both or none.
 fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Issued) -> Result<()> {
     let file = |name, text: &str, access| NewFile { path: dir.join(name), access, bytes: text.into() };
     files::create_new(&[
@@ -99,7 +99,7 @@ fn write_pair(dir: &Path, [certificate, key]: [&str; 2], pair: &Issued) -> Resul
     Ok(())
 }
 
-/// Writes a node config, which holds a key and must not be there yet.
+/// Writes a node config, which contains a key and must not exist yet.
 pub fn write_config(path: &Path, text: &str) -> Result<()> {
     let file = NewFile { path: path.to_owned(), access: Access::Private, bytes: text.into() };
     Ok(files::create_new(&[file])?)
@@ -120,7 +120,7 @@ fn make_ca(dir: &Path) -> Result<Issued> {
     Ok(pair)
 }
 
-/// Returns the operator CA of this key.
+/// Returns the operator CA with this key.
 fn authority(key: Key) -> Authority {
     Authority::new(Subject { common_name: "ironhull operator CA", organization: Some(ORGANIZATION) }, key)
 }
@@ -138,7 +138,7 @@ fn issue(ca: &Issued, name: &str, usage: Usage, names: &[String]) -> Result<Issu
     authority(key).issue(&leaf, clock).with_context(|| format!("signing certificate {name:?}"))
 }
 
-/// Returns the clock of this machine.
+/// Returns the time of this machine's clock.
 fn clock() -> Result<Clock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("reading the clock")?;
     Ok(Clock::new(now.as_secs()))
@@ -149,7 +149,7 @@ fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
-/// Says that one file of a pair is missing.
+/// Returns the error that one file of a pair is missing.
 fn half(missing: &str, there: &str) -> anyhow::Error {
     hinted(
         format!("the directory has {there} but no {missing}"),

@@ -9,7 +9,7 @@ pub struct Hinted {
     hint: String,
 }
 
-/// A command line that can't be carried out as it was typed.
+/// A command line that was parsed but can't be executed.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -44,7 +44,7 @@ pub fn exit_code(error: &Error) -> u8 {
 
 /// Returns the text for standard error.
 pub fn report(error: &Error) -> String {
-    // Errors in documents are laid out with their lines and carets already.
+    // Errors in documents are already formatted, with the line marked.
     if let Some(diagnostics) = error.downcast_ref::<config::Diagnostics>() {
         return diagnostics.to_string();
     }
@@ -65,7 +65,7 @@ pub fn report(error: &Error) -> String {
     format!("error: {line}\n{hints}")
 }
 
-/// Takes the `hint: …` lines off the end of a text.
+/// Removes the `hint: …` lines at the end of a text.
 fn split_hints<'a>(text: &'a str, hints: &mut Vec<String>) -> &'a str {
     match text.split_once("\nhint: ") {
         Some((text, hint)) => {
@@ -76,7 +76,7 @@ fn split_hints<'a>(text: &'a str, hints: &mut Vec<String>) -> &'a str {
     }
 }
 
-/// Returns the remedy that a known error carries.
+/// Returns the remedy of a known error.
 fn hint_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(hinted) = cause.downcast_ref::<Hinted>() {
         return Some(hinted.hint.clone());

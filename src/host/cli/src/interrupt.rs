@@ -1,10 +1,10 @@
-//! A build that is told to end takes its tools with it: a compiler left alone would go on for minutes.
+//! A build that is terminated also terminates its tools: otherwise a compiler would continue for minutes.
 //!
-//! A terminal sends Ctrl-C to all of them; `kill` reaches this process only. What they were making is in
-//! the cache's temporary folder, which the next build clears.
+//! A terminal sends Ctrl-C to all of them; `kill` reaches only this process. Their unfinished results are in
+//! the cache's temporary directory, which the next build clears.
 //!
-//! A signal that was ignored when this process was started stays ignored: `nohup` and the background jobs of a shell's
-//! script are started so, to go on when the terminal closes.
+//! A signal that was ignored when this process started stays ignored: `nohup` and background jobs of shell
+//! scripts start processes like that, so that they continue when the terminal closes.
 
 use std::fs;
 use std::thread::JoinHandle;
@@ -16,8 +16,8 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::output;
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP end the tools of this process and then the process itself, but for those
-/// that were ignored from the start.
+/// While it exists, SIGINT, SIGTERM and SIGHUP end the tools of this process and then the process itself,
+/// except for signals that were ignored from the start.
 #[derive(Debug)]
 pub struct Guard {
     handle: Handle,
@@ -28,7 +28,7 @@ impl Guard {
     /// Begins to watch for the signals.
     ///
     /// # Errors
-    /// If the signal handlers can't be installed.
+    /// If the signal handlers can't be installed; the signals then end only this process.
     pub fn new() -> Result<Guard> {
         let mut signals = Signals::new(heeded(&[SIGINT, SIGTERM, SIGHUP])).context("handling signals")?;
         let handle = signals.handle();
@@ -38,7 +38,7 @@ impl Guard {
                     "interrupted: completed parts stay in the cache, and the next build resumes there",
                 );
                 end_descendants();
-                // Never comes back: the default of all three is to end.
+                // Does not return: the default action of all three signals is to terminate.
                 drop(signal_hook::low_level::emulate_default_handler(signal));
             }
         });
@@ -49,35 +49,36 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.handle.close();
-        // It only waited.
+        // The thread only waits, so it has no result.
         self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// Returns those of `signals` that this process does not ignore. To be asked before they are taken over.
+/// Returns those of `signals` that this process does not ignore. Must be called before handlers are
+/// installed.
 pub fn heeded(signals: &[i32]) -> Vec<i32> {
-    // Without /proc none counts as ignored, as in most programs.
+    // Without /proc, none counts as ignored, as in most programs.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored_in(&status);
     signals.iter().copied().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
 }
 
-/// Returns the signals that a `/proc/PID/status` shows as ignored: signal 1 is the lowest bit.
+/// Returns the set of ignored signals in a `/proc/PID/status`: signal 1 is the lowest bit.
 fn ignored_in(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Ends all processes that this one started, and those that they started.
+/// Ends all descendants of this process.
 fn end_descendants() {
     for pid in descendants(std::process::id(), &parents()) {
-        // One that has ended in the meantime needs no signal.
+        // A process that has ended meanwhile needs no signal.
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
     }
 }
 
-/// All processes with their parents, from `/proc`.
+/// Returns all processes and their parents, from `/proc`.
 fn parents() -> Vec<(u32, u32)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
@@ -85,12 +86,13 @@ fn parents() -> Vec<(u32, u32)> {
     pids.filter_map(|pid| Some((pid, parent_of(&stat(pid)?)?))).collect()
 }
 
-/// The parent in a line of `/proc/PID/stat`. The name in parentheses may hold anything, parentheses too.
+/// Returns the parent in a line of `/proc/PID/stat`. The name in parentheses may contain anything, including
+/// parentheses.
 fn parent_of(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Children of `root`, their children, and so on.
+/// Returns the descendants of `root`.
 fn descendants(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     let mut found = vec![root];
     let mut at = 0;

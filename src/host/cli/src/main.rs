@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes credentials out of the addresses that a complaint about the command line shows.
+/// Removes credentials from the URLs in an error about the command line.
 fn without_credentials(mut error: clap::Error) -> clap::Error {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         let shown = match error.get(kind) {

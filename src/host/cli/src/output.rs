@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Prints a result: as JSON if asked for, else as the text that `text` gives.
+/// Prints a result: as JSON if requested, otherwise as the text that `text` returns.
 pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> String) -> Result<()> {
     match json {
         true => print(&(serde_json::to_string_pretty(value)? + "\n")),
@@ -19,8 +19,8 @@ pub fn result<T: Serialize>(json: bool, value: &T, text: impl FnOnce(&T) -> Stri
     }
 }
 
-/// Returns a text without what an image, a bundle or a node could do to the terminal by a name: control characters
-/// and what turns the direction of writing are escaped as in a Rust string.
+/// Escapes control characters and characters that change the writing direction, as in a Rust string, so that
+/// names in an image, a bundle or a node can't affect the terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -38,8 +38,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
-/// Prints a result of a command that has written to `file`: on standard error where the file is standard output,
-/// since whoever reads that expects the file.
+/// Prints a result of a command that has written to `file`: on standard error if the file is standard output,
+/// since whoever reads that expects only the file.
 pub fn result_beside<T: Serialize>(
     file: &Path,
     json: bool,
@@ -62,14 +62,14 @@ pub fn print(text: &str) -> Result<()> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to standard output")
 }
 
-/// Returns a path as JSON: a string, or `{"bytes": HEX}` where it is not UTF-8. Serde would fail on such a path, and
-/// a string with replacement characters would name another file.
+/// Returns a path as JSON: a string, or `{"bytes": HEX}` if it is not UTF-8. Serde would fail on such a path,
+/// and a string with replacement characters would name another file.
 pub fn path(path: &Path) -> Value {
     path.to_str()
         .map_or_else(|| json!({ "bytes": HEXLOWER.encode(path.as_os_str().as_bytes()) }), Value::from)
 }
 
-/// Says a line on standard error. Nobody need listen: a closed or broken standard error is no failure.
+/// Prints a line on standard error. A closed or broken standard error is not a failure.
 pub fn tell(line: &str) {
     drop(writeln!(io::stderr(), "{}", printable(line)));
 }
@@ -77,11 +77,11 @@ pub fn tell(line: &str) {
 /// Returns whether `error` is a broken pipe.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &io::Error| e.kind() == ErrorKind::BrokenPipe;
-    // Only our own output counts: a lost network connection has causes of other types around it.
+    // Only our own output counts: a lost network connection is wrapped in other types of errors.
     error.downcast_ref::<io::Error>().is_some_and(broken)
 }
 
-/// Lays out rows as columns, two spaces between them.
+/// Formats rows as columns, separated by two spaces.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
@@ -95,7 +95,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Returns a length in bytes as people read it.
+/// Formats a length in bytes for display.
 pub fn bytes(bytes: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let unit = units.iter().find(|(_, shift)| bytes >> shift > 0);

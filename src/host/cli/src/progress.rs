@@ -12,16 +12,16 @@ use inputs::progress::Unit;
 
 use crate::output;
 
-/// Steps that take less are not worth a line where there is no terminal.
+/// Without a terminal, shorter steps get no line.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
-/// Pause between two lines on how far a step is, where there is no terminal.
+/// Without a terminal, the time between two lines about the progress of a step.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
-/// How often it is looked whether a line is due: a tool may be silent for minutes.
+/// How often to check whether a line is due, since a tool may be silent for minutes.
 const LOOK: Duration = Duration::from_secs(5);
-/// Share of a step, in percent, from which on its pace says how long the rest takes.
+/// Percentage of a step from which on its speed is used to estimate the remaining time.
 const PACE_KNOWN: u64 = 5;
 
-/// Shows the steps of a build.
+/// Displays the steps of a build.
 #[derive(Debug)]
 pub struct Shown {
     bars: MultiProgress,
@@ -29,39 +29,39 @@ pub struct Shown {
     terminal: bool,
 }
 
-/// What is known of the steps.
+/// The state of all steps.
 #[derive(Debug, Default)]
 struct State {
     running: HashMap<String, Running>,
-    /// The long steps, by name.
+    /// Names of the long steps.
     planned: Vec<String>,
-    /// How many of them have begun.
+    /// Number of long steps that have begun.
     begun: usize,
 }
 
-/// A step that runs.
+/// A running step.
 #[derive(Debug)]
 struct Running {
-    /// Its name, with its number if it is one of the long ones.
+    /// Its name; with its number if it is a long one.
     title: String,
     total: Option<u64>,
     bar: Option<ProgressBar>,
     began: Instant,
     /// When a line was last printed.
     told: Instant,
-    /// How far it is.
+    /// Its progress.
     done: u64,
 }
 
 impl Default for Shown {
     fn default() -> Self {
         let bars = MultiProgress::new();
-        // A terminal that can't move its cursor (`TERM=dumb`) gets no bars, so it gets lines.
+        // A terminal that can't move its cursor (`TERM=dumb`) gets lines instead of bars.
         let terminal = std::io::stderr().is_terminal() && !bars.is_hidden();
         let state = Arc::default();
         if !terminal {
             let watched = Arc::downgrade(&state);
-            // Without the thread a silent tool is only told of when it ends: no reason to fail.
+            // Without the thread, a silent tool is reported only when it ends, which is no reason to fail.
             let _ = thread::Builder::new().name("progress".to_owned()).spawn(move || tell_on(&watched));
         }
         Shown { bars, state, terminal }
@@ -69,7 +69,7 @@ impl Default for Shown {
 }
 
 impl Shown {
-    /// Runs `with` on what is known of the steps.
+    /// Calls `with` with the state of all steps.
     fn with<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
         locked(&self.state, with)
     }
@@ -97,7 +97,7 @@ impl Shown {
 impl Progress for Shown {
     fn started(&self, step: &str, unit: Unit, total: Option<u64>) {
         let title = self.with(|state| state.title(step));
-        // Said at once only where nothing else would be heard for minutes.
+        // Printed at once only if nothing else would be printed for minutes.
         if !self.terminal && (title != step || total.is_some_and(|t| t > 1000)) {
             output::tell(&format!("{title} …"));
         }
@@ -139,7 +139,7 @@ impl Progress for Shown {
 }
 
 impl State {
-    /// Returns what a step that begins is called: a long one has its number.
+    /// Returns the title of a step that begins: a long one has its number.
     fn title(&mut self, step: &str) -> String {
         if !self.planned.iter().any(|planned| planned == step) {
             return step.to_owned();
@@ -148,7 +148,7 @@ impl State {
         format!("[{} of {}] {step}", self.begun, self.planned.len())
     }
 
-    /// Returns the lines that are due on how far the steps are.
+    /// Returns the progress lines that are due.
     fn due(&mut self, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
         for running in self.running.values_mut() {
@@ -161,13 +161,13 @@ impl State {
     }
 }
 
-/// Runs `with` on what is known of the steps.
+/// Calls `with` with the locked state.
 fn locked<T>(state: &Mutex<State>, with: impl FnOnce(&mut State) -> T) -> T {
-    // A bar is at worst drawn wrongly after a panic elsewhere.
+    // After a panic in another thread, at worst a bar is drawn wrongly.
     with(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Prints how far the steps are, now and then, for as long as somebody has the state.
+/// Prints progress lines from time to time, as long as the state exists.
 fn tell_on(state: &Weak<Mutex<State>>) {
     loop {
         thread::sleep(LOOK);
@@ -178,14 +178,14 @@ fn tell_on(state: &Weak<Mutex<State>>) {
     }
 }
 
-/// Returns the line on the long steps that are ahead.
+/// Returns the line about the long steps that are ahead.
 fn ahead(steps: &[String]) -> String {
     let names: Vec<&str> = steps.iter().map(|s| s.strip_prefix("build ").unwrap_or(s)).collect();
     format!("not in the cache, so to be built now ({}): {}", steps.len(), names.join(", "))
 }
 
-/// Returns the line on how far a step is. How long the rest takes is told where what is done was counted, and only when
-/// enough of it is done.
+/// Returns the line about the progress of a step. It estimates the remaining time if the amount of work is
+/// known and enough of it is done.
 fn so_far(Running { title, total, done, .. }: &Running, took: Duration) -> String {
     let share = total.filter(|total| *total > 0).map(|total| ((*done).min(total), total));
     let Some((done, total)) = share else { return format!("{title}: {} so far", seconds(took)) };
@@ -197,7 +197,7 @@ fn so_far(Running { title, total, done, .. }: &Running, took: Duration) -> Strin
     format!("{title}: {percent} %, about {} left", roughly(left))
 }
 
-/// Returns a time to half a minute.
+/// Formats a duration, rounded to half a minute.
 fn roughly(time: Duration) -> String {
     match time.as_secs() {
         0..30 => "half a minute".to_owned(),
@@ -205,7 +205,7 @@ fn roughly(time: Duration) -> String {
     }
 }
 
-/// Returns how a bar looks.
+/// Returns the appearance of a bar.
 fn style(unit: Unit, total: Option<u64>) -> ProgressStyle {
     let template = match (total, unit) {
         (None, _) => "{msg} {spinner} {elapsed}",
@@ -215,7 +215,7 @@ fn style(unit: Unit, total: Option<u64>) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates are constants and well-formed")
 }
 
-/// Returns a time as people read it.
+/// Formats a duration for display.
 pub fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..60 => format!("{:.1} s", time.as_secs_f64()),

@@ -7,10 +7,11 @@ use anyhow::{Context, Result};
 use crate::cmdline::Global;
 use crate::hint::hinted;
 
-/// Files that only the root of a source tree has.
+/// Files that identify the root of a source tree.
 const MARKS: [&str; 2] = ["rootfs/packages.list", "kernel-config"];
 
-/// Finds the root of the source tree: what was given, or the first directory upwards from here.
+/// Finds the root of the source tree: the given one, or the nearest parent of the working directory that is
+/// one.
 pub fn find(global: &Global) -> Result<PathBuf> {
     let here = std::env::current_dir().context("finding the current directory")?;
     if let Some(given) = &global.source {
@@ -36,7 +37,7 @@ fn is_root(dir: &Path) -> bool {
     MARKS.iter().all(|mark| dir.join(mark).exists())
 }
 
-/// Returns the file of a profile: a path to it, or a name in `image-profiles/` of the source tree.
+/// Returns the file of a profile, given its path or its name in `image-profiles/` of the source tree.
 pub fn profile_file(profile: &Path, root: &Path) -> Result<PathBuf> {
     if profile.is_file() {
         return Ok(profile.to_owned());
@@ -55,7 +56,7 @@ pub fn profile_file(profile: &Path, root: &Path) -> Result<PathBuf> {
 
 /// Lists the names of the profiles in the source tree.
 fn profile_names(root: &Path) -> Vec<String> {
-    // A directory that can't be read has no names to offer.
+    // A directory that can't be read has no profiles.
     let entries = std::fs::read_dir(root.join("image-profiles")).into_iter().flatten();
     let paths = entries.flatten().map(|e| e.path());
     let stem = |p: PathBuf| p.file_stem().map(|s| s.to_string_lossy().into_owned());
@@ -65,7 +66,8 @@ fn profile_names(root: &Path) -> Vec<String> {
     names
 }
 
-/// Reads and checks a profile. Files that it names are from its directory on, and from here on in the result.
+/// Loads and checks a profile. Paths in it are relative to its directory; in the result they are relative to
+/// the working directory.
 pub fn load_profile(file: &Path) -> Result<config::ImageProfile> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("reading profile {}", file.display()))?;

@@ -11,7 +11,7 @@ use crate::cmdline::Inputs;
 use crate::hint::hinted;
 use crate::progress::Shown;
 
-/// Returns the cache root: `$IRONHULL_CACHE`, else `ironhull` in the user's cache directory.
+/// Returns the cache root: `$IRONHULL_CACHE`, or `ironhull` in the user's cache directory.
 fn cache_root() -> Result<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(root) = variable("IRONHULL_CACHE") {
@@ -42,13 +42,13 @@ pub fn open(source: &Path, inputs: &Inputs) -> Result<Workspace> {
     open_with(source, mode, options)
 }
 
-/// Returns how many of the jobs that were asked for are of use on so many processors. A job waits for its files now and
-/// then; beyond two a processor they only take memory and the processors' caches from each other.
+/// Returns how many of the requested jobs are useful with this number of processors. Jobs sometimes wait for
+/// files; more than two a processor only compete for memory and processor caches.
 pub fn limited(asked: usize, processors: usize) -> usize {
     asked.min(processors.saturating_mul(2))
 }
 
-/// Says which cache can't be opened, and what to do where it is not ours to write.
+/// Returns the error for a cache that can't be opened, with a hint if it belongs to another user.
 fn unusable(root: &Path, error: inputs::Error) -> anyhow::Error {
     use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     let message = format!("opening the cache {}", root.display());

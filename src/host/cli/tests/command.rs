@@ -1,4 +1,4 @@
-//! The built command in a fresh directory: exit codes, where it prints, how it helps.
+//! The built command in an empty directory: exit codes, output streams, help.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::ffi::{OsStr, OsString};
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Runs the command in `dir`, with a home of its own.
+/// Runs the command in `dir`, with its own home directory.
 fn ironhull(dir: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
     prepare(dir, arguments).output().unwrap()
 }
@@ -27,7 +27,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Makes the little that the command takes for a source tree.
+/// Creates the minimum that the command accepts as a source tree.
 fn source_tree(dir: &Path, profile: &str) {
     for folder in ["rootfs", "kernel-config", "image-profiles"] {
         std::fs::create_dir(dir.join(folder)).unwrap();
@@ -36,7 +36,7 @@ fn source_tree(dir: &Path, profile: &str) {
     std::fs::write(dir.join("image-profiles/small.yaml"), profile).unwrap();
 }
 
-/// A profile that names no files.
+/// A profile that refers to no files.
 const SMALL: &str = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\n\
                      kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
 
@@ -194,7 +194,7 @@ fn names_that_are_not_utf_8_work_and_are_bytes_in_json() {
         assert!(output.status.success(), "{line:?}: {}", stderr(&output));
         assert!(stdout(&output).contains(&format!("\"bytes\": \"{hex}\"")), "{line:?}: {}", stdout(&output));
     }
-    // What can't succeed here fails by its own reason and not by its name.
+    // These can't succeed here, but must fail for their own reason and not because of the name.
     for line in [
         words(&["bundle", "create"], name("i", ".raw")),
         words(&["inspect"], name("i", ".raw")),
@@ -400,7 +400,7 @@ fn what_is_no_bundle_is_told_so() {
 #[test]
 fn a_directory_is_no_file_to_write() {
     let dir = tempfile::tempdir().unwrap();
-    // Told before the node is asked, which would issue a certificate for nothing.
+    // Reported before the node is asked, which would issue a certificate for nothing.
     let output = ironhull(dir.path(), &["kubeconfig", "10.0.0.1", "--credentials", ".", "--output", "."]);
     assert_eq!(output.status.code(), Some(1));
     let expected = "error: writing .: expected a file, found a directory\nhint: name a file in it\n";

@@ -1,5 +1,6 @@
-//! Every crate in Cargo.lock has a licence that deny.toml allows, comes from the registry, and is there once,
-//! but for those that deny.toml names. cargo-deny says the same and more, but needs a database from the network.
+//! Every crate in Cargo.lock has a licence that deny.toml allows, comes from the registry, and appears once,
+//! except for those listed in deny.toml. cargo-deny checks the same and more, but needs a database from the
+//! network.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ fn deny() -> toml::Table {
     std::fs::read_to_string(root().join("deny.toml")).unwrap().parse().unwrap()
 }
 
-/// Returns all packages of the lock that our target needs, as cargo tells.
+/// Returns all packages of the lock that our target needs, according to cargo.
 fn packages() -> Vec<Value> {
     let cargo = Command::new(env!("CARGO"))
         .args(["metadata", "--offline", "--locked", "--format-version", "1"])
@@ -35,7 +36,7 @@ fn packages() -> Vec<Value> {
     packages.iter().filter(|p| used.contains(p["id"].as_str().unwrap())).cloned().collect()
 }
 
-/// Returns a text of a package.
+/// Returns a text field of a package.
 fn text<'a>(package: &'a Value, key: &str) -> &'a str {
     package[key].as_str().unwrap_or_default()
 }

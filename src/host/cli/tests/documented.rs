@@ -1,11 +1,11 @@
-//! The commands that README and docs show at a prompt, run page by page as a reader types them: each page in an
-//! empty directory, its commands in order. Those that need an image or a node are run elsewhere.
+//! The commands that README and docs show at a prompt, run page by page as a reader types them: each page in
+//! an empty directory, its commands in order. Those that need an image or a node are tested elsewhere.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Commands that are not run here, and what runs them.
+/// Commands that are not run here, and the test that covers them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("ironhull build ", "make image, demo/upgrade"),
     ("ironhull bundle verify ", "demo/upgrade: it needs a bundle"),
@@ -14,7 +14,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ironhull run ", "the suite e2e: it needs an image"),
 ];
 
-/// Returns the pages that show commands, each with its commands in order.
+/// Returns the pages that contain commands, each with its commands in order.
 fn pages() -> Vec<(PathBuf, Vec<String>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let how_to = std::fs::read_dir(root.join("docs/how-to")).unwrap().map(|e| e.unwrap().path());

@@ -1,12 +1,12 @@
-//! The folders of `src` say where code runs, and what may use what: `host` and `node` use `shared`, nothing
-//! else crosses. Cargo's own reading of the manifests is the judge.
+//! The folders of `src` state where code runs and what may depend on what: `host` and `node` may depend on
+//! `shared`, and nothing else crosses. The manifests are read by cargo.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Returns the folder of `src` that `path` is in; `None` for what only tests need.
+/// Returns the folder of `src` that contains `path`; `None` for crates that only tests need.
 fn folder(path: &str) -> Option<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("src is there");
     let below = Path::new(path).strip_prefix(&src).ok()?;

@@ -1,4 +1,4 @@
-//! A build and the signals of a terminal that closes: it ends by them, unless it was started to ignore them.
+//! A build and the signals sent when a terminal closes: they end it, unless it was started with them ignored.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 const SIGHUP: i32 = 1;
 
-/// Starts a build behind the shell command `before`, and returns it with the connection on which it asks a mirror for a
-/// package: there it is in the middle of its work.
+/// Starts a build, preceded by the shell command `before`; returns it and its connection to a mirror, from
+/// which it is requesting a package: it is in the middle of its work then.
 fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
     let mirror = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", mirror.local_addr().unwrap());
@@ -36,7 +36,7 @@ fn build_that_waits(dir: &Path, before: &str) -> (Child, TcpStream) {
     }
 }
 
-/// Answers the question on `connection`: the mirror does not have it.
+/// Answers the request on `connection` with "not found".
 fn refuse(mut connection: TcpStream) {
     let lines = BufReader::new(connection.try_clone().unwrap()).lines();
     lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
@@ -74,7 +74,7 @@ fn a_build_that_was_started_to_ignore_hangup_and_interrupt_goes_on() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    // As nohup does, and a shell for what its scripts start in the background.
+    // As nohup does, and a shell for background jobs of its scripts.
     let (child, connection) = build_that_waits(dir.path(), "trap '' HUP INT;");
     send(&child, "-HUP");
     send(&child, "-INT");

@@ -1,7 +1,7 @@
-//! The new content of a file, beside it until it is complete.
+//! The new content of a file until it is complete, in a draft in the same directory.
 //!
-//! It has no name if the file system supports that, so a killed process leaves nothing. It gets a name just before it
-//! replaces the file, since a rename needs one.
+//! The draft has no name if the file system supports that, so a killed process leaves nothing. It gets a name
+//! just before it replaces the file, since a rename needs one.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -12,24 +12,24 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 use tempfile::{Builder, NamedTempFile};
 
-/// Start of a draft's name; the rest is random.
+/// Prefix of a draft's name; the rest is random.
 const NAME: &str = ".ironhull-";
 
-/// A file that only its writer can see.
+/// A file that only its writer uses.
 #[derive(Debug)]
 pub(crate) enum Draft {
-    /// It goes when it is closed.
+    /// Removed when it is closed.
     Unnamed { file: File, directory: PathBuf },
-    /// It is removed when this is dropped.
+    /// Removed when this is dropped.
     Named(NamedTempFile),
 }
 
 impl Draft {
-    /// Makes an empty file in `directory`, with this mode less the umask.
+    /// Creates an empty file in `directory`, with this mode as limited by the umask.
     pub(crate) fn new(directory: &Path, mode: u32) -> io::Result<Draft> {
         match Draft::unnamed(directory, mode) {
             Ok(draft) => Ok(draft),
-            // Whatever is in the way, the other one tells it better, or works.
+            // Whatever the reason, the named draft works, or gives the better error.
             Err(_) => Draft::named(directory, mode),
         }
     }
@@ -37,7 +37,7 @@ impl Draft {
     fn unnamed(directory: &Path, mode: u32) -> io::Result<Draft> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = File::from(openat(CWD, directory, flags, Mode::from_raw_mode(mode))?);
-        // Without it the file could not be named later.
+        // Without `/proc` the file could not be named later.
         descriptor(&file).metadata()?;
         Ok(Draft::Unnamed { file, directory: directory.to_owned() })
     }
@@ -47,7 +47,7 @@ impl Draft {
         Builder::new().prefix(NAME).permissions(mode).tempfile_in(directory).map(Draft::Named)
     }
 
-    /// Returns the file, to be written.
+    /// Returns the file for writing.
     pub(crate) fn file(&self) -> &File {
         match self {
             Draft::Unnamed { file, .. } => file,
@@ -55,7 +55,8 @@ impl Draft {
         }
     }
 
-    /// Puts the file at `path`, in place of what is there. After an error that is as it was, and the draft gone.
+    /// Renames the draft to `path`, replacing an existing file. After an error `path` is unchanged, and the
+    /// draft is removed.
     pub(crate) fn persist(self, path: &Path) -> io::Result<()> {
         match self {
             Draft::Named(file) => file.persist(path).map(drop).map_err(|e| e.error),
@@ -69,17 +70,17 @@ impl Draft {
     }
 }
 
-/// Puts a symbolic link to `target` at `path`, in place of a file or another link.
+/// Creates a symbolic link to `target` at `path`, replacing an existing file or link.
 ///
 /// # Errors
-/// If the link can't be made; what is at `path` is then as it was.
+/// The I/O error of creating or renaming the link; `path` is unchanged then.
 pub fn link(target: &Path, path: &Path) -> io::Result<()> {
     let directory = crate::directory(path);
     let named = Builder::new().prefix(NAME).make_in(directory, |p| std::os::unix::fs::symlink(target, p))?;
     named.persist(path).map(drop).map_err(|e| e.error)
 }
 
-/// Returns where an open file stands, whatever its name.
+/// Returns a path to an open file that does not depend on its name.
 fn descriptor(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

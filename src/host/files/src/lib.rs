@@ -25,20 +25,20 @@ pub use new::{NewFile, check_absent, create_new};
 pub use output::{Output, install, write};
 pub use pem::read_pem;
 
-/// What all functions of this crate return.
+/// The result of every function of this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Who may read a file that is written.
+/// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever the umask lets, or the mode of the file that is replaced.
+    /// Determined by the umask, or by the mode of the file that is replaced.
     Public,
-    /// Its owner, whatever the mode of the file that is replaced: it holds a key.
+    /// Only its owner, whatever the mode of the file that is replaced: it contains a key.
     Private,
 }
 
 impl Access {
-    /// Returns the mode of a file where there was none, less the umask.
+    /// Returns the mode of a new file, before the umask is applied.
     fn mode_of_new(self) -> u32 {
         match self {
             Access::Public => 0o666,

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 use crate::output::sync_directory;
 use crate::{Access, Error, Result, directory};
 
-/// A file that is to be made.
+/// A file to be created.
 #[derive(Clone)]
 pub struct NewFile {
-    /// Where; its directory exists.
+    /// Its path; the directory exists.
     pub path: PathBuf,
     /// Who may read it.
     pub access: Access,
-    /// All of its bytes.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
 impl std::fmt::Debug for NewFile {
-    /// Leaves the bytes out: they may be a key.
+    /// Leaves out the content, which may be a key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NewFile")
             .field("path", &self.path)
@@ -30,10 +30,10 @@ impl std::fmt::Debug for NewFile {
     }
 }
 
-/// Refuses paths at which there is anything, even a link that leads nowhere: to be told before the work.
+/// Checks that nothing exists at these paths, not even a dangling link; for an early check before the work.
 ///
 /// # Errors
-/// [`Error::Exists`] with the first such path.
+/// [`Error::Exists`] with the first existing path; [`Error::Io`] if a path can't be examined.
 pub fn check_absent(paths: &[PathBuf]) -> Result<()> {
     match paths.iter().find(|p| p.symlink_metadata().is_ok()) {
         Some(path) => Err(Error::Exists(path.clone())),
@@ -41,10 +41,11 @@ pub fn check_absent(paths: &[PathBuf]) -> Result<()> {
     }
 }
 
-/// Makes files, in order, synced.
+/// Creates files in order, and syncs them.
 ///
 /// # Errors
-/// That of [`check_absent`]; [`Error::Io`] if one can't be written. Only what was there before is there then.
+/// [`Error::Exists`] if one exists already, [`Error::Io`] if one can't be written. Those created before are
+/// removed.
 pub fn create_new(files: &[NewFile]) -> Result<()> {
     check_absent(&files.iter().map(|f| f.path.clone()).collect::<Vec<_>>())?;
     let mut made = Vec::new();
@@ -55,7 +56,7 @@ pub fn create_new(files: &[NewFile]) -> Result<()> {
         })
     });
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         made.iter().for_each(|path| drop(fs::remove_file(path)));
         return written;
     }
@@ -63,7 +64,7 @@ pub fn create_new(files: &[NewFile]) -> Result<()> {
     directories.into_iter().try_for_each(sync_directory)
 }
 
-/// Writes a file that must not be there, and notes that it is.
+/// Creates a file that must not exist, and adds it to `made`.
 fn create(file: &NewFile, made: &mut Vec<PathBuf>) -> io::Result<()> {
     let mode = file.access.mode_of_new();
     let mut out = File::options().write(true).create_new(true).mode(mode).open(&file.path)?;

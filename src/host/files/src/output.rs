@@ -1,4 +1,4 @@
-//! An output: a file to replace, or a stream to write to.
+//! An output named by the user: a file to replace, or a stream to write to.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -9,21 +9,21 @@ use crate::draft::Draft;
 use crate::target::{Target, find};
 use crate::{Access, Error, Result, directory};
 
-/// Bytes that are gathered before they are written.
+/// Size of the write buffer.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Bytes that are left as a hole when all of them are zero.
+/// A block of this size that is all zeros becomes a hole.
 const HOLE_BYTES: usize = 64 << 10;
 
 /// An output path of the user, checked before the work begins, so that a wrong path fails at once.
 #[derive(Debug)]
 pub struct Output {
-    /// As the user named it.
+    /// The path as given by the user.
     named: PathBuf,
     access: Access,
     target: Target,
 }
 
-/// Replaces the file that `path` leads to, or writes to the stream that it is.
+/// Replaces the file at `path`, following links, or writes to the stream that it names.
 ///
 /// # Errors
 /// Those of [`Output::at`] and [`Output::write_all`].
@@ -31,11 +31,11 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     Output::at(path, access)?.write_all(bytes)
 }
 
-/// Moves a finished file to where the user wants it: links, mode and owner as in [`Output`]. Over the border
-/// of a file system it is copied, holes stay holes, and `from` is left.
+/// Moves a finished file to `to`, with links, mode and owner treated as in [`Output`]. If `to` is on another
+/// file system, the file is copied with its holes, and `from` is kept.
 ///
 /// # Errors
-/// Those of [`Output::at`]; [`Error::Io`] if it can't be moved. What is at `to` is then as it was.
+/// Those of [`Output::at`]; [`Error::Io`] if it can't be moved. `to` is unchanged then.
 pub fn install(from: &Path, to: &Path) -> Result<()> {
     let output = Output::at(to, Access::Public)?;
     let mut file = File::open(from).map_err(Error::io("opening", from))?;
@@ -57,27 +57,27 @@ pub fn install(from: &Path, to: &Path) -> Result<()> {
 }
 
 impl Output {
-    /// Looks at what `path` leads to.
+    /// Examines what `path` names, following links.
     ///
     /// # Errors
-    /// [`Error::Directory`] or [`Error::NotAFile`] if that can't be written; [`Error::Io`] if it can't be
-    /// looked at, or is a file that this user may not write.
+    /// [`Error::Directory`] or [`Error::NotAFile`] if it can't be an output; [`Error::Io`] if it can't be
+    /// examined, or is a file that this user must not write. Nothing changes.
     pub fn at(path: &Path, access: Access) -> Result<Output> {
         Ok(Output { named: path.to_owned(), access, target: find(path)? })
     }
 
-    /// Refuses to replace the file that the content comes from, by whatever name.
+    /// Checks that the output is not the file that the content comes from, under whatever name.
     ///
     /// # Errors
-    /// [`Error::Input`].
+    /// [`Error::Input`] if it is.
     pub fn check_input(&self, input: &Path) -> Result<()> {
         let Target::File { old: Some(old), .. } = &self.target else { return Ok(()) };
         let same = fs::metadata(input).is_ok_and(|i| (i.dev(), i.ino()) == (old.dev(), old.ino()));
         if same { Err(Error::Input(self.named.clone())) } else { Ok(()) }
     }
 
-    /// Returns a directory for large temporary files: the one that the file will be in, or the system's for a
-    /// stream, since `/dev` has no room.
+    /// Returns a directory for large temporary files: that of the output file, or the system's for a stream,
+    /// since there is no space in `/dev`.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
         match &self.target {
@@ -89,16 +89,18 @@ impl Output {
     /// Writes these bytes.
     ///
     /// # Errors
-    /// [`Error::Io`]. A file is then as it was; a stream has got the beginning.
+    /// [`Error::Io`] if they can't be written. A file is unchanged then; a stream may have received the
+    /// beginning.
     pub fn write_all(self, bytes: &[u8]) -> Result<()> {
         let failed = Error::io("writing", self.named.clone());
         self.write(|out| out.write_all(bytes).map_err(failed))
     }
 
-    /// Writes what `fill` gives, and returns what it returns.
+    /// Writes what `fill` produces, and returns its result.
     ///
     /// # Errors
-    /// That of `fill`, or [`Error::Io`]. A file is then as it was; a stream has got the beginning.
+    /// Any error of `fill`; [`Error::Io`] if its output can't be written. A file is unchanged then; a stream
+    /// may have received the beginning.
     pub fn write<T, E: From<Error>>(
         self,
         fill: impl FnOnce(&mut dyn Write) -> std::result::Result<T, E>,
@@ -117,7 +119,7 @@ impl Output {
         }
     }
 
-    /// Writes through a buffer, to its last byte.
+    /// Writes through a buffer, which is flushed at the end.
     fn fill<T, E: From<Error>>(
         &self,
         file: &File,
@@ -127,7 +129,7 @@ impl Output {
         let done = match fill(&mut out) {
             Ok(done) => done,
             Err(e) => {
-                // What is still in the buffer would only fail again.
+                // Flushing the rest of the buffer would only fail again.
                 drop(out.into_parts());
                 return Err(e);
             }
@@ -136,14 +138,15 @@ impl Output {
         Ok(done)
     }
 
-    /// Makes an empty file beside `path`. One that replaces a file is closed to others until it has its mode.
+    /// Creates an empty draft beside `path`. One that replaces a file is accessible only to its owner until
+    /// it has its final mode.
     fn draft(&self, path: &Path, old: Option<&Metadata>) -> Result<Draft> {
         let mode = if old.is_some() { 0o600 } else { self.access.mode_of_new() };
         let directory = directory(path);
         Draft::new(directory, mode).map_err(Error::io("making a file in", directory))
     }
 
-    /// Puts a draft in its place.
+    /// Moves a draft to its place.
     fn publish(&self, draft: Draft, path: &Path, old: Option<&Metadata>) -> Result<()> {
         settle(draft.file(), old, self.access).map_err(Error::io("setting the mode of", &self.named))?;
         draft.file().sync_all().map_err(Error::io("writing", &self.named))?;
@@ -152,13 +155,13 @@ impl Output {
     }
 }
 
-/// Gives a new file the owner and the mode of the one that it replaces, so far as this user may.
+/// Gives a new file the owner and the mode of the one that it replaces, as far as this user may.
 fn settle(file: &File, old: Option<&Metadata>, access: Access) -> io::Result<()> {
     let Some(old) = old else { return Ok(()) };
     let now = file.metadata()?;
     let mut mode = old.mode() & 0o777;
     if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-        // Only root gives files away; a member of the group may still set that.
+        // Only root may change the owner; others may still set a group of which they are members.
         let given = fchown(file, Some(old.uid()), Some(old.gid()));
         if given.or_else(|_| fchown(file, None, Some(old.gid()))).is_err() {
             mode = without_group(mode);
@@ -170,12 +173,13 @@ fn settle(file: &File, old: Option<&Metadata>, access: Access) -> io::Result<()>
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Returns a mode in which the group may what all others may: it is another group than the mode was set for.
+/// Returns a mode whose group permissions equal those of others: its group is not the one that the mode was
+/// meant for.
 fn without_group(mode: u32) -> u32 {
     mode & 0o707 | (mode & 0o007) << 3 & mode
 }
 
-/// Syncs a directory: then the names in it are on the disk too.
+/// Syncs a directory, so that its entries are on the disk.
 pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory).and_then(|d| d.sync_all()).map_err(Error::io("syncing", directory))
 }

@@ -6,14 +6,15 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Longest file that is read: an RSA key with 16384 bits has 13 KiB.
+/// Maximum length of a file; an RSA key with 16384 bits has 13 KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Reads a file with one PEM block, a key or a certificate that is not encrypted. What kind it is, and whether it
-/// is any good, is for the caller.
+/// Reads a file with exactly one PEM block, an unencrypted key or a certificate. Its kind and content are
+/// checked by the caller.
 ///
 /// # Errors
-/// [`Error::Io`] if it can't be read; [`Error::Pem`] if it holds none, several, or an encrypted key.
+/// [`Error::Io`] if it can't be read; [`Error::Pem`] if it contains no block, several blocks, or an encrypted
+/// key.
 pub fn read_pem(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
@@ -24,7 +25,7 @@ pub fn read_pem(path: &Path) -> Result<String> {
     checked.map_err(|reason| Error::Pem { path: path.to_owned(), reason })
 }
 
-/// Says what is wrong with a text, and nothing of what is in it: it could be a key.
+/// Checks a text; the error does not quote it, since it may be a key.
 fn check(text: &str) -> std::result::Result<(), &'static str> {
     let labels = || text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN "));
     if labels().any(|l| l.starts_with("ENCRYPTED ")) || text.contains("\nProc-Type: 4,ENCRYPTED") {
@@ -33,7 +34,7 @@ fn check(text: &str) -> std::result::Result<(), &'static str> {
                     -out PLAIN` decrypts it",
         );
     }
-    // `openssl ecparam` writes them in front of the key that they belong to.
+    // `openssl ecparam` writes such a block in front of the key that it belongs to.
     match labels().filter(|l| !l.starts_with("EC PARAMETERS-")).count() {
         0 => Err("expected one PEM block, found none"),
         1 => Ok(()),

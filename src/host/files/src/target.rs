@@ -1,4 +1,4 @@
-//! Resolves a path and finds out what it is. Nothing is written here.
+//! Resolves a path and determines what it names. Nothing is written here.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result, directory};
 
-/// Links that are followed, as the kernel does.
+/// Maximum number of links followed, as in the kernel.
 const MAX_LINKS: usize = 40;
 
-/// What a path leads to.
+/// What a path names.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// A file to be replaced, or made where `old` is none. The last part of `path` is no link.
+    /// A file to replace, or to create if `old` is `None`. The last component of `path` is not a link.
     File { path: PathBuf, old: Option<Metadata> },
-    /// Something that takes bytes as they come.
+    /// Something that is written to sequentially.
     Stream,
 }
 
-/// Finds out what `path` leads to, over links.
+/// Determines what `path` names, following links.
 pub(crate) fn find(path: &Path) -> Result<Target> {
     let reading = || Error::io("writing", path);
     if path.as_os_str().as_bytes().ends_with(b"/") {
@@ -43,13 +43,14 @@ pub(crate) fn find(path: &Path) -> Result<Target> {
     }
     let Some(end) = follow(path).map_err(reading())? else { return Ok(Target::Stream) };
     if old.is_some() {
-        // A file that may not be written is not replaced either, though its directory would allow it.
+        // A file that must not be written is not replaced either, even if the directory's mode would allow
+        // it.
         File::options().append(true).open(&end).map_err(reading())?;
     }
     Ok(Target::File { path: end, old })
 }
 
-/// Follows links until something that is none; `None` where that is an open descriptor of a process.
+/// Follows links until something else is found; `None` if that is an open descriptor of a process.
 fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -67,8 +68,8 @@ fn follow(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// Returns whether the file is `/proc/PID/fd/N` by whatever name: to replace what a shell has opened would
-/// write to a file that the shell does not have.
+/// Returns whether the file is `/proc/PID/fd/N` under whatever name: replacing a file that a shell has opened
+/// would write to another file than the shell's.
 fn is_descriptor(path: &Path) -> bool {
     let directory = fs::canonicalize(directory(path));
     directory.is_ok_and(|d| d.starts_with("/proc") && d.ends_with("fd"))

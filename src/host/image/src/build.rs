@@ -1,7 +1,8 @@
 //! Builds a profile into files in the output directory.
 //!
-//! Files are created in a hidden directory and appear together ([`publish()`]), so a killed build leaves either the old
-//! files or its own; the next build removes its leftovers. A build that finds everything unchanged does nothing.
+//! Files are created in a hidden directory and appear together ([`publish()`]), so a killed build leaves
+//! either the old files or the new ones; the next build removes its leftovers. A build with unchanged inputs
+//! and outputs does nothing.
 
 use std::fs;
 use std::path::Path;
@@ -33,20 +34,20 @@ use crate::step::Step;
 use crate::workdir::WorkDir;
 use crate::{Error, error::Result};
 
-/// Ending of the bill of materials.
+/// File name extension of the bill of materials.
 const SBOM: &str = "spdx.json";
 
-/// What came of a build.
+/// The result of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything was there already.
+    /// The files existed and are up to date.
     Unchanged(Built),
     /// The files are new.
     Made(Built),
 }
 
 impl Outcome {
-    /// Returns what is there now.
+    /// Returns the description of the files.
     #[must_use]
     pub fn built(&self) -> &Built {
         match self {
@@ -58,16 +59,17 @@ impl Outcome {
 /// Builds the images of `profile` into `output`; `keys` sign its bundle, if it has one.
 ///
 /// # Errors
-/// [`Error::Input`] if an input can't be had, [`Error::TooLarge`] if a part of the slot fills more than
-/// its share, [`Error::File`] if the output can't be written. The files of the last build are then as
-/// they were.
+/// [`Error::Input`] if an input can't be obtained, [`Error::TooLarge`] if a part of the slot exceeds its
+/// share of the partition, [`Error::File`] or [`Error::Files`] if the output can't be written, and those of
+/// reading keys, overlays and outputs. The files of the previous build are unchanged, unless moving the new
+/// ones into place was interrupted; then there is no manifest, and the next build continues.
 pub fn build(
     workspace: &Workspace,
     profile: &ImageProfile,
     keys: &[SecretKey],
     output: &Path,
 ) -> Result<Outcome> {
-    // What is wrong with the files of the profile and of the output is told before the first long build.
+    // Errors in the profile's files and in the output directory are reported before the first long build.
     check_places(output, &profile.name)?;
     let keys = Keys::load(profile, keys)?;
     let overlays = overlay::load_all(workspace, profile)?;
@@ -76,7 +78,7 @@ pub fn build(
     make(&Ingredients { workspace, profile, layout, materials, keys, overlays }, output)
 }
 
-/// Refuses an output directory that is none, and files in it that can't be replaced.
+/// Refuses an `output` that is not a directory, and files in it that can't be replaced.
 fn check_places(output: &Path, name: &str) -> Result<()> {
     if fs::metadata(output).is_ok_and(|found| !found.is_dir()) {
         return Err(Error::file("making directory", output)(std::io::ErrorKind::NotADirectory.into()));
@@ -87,7 +89,7 @@ fn check_places(output: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What an image is made of.
+/// The inputs of an image.
 struct Ingredients<'a> {
     workspace: &'a Workspace,
     profile: &'a ImageProfile,
@@ -97,7 +99,7 @@ struct Ingredients<'a> {
     overlays: Vec<Overlay>,
 }
 
-/// Makes the files, unless they are there.
+/// Makes the files unless they are up to date.
 fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     let Ingredients { workspace, profile, materials, keys, overlays, .. } = ingredients;
     let key = materials.add_to(keys.add_to(key(workspace, profile, overlays)?)).finish();
@@ -108,7 +110,7 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     fs::create_dir_all(output).map_err(Error::file("making directory", output))?;
     let work = WorkDir::create(workspace, output, &profile.name)?;
     publish::finish(output, &profile.name)?;
-    // The build that was waited for, or one that was killed, may have made just these files.
+    // The build that held the lock, or one that was killed, may have made exactly these files.
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
@@ -127,11 +129,11 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     Ok(Outcome::Made(built))
 }
 
-/// Begins the hash of all that goes into the files: profile, overlays, this program.
+/// Begins the cache key of the outputs: profile, overlays, this program.
 fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> Result<KeyBuilder> {
     let exe = std::env::current_exe().map_err(Error::file("finding", "this program"))?;
     let builder = workspace.with_memo(|memo| memo.file(&exe))?;
-    // What is in the files that the profile names counts, not where they are.
+    // The content of files named in the profile counts, not their paths.
     let profile =
         ImageProfile { secure_boot: None, update_keys: None, overlay: Vec::new(), ..profile.clone() };
     let profile = serde_json::to_string(&profile).expect("a profile is plain data");
@@ -141,7 +143,7 @@ fn key(workspace: &Workspace, profile: &ImageProfile, overlays: &[Overlay]) -> R
 }
 
 impl Ingredients<'_> {
-    /// Puts the root together.
+    /// Assembles the root.
     fn root(&self, facts: &ImageFacts) -> Result<Tree> {
         let _step = Step::start(self.workspace, "assemble the root");
         let plan = plan(self.profile, &self.materials.binaries());
@@ -149,7 +151,7 @@ impl Ingredients<'_> {
         assemble(self.materials.packages.clone(), &plan, &contents, &self.overlays)
     }
 
-    /// Makes what fills the slot.
+    /// Makes the content of the slot.
     fn generation<'a>(&self, root: &Tree, facts: ImageFacts, spool: Spool) -> Result<Generation<'a>> {
         let _step = Step::start(self.workspace, "write the root and the kernel image");
         let materials = &self.materials;
@@ -163,7 +165,7 @@ impl Ingredients<'_> {
         generation::make(Recipe { root, kernel, signer, facts, layout }, spool)
     }
 
-    /// Writes all files but the manifest into the work directory.
+    /// Writes all files except the manifest to the work directory.
     fn files(&self, generation: &Generation<'_>, work: &WorkDir) -> Result<Vec<BuiltFile>> {
         let loader = read(&self.materials.program("loader").path)?;
         let loader = signed(loader, self.keys.signer.as_ref())?;
@@ -183,7 +185,7 @@ fn write_sbom(materials: &Materials, work: &WorkDir) -> Result<BuiltFile> {
     Ok(BuiltFile { format: "sbom".into(), name: work.name(SBOM), bytes, sha256: Some(sha256) })
 }
 
-/// Reads a file of the materials.
+/// Reads an input file.
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(Error::file("reading", path))
 }

@@ -1,7 +1,7 @@
 //! Creates an upgrade bundle from the generation of an image, and adds signatures to a bundle.
 //!
-//! A damaged image is noticed here, not on the nodes: the kernel image is checked against its header, the root against
-//! its hash. A generation that was just built is not checked again.
+//! A damaged image is noticed here, not on the nodes: the kernel image is checked against its header, the
+//! root against its hash. A generation that was just built is not checked again.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -17,21 +17,22 @@ use crate::hash::sha256;
 use crate::inspect::Image;
 use crate::{Error, error::Result};
 
-/// What a bundle says that its image does not.
+/// Properties of a bundle that its image does not have.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    /// Seconds since 1970 after which no node takes it.
+    /// Time in seconds since 1970 after which nodes refuse it.
     pub expires: Option<u64>,
-    /// The key set that replaces the current one.
+    /// The key set that replaces the nodes' current one.
     pub key_set: Option<KeySet>,
 }
 
-/// Makes the bundle of the generation in `image` at `output`, signed by `keys`, maybe none; returns what it says
-/// and its signatures.
+/// Makes the bundle of the generation in `image` at `output`, signed with `keys`, of which there may be none;
+/// returns its manifest and signatures.
 ///
 /// # Errors
-/// [`Error::NotAnImage`] if the image has no whole generation, [`Error::Format`] if it is damaged or the
-/// bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written. `output` is then as it was.
+/// [`Error::NotAnImage`] if the image has no complete generation, [`Error::Format`] if it is damaged or the
+/// bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written. `output` is
+/// unchanged then.
 pub fn create(
     image: &Image,
     order: Order,
@@ -57,11 +58,11 @@ pub fn create(
     write(&generation, order, keys, output)
 }
 
-/// Writes the bundle of a generation at `output`, signed by `keys`, maybe none.
+/// Writes the bundle of a generation to `output`, signed with `keys`, of which there may be none.
 ///
 /// # Errors
-/// [`Error::Format`] if the bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be written.
-/// What is at `output` is then as it was.
+/// [`Error::Format`] if the bundle can't be made, [`Error::File`] or [`Error::Files`] if a file can't be
+/// written. `output` is unchanged then.
 pub(crate) fn write(
     generation: &Generation<'_>,
     order: Order,
@@ -74,7 +75,7 @@ pub(crate) fn write(
     let manifest = manifest(generation, order, Parts { uki: uki.part, root: root.part });
     let bytes = manifest.to_bytes();
     let mut signatures: Vec<_> = keys.iter().map(|k| k.sign(&bytes)).collect();
-    // As they stand in the file.
+    // In the order of the file.
     signatures.sort_unstable_by_key(|s| s.key);
     output.write(|mut out| {
         bundle::write(&manifest, &signatures, [(&uki, uki_frames), (&root, root_frames)], &mut out)
@@ -83,23 +84,23 @@ pub(crate) fn write(
     Ok((manifest, signatures))
 }
 
-/// Opens a bundle and reads its head.
+/// Opens a bundle and reads everything before its parts.
 ///
 /// # Errors
-/// [`Error::File`] if it can't be opened, [`Error::Format`] if it is none.
+/// [`Error::File`] if it can't be opened, [`Error::Format`] if it is not a bundle.
 pub fn open(path: &Path) -> Result<Sealed<BufReader<File>>> {
     let file = File::open(path).map_err(Error::file("opening", path))?;
     Sealed::open(BufReader::with_capacity(1 << 20, file)).map_err(Error::format("opening the bundle"))
 }
 
-/// Adds signatures by `keys` to the bundle at `path`.
+/// Adds signatures with `keys` to the bundle at `path`.
 ///
 /// # Errors
-/// As [`open`]; [`Error::Format`] if a key has signed it already; [`Error::Files`] if it can't be written. The
-/// bundle is then as it was.
+/// Those of [`open`]; [`Error::Format`] if a key has signed it already; [`Error::Files`] if it can't be
+/// written. The bundle is unchanged then.
 pub fn sign(path: &Path, keys: &[SecretKey]) -> Result<()> {
     let sealed = open(path)?;
-    // A signature is a word given for what the manifest says: not for something that says nothing.
+    // A signature vouches for the manifest, so a bundle whose manifest can't be read is not signed.
     sealed.claims().map_err(Error::format("reading what is to be signed"))?;
     let signatures: Vec<_> = keys.iter().map(|k| k.sign(sealed.manifest_bytes())).collect();
     Output::at(path, Access::Public)?.write(|mut out| {
@@ -107,7 +108,7 @@ pub fn sign(path: &Path, keys: &[SecretKey]) -> Result<()> {
     })
 }
 
-/// Packs a part into a file without a name; returns it at its start.
+/// Packs a part into an unnamed file; returns it, positioned at its start.
 fn pack(part: &dyn ReadAt, directory: &Path) -> Result<(Packed, File)> {
     let mut frames = tempfile::tempfile_in(directory).map_err(Error::file("making a file in", directory))?;
     let input = Cursor::new(part).take(part.len());
@@ -116,7 +117,7 @@ fn pack(part: &dyn ReadAt, directory: &Path) -> Result<(Packed, File)> {
     Ok((packed, frames))
 }
 
-/// Returns what the bundle says. Pure.
+/// Returns the manifest of the bundle. Pure.
 fn manifest(generation: &Generation<'_>, order: Order, parts: Parts) -> Manifest {
     let facts = generation.facts.clone();
     Manifest {

@@ -1,8 +1,8 @@
 //! Opens the disk in a file or block device, including the backing files of a qcow2.
 //!
-//! Names in a qcow2 are paths, relative to the directory of the file that has them; protocols of QEMU (`nbd:`, `json:`)
-//! are refused. The format that a qcow2 names for its backing file is used and never guessed, since a guest can write
-//! anything to the start of a raw disk.
+//! Names in a qcow2 are paths relative to the directory of the file that contains them; QEMU's protocols
+//! (`nbd:`, `json:`) are refused. The format that a qcow2 states for its backing file is used and never
+//! guessed, since a guest can write anything to the start of a raw disk.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -16,17 +16,17 @@ use formats::qcow2::{self, Backing, Others};
 use crate::hostdisk::HostDisk;
 use crate::{Error, error::Result};
 
-/// Files that may lie over each other.
+/// Maximum length of a chain of backing files.
 const MAX_CHAIN: usize = 64;
 /// First bytes of a qcow2 file.
 const QCOW2_MAGIC: &[u8] = b"QFI\xfb";
 
-/// What a file is read as.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Byte for byte.
+    /// Every byte of the file is a byte of the disk.
     Raw,
-    /// By QEMU's format.
+    /// QEMU's format.
     Qcow2,
 }
 
@@ -40,17 +40,17 @@ impl Format {
     }
 }
 
-/// Opens the disk in `path`; tells what it is by its first bytes.
+/// Opens the disk in `path`; its format is detected from its first bytes.
 ///
 /// # Errors
-/// [`Error::NotAnImage`] if it is no file or block device, or a file under it can't be used: the reason then names
-/// that one. [`Error::File`] if it can't be read.
+/// [`Error::NotAnImage`] if it is not a file or block device, or a backing file can't be used, which the
+/// reason then names; [`Error::File`] if it can't be read.
 pub(crate) fn open(path: &Path) -> Result<(Format, Box<dyn ReadAt + Send>)> {
     let mut chain = Chain { top: path, files: Vec::new() };
     chain.open(path, None)
 }
 
-/// The files on the way from the one that was asked for to the one being opened.
+/// The files from the one that was requested to the one being opened.
 struct Chain<'a> {
     top: &'a Path,
     /// Device, inode and path of each.
@@ -58,7 +58,7 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// Opens the disk in `path` in this format, or in the one that its first bytes tell.
+    /// Opens the disk in `path` in this format, or in the one detected from its first bytes.
     fn open(&mut self, path: &Path, format: Option<Format>) -> Result<(Format, Box<dyn ReadAt + Send>)> {
         let file = self.file(path)?;
         let format = match format {
@@ -81,7 +81,7 @@ impl Chain<'_> {
 
     /// Opens a file and adds it to the chain.
     fn file(&mut self, path: &Path) -> Result<HostDisk> {
-        // Looked at before it is opened: opening a pipe waits for a writer.
+        // Checked before opening: opening a pipe waits for a writer.
         let meta = fs::metadata(path).map_err(Error::file("opening", path))?;
         if let Some(found) = other_than_disk(&meta) {
             return Err(self.not(path, &format!("expected a file or block device, found {found}")));
@@ -99,7 +99,7 @@ impl Chain<'_> {
         HostDisk::open(path)
     }
 
-    /// Tells a file's format by its first bytes.
+    /// Detects a file's format from its first bytes.
     fn probe(&self, path: &Path, file: &HostDisk) -> Result<Format> {
         let magic = read_vec(file, 0, 4)
             .map_err(|_| self.not(path, &format!("expected a disk, found a file of {} bytes", file.len())))?;
@@ -141,7 +141,7 @@ impl Chain<'_> {
         Ok(over.parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(name)))
     }
 
-    /// Returns why the image is none because of `path`, which may be a file under it.
+    /// Returns the error that the image is unusable because of `path`, which may be one of its backing files.
     fn not(&self, path: &Path, reason: &str) -> Error {
         let reason = match path == self.top {
             true => reason.to_owned(),
@@ -151,7 +151,7 @@ impl Chain<'_> {
     }
 }
 
-/// Says what a file is that can't be a disk.
+/// Returns what kind of file it is, if it can't be a disk.
 fn other_than_disk(meta: &Metadata) -> Option<&'static str> {
     let kind = meta.file_type();
     match () {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use judges::Judge;
 
-    /// Makes the disk `over` over another of the format, named `name`, without a look at it.
+    /// Makes the disk `over` with a backing file of the given name and format, which qemu-img does not check.
     fn lay(qemu: &Judge, dir: &Path, [over, name, format]: [&str; 3]) {
         let line = ["create", "-q", "-u", "-f", "qcow2", "-F", format, "-b", name, over, "1M"];
         let (content, said) = qemu.ask_in(dir, &line);
@@ -192,7 +192,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("machine/below")).unwrap();
-        // A raw disk that claims to be a qcow2 at its start is still raw.
+        // A raw disk that begins with the magic of a qcow2 is still raw.
         let mut base = vec![9; 300_000];
         base[..4].copy_from_slice(QCOW2_MAGIC);
         fs::write(at("base"), &base).unwrap();

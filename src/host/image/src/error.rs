@@ -5,37 +5,37 @@ use std::path::PathBuf;
 
 use formats::tree::TreeError;
 
-/// What the overlay of an image may not have.
+/// What an overlay must not contain.
 pub(crate) const NO_SPECIAL_BITS: &str = "no set-user-ID, set-group-ID or sticky bit";
-/// What a file of the overlay may not have.
+/// What a file of an overlay must not have.
 pub(crate) const NO_CAPABILITIES: &str = "no capabilities";
 
-/// What all functions of this crate return.
+/// The result of every function of this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong. The remedy, where there is one, is [`Error::hint`].
+/// Why an image can't be built or read. [`Error::hint`] is the remedy, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or directory did not do what was asked of it.
+    /// An operation on a file or directory failed.
     #[error("{doing} {}: {source}", .path.display())]
     File {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
     /// A file that the user named can't be written.
     #[error(transparent)]
     Files(#[from] files::Error),
-    /// An input could not be had.
+    /// An input can't be obtained.
     #[error(transparent)]
     Input(#[from] inputs::Error),
-    /// A key of Secure Boot can't be read or does not sign.
+    /// A Secure Boot key can't be read or used.
     #[error(transparent)]
     SecureBoot(#[from] secureboot::Error),
-    /// The key set for upgrade bundles is none.
+    /// The key set for upgrade bundles is invalid.
     #[error("reading update keys {}: {source}", .path.display())]
     UpdateKeys {
         /// The file.
@@ -43,23 +43,23 @@ pub enum Error {
         /// What is wrong with it.
         source: bundle::BundleError,
     },
-    /// Two parts of the root do not go together.
+    /// Two parts of the root conflict.
     #[error("assembling the root: {0}")]
     Tree(#[from] TreeError),
-    /// A package does not go together with the packages before it.
+    /// A package conflicts with the packages before it.
     #[error("adding package {package} to the root: {source}")]
     Package {
         /// Its name.
         package: String,
-        /// Where they meet.
+        /// The path at which they conflict.
         source: TreeError,
     },
-    /// An overlay holds something that can't be in an image.
+    /// An overlay contains something that an image can't contain.
     #[error("reading overlay {}: expected {expected}, found {found}", .path.display())]
     Overlay {
         /// The path on the host.
         path: PathBuf,
-        /// What can be there.
+        /// What may be there.
         expected: &'static str,
         /// What is there.
         found: String,
@@ -71,7 +71,7 @@ pub enum Error {
         path: PathBuf,
         /// The path in the root.
         place: String,
-        /// What goes together with what the overlay has.
+        /// What would fit the overlay.
         expected: &'static str,
         /// What the root has.
         found: String,
@@ -81,39 +81,39 @@ pub enum Error {
     TooLarge {
         /// `root` or `kernel`.
         part: &'static str,
-        /// What it has.
+        /// Its size in bytes.
         bytes: u64,
-        /// What it may have.
+        /// The maximum size in bytes.
         limit: u64,
-        /// The share of the place that may be filled.
+        /// The share of the partition that may be filled.
         percent: u64,
         /// Size of its partition.
         mib: u64,
-        /// The profile key that says how large the partition is.
+        /// The profile key with the partition's size.
         key: &'static str,
     },
     /// A format can't be written or read.
     #[error("{doing}: {source}")]
     Format {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
-        /// What the format says.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The parts do not make a disk.
+    /// The disk can't be assembled from its parts.
     #[error("laying out the disk: {0}")]
     Disk(#[from] disk::DiskError),
-    /// What the profile asks for is not what the inputs have.
+    /// The profile requests another version than the inputs have.
     #[error("profile {profile}: requires Kubernetes {expected}, rootfs/components/kubernetes pins {found}")]
     Kubernetes {
         /// The profile.
         profile: String,
-        /// What it asks for.
+        /// The requested version.
         expected: String,
-        /// What is pinned.
+        /// The pinned version.
         found: String,
     },
-    /// A file that is no Ironhull image.
+    /// A file is not an Ironhull image.
     #[error("reading image {}: {reason}", .path.display())]
     NotAnImage {
         /// The file.
@@ -124,7 +124,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the remedy, if there is a known one that the text does not already hold.
+    /// Returns the remedy, if there is one that the message does not contain.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -149,13 +149,13 @@ impl Error {
         }
     }
 
-    /// Returns a function that wraps an I/O error with what was tried on which file.
+    /// Returns a function that adds the attempted action and the file to an I/O error.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::File { doing, path, source }
     }
 
-    /// Returns a function that wraps a format's error with what was tried.
+    /// Returns a function that adds the attempted action to a format's error.
     pub(crate) fn format<E>(doing: &'static str) -> impl FnOnce(E) -> Error
     where
         E: std::error::Error + Send + Sync + 'static,
@@ -164,7 +164,7 @@ impl Error {
     }
 }
 
-/// Returns whether a full disk is among the causes; a format knows nothing of disks and only passes it on.
+/// Returns whether a full disk is among the causes; a format passes on the error of its writer.
 fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |e| e.source())
         .filter_map(|e| e.downcast_ref::<io::Error>())

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use config::{Architecture, ImageProfile};
 use imagefacts::{ImageFacts, StateVersions};
 
-/// Version of Ironhull: that of the program that builds, with which the image's init and noded are built.
+/// Version of Ironhull: the version of the program that builds the image, and of the image's init and noded.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What an image writes and the oldest it reads, of all that outlives it but Kubernetes. etcd by its
-/// minor version, 3.7 is 307: it reads the storage of the one before.
+/// The version that an image writes of each kind of persistent state except Kubernetes objects, and the
+/// oldest that it reads. For etcd it is the minor version, 307 for 3.7; etcd reads the storage of the
+/// previous one.
 const STATE: [(&str, StateVersions); 3] = [
     ("etcd", StateVersions { writes: 307, reads: 306 }),
     ("ironhull", StateVersions { writes: 1, reads: 1 }),
     ("kine", StateVersions { writes: 1, reads: 1 }),
 ];
 
-/// Returns the facts of an image of `profile`, whose newest input is of `build_time`, in seconds since 1970.
+/// Returns the facts of an image of `profile`; `build_time` is the date of its newest input in seconds since
+/// 1970.
 #[must_use]
 pub fn of(profile: &ImageProfile, build_time: u64) -> ImageFacts {
     ImageFacts {
@@ -38,7 +40,7 @@ pub fn json(facts: &ImageFacts) -> String {
     text + "\n"
 }
 
-/// Returns `os-release`. The version of the image is quoted: to a shell a `~` in front means a home.
+/// Returns `os-release`. The version of the image is quoted, since a shell expands a leading `~`.
 #[must_use]
 pub fn os_release(facts: &ImageFacts) -> String {
     let ImageFacts { name, version, role, kubernetes, .. } = facts;
@@ -49,14 +51,14 @@ pub fn os_release(facts: &ImageFacts) -> String {
     )
 }
 
-/// Returns the version of an image of `profile`: by default that of Ironhull.
+/// Returns the version of an image of `profile`; by default Ironhull's.
 #[must_use]
 pub fn version(profile: &ImageProfile) -> &str {
     profile.version.as_deref().unwrap_or(VERSION)
 }
 
-/// Returns the versions of what outlives an image with this Kubernetes, which is known by its minor version and
-/// reads what the one before wrote.
+/// Returns the versions of the persistent state with this Kubernetes, which is identified by its minor
+/// version and reads what the previous one wrote.
 fn state(kubernetes: &str) -> BTreeMap<String, StateVersions> {
     let minor = kubernetes.split('.').nth(1).and_then(|m| m.parse::<u32>().ok());
     let kubernetes =
@@ -64,7 +66,7 @@ fn state(kubernetes: &str) -> BTreeMap<String, StateVersions> {
     STATE.into_iter().chain(kubernetes).map(|(name, versions)| (name.to_owned(), versions)).collect()
 }
 
-/// Returns an architecture by its Debian and OCI name.
+/// Returns an architecture's name in Debian and OCI.
 #[must_use]
 pub fn architecture(architecture: Architecture) -> &'static str {
     match architecture {

@@ -1,7 +1,7 @@
-//! A generation: the contents of a slot, wherever its bytes are, and without a disk.
+//! A generation: the content of a slot, independent of a disk and of where its bytes are stored.
 //!
-//! A build creates it before it lays out a disk ([`make`]); an existing image has one in slot A. Outputs are the same
-//! from either.
+//! A build creates it before it lays out a disk ([`make`]); an existing image has one in slot A. Outputs are
+//! the same from either.
 
 use std::fmt;
 use std::io::Write;
@@ -19,13 +19,13 @@ use crate::kernel::{KernelParts, kernel_image};
 use crate::room::check_fill;
 use crate::verity::write_root;
 
-/// What fills a slot.
+/// The content of a slot.
 pub struct Generation<'a> {
-    /// What it says of itself.
+    /// The facts it states about itself.
     pub facts: ImageFacts,
-    /// What its command line says of the root.
+    /// The parameters of the root on its command line.
     pub params: RootParams,
-    /// EROFS, verity superblock and tree.
+    /// EROFS, verity superblock and verity tree.
     pub root: Box<dyn ReadAt + 'a>,
     /// The kernel image.
     pub uki: Box<dyn ReadAt + 'a>,
@@ -42,26 +42,27 @@ impl fmt::Debug for Generation<'_> {
     }
 }
 
-/// What a generation is made from.
+/// The inputs of a generation.
 #[derive(Debug)]
 pub(crate) struct Recipe<'a> {
     /// The tree of the root.
     pub root: &'a Tree,
     /// The kernel.
     pub kernel: KernelParts<'a>,
-    /// What signs the kernel image.
+    /// Signs the kernel image.
     pub signer: Option<&'a Signer>,
-    /// What the image says of itself.
+    /// The facts the image states about itself.
     pub facts: ImageFacts,
-    /// Where the parts must fit.
+    /// The partitions that the parts must fit into.
     pub layout: &'a Layout,
 }
 
-/// Makes a generation. The root, some hundreds of MB, goes to `spool`; the kernel image stays in memory.
+/// Makes a generation. The root, some hundreds of MB, is written to `spool`; the kernel image stays in
+/// memory.
 ///
 /// # Errors
-/// [`crate::Error::TooLarge`] if a part fills more than its share of its partition, [`crate::Error::Format`] if
-/// one can't be written. What is in `spool` then is of no use.
+/// [`crate::Error::TooLarge`] if a part exceeds its share of its partition, [`crate::Error::Format`] if one
+/// can't be written. The content of `spool` is useless then.
 pub(crate) fn make<'a, S>(recipe: Recipe<'_>, mut spool: S) -> Result<Generation<'a>>
 where
     S: Write + ReadAt + 'a,
@@ -74,10 +75,10 @@ where
     Ok(Generation { facts, params, root: Box::new(spool), uki: Box::new(uki), uki_sha256 })
 }
 
-/// Returns the program, signed if something signs.
+/// Returns the program, signed if there is a signer.
 ///
 /// # Errors
-/// [`crate::Error::SecureBoot`] if it is none that can be signed.
+/// [`crate::Error::SecureBoot`] if it can't be signed.
 pub(crate) fn signed(program: Vec<u8>, signer: Option<&Signer>) -> Result<Vec<u8>> {
     Ok(match signer {
         Some(signer) => signer.sign_program(&program)?,

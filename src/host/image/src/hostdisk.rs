@@ -1,4 +1,4 @@
-//! A file of the host as a disk: positions and holes.
+//! A file or block device of the host as a disk, with its holes.
 
 use std::fs::File;
 use std::io;
@@ -19,10 +19,10 @@ pub struct HostDisk {
 }
 
 impl HostDisk {
-    /// Makes an all-zero file of `bytes`; it takes no room until something is written.
+    /// Creates an all-zero sparse file of `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::File`] if it can't be made.
+    /// [`Error::File`] if it can't be created or resized; an empty file may be left.
     pub fn create(path: &Path, bytes: u64) -> Result<HostDisk> {
         let options = File::options().read(true).write(true).create(true).truncate(true).open(path);
         let file = options.map_err(Error::file("creating", path))?;
@@ -33,10 +33,10 @@ impl HostDisk {
     /// Opens a file or block device for reading.
     ///
     /// # Errors
-    /// [`Error::File`] if it can't be opened.
+    /// [`Error::File`] if it can't be opened or its size can't be determined.
     pub fn open(path: &Path) -> Result<HostDisk> {
         let file = File::open(path).map_err(Error::file("opening", path))?;
-        // A block device has a length of 0 by its metadata.
+        // The metadata of a block device give a length of 0.
         let bytes = seek(&file, SeekFrom::End(0)).map_err(|e| Error::file("reading", path)(e.into()))?;
         Ok(HostDisk { file, bytes })
     }
@@ -58,7 +58,7 @@ impl ReadAt for HostDisk {
         let start = match seek(&self.file, SeekFrom::Data(from)) {
             Ok(start) => start,
             Err(rustix::io::Errno::NXIO) => return Ok(None),
-            // A file system that knows no holes: everything may be data.
+            // The file system does not report holes: everything may be data.
             Err(_) => return Ok(Some(from..self.bytes)),
         };
         let end = seek(&self.file, SeekFrom::Hole(start))?;

@@ -1,7 +1,7 @@
-//! Reads an image back: partitions, kernel images, command line, the root and its files.
+//! Reads an image: partitions, kernel images, command line, the root and its files.
 //!
-//! From a raw disk, a block device or a qcow2, whichever it is by its first bytes. Nothing is trusted: every reader
-//! refuses malformed input. Whether the root matches its hash is not checked here.
+//! It reads a raw disk, a block device or a qcow2, detected by the first bytes. Nothing is trusted: every
+//! reader refuses malformed input. Whether the root matches its hash is not checked here.
 
 mod kernel;
 mod root;
@@ -30,12 +30,12 @@ pub struct Image {
     table: Table,
 }
 
-/// What the disk says of its slots.
+/// What the disk contains about its slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slots {
-    /// The record that counts; `None` if neither is valid.
+    /// The current boot record; `None` if neither copy is valid.
     pub record: Option<Record>,
-    /// The header of each kernel partition; `None` if it is not sound, as in an empty slot.
+    /// The header of each kernel partition; `None` if it is not valid, as in an empty slot.
     pub headers: Pair<Option<Header>>,
 }
 
@@ -52,7 +52,7 @@ impl Image {
     /// Opens an image and reads its partition table.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if it is not one of ours, [`Error::File`] if it can't be read.
+    /// [`Error::NotAnImage`] if it is not an Ironhull image, [`Error::File`] if it can't be read.
     pub fn open(path: &Path) -> Result<Image> {
         let malformed = |reason: String| Error::NotAnImage { path: path.to_owned(), reason };
         let (format, disk) = diskfile::open(path)?;
@@ -67,7 +67,7 @@ impl Image {
         self.format.name()
     }
 
-    /// Returns where the image is.
+    /// Returns the path of the image.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -85,7 +85,7 @@ impl Image {
         &self.table
     }
 
-    /// Returns the disk's GUID: it is derived from the content, so it tells one image from another.
+    /// Returns the disk's GUID, which is derived from the content and so identifies the image.
     #[must_use]
     pub fn id(&self) -> String {
         self.table.disk_guid.to_string()
@@ -94,7 +94,7 @@ impl Image {
     /// Reads the kernel image of slot A.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if there is none, or it is malformed.
+    /// [`Error::NotAnImage`] if there is none, or it is malformed or can't be read.
     pub fn kernel(&self) -> Result<KernelImage> {
         let partition = self.partition(Partition::KernelA)?;
         let header =
@@ -103,10 +103,11 @@ impl Image {
         KernelImage::parse(&bytes).map_err(|e| self.malformed(&e))
     }
 
-    /// Finds the generation of slot A; whether its parts are sound is not looked at.
+    /// Finds the generation of slot A, without checking that its parts are undamaged.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if there is none, it does not say what it is, or header and root do not agree.
+    /// [`Error::NotAnImage`] if there is none, its facts or its command line are missing, or its header
+    /// contradicts its root.
     pub fn generation(&self) -> Result<Generation<'_>> {
         let kernel = self.kernel()?;
         let params =
@@ -115,7 +116,7 @@ impl Image {
             self.root()?.facts().ok_or_else(|| self.malformed(&"the root does not say what it is"))?;
         let header =
             self.header(Slot::A)?.ok_or_else(|| self.malformed(&"the header of kernel-a is not sound"))?;
-        // The root vouches for the facts, and nothing for the header.
+        // The facts are covered by the root hash, the header by nothing.
         if header.epoch != facts.epoch {
             let found =
                 format!("epoch: expected {}, that of image.json, found {}", facts.epoch, header.epoch);
@@ -137,7 +138,8 @@ impl Image {
     /// Reads the boot record and the headers of both slots.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if a partition is missing or can't be read; what is damaged is no error.
+    /// [`Error::NotAnImage`] if a partition is missing or can't be read. A damaged record or header is not an
+    /// error.
     pub fn slots(&self) -> Result<Slots> {
         let state = self.partition(Partition::BootState)?;
         let record = |place: Place| {
@@ -150,7 +152,7 @@ impl Image {
         Ok(Slots { record: newest.map(|(_, record)| record), headers })
     }
 
-    /// Reads the header in front of a slot's kernel image; `None` if it is not sound.
+    /// Reads the header in front of a slot's kernel image; `None` if it is not valid.
     fn header(&self, slot: Slot) -> Result<Option<Header>> {
         let partition = self.partition(slot.kernel())?;
         let mut block = [0; HEADER_BYTES];
@@ -161,7 +163,7 @@ impl Image {
     /// Reads the file list of slot A's root.
     ///
     /// # Errors
-    /// [`Error::NotAnImage`] if there is none, or it is malformed.
+    /// [`Error::NotAnImage`] if there is none, or it is malformed or can't be read.
     pub fn root(&self) -> Result<Root<'_>> {
         Root::open(self.partition(Partition::RootA)?).map_err(|e| self.malformed(&e))
     }
@@ -181,7 +183,7 @@ impl Image {
         })
     }
 
-    /// Wraps why the image is none.
+    /// Returns the error that the image is malformed.
     fn malformed(&self, reason: &dyn std::fmt::Display) -> Error {
         Error::NotAnImage { path: self.path.clone(), reason: reason.to_string() }
     }

@@ -1,4 +1,4 @@
-//! The kernel image: stub, kernel, initrd and command line as one file that the firmware starts.
+//! The kernel image: stub, kernel, initrd and command line in one file that the firmware starts.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,25 @@ use slots::RootParams;
 use crate::facts;
 use crate::{Error, error::Result};
 
-/// What follows the root parameters on the kernel command line. Both consoles get messages; the last
-/// one is `/dev/console`. A panic ends in a reset, and so does a start that has not got to `init` a minute
-/// after the kernel's own watchdog, which then is armed already: no node hangs for ever.
+/// What follows the root's parameters on the kernel command line. Both consoles get messages; the last one is
+/// `/dev/console`. A panic ends in a reset, and so does a boot that does not reach `init` within a minute
+/// after the kernel has armed its own watchdog: no node hangs for ever.
 const CMDLINE: &str =
     "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 quiet loglevel=4";
-/// Directories of the initrd beside `/init`.
+/// Directories of the initrd besides `/init`.
 const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
-/// Level of zstd for the initrd: small in a second, and unpacked at the same speed at every level.
+/// Compression level of zstd for the initrd: small within a second; decompression is equally fast at every
+/// level.
 const INITRD_LEVEL: i32 = 15;
 
-/// What goes into a kernel image.
+/// The parts of a kernel image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KernelParts<'a> {
     /// The systemd stub.
     pub stub: &'a [u8],
     /// The kernel.
     pub kernel: &'a [u8],
-    /// What `uname -r` says.
+    /// Its release, as in `uname -r`.
     pub release: &'a str,
     /// The init binary.
     pub init: &'a [u8],
@@ -36,7 +37,7 @@ pub(crate) struct KernelParts<'a> {
 /// Returns the kernel image that boots `root`.
 ///
 /// # Errors
-/// [`Error::Format`] if stub or kernel is no EFI program.
+/// [`Error::Format`] if stub or kernel is not an EFI program.
 pub(crate) fn kernel_image(
     parts: &KernelParts<'_>,
     root: &RootParams,
@@ -59,7 +60,7 @@ fn command_line(root: &RootParams) -> String {
     format!("{root} {CMDLINE}")
 }
 
-/// Returns the initrd: init, and places to mount things on.
+/// Returns the initrd: init, and mount points.
 fn initrd(init: &[u8], build_time: u64) -> Result<Vec<u8>> {
     let mut tree = Tree::new();
     tree.insert("init", Node::file(init.to_vec(), 0o755))?;
@@ -67,7 +68,7 @@ fn initrd(init: &[u8], build_time: u64) -> Result<Vec<u8>> {
         tree.insert(directory, Node::new(Kind::Directory(BTreeMap::new()), 0o755))?;
     }
     let mut archive = Vec::new();
-    // Good until 2106; later dates all look alike.
+    // Sufficient until 2106; later dates all become the same.
     let mtime = u32::try_from(build_time).unwrap_or(u32::MAX);
     cpio::write(&tree, mtime, &mut archive).map_err(Error::format("writing the initrd"))?;
     zstd::bulk::compress(&archive, INITRD_LEVEL).map_err(Error::format("compressing the initrd"))

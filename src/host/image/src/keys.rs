@@ -1,5 +1,5 @@
-//! The keys of a build. They are read and checked before anything takes long, so that errors in them are reported at
-//! once.
+//! The keys of a build. They are read and checked before any long step, so that errors in them are reported
+//! at once.
 
 use std::fs;
 use std::path::Path;
@@ -14,20 +14,20 @@ use crate::{Error, error::Result};
 /// The keys of a build.
 #[derive(Debug)]
 pub(crate) struct Keys<'a> {
-    /// What signs for Secure Boot.
+    /// Signs for Secure Boot.
     pub signer: Option<Signer>,
     /// The file with the key set trusted for bundles, unchanged.
     pub update: Option<Vec<u8>>,
-    /// What signs the bundle.
+    /// Keys that sign the bundle.
     pub bundle: &'a [SecretKey],
 }
 
 impl Keys<'_> {
-    /// Reads what `profile` names; `bundle` sign its bundle.
+    /// Reads the keys named in `profile`; `bundle` are those that sign its bundle.
     ///
     /// # Errors
-    /// [`Error::SecureBoot`] and [`Error::UpdateKeys`] if a file is not what it should be, [`Error::File`] if it
-    /// can't be read, [`Error::Format`] if a key is to sign twice.
+    /// [`Error::SecureBoot`] or [`Error::UpdateKeys`] if a file has the wrong content, [`Error::File`] if it
+    /// can't be read, [`Error::Format`] if a key would sign twice.
     pub(crate) fn load<'a>(profile: &ImageProfile, bundle: &'a [SecretKey]) -> Result<Keys<'a>> {
         if let Some(pair) = publics(bundle).windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::format("reading the keys")(BundleError::SignedTwice(pair[0])));
@@ -40,7 +40,7 @@ impl Keys<'_> {
         })
     }
 
-    /// Adds the keys to the key of a build. A private key is known by its public half.
+    /// Adds the keys to the cache key of a build. A private key is represented by its public key.
     pub(crate) fn add_to(&self, key: KeyBuilder) -> KeyBuilder {
         let key = key
             .with("signer", self.signer.as_ref().map(Signer::certificate).unwrap_or_default())
@@ -49,14 +49,14 @@ impl Keys<'_> {
     }
 }
 
-/// Returns the public halves of keys, ascending: signatures stand in this order whatever that of the keys.
+/// Returns the public keys, sorted, since signatures are in this order whatever the order of the keys.
 fn publics(keys: &[SecretKey]) -> Vec<PublicKey> {
     let mut publics: Vec<_> = keys.iter().map(SecretKey::public).collect();
     publics.sort_unstable();
     publics
 }
 
-/// Reads a key set; returns the file as it is.
+/// Reads a key set file; returns its unchanged content after checking it.
 fn key_set(path: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(path).map_err(Error::file("reading update keys", path))?;
     KeySet::parse(&bytes).map_err(|source| Error::UpdateKeys { path: path.to_owned(), source })?;

@@ -1,7 +1,7 @@
 //! Turns an image profile into files: plan, one tree in memory, a generation, the files made from it.
 //!
-//! [`build()`] builds, [`inspect::Image`] reads. The bytes of an image depend only on its inputs, not on the time, the
-//! umask, paths, or the number of jobs. Booting an image is the crate `vm`.
+//! [`build()`] builds, [`inspect::Image`] reads. The bytes of an image depend only on its inputs, not on the
+//! time, the umask, paths, or the number of jobs. Booting an image is the crate `vm`.
 #![forbid(unsafe_code)]
 
 mod build;
@@ -40,8 +40,8 @@ pub use generation::Generation;
 pub use imagefacts::ImageFacts;
 pub use record::{Built, BuiltFile, BuiltKernel};
 
-/// Bounds the threads that compress and hash. Works once, before the first build.
+/// Limits the threads that compress and hash. Works only once, before the first build.
 pub fn limit_jobs(jobs: usize) {
-    // A second call finds the threads there already; the first bound stays.
+    // If it is called again, the thread pool exists already, and its size stays.
     drop(rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global());
 }

@@ -1,4 +1,4 @@
-//! Everything that an image is made of, from the inputs: downloaded or built if missing.
+//! Collects all inputs of an image; they are downloaded or built if they are not in the cache.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::facts;
 use crate::packages::root_packages;
 use crate::{Error, error::Result};
 
-/// Package that has the first part of the kernel image, and where.
+/// The package with the systemd stub, and its path there.
 const STUB: (&str, &str) = ("systemd-boot-efi", "usr/lib/systemd/boot/efi/linuxx64.efi.stub");
-/// Raised when the same inputs give another image.
+/// Incremented when the same inputs give another image.
 const REVISION: u32 = 1;
 
-/// What an image is made of.
+/// The inputs of an image.
 #[derive(Debug)]
 pub(crate) struct Materials {
     /// Files of the Debian packages.
@@ -36,24 +36,24 @@ pub(crate) struct Materials {
     pub kernel: Kernel,
     /// The systemd stub.
     pub stub: PathBuf,
-    /// The bundle of certificate authorities.
+    /// All trusted certificates in one file.
     pub certificates: Vec<u8>,
-    /// The list of everything.
+    /// The bill of materials.
     pub sbom: String,
     /// Date of the newest input.
     pub build_time: u64,
-    /// The packages' pins, for the key.
+    /// The pins of the packages, for the cache key.
     pub pins: String,
 }
 
-/// Gets everything for `profile`.
+/// Collects all inputs for `profile`.
 ///
 /// # Errors
-/// [`Error::Input`] if something can't be had; [`Error::Kubernetes`] if the profile asks for another
-/// version than is pinned.
+/// [`Error::Input`] if one can't be obtained; [`Error::Kubernetes`] if the profile requests another version
+/// than the pinned one. What was completed stays in the cache.
 pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Materials> {
     let lock = workspace.lock()?;
-    // What is wrong with lock, fragments and recipes is told before the first long build.
+    // Errors in lock, fragments and recipes are reported before the first long build.
     workspace.check_kernel(&lock, &profile.kernel.config)?;
     let recipes = profile.components.iter().map(|c| Ok((*c, workspace.prepare(c.name())?)));
     let recipes = recipes.collect::<Result<Vec<_>>>()?;
@@ -64,8 +64,9 @@ pub(crate) fn gather(workspace: &Workspace, profile: &ImageProfile) -> Result<Ma
     let stub = workspace.package_file(&lock, STUB.0, STUB.1)?;
     let programs = PROGRAMS.iter().map(|p| workspace.program(p.binary));
     let programs = programs.collect::<inputs::Result<Vec<_>>>()?;
-    // Side by side: each has minutes in which it keeps one processor busy (unpacking, linking, compressing).
-    // If the kernel fails, no further component is begun; what is complete is in the cache for the next build.
+    // In parallel: each has minutes in which it keeps only one processor busy (unpacking, linking,
+    // compressing). If the kernel fails, no further component is begun; what is complete is in the cache for
+    // the next build.
     let failed = AtomicBool::new(false);
     let (kernel, components) = std::thread::scope(|scope| {
         let kernel = scope.spawn(|| {
@@ -104,8 +105,8 @@ impl Materials {
         self.programs.iter().find(|p| p.name == name).expect("all programs were built")
     }
 
-    /// Adds all that the image is made of to a key. What was built is known by its place in the cache,
-    /// whose name is the hash of all that went into it.
+    /// Adds all inputs of the image to a cache key. Built inputs are identified by their directory in the
+    /// cache, whose name is the hash of their own inputs.
     pub(crate) fn add_to(&self, key: KeyBuilder) -> KeyBuilder {
         let mut paths = vec![self.kernel.image.clone(), self.stub.clone()];
         paths.extend(self.components.iter().flat_map(|(_, c)| c.binaries.values().cloned()));
@@ -116,7 +117,7 @@ impl Materials {
     }
 }
 
-/// Checks that the pinned Kubernetes is the one that the profile asks for.
+/// Checks that the pinned Kubernetes is the version requested by the profile.
 fn check_kubernetes(profile: &ImageProfile, components: &[(Component, BuiltComponent)]) -> Result<()> {
     let pinned =
         components.iter().find(|(c, _)| *c == Component::Kubernetes).map(|(_, b)| b.version.as_str());

@@ -1,7 +1,7 @@
-//! Container images made of one static program, as OCI image archives for the node's own store.
+//! Container images of one static program each, as OCI image archives for the node's own image store.
 //!
-//! One uncompressed layer: the archive lies on a root file system that is compressed as a whole where
-//! that matters, and a node unpacks it at every first boot. Nothing in it depends on a clock or a host.
+//! There is one uncompressed layer: the root file system with the archive is compressed as a whole for
+//! transport, and a node unpacks the archive at its first boot. Nothing in it depends on a clock or a host.
 //! Spec: OCI image format 1.1 (image layout, manifest, config).
 
 use std::io;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 
-/// User and group of the program: nobody that exists on the node.
+/// User and group of the program; neither exists on the node.
 const USER: &str = "65535:65535";
 /// OCI media type prefix.
 const MEDIA: &str = "application/vnd.oci.image";
@@ -27,7 +27,7 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Returns the reference under which containerd knows the image.
+    /// Returns the image's reference in containerd.
     #[must_use]
     pub fn reference(&self) -> String {
         format!("ironhull.local/{}:1", self.name)
@@ -37,7 +37,7 @@ impl Program<'_> {
 /// Returns the image as an OCI archive: a tar file of an image layout.
 ///
 /// # Errors
-/// None in practice: the tar writer writes to memory.
+/// None in practice, since the archive is written to memory.
 pub fn archive(program: &Program<'_>) -> io::Result<Vec<u8>> {
     let layer = layer(program)?;
     let config = json!({
@@ -68,7 +68,7 @@ pub fn archive(program: &Program<'_>) -> io::Result<Vec<u8>> {
     tar.into_inner()
 }
 
-/// Returns the index: one manifest, under the image's name.
+/// Returns the index: one manifest, with the image's name.
 fn index(program: &Program<'_>, manifest: &[u8]) -> Value {
     let mut entry = descriptor("manifest.v1+json", manifest);
     entry["platform"] = json!({ "architecture": program.architecture, "os": "linux" });
@@ -79,7 +79,7 @@ fn index(program: &Program<'_>, manifest: &[u8]) -> Value {
     json!({ "schemaVersion": 2, "mediaType": format!("{MEDIA}.index.v1+json"), "manifests": [entry] })
 }
 
-/// Returns the one layer: the program, and nothing else.
+/// Returns the only layer: the program.
 fn layer(program: &Program<'_>) -> io::Result<Vec<u8>> {
     let mut tar = tar::Builder::new(Vec::new());
     add_file(&mut tar, program.name, program.binary, 0o755)?;
@@ -91,7 +91,7 @@ fn descriptor(kind: &str, blob: &[u8]) -> Value {
     json!({ "mediaType": format!("{MEDIA}.{kind}"), "digest": digest(blob), "size": blob.len() })
 }
 
-/// Returns a blob's digest as OCI writes it.
+/// Returns a blob's digest in OCI notation.
 fn digest(blob: &[u8]) -> String {
     format!("sha256:{}", hex(blob))
 }

@@ -1,13 +1,13 @@
-//! Overlays, `rootfs/overlay` and those of the profile, as trees: files are copied unchanged to the same path. All
-//! follow the rules of git, so that a profile's files may be kept there too.
+//! Overlays, `rootfs/overlay` and those of the profile, as trees: files are copied unchanged to the same
+//! path. The rules follow git, so that a profile's files may be kept in a repository too.
 //!
-//! Git keeps only whether a file can be executed, and a checkout has the umask and the owner of whoever
-//! made it. So everything belongs to root, files are 0755 or 0644 by their owner's execute bit, and
-//! directories are 0755. Git can't tell empty directories from absent ones, so they are left out.
+//! Git stores only whether a file is executable, and a checkout has the umask and the owner of whoever made
+//! it. So everything belongs to root, files are 0755 or 0644 according to their owner's execute bit, and
+//! directories are 0755. Git does not store empty directories, so they are left out.
 //!
 //! What git loses although an image would depend on it is refused: set-user-ID, set-group-ID and sticky bits
-//! (but a directory may have the set-group-ID bit, which it inherits in a shared checkout), and capabilities. Other
-//! attributes belong to the host. Hard links are kept.
+//! (but a directory may have the set-group-ID bit, which it inherits in a shared checkout), and capabilities.
+//! Other attributes are ignored. Hard links are kept.
 //!
 //! Files are read when the build begins; later changes are in the next build.
 
@@ -26,27 +26,28 @@ use crate::error::{Error, NO_CAPABILITIES, NO_SPECIAL_BITS, Result};
 use crate::skeleton::MOUNTED;
 use crate::source::read_now;
 
-/// Files that are laid over the root.
+/// Files that are copied over the root.
 #[derive(Clone, Debug)]
 pub(crate) struct Overlay {
     /// The directory on the host.
     pub dir: PathBuf,
-    /// What is in it.
+    /// Its files.
     pub tree: Tree,
-    /// Hash of what is in it.
+    /// Hash of its files.
     pub digest: Digest,
 }
 
-/// Reads all overlays of an image, in the order in which they are laid over its root.
+/// Reads all overlays of an image, in the order in which they are applied.
 ///
 /// # Errors
-/// As [`load`].
+/// Those of [`load`]; [`Error::Input`] if the files can't be hashed.
 pub(crate) fn load_all(workspace: &Workspace, profile: &ImageProfile) -> Result<Vec<Overlay>> {
     let ours = workspace.source().join("rootfs/overlay");
     let all = [ours].into_iter().chain(profile.overlay.iter().map(PathBuf::from));
     all.map(|dir| {
-        // Hashed before it is read: of what changes in between the image has more than its key says, so the next build
-        // makes it again. The other way round it would take the old one for the new one.
+        // Hashed before it is read: if a file changes in between, the image is newer than its key, so the
+        // next build makes it again. In the other order, the next build would take the old image for the new
+        // one.
         let hashed = workspace.with_memo(|memo| memo.tree(&dir));
         let tree = load(&dir)?;
         Ok(Overlay { dir, tree, digest: hashed? })
@@ -54,7 +55,7 @@ pub(crate) fn load_all(workspace: &Workspace, profile: &ImageProfile) -> Result<
     .collect()
 }
 
-/// Adds all that is in the overlays to the key of a build.
+/// Adds the content of the overlays to the cache key of a build.
 pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay]) -> KeyBuilder {
     overlays.iter().fold(key, |key, overlay| {
         let key = key.with("overlay", overlay.digest.to_string());
@@ -62,7 +63,7 @@ pub(crate) fn add_to(key: KeyBuilder, overlays: &[Overlay]) -> KeyBuilder {
     })
 }
 
-/// Returns the hard links of a tree, which the hash of its files says nothing of: name and target of each.
+/// Returns name and target of a tree's hard links, which the hash of its files does not cover.
 fn hard_links(tree: &Tree) -> Vec<String> {
     let mut links = Vec::new();
     tree.walk(|path, node| {
@@ -76,24 +77,25 @@ fn hard_links(tree: &Tree) -> Vec<String> {
 /// Reads the overlay in `dir`.
 ///
 /// # Errors
-/// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, for a name that is not
-/// UTF-8, for capabilities and mode bits that would be lost, and for what lies where nobody on a node would see it.
+/// [`Error::File`] if something can't be read; [`Error::Overlay`] for a device, socket or pipe, a name that
+/// is not UTF-8, capabilities and mode bits that would be lost, and files in a directory that is a mount
+/// point on a node, where they would be hidden.
 fn load(dir: &Path) -> Result<Tree> {
     let mut loading = Loading::default();
     loading.add_directory(dir, "")?;
     Ok(loading.tree)
 }
 
-/// An overlay in the making.
+/// A partly read overlay.
 #[derive(Default)]
 struct Loading {
     tree: Tree,
-    /// The first path in the tree of each file that has several names, by device and inode.
+    /// The first path of each file with several names, by device and inode.
     names: HashMap<(u64, u64), String>,
 }
 
 impl Loading {
-    /// Adds what is in the directory `dir`, whose path in the tree is `at`.
+    /// Adds the content of the directory `dir`, whose path in the tree is `at`.
     fn add_directory(&mut self, dir: &Path, at: &str) -> Result<()> {
         let read = || Error::file("reading overlay", dir);
         let mut names = Vec::new();
@@ -140,7 +142,7 @@ impl Loading {
         self.tree.insert(target, node).map_err(Error::Tree)
     }
 
-    /// Returns the node of a regular file: one of its names, if it has had another.
+    /// Returns the node of a regular file: a hard link, if the file was added before under another name.
     fn file(&mut self, path: &Path, target: &str, meta: &Metadata) -> Result<Node> {
         let mode = if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
         if meta.nlink() > 1 {
@@ -175,7 +177,7 @@ fn check_capabilities(path: &Path) -> Result<()> {
             expected: NO_CAPABILITIES,
             found: "some (security.capability)".to_owned(),
         }),
-        // No such attribute, or a file system without any.
+        // No such attribute, or the file system does not support any.
         Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
         Err(e) => Err(Error::file("reading capabilities of overlay", path)(e.into())),
     }
@@ -259,7 +261,7 @@ mod tests {
         fs::write(at("b/one"), "text").unwrap();
         fs::hard_link(at("b/one"), at("c")).unwrap();
         fs::hard_link(at("b/one"), at("a")).unwrap();
-        // Its other name is elsewhere.
+        // Its other name is outside the overlay.
         let elsewhere = tempfile::tempdir_in(root.path().parent().unwrap()).unwrap();
         fs::write(at("d"), "text").unwrap();
         fs::hard_link(at("d"), elsewhere.path().join("d")).unwrap();

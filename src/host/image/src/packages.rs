@@ -1,8 +1,8 @@
 //! The root's Debian packages as one tree.
 //!
-//! The root is merged into `/usr`, as Debian has it since 2023: whatever a package has below `/bin`, `/sbin`
-//! or `/lib` goes below `/usr`, and the image provides the links at the old paths. If two packages conflict, the error
-//! names the second one.
+//! The root has a merged `/usr`, as Debian has since 2023: whatever a package has below `/bin`, `/sbin` or
+//! `/lib` goes below `/usr`, and the image provides the links at the old paths. If two packages conflict, the
+//! error names the second one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use inputs::debian::{self, Entry, EntryKind, Keep, Locked, Unpacked};
 use crate::source::HostFile;
 use crate::{Error, error::Result};
 
-/// Package whose certificates become one file.
+/// The package whose certificates are concatenated into one file.
 const CERTIFICATES: &str = "ca-certificates";
 /// The set-user-ID and set-group-ID bits.
 const SETUID_SETGID: u16 = 0o6000;
@@ -22,8 +22,8 @@ const SETUID_SETGID: u16 = 0o6000;
 /// Unpacks the root's packages into one tree; returns it and the certificates.
 ///
 /// # Errors
-/// [`Error::Input`] if a package can't be had or unpacked; [`Error::Package`] if one does not go together
-/// with those before it; [`Error::File`] if its files in the cache can't be read.
+/// [`Error::Input`] if a package can't be obtained or unpacked; [`Error::Package`] if one conflicts with
+/// those before it; [`Error::File`] if its files in the cache can't be read.
 pub(crate) fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec<u8>)> {
     let mut tree = Tree::new();
     let mut certificates = Vec::new();
@@ -37,8 +37,8 @@ pub(crate) fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result
     Ok((tree, certificates))
 }
 
-/// Adds the files of a package. Owners and modes are the package's own, but no file lends its owner's
-/// rights: on a node nobody but root calls `mount`.
+/// Adds the files of a package. Owners and modes are the package's own, but without set-user-ID and
+/// set-group-ID bits: on a node only root calls programs such as `mount`.
 fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
     let refused = |source: TreeError| Error::Package { package: package.name.clone(), source };
     for entry in package.entries.iter().filter(|entry| !is_merging_link(entry)) {
@@ -55,20 +55,20 @@ fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
     tree.check().map_err(refused)
 }
 
-/// Returns whether an entry is one of the links that merge a system into `/usr`, such as `/bin` to `usr/bin`.
-/// `base-files` has them; in the image they are part of the plan.
+/// Returns whether an entry is one of the links of a merged `/usr`, such as `/bin` to `usr/bin`. `base-files`
+/// contains them; in the image they are part of the plan.
 fn is_merging_link(entry: &Entry) -> bool {
     let EntryKind::Symlink(target) = &entry.kind else { return false };
     let target = target.trim_start_matches('/').trim_end_matches('/');
     is_merged_directory(&entry.path) && target == merged(&entry.path)
 }
 
-/// Returns whether a directory at the top of a system lies below `/usr` in one that is merged.
+/// Returns whether a top-level directory is below `/usr` in a merged root.
 fn is_merged_directory(name: &str) -> bool {
     ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].contains(&name)
 }
 
-/// Returns where a package's path lies in one tree below `/usr`, as Debian has it since 2023.
+/// Returns the path of a package's file in a merged root.
 fn merged(path: &str) -> String {
     match is_merged_directory(path.split('/').next().unwrap_or(path)) {
         true => format!("usr/{path}"),
@@ -80,7 +80,7 @@ fn merged(path: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Returns an unpacked package without files' bytes: directories and links by path.
+    /// Returns an unpacked package with only directories and links.
     fn package(name: &str, entries: &[(&str, EntryKind)]) -> Unpacked {
         let entry = |(path, kind): &(&str, EntryKind)| Entry {
             path: (*path).to_owned(),

@@ -1,9 +1,9 @@
 //! Moves the outputs of a build from the work directory to the output directory: all of them, or none.
 //!
-//! No file system renames several files at once, so this works like a journal. The finished files are synced and their
-//! directory is renamed: this rename is the commit. Then the new files replace the old ones; if the build is killed
-//! meanwhile, the next build continues there before it does anything else. The manifest is removed first and written
-//! last, so a set of files with a manifest is complete.
+//! No file system renames several files at once, so this works like a journal. The finished files are synced
+//! and their directory is renamed: this rename is the commit. Then the new files replace the old ones; if the
+//! build is killed meanwhile, the next build continues there before it does anything else. The manifest is
+//! removed first and written last, so a set of files with a manifest is complete.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -15,22 +15,23 @@ use crate::record::{self, Built};
 use crate::workdir::WorkDir;
 use crate::{Error, error::Result, outputs};
 
-/// Name of the order in the directory of finished files.
+/// Name of the file with the order, in the directory of finished files.
 const ORDER: &str = "order";
 
-/// What is to be done with finished files.
+/// What to do with the finished files.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     built: Built,
-    /// Hash of everything that went in.
+    /// Cache key of the outputs.
     key: String,
 }
 
-/// Moves the files of `built` to where they are looked for, and then writes their manifest.
+/// Moves the files of `built` to the output directory, and then writes their manifest.
 ///
 /// # Errors
-/// [`Error::File`] and [`Error::Files`]. Before the one rename that decides, the files of the last build are then
-/// as they were; after it the next build of the image goes on, and until then there is no manifest.
+/// [`Error::File`] or [`Error::Files`] if a file can't be synced, moved or written. Before the commit, the
+/// files of the previous build are unchanged; after it there is no manifest until the next build of the image
+/// has continued.
 pub(crate) fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -> Result<()> {
     let order = Order { built: built.clone(), key: key.to_owned() };
     let text = serde_json::to_vec(&order).expect("an order is plain data");
@@ -45,17 +46,17 @@ pub(crate) fn publish(work: &WorkDir, output: &Path, built: &Built, key: &str) -
     finish(output, name)
 }
 
-/// Goes on with the files of a build that was killed, if there are any; those whose order can't be followed are
-/// removed, with the manifest.
+/// Continues to move the files of a build that was killed, if there are any. If that is not possible, they
+/// are removed, and the manifest with them.
 ///
 /// # Errors
-/// As [`publish`].
+/// [`Error::File`] or [`Error::Files`], with the same consequences as in [`publish`].
 pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     let ready = ready(output, name);
     let path = ready.join(ORDER);
     let text = match fs::read(&path) {
         Ok(text) => text,
-        // What a build has left that was done, and killed while it cleared up.
+        // Left by a build that was finished, and killed while it cleaned up.
         Err(e) if e.kind() == ErrorKind::NotFound => return remove_all(&ready),
         Err(e) => return Err(Error::file("reading", path)(e)),
     };
@@ -73,7 +74,7 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     sync(output)?;
     for file in &built.files {
         let from = ready.join(&file.name);
-        // One that is gone is where it belongs.
+        // A file that is no longer here was moved already.
         if fs::exists(&from).map_err(Error::file("reading", &from))? {
             files::install(&from, &output.join(&file.name))?;
         }
@@ -81,12 +82,12 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
     let text = serde_json::to_string_pretty(&built).expect("a manifest is plain data") + "\n";
     files::write(&manifest, text.as_bytes(), files::Access::Public)?;
     record::save(output, &built, &key)?;
-    // Its order goes first: half a directory is nothing to go on with.
+    // The order is removed first, so that nobody continues with half a directory.
     remove(&path)?;
     remove_all(&ready)
 }
 
-/// Returns whether an order is one for the image `name`: all it moves are files of that image, into the output
+/// Returns whether an order is one for the image `name`: it moves only files of that image, into the output
 /// directory itself.
 fn is_of(Order { built, .. }: &Order, name: &str) -> bool {
     let is_own =
@@ -94,13 +95,14 @@ fn is_of(Order { built, .. }: &Order, name: &str) -> bool {
     built.facts.name == name && built.files.iter().all(|file| is_own(&file.name))
 }
 
-/// Returns whether each file is still on its way or in its place: somebody may have cleared the directory meanwhile.
+/// Returns whether each file is still to be moved or in place: the user may have removed some meanwhile.
 fn is_whole(ready: &Path, output: &Path, built: &Built) -> bool {
     built.files.iter().all(|file| ready.join(&file.name).exists() || output.join(&file.name).exists())
 }
 
-/// Gives up files of a killed build whose order can't be followed: a file is gone, or another version of this program
-/// wrote the order, or somebody else. Nobody knows then which files are in place, so the next build makes them all anew.
+/// Removes the files of a killed build if its order can't be followed: a file is missing, or another version
+/// of this program, or somebody else, wrote the order. Which files are in place is not known then, so the
+/// next build makes all of them again.
 fn give_up(output: &Path, name: &str) -> Result<()> {
     record::forget(output, name)?;
     remove_manifest(&record::manifest_path(output, name))?;
@@ -110,7 +112,7 @@ fn give_up(output: &Path, name: &str) -> Result<()> {
     remove_all(&ready)
 }
 
-/// Returns the directory of finished files on their way.
+/// Returns the directory of finished files that are being moved.
 fn ready(output: &Path, name: &str) -> PathBuf {
     output.join(format!(".{name}.publishing"))
 }
@@ -120,8 +122,8 @@ fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("syncing", path))
 }
 
-/// Removes the manifest of the last build, if there is one: the file, not a link that leads to it. What is written to
-/// rather than replaced, such as `/dev/null`, holds no manifest and is not the build's to remove.
+/// Removes the manifest of the previous build, if there is one: the file itself, not a link to it. A device
+/// such as `/dev/null`, which is written to rather than replaced, is left alone.
 fn remove_manifest(path: &Path) -> Result<()> {
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::symlink_metadata(&file) {

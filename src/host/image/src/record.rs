@@ -1,5 +1,5 @@
-//! Files beside the outputs of a build: the manifest `NAME.json`, and a hidden record by which the next build knows
-//! that there is nothing to do.
+//! Files beside the outputs of a build: the manifest `NAME.json`, and a hidden record by which the next build
+//! knows that everything is up to date.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, error::Result};
 
-/// A finished build.
+/// The description of a finished build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Built {
-    /// What the image says of itself.
+    /// The facts the image states about itself.
     #[serde(flatten)]
     pub facts: ImageFacts,
     /// Root hash of the verity tree, in hex.
@@ -51,12 +51,12 @@ pub struct BuiltFile {
     pub sha256: Option<String>,
 }
 
-/// What the next build looks at.
+/// The hidden record for the next build.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    /// Hash of everything that went in.
+    /// Cache key of the outputs.
     key: String,
-    /// Name, length and time of change of each file.
+    /// Name, length and modification time of each file.
     files: Vec<(String, u64, i64, i64)>,
 }
 
@@ -68,7 +68,7 @@ impl Built {
     }
 }
 
-/// Returns the path of the file that describes a build.
+/// Returns the path of the manifest.
 pub(crate) fn manifest_path(output: &Path, name: &str) -> PathBuf {
     output.join(format!("{name}.json"))
 }
@@ -78,7 +78,7 @@ fn record_path(output: &Path, name: &str) -> PathBuf {
     output.join(format!(".{name}.built"))
 }
 
-/// Returns the last build in `output` if it was made from `key` and its files are unchanged since.
+/// Returns the previous build in `output` if it was made with `key` and its files are unchanged since.
 pub(crate) fn load(output: &Path, name: &str, key: &str) -> Option<Built> {
     let record: Record = serde_json::from_slice(&fs::read(record_path(output, name)).ok()?).ok()?;
     let unchanged = record.files.iter().all(|f| stamp(output, &f.0).as_ref() == Some(f));
@@ -86,7 +86,7 @@ pub(crate) fn load(output: &Path, name: &str, key: &str) -> Option<Built> {
     (record.key == key && unchanged).then(|| serde_json::from_slice(&built).ok())?
 }
 
-/// Forgets the last build: from now on its files may be half replaced.
+/// Removes the hidden record: from now on some of the files may be replaced.
 pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
     let path = record_path(output, name);
     match fs::remove_file(&path) {
@@ -95,16 +95,16 @@ pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
     }
 }
 
-/// Removes the disks of the last build that `built` does not replace: beside its files they would look like its own.
-/// `disks` are their formats and endings. A bundle stays, for it may have been signed by keys that this build does
-/// not have, and tells what is in it.
+/// Removes the disks of the previous build that `built` does not replace, since beside its files they would
+/// look like its own. `disks` are their formats and extensions. A bundle is kept: it may be signed by keys
+/// that this build does not have, and it states its own version.
 pub(crate) fn remove_older<'a>(
     disks: impl Iterator<Item = (&'a str, &'a str)>,
     output: &Path,
     built: &Built,
 ) -> Result<()> {
     let text = fs::read(manifest_path(output, &built.facts.name)).unwrap_or_default();
-    // Without a manifest that can be read nobody knows whose the files are.
+    // Without a readable manifest it is unknown which build the files belong to.
     let Ok(last) = serde_json::from_slice::<Built>(&text) else { return Ok(()) };
     for (format, ending) in disks {
         let name = format!("{}.{ending}", built.facts.name);
@@ -122,7 +122,7 @@ pub(crate) fn remove_older<'a>(
     Ok(())
 }
 
-/// Remembers that the files of `built` were made from `key`.
+/// Records that the files of `built` were made with `key`.
 pub(crate) fn save(output: &Path, built: &Built, key: &str) -> Result<()> {
     let name = &built.facts.name;
     let manifest = format!("{name}.json");
@@ -133,7 +133,7 @@ pub(crate) fn save(output: &Path, built: &Built, key: &str) -> Result<()> {
     Ok(files::write(&path, &text, files::Access::Public)?)
 }
 
-/// Returns name, length and time of change of a file.
+/// Returns name, length and modification time of a file.
 fn stamp(output: &Path, name: &str) -> Option<(String, u64, i64, i64)> {
     let meta = fs::metadata(output.join(name)).ok()?;
     Some((name.to_owned(), meta.len(), meta.mtime(), meta.mtime_nsec()))

@@ -1,4 +1,4 @@
-//! The size that a profile gives each partition, and how much of it a generation may fill. Pure.
+//! The size of each partition according to the profile, and how much of it a generation may fill. Pure.
 
 use config::Slots;
 use disk::{Layout, MIB, Place, Sizes};
@@ -6,7 +6,8 @@ use slots::Purpose;
 
 use crate::{Error, error::Result};
 
-/// Share of its place that a part may fill: the next version is larger, and a node's partitions stay.
+/// The share of its partition that a part may fill: the next version is larger, and a node's partitions keep
+/// their size.
 const FILL_PERCENT: u64 = 80;
 
 /// Returns the layout of a disk with the sizes of a profile.
@@ -15,10 +16,10 @@ pub(crate) fn layout(slots: &Slots) -> Layout {
     Layout::new(&Sizes { root_mib, kernel_mib, state_mib, data_mib })
 }
 
-/// Checks that `bytes` fill a slot's partition by no more than their share.
+/// Checks that `bytes` do not exceed their share of a slot's partition.
 ///
 /// # Errors
-/// [`Error::TooLarge`] if they do; names the profile key that makes more room.
+/// [`Error::TooLarge`] if they do, with the profile key that enlarges the partition.
 pub(crate) fn check_fill(place: Place, bytes: u64) -> Result<()> {
     let limit = place.bytes * FILL_PERCENT / 100;
     if bytes <= limit {

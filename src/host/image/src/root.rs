@@ -1,4 +1,4 @@
-//! The root's tree: packages, then the plan, then overlays, each over the one before.
+//! The root's tree: packages, then the plan, then overlays; each one replaces files of those before it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::skeleton::UNWANTED;
 use crate::source::HostFile;
 use crate::{Error, error::Result};
 
-/// Where the bytes of a planned file are.
+/// The content of a planned file.
 #[derive(Clone, Debug)]
 pub enum Bytes {
     /// In a file of the host.
@@ -20,14 +20,14 @@ pub enum Bytes {
     Memory(Vec<u8>),
 }
 
-/// Puts the root together.
+/// Assembles the root.
 ///
 /// # Errors
-/// [`Error::Tree`] and, for an overlay, [`Error::OverlayConflict`] where two parts want different kinds of file
-/// at one path, [`Error::File`] where a source can't be read.
+/// [`Error::Tree`] or, for an overlay, [`Error::OverlayConflict`] if two parts have different kinds of file
+/// at one path; [`Error::File`] if a source can't be read.
 ///
 /// # Panics
-/// When a planned content has no bytes: whoever makes the plan gives them.
+/// If a planned file has no content in `contents`; whoever makes the plan provides it.
 pub fn assemble(
     packages: Tree,
     plan: &Plan,
@@ -64,7 +64,7 @@ fn node_of(bytes: &Bytes, mode: u16) -> Result<Node> {
     }
 }
 
-/// Lays every node of an overlay on `root`; directories that are there keep their mode.
+/// Copies every node of an overlay to `root`; existing directories keep their mode.
 fn lay_over(root: &mut Tree, Overlay { dir, tree, .. }: &Overlay) -> Result<()> {
     let is_directory = |node: &Node| matches!(node.kind, Kind::Directory(_));
     let mut nodes = Vec::new();
@@ -85,7 +85,7 @@ fn lay_over(root: &mut Tree, Overlay { dir, tree, .. }: &Overlay) -> Result<()> 
     Ok(())
 }
 
-/// Says what a node is.
+/// Returns a description of a node for an error.
 fn describe(kind: &Kind) -> String {
     match kind {
         Kind::Directory(_) => "one".to_owned(),

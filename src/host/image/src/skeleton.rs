@@ -3,9 +3,9 @@
 //! Directories are listed here because git keeps no empty ones; files with fixed content are in
 //! `rootfs/overlay`.
 
-/// Directories: path and mode.
+/// Directories, with path and mode.
 pub const DIRECTORIES: &[(&str, u16)] = &[
-    // Mounted over by init.
+    // `init` mounts a file system here.
     ("dev", 0o755),
     ("etc", 0o755),
     ("opt/cni/bin", 0o755),
@@ -16,13 +16,13 @@ pub const DIRECTORIES: &[(&str, u16)] = &[
     ("tmp", 0o1777),
     ("usr/libexec/kubernetes/kubelet-plugins", 0o755),
     ("var", 0o755),
-    // Asked for by programs, and empty.
+    // Some programs expect it; empty.
     ("mnt", 0o755),
     ("root", 0o700),
 ];
 
-/// Directories over which a node mounts something: nobody would see what the image has there. Over `etc` too,
-/// but a copy of it.
+/// Mount points on a node, where files of the image would be hidden. `etc` is one too, but its content is
+/// copied to the mounted file system.
 pub const MOUNTED: &[&str] = &[
     "dev",
     "opt/cni/bin",
@@ -35,7 +35,7 @@ pub const MOUNTED: &[&str] = &[
     "var",
 ];
 
-/// Symbolic links: path and target. One tree of programs and libraries, as Debian has it.
+/// Symbolic links, with path and target. `/usr` is merged, as in Debian.
 pub const LINKS: &[(&str, &str)] = &[
     ("bin", "usr/bin"),
     ("lib", "usr/lib"),
@@ -43,7 +43,7 @@ pub const LINKS: &[(&str, &str)] = &[
     ("sbin", "usr/sbin"),
     ("etc/mtab", "../proc/self/mounts"),
     ("etc/os-release", "../usr/lib/os-release"),
-    // Debian makes these when it installs a package, by maintainer scripts that are never run here.
+    // In Debian, maintainer scripts create these at installation; they are never run here.
     ("usr/sbin/ip6tables", "ip6tables-nft"),
     ("usr/sbin/ip6tables-restore", "ip6tables-nft-restore"),
     ("usr/sbin/ip6tables-save", "ip6tables-nft-save"),
@@ -52,7 +52,7 @@ pub const LINKS: &[(&str, &str)] = &[
     ("usr/sbin/iptables-save", "iptables-nft-save"),
 ];
 
-/// Binaries that are several programs, and the other names under which they are called.
+/// Binaries that behave differently by the name they are called with, and their other names.
 pub const MULTI_CALL: &[(&str, &[&str])] = &[
     ("containerd", &["ctr"]),
     (
@@ -61,12 +61,12 @@ pub const MULTI_CALL: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Paths of Debian packages that a node has no use for: documentation, translations, completion, and
-/// what only a package manager or another init reads. Certificates are in the image as one file; licences stay.
+/// Paths in Debian packages that a node has no use for: documentation, translations, completion, and files
+/// for a package manager or another init. Certificates are in the image as one file; licences are kept.
 ///
-/// Of the C library go those parts that no program of the root is linked with: tools for debugging, vector
-/// mathematics, name services of the last century. Of iptables go the old binary, which nobody calls, and
-/// scripts, as there is no shell.
+/// Of the C library, the parts that no program of the root is linked with are removed: debugging tools,
+/// vector mathematics, obsolete name services. Of iptables, the legacy binary, which nothing calls, and
+/// scripts, since there is no shell.
 pub const UNWANTED: &[&str] = &[
     "etc/alternatives",
     "etc/cron.daily",

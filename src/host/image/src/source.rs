@@ -8,8 +8,8 @@ use formats::tree::{Node, Source};
 
 use crate::{Error, error::Result};
 
-/// A file of the host. Its length is read once: a file that changes while a build runs is found out by
-/// the writer, which then gets more or fewer bytes than were announced.
+/// A file of the host. Its length is read once: if the file changes during a build, the writer gets more or
+/// fewer bytes than announced and reports it.
 #[derive(Clone, Debug)]
 pub(crate) struct HostFile {
     path: PathBuf,
@@ -29,14 +29,15 @@ impl HostFile {
     }
 }
 
-/// Longest file of which [`read_now`] keeps the bytes.
+/// Maximum length of a file that [`read_now`] keeps in memory.
 const KEPT_BYTES: u64 = 1 << 20;
 
-/// Returns a node with the bytes that the file at `path` has now. How many there are is what reading gives: what
-/// the file system says is zero for files that the kernel makes up, and old for a file that somebody writes to.
+/// Returns a node with the current content of the file at `path`. Its length is the number of bytes read: the
+/// length in the metadata is zero for files that the kernel generates, and outdated for a file that is being
+/// written.
 ///
-/// A short file is kept in memory. Of a long one only the length is: bytes added later are left out, and one that has
-/// become shorter is found out by the writer.
+/// A short file is kept in memory. Of a long one only the length is: bytes added later are left out, and if
+/// it has become shorter, the writer reports it.
 pub(crate) fn read_now(path: &Path, mode: u16) -> Result<Node> {
     let doing = || Error::file("reading", path);
     let mut file = File::open(path).map_err(doing())?;
@@ -50,7 +51,7 @@ pub(crate) fn read_now(path: &Path, mode: u16) -> Result<Node> {
     Ok(Node::file(Prefix(HostFile { path: path.to_owned(), bytes }), mode))
 }
 
-/// The first bytes of a file, as many as it had when it was read.
+/// The first bytes of a file, as many as it had when it was first read.
 #[derive(Clone, Debug)]
 struct Prefix(HostFile);
 

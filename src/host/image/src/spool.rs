@@ -9,10 +9,10 @@ use formats::disk::ReadAt;
 
 use crate::{Error, error::Result};
 
-/// A file without a name: written in order, read at any place. It is gone with its last user.
+/// An unnamed file: written sequentially, read at any offset. It is removed with its last user.
 ///
-/// As a disk it has no holes, whatever the file system makes of zeros: what is written from it depends on its
-/// bytes alone.
+/// As a disk it has no holes, however the file system stores zeros: what is written from it depends only on
+/// its content.
 #[derive(Debug)]
 pub(crate) struct Spool {
     file: File,
@@ -20,10 +20,11 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Makes one in a directory: there is the room for what the build writes, in `/tmp` there may not be.
+    /// Creates one in `directory`, the output directory, which has space for the build's files; `/tmp` may
+    /// not.
     ///
     /// # Errors
-    /// [`Error::File`] if it can't be made.
+    /// [`Error::File`] if it can't be created. Nothing is left.
     pub(crate) fn new(directory: &Path) -> Result<Spool> {
         let file = tempfile::tempfile_in(directory).map_err(Error::file("making a file in", directory))?;
         Ok(Spool { file, bytes: 0 })

@@ -13,7 +13,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// Tells the start of a step.
+    /// Reports the start of a step.
     pub(crate) fn start(workspace: &'a Workspace, name: &'static str) -> Step<'a> {
         workspace.progress().started(name, Unit::Items, None);
         Step { workspace, name, began: Instant::now() }

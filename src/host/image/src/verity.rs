@@ -13,13 +13,14 @@ use slots::RootParams;
 use crate::room::check_fill;
 use crate::{Error, error::Result};
 
-/// Bytes handed on at once.
+/// Bytes written at once.
 const CHUNK: usize = 1 << 20;
 
-/// Writes the root in order to `out`; `place` is where it must fit later.
+/// Writes the root sequentially to `out`; `place` is the partition it must fit into.
 ///
 /// # Errors
-/// [`Error::TooLarge`] if it fills more than its share of the place; what was written then is of no use.
+/// [`Error::TooLarge`] if it exceeds its share of the partition; [`Error::Format`] if it can't be written.
+/// What was written is useless then.
 pub(crate) fn write_root(
     out: &mut impl Write,
     place: Place,
@@ -50,8 +51,8 @@ pub(crate) fn write_root(
     Ok(params)
 }
 
-/// Hashes what passes. What no longer fits is counted and not written, so that the error can say the whole
-/// length.
+/// Hashes the data written through it. Data that exceeds the limit is counted but not written, so that the
+/// error can state the complete length.
 struct Stream<'a, W> {
     out: &'a mut W,
     bytes: u64,

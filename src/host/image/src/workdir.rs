@@ -8,18 +8,18 @@ use inputs::Workspace;
 
 use crate::{Error, error::Result};
 
-/// A hidden directory for files in the making, for one build at a time.
+/// A hidden directory for unfinished files, used by one build at a time.
 #[derive(Debug)]
 pub(crate) struct WorkDir {
-    /// Where it is.
+    /// Its path.
     pub dir: PathBuf,
     name: String,
-    /// Held as long as the directory is in use.
+    /// Locked as long as the directory is in use.
     _lock: File,
 }
 
 impl WorkDir {
-    /// Makes the directory; waits for another build of the same image, and removes what a killed one left.
+    /// Creates the directory; waits for another build of the same image, and removes what a killed one left.
     pub(crate) fn create(workspace: &Workspace, output: &Path, name: &str) -> Result<WorkDir> {
         let lock_path = output.join(format!(".{name}.lock"));
         let lock = open_lock(&lock_path).map_err(Error::file("opening", &lock_path))?;
@@ -39,19 +39,19 @@ impl WorkDir {
         Ok(WorkDir { dir, name: name.to_owned(), _lock: lock })
     }
 
-    /// Returns the name of the image's file with this ending.
+    /// Returns the name of the image's file with this extension.
     pub(crate) fn name(&self, ending: &str) -> String {
         format!("{}.{ending}", self.name)
     }
 
-    /// Returns the path of a file in the making.
+    /// Returns the path of the unfinished file with this extension.
     pub(crate) fn file(&self, ending: &str) -> PathBuf {
         self.dir.join(self.name(ending))
     }
 }
 
-/// Opens a lock file, made if need be. Its name can be foretold, so it is neither emptied nor followed where it
-/// is a link.
+/// Opens a lock file, created if necessary. Its name is predictable, so it is not truncated, and a link is
+/// not followed.
 fn open_lock(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     File::options().create(true).truncate(false).write(true).custom_flags(flags).open(path)
@@ -59,7 +59,7 @@ fn open_lock(path: &Path) -> std::io::Result<File> {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        // Finished files have left under another name. What can't be removed now is removed by the next build.
+        // The finished files have been moved away. What can't be removed now is removed by the next build.
         drop(fs::remove_dir_all(&self.dir));
     }
 }

@@ -13,23 +13,24 @@ use time::OffsetDateTime;
 use crate::made::{Made, make};
 use crate::{Error, Result};
 
-/// The keys by the names of the firmware's variables: each one but the first is put in place by the one
-/// before it, and the last one signs programs.
+/// Names of the keys, as of the firmware's variables. Each key authorizes the next one; the last one signs
+/// programs.
 pub const NAMES: [&str; 3] = ["PK", "KEK", "db"];
-/// What their certificates call them.
+/// Their names in the certificates.
 const TITLES: [&str; 3] = ["platform key", "key exchange key", "signature key"];
-/// Endings of the files of each key.
+/// File name extensions of each key's files.
 const ENDINGS: [&str; 5] = ["key", "crt", "cer", "esl", "auth"];
 
-/// Makes three keys in `dir` and returns the files' paths; their certificates call them `owner`'s.
+/// Creates three keys in `dir`, whose certificates name `owner`; returns the paths of all files.
 ///
-/// Of each key: `.key`, the private key (PEM, mode 600); `.crt` and `.cer`, the certificate (PEM and DER);
-/// `.esl`, the certificate as a list for the variable; `.auth`, that list signed, as firmware takes it. The
-/// directory is made if it is not there.
+/// For each key: `.key`, the private key (PEM, mode 600); `.crt` and `.cer`, the certificate (PEM and DER);
+/// `.esl`, the certificate as a signature list for the variable; `.auth`, that list signed, as firmware
+/// accepts it. The directory is created if it does not exist.
 ///
 /// # Errors
-/// [`Error::Make`] if a key can't be made; [`Error::File`] if the directory can't; [`Error::Files`] if one of
-/// the files is there already or can't be written. Only what was there before is there then.
+/// [`Error::Make`] if a key can't be made; [`Error::File`] if the directory can't be created;
+/// [`Error::Files`] if a file exists already or can't be written. No file of a key is left then; the
+/// directory may be.
 pub fn create(dir: &Path, owner: &str) -> Result<Vec<PathBuf>> {
     let names = NAMES.iter().flat_map(|name| ENDINGS.map(|ending| format!("{name}.{ending}")));
     files::check_absent(&names.map(|name| dir.join(name)).collect::<Vec<_>>())?;
@@ -43,7 +44,7 @@ pub fn create(dir: &Path, owner: &str) -> Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|file| file.path).collect())
 }
 
-/// Returns the files of all keys, which depend on the keys and the time alone.
+/// Returns the files of all keys; they depend only on the keys and the time.
 fn files_of(dir: &Path, keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
     let owner = keys.first().map_or(Guid([0; 16]), |platform| owner_guid(platform.signer.certificate()));
     let mut files = Vec::new();
@@ -68,18 +69,18 @@ fn files_of(dir: &Path, keys: &[Made], time: Time) -> Result<Vec<NewFile>> {
     Ok(files)
 }
 
-/// Returns the GUID that says in the lists whose certificates they are: derived from the platform key.
+/// Returns the owner GUID for the signature lists, derived from the platform key.
 fn owner_guid(certificate: &[u8]) -> Guid {
     let hash = Sha256::digest(certificate);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
-    // Version 8, variant 1: a GUID made by a rule of one's own.
+    // Version 8, variant 1: a GUID with custom content.
     bytes[6] = (bytes[6] & 0x0f) | 0x80;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     Guid(bytes)
 }
 
-/// Returns a moment as firmware writes it.
+/// Returns a time in the firmware's format.
 fn time_of(now: OffsetDateTime) -> Result<Time> {
     let year = u16::try_from(now.year());
     let year = year.map_err(|e| Error::Make { what: "a date".into(), reason: e.to_string() })?;

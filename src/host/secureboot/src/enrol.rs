@@ -7,12 +7,12 @@ use formats::efivar::{Update, add_to_store};
 
 use crate::{Error, NAMES, Result};
 
-/// Returns `variables`, a store of OVMF without keys, with the keys in `dir` enrolled: what their `.auth` files
-/// set, whose signatures are not looked at, as in setup mode.
+/// Returns `variables`, an OVMF variable store without keys, with the keys in `dir` enrolled: what their
+/// `.auth` files set. Their signatures are not checked, as in setup mode.
 ///
 /// # Errors
-/// [`Error::File`] if an `.auth` file can't be read, [`Error::Read`] if it is none, [`Error::Store`] if
-/// `variables` is no store, or has keys.
+/// [`Error::File`] if an `.auth` file can't be read, [`Error::Read`] if it is malformed, [`Error::Store`] if
+/// `variables` is not a variable store, or already has keys.
 pub fn enrol(dir: &Path, variables: &[u8]) -> Result<Vec<u8>> {
     let read = |name: &str| {
         let path = dir.join(format!("{name}.auth"));

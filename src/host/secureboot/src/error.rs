@@ -6,23 +6,23 @@ use std::path::PathBuf;
 use formats::authenticode::AuthenticodeError;
 use formats::efivar::StoreError;
 
-/// What all functions of this crate return.
+/// The result of every function of this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong. The remedy, where there is one, is [`Error::hint`].
+/// Why keys can't be created, read or used. [`Error::hint`] is the remedy, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or directory did not do what was asked of it.
+    /// An operation on a file or directory failed.
     #[error("{doing} {}: {source}", .path.display())]
     File {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The cause.
         source: io::Error,
     },
-    /// The keys can't be written.
+    /// The files of the keys can't be written.
     #[error("making keys: {0}")]
     Files(#[from] files::Error),
     /// A key or certificate can't be read.
@@ -33,10 +33,10 @@ pub enum Error {
     Make {
         /// The key or certificate.
         what: String,
-        /// What the library says.
+        /// The library's reason.
         reason: String,
     },
-    /// A file holds no key or certificate of the kind expected.
+    /// A file does not contain the expected kind of key or certificate.
     #[error("reading {what} {}: {reason}", .path.display())]
     Read {
         /// `key`, `certificate` or `signed update`.
@@ -60,13 +60,13 @@ pub enum Error {
     /// Keys can't be enrolled.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The key did not sign.
+    /// Signing failed.
     #[error("signing: {0}")]
     Sign(String),
 }
 
 impl Error {
-    /// Returns the remedy, if there is a known one that the text does not already hold.
+    /// Returns the remedy, if there is one that the message does not contain.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {

@@ -1,4 +1,4 @@
-//! One key with its certificate, as created.
+//! A newly created key with its certificate.
 
 use certs::{Clock, Key, Subject};
 use rsa::RsaPrivateKey;
@@ -9,9 +9,10 @@ use time::OffsetDateTime;
 use crate::signer::Signer;
 use crate::{Error, Result};
 
-/// Length of the keys. All firmware takes it; not all takes more.
+/// Length of the keys in bits. All firmware supports it; not all supports more.
 const BITS: usize = 2048;
-/// Life of a certificate. Firmware does not look at it, tools do; a new one means to enrol again.
+/// Validity of a certificate. Firmware does not check it, but tools do; a new certificate must be enrolled
+/// again.
 const LIFE_SECS: u64 = 20 * 365 * 86_400;
 
 /// A key and its certificate.
@@ -20,14 +21,14 @@ pub(crate) struct Made {
     pub key: String,
     /// The certificate, PEM.
     pub certificate: String,
-    /// Who signs with it.
+    /// Signs with the key.
     pub signer: Signer,
 }
 
-/// Makes a key and a certificate that it signs itself.
+/// Makes a key and a self-signed certificate.
 pub(crate) fn make(subject: &str, now: OffsetDateTime) -> Result<Made> {
     let failed = |reason: String| Error::Make { what: format!("the key {subject:?}"), reason };
-    // Only made by this library; all signing is done by the one that the workspace has for certificates.
+    // This library only makes the key; all signing uses the workspace's library for certificates.
     let key =
         RsaPrivateKey::new(&mut UnwrapErr(getrandom::SysRng), BITS).map_err(|e| failed(e.to_string()))?;
     let key = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).map_err(|e| failed(e.to_string()))?;

@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::{Error, Result};
 
-/// Signs with an RSA key under its certificate.
+/// Signs with an RSA key and its certificate.
 pub struct Signer {
     key: Key,
     certificate: Certificate,
@@ -24,11 +24,11 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// Reads a key and its certificate, both PEM.
+    /// Loads a key and its certificate, both PEM.
     ///
     /// # Errors
-    /// [`Error::Pem`] if one can't be read as one PEM block, [`Error::Read`] if it is not what it should be,
-    /// [`Error::OtherKey`] if they do not belong together.
+    /// [`Error::Pem`] if a file can't be read or is not one PEM block, [`Error::Read`] if it is not an RSA
+    /// key or not a certificate, [`Error::OtherKey`] if they do not belong together.
     pub fn load(key: &Path, certificate: &Path) -> Result<Signer> {
         let bad = |what, path: &Path, reason: String| Error::Read { what, path: path.to_owned(), reason };
         let text = files::read_pem(key).map_err(Error::Pem)?;
@@ -48,7 +48,7 @@ impl Signer {
         Ok(signer)
     }
 
-    /// Joins a key and its certificate, DER; the error is the reason.
+    /// Combines a key and its certificate, DER; the error is the reason.
     pub(crate) fn new(key: Key, der: &[u8]) -> std::result::Result<Signer, String> {
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|e| e.to_string())?;
         let (issuer, serial) = (parsed.issuer().as_raw().to_vec(), parsed.raw_serial().to_vec());
@@ -65,7 +65,7 @@ impl Signer {
     /// Signs an EFI program; the same program gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Program`] if it is none or is signed, [`Error::Sign`] if the key does not sign.
+    /// [`Error::Program`] if it is not an EFI program or already signed, [`Error::Sign`] if signing fails.
     pub fn sign_program(&self, program: &[u8]) -> Result<Vec<u8>> {
         let unsigned = Unsigned::parse(program)?;
         let signature = self.sign(&unsigned.message())?;

@@ -1,4 +1,4 @@
-//! Keys on disk, judged by `openssl` and `sbverify`.
+//! Keys on disk, checked by `openssl` and `sbverify`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::{Error, NAMES, Signer, create};
 
-/// Keys for all tests: making them takes a while.
+/// Keys shared by all tests, since making them takes a while.
 fn keys() -> &'static Path {
     static KEYS: OnceLock<tempfile::TempDir> = OnceLock::new();
     let made = || {
@@ -24,7 +24,7 @@ fn signer(name: &str) -> Signer {
     Signer::load(&file("key"), &file("crt")).unwrap()
 }
 
-/// Runs a judge; `None` where it is missing, which is loud, and fatal in CI.
+/// Runs a foreign checker; `None` with a message if it is missing, which is an error in CI.
 fn judge(program: &str, arguments: &[&str], dir: &Path) -> Option<Output> {
     let judge = judges::find(program)?;
     Some(judge.command().current_dir(dir).args(arguments).output().unwrap())
@@ -107,7 +107,7 @@ fn each_update_is_signed_by_the_key_above_as_openssl_says() {
         let mut message: Vec<u8> = name.bytes().flat_map(|b| [b, 0]).collect();
         [&vendor[..], &[0x27, 0, 0, 0], &update[..16], &list].iter().for_each(|part| message.extend(*part));
         fs::write(dir.path().join("message"), message).unwrap();
-        // openssl wants the wrapping that firmware does without.
+        // openssl expects the outer structure that firmware omits.
         let signed = &update[40..16 + length];
         let mut wrapped = vec![0x30, 0x82];
         let size = |n: usize| u16::try_from(n).unwrap().to_be_bytes();

@@ -28,7 +28,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Returns the command of a line at a prompt, without where its output goes.
+/// Returns the command of a line with a prompt, without redirections.
 fn at_prompt(line: &str) -> Option<&str> {
     let line = line.trim().strip_prefix("$ ").filter(|l| l.starts_with("ironhull "))?;
     Some(line.split(" > ").next().unwrap_or(line))
@@ -65,7 +65,7 @@ fn every_command_at_a_prompt_is_whole_and_right() {
 fn every_command_in_the_text_is_right_as_far_as_it_goes() {
     let mut count = 0;
     for page in pages() {
-        // A fence is three backticks: what is in it is no text.
+        // Three backticks delimit a code block, which is not text.
         let text = std::fs::read_to_string(&page).unwrap();
         let prose: String = text.split("```").step_by(2).collect();
         for command in in_text(&prose) {
@@ -83,7 +83,7 @@ fn every_command_in_the_text_is_right_as_far_as_it_goes() {
     assert!(count >= 40, "only {count} commands were found");
 }
 
-/// Returns a line once for each of the `a|b` in its last word.
+/// Returns a line once for each alternative `a|b` in its last word.
 fn alternatives(line: &str) -> Vec<String> {
     let (before, last) = line.rsplit_once(' ').unwrap_or(("", line));
     // In a table the bar is escaped.

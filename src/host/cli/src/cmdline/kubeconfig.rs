@@ -12,7 +12,7 @@ use super::values::duration;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull kubeconfig single > kubeconfig")]
 pub struct Kubeconfig {
-    /// How the node is reached.
+    /// The node, and the credentials for it.
     #[command(flatten)]
     pub access: Access,
     /// URL of the API server to put in the kubeconfig

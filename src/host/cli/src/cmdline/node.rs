@@ -11,15 +11,15 @@ use super::values::{duration, signal};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single logs kubelet --follow")]
 pub struct Node {
-    /// How the node is reached.
+    /// The node, and the credentials for it.
     #[command(flatten)]
     pub access: Access,
-    /// What to ask it.
+    /// The request to the node.
     #[command(subcommand)]
     pub command: NodeCommand,
 }
 
-/// How a node is reached.
+/// A node, and the credentials for it.
 #[derive(Clone, Debug, Args)]
 pub struct Access {
     /// Address with optional port, or name of a local machine
@@ -31,7 +31,7 @@ pub struct Access {
     pub credentials: Option<PathBuf>,
 }
 
-/// What to ask a node.
+/// A request to a node.
 #[derive(Clone, Debug, Subcommand)]
 pub enum NodeCommand {
     /// Show image, slots, conditions, boot stages and addresses

@@ -1,4 +1,4 @@
-//! Values with units, as typed on the command line.
+//! Values with units in command-line arguments.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).filter(|b| *b > 0).ok_or_else(|| "size is out of range".to_owned())
 }
 
-/// Parses the memory of a machine; with less than a cluster needs, firmware and kernel fail in ways of their own.
+/// Parses the memory size of a machine; with less than a cluster needs, firmware and kernel would fail in
+/// obscure ways.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     match (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
@@ -31,14 +32,14 @@ pub(super) fn memory(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Takes a kind of file by its word in a profile.
+/// Parses an output format by its name in a profile.
 pub(super) fn output() -> impl TypedValueParser<Value = Output> {
     let words = Output::ALL.map(|output| PossibleValue::new(output.name()).help(output.help()));
     PossibleValuesParser::new(words)
         .map(|word| Output::from_name(&word).expect("only the words of outputs are taken"))
 }
 
-/// Checks the address of a Debian mirror.
+/// Checks the URL of a Debian mirror.
 pub(super) fn mirror(text: &str) -> Result<String, String> {
     let host = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let sound =

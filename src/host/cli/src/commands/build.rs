@@ -53,7 +53,7 @@ pub fn build(source: &Path, profile: &ImageProfile, keys: &[SecretKey], inputs: 
     Ok(image::build(&workspace, profile, keys, &inputs.output)?)
 }
 
-/// Lays out what was built.
+/// Formats the result.
 fn text(built: &Built, directory: &Path) -> String {
     let row = |f: &image::BuiltFile| {
         let hash = f.sha256.as_ref().map(|hash| format!("sha256 {hash}")).unwrap_or_default();

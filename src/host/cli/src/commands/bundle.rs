@@ -1,4 +1,4 @@
-//! `ironhull bundle`: upgrade bundles made, signed, shown and checked, and the keys for it.
+//! `ironhull bundle`: creates, signs, shows and verifies upgrade bundles, and creates their keys.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn inspect(global: &Global, bundle: &Path) -> Result<()> {
     show(global, bundle)
 }
 
-/// Prints what a bundle says of itself.
+/// Prints the manifest of a bundle.
 fn show(global: &Global, path: &Path) -> Result<()> {
     let sealed = image::bundle::open(path)?;
     let manifest = sealed.claims().with_context(|| format!("reading {}", path.display()))?;
@@ -56,7 +56,7 @@ fn show(global: &Global, path: &Path) -> Result<()> {
     output::result(global.json, &json, |_| bundle::dump(&manifest, sealed.signatures()))
 }
 
-/// Reads a whole bundle.
+/// Reads and verifies a complete bundle.
 fn verify(global: &Global, path: &Path, keys: &Path) -> Result<()> {
     let doing = || format!("reading {}", path.display());
     let set = key_set(keys)?;
@@ -110,7 +110,7 @@ fn keyset(keys: &[PathBuf], threshold: u32, number: u32) -> Result<()> {
 /// Reads private keys.
 ///
 /// # Errors
-/// Names the file that can't be read or is none.
+/// If a file can't be read or is not a private key; the message names the file.
 pub fn secret_keys(paths: &[PathBuf]) -> Result<Vec<SecretKey>> {
     let key = |path: &PathBuf| {
         SecretKey::from_pem(&files::read_pem(path)?).with_context(|| format!("reading {}", path.display()))
@@ -124,7 +124,7 @@ fn key_set(path: &Path) -> Result<KeySet> {
     KeySet::parse(&text).with_context(|| format!("reading {}", path.display()))
 }
 
-/// Returns what a bundle says, and who signed it, as JSON.
+/// Returns the manifest and the signers of a bundle as JSON.
 fn json(path: &Path, manifest: &Manifest, signatures: &[Signature]) -> Value {
     let keys: Vec<PublicKey> = signatures.iter().map(|s| s.key).collect();
     json!({ "file": output::path(path), "manifest": manifest, "signedBy": keys })

@@ -54,12 +54,12 @@ fn entry_json(entry: &Entry, now: SystemTime) -> Value {
     })
 }
 
-/// Returns how long an entry was not used; nothing when the clock went back.
+/// Returns how long an entry has been unused; zero if the clock was set back.
 fn unused_for(entry: &Entry, now: SystemTime) -> Duration {
     now.duration_since(entry.last_used).unwrap_or_default()
 }
 
-/// Returns a time that has passed, as people read it.
+/// Formats a duration, as `3 days ago`.
 fn ago(time: Duration) -> String {
     match time.as_secs() {
         s if s < 120 => "just now".to_owned(),

@@ -1,4 +1,4 @@
-//! `ironhull config`: documents begun, checked and described.
+//! `ironhull config`: creates, validates and describes config documents.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -46,15 +46,15 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     })
 }
 
-/// Makes credentials in `dir` and returns the text of a node config under them.
+/// Creates credentials in `dir`; returns the text of a node config signed with them.
 pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
-    // Under a CA for nothing else first: a name that no node takes leaves nothing behind.
+    // First with a temporary CA: nothing must be left behind for an invalid name.
     document(&credentials::new_ca()?, hostname, cluster)?;
     fs::create_dir_all(dir).with_context(|| format!("making directory {}", dir.display()))?;
     document(&credentials::ensure(dir)?, hostname, cluster)
 }
 
-/// Returns a node config with a new certificate, checked as a node does.
+/// Returns a node config with a new certificate, validated as a node does.
 fn document(ca: &Issued, hostname: &str, cluster: &str) -> Result<String> {
     let node = credentials::issue_node(ca)?;
     let text = node_documents(&NodeTemplate {
@@ -68,7 +68,7 @@ fn document(ca: &Issued, hostname: &str, cluster: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Checks files; all are checked, however many are wrong or can't be read.
+/// Validates files; all of them, even if some are invalid or can't be read.
 fn validate(global: &Global, files: &[&Path]) -> Result<()> {
     let checked: Vec<_> = files.iter().map(|f| (*f, check(f))).collect();
     let failed = checked.iter().filter(|(_, c)| c.is_err()).count();
@@ -85,7 +85,7 @@ fn validate(global: &Global, files: &[&Path]) -> Result<()> {
     Err(anyhow::anyhow!("{failed} of {} files are invalid", checked.len()))
 }
 
-/// Checks one file; returns what it holds.
+/// Validates one file; returns its kind.
 fn check(file: &Path) -> Result<&'static str, Diagnostics> {
     let (label, bytes) = match file.to_str() {
         Some("-") => ("<stdin>".to_owned(), read(std::io::stdin())),
@@ -101,14 +101,14 @@ fn check(file: &Path) -> Result<&'static str, Diagnostics> {
     })
 }
 
-/// Reads a text, and of one that is too long only so much that this is seen.
+/// Reads a text; stops one byte after the maximum length, so that a longer text is noticed.
 fn read(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(config::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Returns the verdict on one file as JSON.
+/// Returns the result for one file as JSON.
 fn verdict(file: &Path, checked: &Result<&'static str, Diagnostics>) -> Value {
     match checked {
         Ok(_) => json!({ "file": output::path(file), "valid": true, "errors": [] }),

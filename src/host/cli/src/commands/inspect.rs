@@ -12,7 +12,7 @@ use crate::cmdline::{Global, Inspect};
 use crate::hint::hinted;
 use crate::output::{self, bytes, table};
 
-/// Bytes of a logical block of the partition table.
+/// Logical block size of the partition table in bytes.
 const BLOCK_BYTES: u64 = 512;
 
 /// Runs the command.
@@ -34,13 +34,13 @@ pub fn run(global: &Global, options: &Inspect) -> Result<()> {
     output::result(global.json, &whole_json(&whole), |_| whole_text(&whole))
 }
 
-/// Returns the image's own list of what it is made of.
+/// Returns the bill of materials in the image.
 fn sbom(image: &Image) -> Result<String> {
     let missing = || hinted("the image has no SBOM", "look for NAME.spdx.json beside the image");
     image.root()?.sbom().ok_or_else(missing)
 }
 
-/// Everything that is shown without an option.
+/// Everything shown without an option.
 struct Whole<'a> {
     image: &'a Image,
     slots: Slots,
@@ -72,7 +72,7 @@ fn whole_json(Whole { image, slots, kernel, root }: &Whole<'_>) -> Value {
     })
 }
 
-/// Lays everything out.
+/// Formats everything.
 fn whole_text(Whole { image, slots, kernel, root }: &Whole<'_>) -> String {
     let slots = slots_text(slots);
     let head = format!("{} disk of {}, id {}\n", image.format(), bytes(image.disk_bytes()), image.id());
@@ -126,7 +126,7 @@ fn slots_json(slots: &Slots) -> Value {
     json!({ "record": record, "kernelA": header(Slot::A), "kernelB": header(Slot::B) })
 }
 
-/// Lays out the boot record and the headers of the slots, a fact a line.
+/// Formats the boot record and the headers of the slots, one fact a line.
 fn slots_text(slots: &Slots) -> String {
     let record = slots.record.map_or_else(|| "boot record: none is valid".to_owned(), |r| r.to_string());
     let header = |slot: Slot| match slots.headers.get(slot) {
@@ -136,7 +136,7 @@ fn slots_text(slots: &Slots) -> String {
     format!("{record}\n{}{}", header(Slot::A), header(Slot::B))
 }
 
-/// Returns the cells of a partition.
+/// Returns the table row of a partition.
 fn partition_row(p: &image::inspect::TablePartition) -> Vec<String> {
     let length = (p.last_lba - p.first_lba + 1) * BLOCK_BYTES;
     vec![p.number.to_string(), p.name.clone(), bytes(length), p.unique_guid.to_string()]
@@ -150,7 +150,7 @@ fn kernel_json(kernel: &KernelImage) -> Value {
     json!({ "release": kernel.release, "cmdline": kernel.cmdline, "verity": root })
 }
 
-/// Lays the kernel image out.
+/// Formats the kernel image.
 fn kernel_text(kernel: &KernelImage) -> String {
     let hash = kernel.root.as_ref().map_or_else(|| "none".to_owned(), |r| HEXLOWER.encode(&r.root_hash));
     format!(

@@ -11,7 +11,7 @@ use crate::output;
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Kubeconfig) -> Result<()> {
-    // A path that can't be written is told before a certificate is issued.
+    // An output that can't be written is reported before a certificate is issued.
     let file = options.output.as_deref().map(|path| Output::at(path, Access::Private)).transpose()?;
     let reached = access::reach(&options.access)?;
     let server = options.server.clone().or(reached.kubernetes);

@@ -31,7 +31,7 @@ fn update(global: &Global, options: &LockUpdate) -> Result<()> {
     output::result(global.json, &json(&update), |_| text(&update))
 }
 
-/// Returns what changed as JSON.
+/// Returns the changes as JSON.
 fn json(update: &Update) -> Value {
     let release = &update.lock.release;
     json!({
@@ -44,7 +44,7 @@ fn json(update: &Update) -> Value {
     })
 }
 
-/// Returns one change as JSON; `cves` is absent where they are not known.
+/// Returns one change as JSON; `cves` is absent if they are not known.
 fn change(change: &Change) -> Value {
     let Change { package, before, after, fixes } = change;
     let mut value = json!({ "package": package, "before": before, "after": after });
@@ -55,7 +55,7 @@ fn change(change: &Change) -> Value {
     value
 }
 
-/// Lays out what changed.
+/// Formats the changes.
 fn text(update: &Update) -> String {
     let release = &update.lock.release;
     let or_none = |version: &String| if version.is_empty() { "-".to_owned() } else { version.clone() };
@@ -73,7 +73,7 @@ fn text(update: &Update) -> String {
     )
 }
 
-/// Lays out which flaws are closed, each set once with the packages that close it.
+/// Formats the fixed CVEs; packages that fix the same ones are listed together.
 fn fixes(changes: &[Change]) -> String {
     let mut sets: Vec<(String, Vec<&str>)> = Vec::new();
     for change in changes {
@@ -91,7 +91,7 @@ fn fixes(changes: &[Change]) -> String {
     sets.iter().map(told).collect()
 }
 
-/// Lays out numbers of flaws, five a line: a kernel closes hundreds.
+/// Formats CVE numbers, five a line, since a kernel fixes hundreds.
 fn lines(numbers: &[String]) -> String {
     numbers.chunks(5).map(|line| format!("  {}\n", line.join(" "))).collect()
 }

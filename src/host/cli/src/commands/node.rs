@@ -55,7 +55,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
     }
 }
 
-/// Calls off the upgrade under way, else what would happen at the next boot; says which.
+/// Cancels the running upgrade, or otherwise what would happen at the next boot; returns which.
 fn cancel(client: &Client) -> Result<&'static str> {
     match client.cancel_upgrade() {
         Ok(_) => return Ok("the upgrade is cancelled"),
@@ -66,7 +66,7 @@ fn cancel(client: &Client) -> Result<&'static str> {
     Ok("the change for the next boot is cancelled")
 }
 
-/// Reboots if that was asked for.
+/// Reboots if requested.
 fn leave(client: &Client, reboot: bool) -> Result<()> {
     if reboot {
         client.reboot()?;
@@ -74,13 +74,13 @@ fn leave(client: &Client, reboot: bool) -> Result<()> {
     Ok(())
 }
 
-/// Says what will be, and when.
+/// Returns what will happen, and when.
 fn at_next_boot(what: &str, reboot: bool) -> String {
     let when = if reboot { "the node is rebooting" } else { "at the next boot" };
     format!("{what}: {when}")
 }
 
-/// Prints log lines as they come; with JSON, one object a line.
+/// Prints log lines as they arrive; with --json, one object a line.
 fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
     let LogsOf { service, lines, follow, failed } = options.clone();
     let query = LogQuery { service, lines, follow, generation: failed };
@@ -96,7 +96,7 @@ fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
     Ok(())
 }
 
-/// Lays out the state of a node.
+/// Formats the state of a node.
 fn status_text(status: &Status) -> String {
     let image = &status.image;
     let memory = &status.memory;
@@ -130,7 +130,7 @@ fn status_text(status: &Status) -> String {
     text
 }
 
-/// Lays out what runs, how its trial goes, and the slots.
+/// Formats the running generation, its trial, and the slots.
 fn boot_text(boot: &Boot) -> String {
     let mut head = vec![row(["runs", &format!("slot {}, generation {}", boot.slot, boot.generation)])];
     head.push(row(["started", &format!("boot {}, {}", boot.boots, boot.why)]));
@@ -150,7 +150,7 @@ fn boot_text(boot: &Boot) -> String {
     table(&head) + "\n" + &table(&std::iter::once(header).chain(slots).collect::<Vec<_>>())
 }
 
-/// Returns cells.
+/// Returns a table row.
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).into()
 }
@@ -164,7 +164,7 @@ fn stage_row(stage: &Stage) -> Vec<String> {
     vec![stage.name.clone(), stamp(stage.at_ms) + " s"]
 }
 
-/// Lays out services.
+/// Formats the list of services.
 fn services_text(services: &[Service]) -> String {
     let header =
         ["SERVICE", "STATE", "PID", "RESTARTS", "MEMORY", "CPU", "LAST EXIT"].map(str::to_owned).to_vec();
@@ -182,7 +182,7 @@ fn services_text(services: &[Service]) -> String {
     table(&std::iter::once(header).chain(services.iter().map(row)).collect::<Vec<_>>())
 }
 
-/// Returns milliseconds as seconds, right-aligned.
+/// Formats milliseconds as seconds, right-aligned.
 fn stamp(ms: u64) -> String {
     format!("{:5}.{:03}", ms / 1000, ms % 1000)
 }

@@ -1,4 +1,4 @@
-//! Each kind of thing that a path can lead to.
+//! Tests with each kind of file that a path can name.
 
 use std::os::unix::fs::{chown, symlink};
 use std::os::unix::net::UnixListener;
@@ -34,7 +34,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Returns whether this test runs as root, which it needs; says so where it does not.
+/// Returns whether this test runs as root, which it needs; prints a message if not.
 fn is_root(what: &str) -> bool {
     let root = geteuid().is_root();
     if !root {
@@ -171,7 +171,7 @@ fn a_character_device_is_written_to_and_a_block_device_refused() {
     let mode = Mode::from_raw_mode(0o666);
     mknodat(CWD, &null, FileType::CharacterDevice, mode, makedev(1, 3)).unwrap();
     mknodat(CWD, &full, FileType::CharacterDevice, mode, makedev(1, 7)).unwrap();
-    // A loop device of a number that nothing has; it is never opened.
+    // A loop device with an unused number; it is never opened.
     mknodat(CWD, &disk, FileType::BlockDevice, mode, makedev(7, 0xfffff)).unwrap();
     write(&null, b"gone", Access::Public).unwrap();
     assert!(fs::metadata(&null).unwrap().rdev() == makedev(1, 3));
@@ -243,7 +243,7 @@ fn a_copy_has_the_same_bytes_and_holes() {
     assert!(fs::metadata(&old).unwrap().blocks() * 512 < 1 << 20);
 }
 
-/// A file system of a few pages, at the directory `full` of a lab.
+/// A file system of a few pages, mounted at the directory `full` of a lab.
 struct Tiny(PathBuf);
 
 impl Tiny {
@@ -275,7 +275,7 @@ fn a_full_disk_leaves_the_old_file_and_no_draft() {
     write(&file, b"old", Access::Public).unwrap();
     let error = write(&file, &vec![7; 1 << 20], Access::Public).unwrap_err();
     assert!(error.to_string().ends_with("hint: free some space, or write elsewhere"), "{error}");
-    // Over the border of a file system too.
+    // Also to another file system.
     let large = lab.path().join("large");
     fs::write(&large, vec![7; 1 << 20]).unwrap();
     assert!(install(&large, &file).is_err());

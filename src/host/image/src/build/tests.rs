@@ -1,4 +1,4 @@
-//! A profile to files, from inputs that are small: what the files hold, and what makes them anew.
+//! From a profile to files, with small inputs: the content of the files, and when they are built again.
 
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -43,14 +43,14 @@ struct Lab {
 /// The bill of materials of an image.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sbom {
-    /// As good as none: its bytes are not the subject.
+    /// Empty, if the test is not about it.
     Empty,
-    /// That of the materials.
+    /// The one made from the inputs.
     Real,
 }
 
 impl Lab {
-    /// Makes them, with a profile that names update keys and an overlay and writes `outputs`.
+    /// Makes the three, with a profile that has update keys and an overlay and writes `outputs`.
     fn new(outputs: &[Output]) -> Lab {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -181,7 +181,7 @@ fn what_the_profile_names_is_in_the_image() {
     let line = listing.lines().find(|l| l.ends_with(keys)).unwrap();
     assert!(line.starts_with("-0644   1 0:0 "), "{line}");
     assert_eq!(root.read(b"etc/hosts").as_deref(), Some(&b"theirs"[..]));
-    // The bundle of a build is the one that is made of its disk afterwards.
+    // A bundle written by the build equals the one made from its disk afterwards.
     let expected = fs::read(lab.at("out/small.hull")).unwrap();
     for image in images {
         bundle::create(&image, bundle::Order::default(), &[], &lab.at("again.hull")).unwrap();
@@ -222,14 +222,14 @@ fn no_older_disk_stays_beside_the_files_of_a_build() {
         ["other.qcow2", "small.hull", "small.json", "small.raw", "small.spdx.json"],
         "another image's disk and the bundle stay"
     );
-    // A disk that no build has put there is nobody's to remove.
+    // A disk that was not written by a build is not removed.
     fs::write(lab.at("out/small.qcow2"), "").unwrap();
     lab.profile.version = Some("2".to_owned());
     lab.build(&[]).unwrap();
     assert!(lab.at("out/small.qcow2").exists());
 }
 
-/// Lets a test wait for what a build says.
+/// Lets a test wait for a message of a build.
 #[derive(Debug)]
 struct Heard(std::sync::Mutex<std::sync::mpsc::Sender<String>>);
 
@@ -252,7 +252,7 @@ fn a_build_that_waits_for_another_one_says_so_and_finds_its_files() {
     let store = Store::open(lab.at("cache"), Mode::Offline).unwrap();
     let options = inputs::Options { progress, ..inputs::Options::default() };
     lab.workspace = Workspace::open(&lab.at("source"), store, options).unwrap();
-    // As while another build writes its files.
+    // The state while another build writes its files.
     let [record, away] = ["out/.small.built", "record"].map(|name| lab.at(name));
     let lock = File::create(lab.at("out/.small.lock")).unwrap();
     lock.lock().unwrap();
@@ -295,11 +295,11 @@ fn files_that_are_there_keep_their_links_and_modes() {
     assert_eq!(fs::metadata(lab.at("kept.hull")).unwrap().permissions().mode() & 0o7777, 0o640);
     assert!(bundle::open(&lab.at("kept.hull")).is_ok());
     assert!(matches!(lab.build(&[]), Ok(Outcome::Unchanged(_))));
-    // A bundle is not written over what it is made of.
+    // A bundle must not overwrite the image it is made from.
     let raw = lab.at("out/small.raw");
     let error = bundle::create(&Image::open(&raw).unwrap(), bundle::Order::default(), &[], &raw).unwrap_err();
     assert!(matches!(error, Error::Files(files::Error::Input(_))), "{error}");
-    // A signature is added to the file that the link leads to, too.
+    // Signing, too, changes the file that the link points to.
     bundle::sign(&lab.at("out/small.hull"), &[key(1)]).unwrap();
     assert_eq!(bundle::open(&lab.at("kept.hull")).unwrap().signatures().len(), 1);
     assert_eq!(fs::metadata(lab.at("kept.hull")).unwrap().permissions().mode() & 0o7777, 0o640);
@@ -318,7 +318,7 @@ fn a_place_that_can_not_be_written_is_told_before_the_work() {
     assert!(matches!(error, Error::Files(files::Error::Directory(_))), "{error}");
 }
 
-/// Bytes of which no compressor makes fewer.
+/// Bytes that can't be compressed.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1u64;
     let mut next = || {
@@ -328,12 +328,12 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Whoever changes a byte of an image on purpose writes the new hashes here; a new version of Ironhull changes
-/// them too, since `os-release` names it.
+/// Whoever changes a byte of an image on purpose updates the hashes here. A new version of Ironhull also
+/// changes them, since it is in `os-release`.
 #[test]
 fn the_bytes_of_every_output_are_pinned() {
     let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
-    // Clusters of a qcow2 that shrink, that do not, and that are all zeros.
+    // Clusters of a qcow2 that can be compressed, that can't, and that are all zeros.
     let zeros = vec![0; 300 << 10];
     fs::write(lab.at("files/blocks"), [noise(2 << 20), zeros, b"text".repeat(100_000)].concat()).unwrap();
     let built = lab.build(&[key(1)]).unwrap().built().clone();

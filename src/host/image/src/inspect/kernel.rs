@@ -1,4 +1,4 @@
-//! A kernel image for display: sections, command line, release.
+//! A kernel image for display: sections, command line, kernel release.
 
 use formats::uki::{self, UkiError};
 use slots::RootParams;
@@ -10,17 +10,17 @@ pub struct KernelImage {
     pub sections: String,
     /// The kernel command line.
     pub cmdline: String,
-    /// Release of the kernel.
+    /// Release of the kernel, as in `uname -r`.
     pub release: String,
-    /// What the command line says of the root; `None` if it says nothing sound.
+    /// The parameters of the root on the command line; `None` if they are missing or invalid.
     pub root: Option<RootParams>,
 }
 
 impl KernelImage {
-    /// Reads a kernel image.
+    /// Parses a kernel image.
     ///
     /// # Errors
-    /// [`UkiError::Malformed`] if it is none.
+    /// [`UkiError::Malformed`] if it is not one.
     pub(super) fn parse(bytes: &[u8]) -> Result<KernelImage, UkiError> {
         let sections = uki::sections(bytes)?;
         let text = |name: &str| {

@@ -4,12 +4,12 @@ use formats::disk::{ReadAt, Window};
 use formats::erofs::{self, Entry, ErofsError};
 use imagefacts::ImageFacts;
 
-/// Where the image keeps what it says of itself.
+/// Path of the image's facts.
 const FACTS: &[u8] = b"usr/share/ironhull/image.json";
-/// Where the image keeps the list of what it is made of.
+/// Path of the image's bill of materials.
 const SBOM: &[u8] = b"usr/share/ironhull/sbom.spdx.json";
 
-/// The root of a slot: its files.
+/// The root of a slot, with its file list.
 pub struct Root<'a> {
     reader: erofs::Reader<Window<&'a dyn ReadAt>>,
     entries: Vec<Entry>,
@@ -25,26 +25,26 @@ impl<'a> Root<'a> {
     /// Reads the file list of the root that fills `partition`.
     ///
     /// # Errors
-    /// [`ErofsError`] if there is none, or it is malformed.
+    /// [`ErofsError`] if there is none, or it is malformed or can't be read.
     pub(super) fn open(partition: Window<&'a dyn ReadAt>) -> Result<Root<'a>, ErofsError> {
         let reader = erofs::Reader::open(partition)?;
         let entries = reader.entries()?;
         Ok(Root { reader, entries })
     }
 
-    /// Returns the files as text, one a line.
+    /// Returns the file list as text, one file a line.
     #[must_use]
     pub fn listing(&self) -> String {
         erofs::dump(&self.entries)
     }
 
-    /// Returns the paths, ascending.
+    /// Returns the files, sorted by path.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Returns how many paths there are.
+    /// Returns the number of files.
     #[must_use]
     pub fn count(&self) -> usize {
         self.entries.len()
@@ -56,19 +56,19 @@ impl<'a> Root<'a> {
         self.reader.image_bytes()
     }
 
-    /// Returns what the image says of itself; `None` if it says nothing sound.
+    /// Returns the facts the image states about itself; `None` if they are missing or invalid.
     #[must_use]
     pub fn facts(&self) -> Option<ImageFacts> {
         serde_json::from_slice(&self.read(FACTS)?).ok()
     }
 
-    /// Returns the list of what the image is made of; `None` if it has none.
+    /// Returns the bill of materials; `None` if there is none.
     #[must_use]
     pub fn sbom(&self) -> Option<String> {
         String::from_utf8(self.read(SBOM)?).ok()
     }
 
-    /// Reads one file; `None` if it is not there or can't be read.
+    /// Reads one file; `None` if it does not exist or can't be read.
     pub(crate) fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
         let entry = self.entries.iter().find(|e| e.path == path)?;
         self.reader.read(entry).ok()

@@ -1,7 +1,7 @@
 //! The outputs of a build, one source file for each kind: a new kind is a file here and a row in [`row`].
 //!
-//! There are two families. A container holds a disk and only reads it. An arrangement is made from the generation
-//! itself. The disk is an arrangement, too; it is made if a container needs it.
+//! There are two families. A container is made from a disk, which it only reads. An arrangement is made from
+//! the generation itself. The disk is an arrangement, too; it is made if a container needs it.
 
 mod bundle;
 mod qcow2;
@@ -27,30 +27,30 @@ use crate::workdir::WorkDir;
 /// What the files are written from.
 #[derive(Debug)]
 pub(crate) struct Sources<'a> {
-    /// What fills the slot.
+    /// The content of the slot.
     pub generation: &'a Generation<'a>,
     /// The boot loader, signed if the kernel image is.
     pub loader: &'a [u8],
     /// Where the partitions of a disk are.
     pub layout: &'a Layout,
-    /// What the user wants.
+    /// The image profile.
     pub profile: &'a ImageProfile,
-    /// What signs the bundle.
+    /// Keys that sign the bundle.
     pub keys: &'a [SecretKey],
 }
 
 /// How one kind of file is written.
 struct Row {
-    /// Ending of its name.
+    /// File name extension.
     ending: &'static str,
-    /// The step, as it is shown.
+    /// Name of the step, for progress.
     step: &'static str,
-    /// Whether the manifest has its hash.
+    /// Whether the manifest contains its hash.
     hash: Hash,
     writer: Writer,
 }
 
-/// Whether the manifest has the hash of a file.
+/// Whether the manifest contains the hash of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hash {
     Yes,
@@ -58,7 +58,7 @@ enum Hash {
     No,
 }
 
-/// Writes a file at a path.
+/// The function that writes a file.
 enum Writer {
     /// From a disk.
     Container(fn(&dyn ReadAt, &Sources<'_>, &Path) -> Result<()>),
@@ -77,22 +77,22 @@ fn row(output: Output) -> Row {
     Row { ending, step, hash, writer }
 }
 
-/// Returns the endings of all files that a build can write.
+/// Returns the file name extensions of all kinds of files that a build can write.
 pub(crate) fn endings() -> impl Iterator<Item = &'static str> {
     Output::ALL.into_iter().map(|output| row(output).ending)
 }
 
-/// Returns format and ending of each kind of file that holds a disk.
+/// Returns format and file name extension of each kind of file that contains a disk.
 pub(crate) fn disks() -> impl Iterator<Item = (&'static str, &'static str)> {
     let disks = Output::ALL.into_iter().map(|output| (output.name(), row(output)));
     disks.filter(|(_, row)| matches!(row.writer, Writer::Container(_))).map(|(name, row)| (name, row.ending))
 }
 
-/// Writes all files that the profile asks for into the work directory, in the order of [`Output::ALL`].
+/// Writes all files requested by the profile to the work directory, in the order of [`Output::ALL`].
 ///
 /// # Errors
-/// [`Error::Disk`] if the disk can't be arranged, [`Error::File`] and [`Error::Format`] if a file can't be
-/// written.
+/// [`Error::Disk`] if the disk can't be laid out, [`Error::File`] or [`Error::Format`] if a file can't be
+/// written. Incomplete files stay in the work directory.
 pub(crate) fn write_all(
     workspace: &Workspace,
     sources: &Sources<'_>,
@@ -117,7 +117,7 @@ pub(crate) fn write_all(
     Ok(files)
 }
 
-/// Arranges the disk.
+/// Lays out the disk.
 fn arranged<'a>(sources: &Sources<'a>) -> Result<Composite<'a>> {
     let generation = sources.generation;
     Ok(arrange(
@@ -134,7 +134,7 @@ fn arranged<'a>(sources: &Sources<'a>) -> Result<Composite<'a>> {
     )?)
 }
 
-/// Describes a file in the making.
+/// Describes a file in the work directory.
 fn described(work: &WorkDir, format: &str, row: &Row) -> Result<BuiltFile> {
     let path = work.file(row.ending);
     let (bytes, sha256) = match row.hash {

@@ -20,7 +20,7 @@ pub(super) fn write(disk: &dyn ReadAt, sources: &Sources<'_>, path: &Path) -> Re
     out.flush().map_err(Error::file("writing", path))
 }
 
-/// Returns how the profile wants clusters compressed.
+/// Returns the compression requested by the profile.
 fn codec(compression: Compression) -> Codec {
     match compression {
         Compression::Zlib => Codec::ZLIB,

@@ -1,4 +1,4 @@
-//! A disk from a small tree: read back by us, judged by `sgdisk` and `fsck.fat`, twice the same.
+//! A disk with a small root: read back by our own code, checked by `sgdisk` and `fsck.fat`, reproducible.
 
 use std::path::Path;
 
@@ -69,7 +69,7 @@ fn facts() -> ImageFacts {
     }
 }
 
-/// What is known of a disk that was made.
+/// A disk that was made.
 #[derive(Debug)]
 struct Made {
     root: RootParams,
@@ -77,17 +77,17 @@ struct Made {
     kernel_bytes: u64,
 }
 
-/// Makes a raw disk with a small root and a kernel image that has `init` in it.
+/// Makes a raw disk with a small root and a kernel image that contains `init`.
 fn make(path: &Path, init: &[u8]) -> Result<Made> {
     make_signed(path, init, None)
 }
 
-/// The same, with a signature where there is who signs.
+/// The same, signed if there is a signer.
 fn make_signed(path: &Path, init: &[u8], signer: Option<&Signer>) -> Result<Made> {
     make_of(path, init, (signer, facts()))
 }
 
-/// The same, of an image that says this of itself.
+/// The same for an image with these facts.
 fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, ImageFacts)) -> Result<Made> {
     let mut root = Tree::new();
     root.insert("usr/share/ironhull/image.json", Node::file(facts::json(&facts).into_bytes(), 0o644))?;
@@ -105,14 +105,14 @@ fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, ImageFac
     Ok(Made { root, kernel_sha256, kernel_bytes: generation.uki.len() })
 }
 
-/// A profile of which only the defaults count.
+/// A profile with only the defaults.
 fn profile() -> ImageProfile {
     let text = "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: small\nrole: single\n\
                 kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
     config::parse_profile("small.yaml", text).unwrap()
 }
 
-/// Returns what is written on a disk: each block that is not all zeros, and where it stands.
+/// Returns the data of a disk: each block that is not all zeros, and its offset.
 pub(crate) fn data_of(path: &Path) -> Vec<(u64, Vec<u8>)> {
     const BLOCK: usize = 4096;
     let disk = HostDisk::open(path).unwrap();
@@ -127,7 +127,7 @@ pub(crate) fn data_of(path: &Path) -> Vec<(u64, Vec<u8>)> {
     data
 }
 
-/// Runs a judge; `None` where it is missing, which is loud, and fatal in CI.
+/// Runs a foreign checker; `None` with a message if it is missing, which is an error in CI.
 fn judge(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
     Some(judges::find(program)?.ask(arguments))
 }
@@ -192,7 +192,7 @@ fn the_bundle_of_a_disk_says_what_its_image_says() {
     }
     assert_eq!(sealed.finish().unwrap(), manifest);
     std::fs::remove_file(&hull).unwrap();
-    // No node would take one that says nothing of the state.
+    // No node would accept one without versions of the state.
     make_of(&path, b"init", (None, ImageFacts { state: BTreeMap::new(), ..facts() })).unwrap();
     let error = create(&path, &[]).unwrap_err();
     assert!(error.to_string().ends_with("found none: rebuild it"), "{error}");
@@ -276,7 +276,7 @@ fn sgdisk_and_fsck_find_no_fault() {
 #[test]
 fn a_kernel_too_large_names_the_key_of_its_room() {
     let dir = tempfile::tempdir().unwrap();
-    // Bytes that zstd can't make smaller.
+    // Bytes that zstd can't compress.
     let mut state = 1u64;
     let noise: Vec<u8> = (0..14 << 20)
         .map(|_| {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::output;
 
-/// Returns one path with what is known of it. Names are as they are, or `{"bytes": HEX}` where they are not UTF-8.
+/// Returns one path and its attributes. A name that is not UTF-8 is `{"bytes": HEX}`.
 pub(super) fn entry(entry: &Entry) -> Value {
     let name = |bytes: &[u8]| output::path(Path::new(OsStr::from_bytes(bytes)));
     let device = |major: &u32, minor: &u32| json!({ "major": major, "minor": minor });

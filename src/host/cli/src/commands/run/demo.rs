@@ -1,4 +1,4 @@
-//! The demo, asked as a user would: HTTP through the forwarded port.
+//! Queries the demo as a user would: by HTTP through the forwarded port.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// Longest answer that is read.
+/// Maximum size of a response.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Fetches `/` from a port of this host; returns the first line of the answer's body. It waits no longer
-/// than `limit` for the connection and for each piece of the answer.
+/// Fetches `/` from a port of this host; returns the first line of the response's body. Connecting and each
+/// read are limited to `limit`.
 pub fn fetch(port: u16, limit: Duration) -> Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, limit).context("connecting")?;
@@ -21,7 +21,7 @@ pub fn fetch(port: u16, limit: Duration) -> Result<String> {
     body(&String::from_utf8_lossy(&answer))
 }
 
-/// Returns the first line of the body of a successful answer.
+/// Returns the first line of the body of a successful response.
 fn body(answer: &str) -> Result<String> {
     let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("the response is truncated") };
     let status = head.split(' ').nth(1).unwrap_or_default();

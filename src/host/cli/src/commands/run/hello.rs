@@ -1,8 +1,8 @@
-//! The demo's Kubernetes objects, which a new machine gets with its config.
+//! The demo's Kubernetes objects, which are part of the config of a new machine.
 
 use serde_json::{Value, json};
 
-/// The image of the demo's pod, on the root of every image.
+/// The image of the demo's pod, which every root contains.
 const IMAGE: &str = "ironhull.local/hello:1";
 /// Port of the demo on the node.
 pub const NODE_PORT: u16 = 30_080;

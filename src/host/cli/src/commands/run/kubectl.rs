@@ -1,7 +1,7 @@
-//! A kubectl for the cluster that answers: the host's, else the one that was built for the image.
+//! A kubectl for the machine's cluster: the host's, or the one that was built for the image.
 //!
-//! All Kubernetes programs are one static binary that acts as the name it is called by, so a link named
-//! `kubectl` to the one in the cache is a kubectl of the cluster's own version.
+//! All Kubernetes programs are one static binary that acts according to the name it is called by, so a link
+//! named `kubectl` to the one in the cache is a kubectl of the cluster's own version.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,14 +13,14 @@ use anyhow::{Context, Result};
 /// Name of the program and of the link.
 const KUBECTL: &str = "kubectl";
 
-/// Links `built` into the machine's directory, in place of an older link.
+/// Links `built` into the machine's directory, replacing an older link.
 pub fn link(dir: &Path, built: &Path) -> Result<()> {
     let link = dir.join(KUBECTL);
     files::link(built, &link).with_context(|| format!("linking {} to {}", link.display(), built.display()))
 }
 
-/// Returns how to call kubectl: by name if a directory of `path` has it, else by the link in `dir`, if that
-/// leads somewhere.
+/// Returns how to call kubectl: by name if a directory of `path` contains it, otherwise by the link in `dir`,
+/// if its target exists.
 pub fn find(dir: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     let on_path = path.is_some_and(|p| std::env::split_paths(p).any(|d| is_program(&d.join(KUBECTL))));
     match on_path {
@@ -29,17 +29,17 @@ pub fn find(dir: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     }
 }
 
-/// Returns the line that a shell takes: it shows the nodes with this kubeconfig.
+/// Returns the shell command that lists the nodes with this kubeconfig.
 pub fn line(kubectl: &Path, kubeconfig: &Path) -> String {
     format!("KUBECONFIG={} {} get nodes", quoted(kubeconfig), quoted(kubectl))
 }
 
-/// Returns whether the file at `path` can be run.
+/// Returns whether the file at `path` is executable.
 fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-/// Quotes a path for a shell where that is needed.
+/// Quotes a path for a shell if necessary.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,+".contains(c);

@@ -1,4 +1,4 @@
-//! `ironhull run`: an image in QEMU, followed until its cluster answers.
+//! `ironhull run`: boots an image in QEMU and follows it until its cluster is up.
 
 mod demo;
 mod hello;
@@ -29,22 +29,22 @@ use target::Target;
 use user_data::UserData;
 use watch::{Boot, Seen};
 
-/// Life of the kubeconfig that is written next to the disk: a machine is tried out for days.
+/// Validity of the kubeconfig that is written next to the disk: machines are tried out for days.
 const KUBECONFIG_SECS: u64 = 30 * 24 * 3600;
-/// How long a machine may take to shut down when the command is interrupted.
+/// Time limit for a machine to shut down when the command is interrupted.
 const GRACE: Duration = Duration::from_secs(60);
-/// Pause between two tries to reach the demo.
+/// Pause between two attempts to reach the demo.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest wait for each step of a question to the demo, for the first one and for the last ones. A question that
-/// came before its way was there gets no answer, the next one does; a slow machine needs its time.
+/// Time limit for each step of a request to the demo, for the first and for the last ones. A request sent
+/// before the route exists gets no response, but the next one does; a slow machine needs more time.
 const DEMO_LIMIT: Duration = Duration::from_millis(200);
 const LONGEST_DEMO_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Run) -> Result<()> {
-    // The probe may take two seconds: it runs while the image is built.
+    // The probe may take two seconds, so it runs during the build.
     let probe = std::thread::spawn(|| vm::choose(&Definition::q35().program));
-    // What is wrong with the machine is told before anything is built.
+    // Errors about the machine are reported before anything is built.
     let named = target::find(global, options)?;
     let machine = Machine::new(machine_dir(options, named.name())?);
     if let Some(pid) = machine.pid() {
@@ -73,7 +73,7 @@ pub fn run(global: &Global, options: &Run) -> Result<()> {
     followed
 }
 
-/// Returns the directory of the machine: it has the image's name unless it was given one.
+/// Returns the directory of the machine, which has the image's name by default.
 fn machine_dir(options: &Run, image: &str) -> Result<MachineDir> {
     match (&options.name, MachineDir::named(options.name.as_deref().unwrap_or(image))) {
         (None, Err(error @ vm::VmError::Name(_))) => {
@@ -83,7 +83,7 @@ fn machine_dir(options: &Run, image: &str) -> Result<MachineDir> {
     }
 }
 
-/// Returns what the machine is to be, and says what runs it.
+/// Returns the settings of the machine, and reports which accelerator runs it.
 fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<Request> {
     let choice = probe.join().map_err(|_| anyhow::anyhow!("probing KVM failed"))?;
     output::tell(&format!("running under {}: {}", choice.accelerator, choice.reason));
@@ -116,7 +116,7 @@ struct Started<'a> {
     interrupted: &'a Arc<AtomicBool>,
 }
 
-/// Follows the boot to its end, then shows what answers.
+/// Follows the boot to its end, then prints the result.
 fn follow(global: &Global, options: &Run, started: &Started<'_>) -> Result<()> {
     let machine = started.machine;
     let reached = reach_machine(machine.dir(), Some(&started.user_data.credentials))?;
@@ -147,7 +147,7 @@ fn follow(global: &Global, options: &Run, started: &Started<'_>) -> Result<()> {
     }
 }
 
-/// Tells a stage as it is reached.
+/// Reports a stage when it is reached.
 fn tell(seen: &Seen, stage: &Stage) {
     if seen.stages.len() == 1
         && let Some(firmware) = seen.firmware
@@ -157,7 +157,7 @@ fn tell(seen: &Seen, stage: &Stage) {
     output::tell(&format!("{:12} {:>5}.{} s", stage.name, stage.at_ms / 1000, stage.at_ms % 1000 / 100));
 }
 
-/// Asks the demo until it answers.
+/// Queries the demo until it responds.
 fn ask_demo(boot: &Boot<'_>, state: &State) -> Result<(u16, String)> {
     let port = host_port(state, hello::NODE_PORT).context("the demo's port is not forwarded")?;
     let mut limit = DEMO_LIMIT;
@@ -179,12 +179,12 @@ fn write_kubeconfig(machine: &Machine, reached: &Reached) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Returns the host's port that leads to a port of the guest.
+/// Returns the host port that is forwarded to a port of the guest.
 fn host_port(state: &State, guest: u16) -> Option<u16> {
     state.ports.iter().find(|p| p.guest == guest).map(|p| p.host)
 }
 
-/// What a boot came to.
+/// The result of a boot.
 struct Answers<'a> {
     machine: &'a Machine,
     state: &'a State,
@@ -225,7 +225,7 @@ impl Answers<'_> {
     }
 }
 
-/// Stays until the machine ends or the user wants no more.
+/// Waits until the machine ends or the user interrupts.
 fn stay(machine: &Machine, interrupted: &AtomicBool) -> Result<()> {
     output::tell("Ctrl-C shuts the machine down");
     while !machine.ended_within(PAUSE) {

@@ -1,4 +1,4 @@
-//! What to boot: an image that is there, or one built from a profile. And with which firmware.
+//! What to boot: an existing image, or one built from a profile; and with which firmware.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::commands::build;
 use crate::hint::{Usage, hinted};
 use crate::{source_tree, workspace};
 
-/// Package that has the firmware.
+/// The package with the firmware.
 const PACKAGE: &str = "ovmf";
-/// The firmware's code without and with Secure Boot, and its variables, in the package and on a host that has
-/// it installed.
+/// Paths of the firmware's code without and with Secure Boot, and of its variables, in the package and on a
+/// host that has it installed.
 const UEFI: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
 const SECURE_BOOT: &str = "usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
@@ -25,27 +25,27 @@ const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
 /// An image and the firmware to boot it.
 #[derive(Debug)]
 pub struct Target {
-    /// The file.
+    /// The image file.
     pub image: PathBuf,
-    /// Tells one image's content from another's.
+    /// Identifies the content of the image.
     pub id: String,
     /// The firmware.
     pub firmware: Firmware,
-    /// All Kubernetes programs in one, where they were built here.
+    /// The binary with all Kubernetes programs, if it was built here.
     pub kube: Option<PathBuf>,
 }
 
-/// What was named on the command line; nothing is built yet.
+/// What the command line names; nothing is built yet.
 #[derive(Debug)]
 pub enum Named {
-    /// An image.
+    /// An existing image.
     Image {
-        /// Its name, without the ending.
+        /// File name without extension.
         name: String,
         /// The file.
         path: PathBuf,
     },
-    /// A profile, without outputs that don't boot.
+    /// A profile, without outputs that can't boot.
     Profile {
         /// The source tree.
         source: PathBuf,
@@ -75,7 +75,7 @@ pub fn find(global: &Global, options: &Run) -> Result<Named> {
     }
     let source = source_tree::find(global)?;
     let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
-    // Nothing boots from a bundle, and one that was built with a key must not be replaced by one without.
+    // A bundle can't boot, and one that was built with a key must not be replaced by an unsigned one.
     profile.outputs.retain(|output| *output != Output::Bundle);
     match profile.outputs.is_empty() {
         true => Err(nothing_boots(&profile)),
@@ -83,12 +83,12 @@ pub fn find(global: &Global, options: &Run) -> Result<Named> {
     }
 }
 
-/// Says that there is nothing to boot.
+/// Returns the error that the profile has no bootable output.
 fn nothing_boots(profile: &ImageProfile) -> anyhow::Error {
     hinted(format!("profile {} has no bootable output", profile.name), "add `outputs: [qcow2]` to it")
 }
 
-/// Returns the image and its firmware, built if a profile was named.
+/// Returns the image and its firmware; builds the image if a profile was named.
 pub fn prepare(named: Named, options: &Run) -> Result<Target> {
     let wanted = Wanted::of(options)?;
     let (source, profile) = match named {
@@ -97,7 +97,7 @@ pub fn prepare(named: Named, options: &Run) -> Result<Target> {
     };
     let outcome = build::build(&source, &profile, &[], &options.inputs)?;
     let built = outcome.built();
-    // Raw first: the guest reads it without unpacking clusters.
+    // Raw is preferred: the guest reads it without decompressing clusters.
     let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(|| nothing_boots(&profile))?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
@@ -106,17 +106,17 @@ pub fn prepare(named: Named, options: &Run) -> Result<Target> {
     Ok(Target { kube, ..target(image, firmware)? })
 }
 
-/// Puts a target together.
+/// Makes a target.
 fn target(image: PathBuf, firmware: Result<Firmware>) -> Result<Target> {
     let id = Image::open(&image)?.id();
     let image = image.canonicalize().with_context(|| format!("finding {}", image.display()))?;
     Ok(Target { image, id, firmware: firmware?, kube: None })
 }
 
-/// The firmware that is wanted.
+/// The requested firmware.
 struct Wanted<'a> {
     kind: FirmwareKind,
-    /// Directory of the keys to enrol.
+    /// Directory with the keys to enrol.
     keys: Option<&'a Path>,
 }
 
@@ -130,7 +130,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// Returns the paths of code and variables, from the root of a file system.
+    /// Returns the paths of code and variables relative to a root.
     fn files(&self) -> [&'static str; 2] {
         [if self.kind == FirmwareKind::Uefi { UEFI } else { SECURE_BOOT }, VARIABLES]
     }
@@ -142,7 +142,7 @@ impl Wanted<'_> {
         self.firmware(code?, &variables?)
     }
 
-    /// Returns the firmware that the host has installed.
+    /// Returns the firmware installed on the host.
     fn of_host(&self) -> Result<Firmware> {
         let [code, variables] = self.files().map(|f| Path::new("/").join(f));
         if !code.is_file() || !variables.is_file() {

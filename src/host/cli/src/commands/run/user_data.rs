@@ -1,4 +1,4 @@
-//! The config that a machine boots with: the one that was given, or a new one with the demo.
+//! The config that a machine boots with: the given one, or a new one with the demo.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,20 +14,20 @@ use crate::commands::config::make;
 use crate::credentials;
 use crate::hint::hinted;
 
-/// A config and what follows from it.
+/// A config, and what it implies.
 #[derive(Debug)]
 pub struct UserData {
-    /// The file that the guest gets.
+    /// The file passed to the guest.
     pub file: PathBuf,
-    /// Directory of the operator credentials that go with it.
+    /// Directory with the operator credentials for it.
     pub credentials: PathBuf,
-    /// It names manifests, so there are pods to wait for.
+    /// Whether it contains manifests, so that there are pods to wait for.
     pub has_manifests: bool,
-    /// It holds our demo.
+    /// Whether it contains our demo.
     pub has_demo: bool,
 }
 
-/// Checks the config that was given, or makes one in the machine's directory.
+/// Checks the given config, or creates one in the machine's directory.
 pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
     match &options.user_data {
         Some(file) => given(file, options.credentials.as_deref()),
@@ -35,7 +35,7 @@ pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
     }
 }
 
-/// Checks a config as the node will.
+/// Validates a config as the node will.
 fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let documents = config::parse_node_documents(&file.display().to_string(), &text)?;
@@ -51,7 +51,8 @@ fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
     })
 }
 
-/// Checks that the node will let these credentials in: else the machine would boot and nobody could ask it.
+/// Checks that the node will accept these credentials; otherwise the machine would boot and nobody could talk
+/// to it.
 fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Result<()> {
     let ca = credentials::load(dir)?.ca;
     match documents.node.api.certificate_authority.contains(ca.trim()) {
@@ -67,7 +68,7 @@ fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Resu
     }
 }
 
-/// Returns the machine's own config, made at its first start.
+/// Returns the machine's own config, created at its first start.
 fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
     let file = dir.file("node.yaml");
     if fresh && file.exists() {
@@ -82,7 +83,7 @@ fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
     Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: true, has_demo: true })
 }
 
-/// Returns the demo as the last part of a cluster config's `spec`. JSON is YAML too.
+/// Returns the demo as the last part of a cluster config's `spec`. JSON is valid YAML.
 fn demo() -> Result<String> {
     let mut text = "  extensions:\n    manifests:\n      - name: hello\n        manifest: |\n".to_owned();
     for object in hello::objects() {

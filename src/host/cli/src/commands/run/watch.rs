@@ -1,4 +1,4 @@
-//! Follows a boot: stages from the serial log until the node API answers, then from there.
+//! Follows a boot: reads stages from the serial log until the node API is up, then from the API.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,17 +12,17 @@ use vm::Machine;
 
 use crate::hint::hinted;
 
-/// Pause between two looks at the serial log.
+/// Pause between two reads of the serial log.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Looks between two questions to the node, which has better to do while it boots.
+/// Reads of the serial log between two requests to the node, which is busy booting.
 const LOOKS_PER_QUESTION: u32 = 10;
-/// Looks between two questions to QEMU whether the guest is broken.
+/// Reads of the serial log between two checks whether QEMU has stopped the guest.
 const LOOKS_PER_CHECK: u32 = 20;
-/// What init writes in front of a stage.
+/// What init prints in front of a stage.
 const MARK: &str = "ironhull: stage ";
-/// What the firmware's shell says first.
+/// The first line of the firmware's shell.
 const FIRMWARE_SHELL: &str = "UEFI Interactive Shell";
-/// Lines of the serial log that are shown with a failure.
+/// Number of lines of the serial log shown with a failure.
 const TAIL: usize = 15;
 
 /// A boot that is being followed.
@@ -34,23 +34,23 @@ pub struct Boot<'a> {
     pub client: &'a Client,
     /// When it was started.
     pub began: Instant,
-    /// When it must be done.
+    /// When it must be finished.
     pub deadline: Instant,
-    /// Set when the user wants no more.
+    /// Set when the user interrupts.
     pub interrupted: &'a AtomicBool,
 }
 
-/// What was seen of a boot.
+/// What was observed of a boot.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// From the start to the kernel's, as seen from here.
+    /// Time from the start of the machine to the start of the kernel, as observed from here.
     pub firmware: Option<Duration>,
-    /// Stages in the order in which they were seen.
+    /// Stages in the order in which they were observed.
     pub stages: Vec<Stage>,
 }
 
 impl Boot<'_> {
-    /// Waits until stage `last` is reached; `told` hears each stage once.
+    /// Waits until stage `last` is reached; `told` is called once for each stage.
     pub fn wait_for(&self, last: &str, mut told: impl FnMut(&Seen, &Stage)) -> Result<Seen> {
         let mut seen = Seen::default();
         let mut known = BTreeSet::new();
@@ -75,18 +75,18 @@ impl Boot<'_> {
         unreachable!("a look is taken until the deadline")
     }
 
-    /// Returns all stages that are known now, from the serial log or, if `ask`, from the node.
+    /// Returns all stages known now, from the serial log or, if `ask`, from the node.
     fn look(&self, ask: bool) -> Vec<Stage> {
         let text = fs::read(self.serial()).unwrap_or_default();
         let said = stages_of(&String::from_utf8_lossy(&text));
-        // The log is the first to know, but kernel messages may tear its lines: the API has the truth.
+        // The log is faster, but kernel messages may interrupt its lines; the API is reliable.
         match ask && said.iter().any(|s| s.name == "node-api") {
             true => self.client.status().map_or(said, |status| status.stages),
             false => said,
         }
     }
 
-    /// Fails when there is no use in waiting.
+    /// Fails if waiting longer is pointless.
     pub fn check(&self, waiting_for: &str, thoroughly: bool) -> Result<()> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(anyhow::anyhow!("interrupted"));
@@ -106,13 +106,13 @@ impl Boot<'_> {
         Ok(())
     }
 
-    /// Returns whether the firmware ended in its shell, where it would wait forever.
+    /// Returns whether the firmware ended in its shell, where it would wait for ever.
     fn firmware_gave_up(&self) -> bool {
         let text = fs::read(self.serial()).unwrap_or_default();
         String::from_utf8_lossy(&text).contains(FIRMWARE_SHELL)
     }
 
-    /// Returns an error that shows the end of the serial log.
+    /// Returns an error with the end of the serial log.
     fn failure(&self, what: &str) -> anyhow::Error {
         let serial = self.serial();
         let text = fs::read(&serial).unwrap_or_default();
@@ -131,7 +131,7 @@ pub fn serial_log(dir: &Path) -> PathBuf {
     dir.join("serial.log")
 }
 
-/// Finds the stages that init told on the console.
+/// Finds the stages that init printed on the console.
 fn stages_of(log: &str) -> Vec<Stage> {
     log.lines().filter_map(stage_of).collect()
 }
@@ -146,14 +146,14 @@ fn stage_of(line: &str) -> Option<Stage> {
     whole.then(|| Stage { name: name.to_owned(), at_ms })
 }
 
-/// Returns the last lines of a log, without what moves the cursor of a terminal.
+/// Returns the last lines of a log, without control sequences.
 fn tail(log: &str) -> String {
     let lines: Vec<String> = log.lines().map(plain).filter(|l| !l.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(TAIL)..];
     last.iter().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a line without control characters and the sequences `ESC [ … letter` that colour it.
+/// Returns a line without control characters and `ESC [ … letter` sequences.
 fn plain(line: &str) -> String {
     let mut parts = line.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();

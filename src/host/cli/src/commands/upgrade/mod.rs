@@ -20,9 +20,9 @@ use crate::output;
 
 pub use shown::line;
 
-/// Between two looks.
+/// Pause between two status requests.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a node that does not answer is asked again before that counts as a failure.
+/// How long an unresponsive node is retried before that counts as a failure.
 const SILENCE: Duration = Duration::from_secs(120);
 
 /// Runs the command.
@@ -61,8 +61,8 @@ pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> 
     })
 }
 
-/// Waits until the running generation is on trial no more: before that it can't be upgraded. Returns the boot
-/// record.
+/// Waits until the running generation is no longer on trial, since it can't be upgraded before. Returns the
+/// boot record.
 fn await_trial(client: &Client, end: Instant) -> Result<Boot> {
     let mut told = false;
     loop {

@@ -38,18 +38,18 @@ pub(super) fn wait(client: &Client, generation: u32, end: Instant) -> Result<Boo
     Err(last.context("the time limit passed before the outcome was known"))
 }
 
-/// What has become of a generation.
+/// The outcome of a generation.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It runs and is blessed.
+    /// It is running and blessed.
     Held,
-    /// Another one runs in its place.
+    /// Another one is running in its place.
     GivenUp(String),
     /// Not known yet.
     Open(String),
 }
 
-/// Returns where to look; logs are kept only of a generation that was not healthy in time.
+/// Returns where to look; logs are kept only of a generation that did not become healthy in time.
 fn remedy(boot: &Boot, generation: u32) -> String {
     let slot = boot.slots.iter().find(|s| s.generation == generation);
     match slot.is_some_and(|s| s.last_failure == Reason::Deadline.name()) {
@@ -58,10 +58,10 @@ fn remedy(boot: &Boot, generation: u32) -> String {
     }
 }
 
-/// Decides what a boot record says.
+/// Decides the outcome according to a boot record.
 ///
-/// That another generation runs says nothing as long as this one may still be started: the node may not be
-/// down yet, or somebody had the other slot started once.
+/// If another generation is running, the outcome is open as long as this one may still be started: the node
+/// may not be down yet, or somebody started the other slot with boot-once.
 fn outcome(boot: &Boot, generation: u32) -> Outcome {
     let Some(slot) = boot.slots.iter().find(|s| s.generation == generation) else {
         return Outcome::GivenUp(format!("generation {generation} is no longer in a slot"));
@@ -89,10 +89,10 @@ mod tests {
     use super::*;
     use api::{Slot, Trial};
 
-    /// What a new generation is.
+    /// The flags of a new generation.
     const TRIAL: Flags = Flags::PRESENT.with(Flags::TRIAL);
 
-    /// The record while `generation` runs; slot B holds generation 2.
+    /// The boot record while `generation` is running; slot B holds generation 2.
     fn boot(generation: u32, flags: Flags, tries_left: u8, last_failure: &str) -> Boot {
         let slot = |name: &str, generation, flags, tries_left, last_failure: &str| Slot {
             name: name.into(),

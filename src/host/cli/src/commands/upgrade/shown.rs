@@ -1,4 +1,4 @@
-//! An upgrade as it is shown.
+//! Displays the progress of an upgrade.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use inputs::progress::Unit;
 use crate::output::bytes;
 use crate::progress::Shown;
 
-/// The stage that is being shown.
+/// The displayed stage.
 #[derive(Default)]
 pub(super) struct Watched {
     shown: Shown,
@@ -19,7 +19,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Shows a state: the end of one stage, the beginning of the next, or how far it is.
+    /// Displays a state: the end of a stage, the beginning of the next, or progress.
     pub(super) fn show(&mut self, state: &Upgrade) {
         if self.stage != state.stage || self.total != state.total_bytes {
             if let Some(since) = self.since.take() {
@@ -36,7 +36,7 @@ impl Watched {
     }
 }
 
-/// Returns how an upgrade goes, in one line.
+/// Returns the state of an upgrade in one line.
 pub fn line(upgrade: &Upgrade) -> String {
     let mut text = name(upgrade.stage).to_owned();
     if upgrade.total_bytes > 0 && upgrade.stage != UpgradeStage::Draining {
@@ -59,7 +59,7 @@ pub fn line(upgrade: &Upgrade) -> String {
     text
 }
 
-/// Returns what a stage is called.
+/// Returns the display name of a stage.
 const fn name(stage: UpgradeStage) -> &'static str {
     match stage {
         UpgradeStage::None => "none",

@@ -1,5 +1,5 @@
-//! Uploads a bundle to the node in pieces. Pieces that have arrived are not sent again, not even by another run of the
-//! command, since the node identifies the file by its digest.
+//! Uploads a bundle to the node in pieces. Pieces that have arrived are not sent again, not even by another
+//! run of the command, since the node identifies the file by its digest.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,14 +18,14 @@ use super::watch::installed_since;
 use super::{PAUSE, SILENCE};
 use crate::progress::Shown;
 
-/// Uploads what the node does not have of a file. `before` is what the boot record said before.
+/// Uploads the part of a file that the node does not have yet. `before` is the boot record before the upload.
 pub(super) fn upload(
     client: &Client,
     path: &Path,
     before: &Boot,
     request: impl Fn(UpgradeSource) -> UpgradeRequest,
 ) -> Result<Upgrade> {
-    // What is no bundle is told before minutes go into it.
+    // A file that is not a bundle is reported before minutes of uploading.
     image::bundle::open(path)?.claims().with_context(|| format!("reading {}", path.display()))?;
     let reading = || format!("reading {}", path.display());
     let mut file = File::open(path).with_context(reading)?;
@@ -54,13 +54,13 @@ pub(super) fn upload(
     Ok(state)
 }
 
-/// Asks a node that fell silent how far it got, until it answers.
+/// Asks an unresponsive node how far it has got, until it responds.
 fn take_up(client: &Client, request: &UpgradeRequest, before: &Boot, answered: Instant) -> Result<Upgrade> {
     loop {
         std::thread::sleep(PAUSE);
         match ask(client, request, before) {
             Err(e) if is_passing(&e) || is_conflict(&e) => {
-                // A conflict may be one with our own last piece, of which the next look tells.
+                // The conflict may be with our own previous piece; the next status tells.
                 if answered.elapsed() > SILENCE {
                     return Err(e.context("resuming the upload"));
                 }
@@ -70,20 +70,21 @@ fn take_up(client: &Client, request: &UpgradeRequest, before: &Boot, answered: I
     }
 }
 
-/// Asks how far the node got; begins again where it does not have the upload any more.
+/// Asks how far the node has got; starts again if it no longer has the upload.
 fn ask(client: &Client, request: &UpgradeRequest, before: &Boot) -> Result<Upgrade> {
     let state = client.upgrade()?;
     if has_it_all(state.stage) {
         return Ok(state);
     }
-    // It may have installed it, gone down and come back.
+    // It may have installed the bundle, rebooted and come back.
     if installed_since(before, &client.status()?.boot.unwrap_or_default()).is_some() {
         return Ok(Upgrade::default());
     }
     Ok(client.begin_upgrade(request)?)
 }
 
-/// Returns whether a node at this stage waits for no piece: the answer to the last one was lost.
+/// Returns whether a node at this stage expects no further piece, so that only the response to the last one
+/// was lost.
 fn has_it_all(stage: UpgradeStage) -> bool {
     use UpgradeStage as S;
     !matches!(stage, S::None | S::Receiving | S::Failed | S::Cancelled)
@@ -113,12 +114,12 @@ fn digest(file: &mut File) -> std::io::Result<(u64, String)> {
     }
 }
 
-/// Returns whether what the node is at forbids it.
+/// Returns whether the node refuses because of what it is doing now.
 fn is_conflict(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(ClientError::Node { status: 409, .. }))
 }
 
-/// Returns whether the network, not the node, is in the way.
+/// Returns whether the error is the network's, not the node's.
 fn is_passing(error: &anyhow::Error) -> bool {
     use ClientError as E;
     matches!(

@@ -1,7 +1,7 @@
-//! Watches an upgrade until the reboot, by the status of the node and its absence.
+//! Watches an upgrade until the reboot, by the node's status and its absence.
 //!
-//! A node that goes down forgets the upgrade, and may have no time to say so. Then its boot record tells: numbers
-//! of generations never come back, so one above all that were there before is the one that was installed.
+//! A node that reboots forgets the upgrade, and may have no time to report it. Then its boot record decides:
+//! generation numbers are never reused, so one higher than all previous ones is the one that was installed.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use super::shown::{Watched, line};
 use super::{PAUSE, SILENCE};
 use crate::hint::hinted;
 
-/// After this silence an installed generation is taken to be on its way.
+/// After this time without a response, a node with an installed generation is assumed to reboot.
 const GONE: Duration = Duration::from_secs(2);
 
-/// What follows the installation, and until when it is watched.
+/// What follows the installation, and the time limit.
 #[derive(Clone, Copy)]
 pub(super) struct Then {
     pub drain: bool,
@@ -23,8 +23,8 @@ pub(super) struct Then {
     pub end: Instant,
 }
 
-/// Watches until the generation is installed, and on the way down if the node reboots. `before` is what the boot
-/// record said before the upgrade. Returns the number of the generation.
+/// Watches until the generation is installed, and until the node goes down if it reboots. `before` is the
+/// boot record before the upgrade. Returns the number of the generation.
 pub(super) fn watch(client: &Client, begun: Upgrade, before: &Boot, then: Then) -> Result<u32> {
     let mut step = Watched::default();
     let (mut state, mut answered) = (begun, Instant::now());
@@ -56,41 +56,42 @@ pub(super) fn watch(client: &Client, begun: Upgrade, before: &Boot, then: Then) 
     }
 }
 
-/// What a silence means.
+/// The meaning of a missing response.
 #[derive(Debug, PartialEq, Eq)]
 enum Silence {
     /// The node reboots.
     Down,
-    /// It may answer yet.
+    /// It may still respond.
     Borne,
     /// Something is wrong.
     TooLong,
 }
 
-/// Decides what a silence after `stage` means.
+/// Decides the meaning of a missing response after `stage`.
 fn silence(stage: UpgradeStage, then: Then, since: Duration) -> Silence {
     use UpgradeStage as S;
     match stage {
-        // Installed, and gone before it could say so.
+        // Installed, and rebooting before it could report that.
         S::Rebooting | S::Installed
             if then.reboot && !(then.drain && stage == S::Installed) && since > GONE =>
         {
             Silence::Down
         }
-        // It may have got further unseen; then only the time limit bounds how long it takes to come back.
+        // It may have got further without our seeing it; then only the time limit bounds the wait for its
+        // return.
         S::Writing | S::Checking | S::Installed | S::Draining | S::Rebooting if then.reboot => Silence::Borne,
         _ if since > SILENCE => Silence::TooLong,
         _ => Silence::Borne,
     }
 }
 
-/// Returns the generation that was installed since `before`, if one was.
+/// Returns the generation installed since `before`, if there is one.
 pub(super) fn installed_since(before: &Boot, now: &Boot) -> Option<u32> {
     let latest = |boot: &Boot| boot.slots.iter().map(|s| s.generation).max();
     latest(now).filter(|generation| Some(*generation) > latest(before))
 }
 
-/// Decides what became of an upgrade that the node knows nothing of any more.
+/// Decides the outcome of an upgrade that the node no longer knows.
 fn by_record(before: &Boot, now: &Boot, reboot: bool) -> Result<u32> {
     let rebooted = now.boots != before.boots;
     match installed_since(before, now) {
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_record_tells_what_the_node_has_forgotten() {
-        // Slot A holds 3, which was given up, while 2 runs.
+        // Slot A holds 3, which has failed; 2 is running.
         let before = boot(5, [3, 2]);
         assert_eq!(by_record(&before, &boot(6, [4, 2]), true).unwrap(), 4);
         assert_eq!(by_record(&before, &boot(9, [4, 2]), true).unwrap(), 4);

@@ -1,5 +1,5 @@
-//! A build that is killed, or whose disk is full, at any moment: the old files or the new ones, and a manifest only
-//! beside a whole set.
+//! A build that is killed, or runs out of disk space, at any moment leaves the old files or the new ones, and
+//! a manifest only beside a complete set.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use super::*;
 
-/// Directory of the lab in which another process builds, over and over.
+/// Directory of the lab in which a child process builds repeatedly.
 const LAB: &str = "IRONHULL_TEST_BUILD_IN";
-/// How often a build is killed.
+/// Number of builds that are killed.
 const ROUNDS: usize = 6;
-/// What the two images differ in.
+/// The versions of the two images, their only difference.
 const VERSIONS: [&str; 2] = ["one", "two"];
 
 impl Lab {
@@ -22,7 +22,7 @@ impl Lab {
     }
 }
 
-/// Returns the version of the set of files in `out`, which must be whole; `None` if there is no manifest.
+/// Returns the version of the set of files in `out`, which must be complete; `None` if there is no manifest.
 #[track_caller]
 fn whole_set(out: &Path) -> Option<String> {
     let text = fs::read(out.join("small.json")).ok()?;
@@ -35,20 +35,20 @@ fn whole_set(out: &Path) -> Option<String> {
             assert_eq!(&hash_file(&path).unwrap().1, expected, "{}", file.name);
         }
     }
-    // Nothing but the raw disk itself says what is in it.
+    // The content of the raw disk is known only by reading it.
     let image = Image::open(&out.join("small.raw")).unwrap();
     assert_eq!(hex(&image.kernel().unwrap().root.unwrap().root_hash), built.root_hash);
     Some(built.facts.version)
 }
 
-/// All outputs, and the root a little larger than nothing.
+/// A lab with all kinds of outputs and a small root.
 fn lab() -> Lab {
     let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
     fs::write(lab.at("files/noise"), noise(1 << 20)).unwrap();
     lab
 }
 
-/// Moves of a build that was killed: each point at which one can stop.
+/// A build that was killed while it moved files: each point at which it can stop.
 #[test]
 fn a_build_that_was_killed_while_files_moved_is_continued() {
     let mut lab = lab();
@@ -57,7 +57,7 @@ fn a_build_that_was_killed_while_files_moved_is_continued() {
         lab.build_version("one").unwrap();
         fs::rename(&out, lab.at("one")).unwrap();
         lab.build_version("two").unwrap();
-        // The finished files of the second beside those of the first, as when nothing has moved yet.
+        // The finished files of the second build beside those of the first, before any is moved.
         let built: Built = serde_json::from_slice(&fs::read(out.join("small.json")).unwrap()).unwrap();
         let ready = lab.at("one/.small.publishing");
         fs::create_dir(&ready).unwrap();
@@ -118,11 +118,12 @@ fn a_build_killed_at_any_time_leaves_one_set_or_says_that_there_is_none() {
             Some(version) => assert!(VERSIONS.contains(&version.as_str())),
             None => without_manifest += 1,
         }
-        // The next build makes it whole, whatever it was.
+        // The next build completes it in every case.
         lab.build_version("one").unwrap();
         assert_eq!(whole_set(&out).as_deref(), Some("one"));
         let mut hidden: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
-        // A kill between the last two calls of a replacement leaves the draft under a name that nothing reads.
+        // A kill between the last two calls of a replacement leaves a draft with a hidden name, which nothing
+        // reads.
         let is_draft = |name: &str| name.starts_with(".ironhull-");
         hidden.retain(|name| name.to_string_lossy().starts_with('.') && !is_draft(&name.to_string_lossy()));
         hidden.sort();
@@ -163,7 +164,7 @@ fn a_full_disk_leaves_the_old_files() {
     }
 }
 
-/// Builds with less and less room, until there is none.
+/// Builds with less and less free space, until there is none.
 fn fill_and_build(lab: &mut Lab, out: &Path) {
     lab.build_version("one").unwrap();
     let free = || {

@@ -1,8 +1,8 @@
-//! The same image wherever, whenever and by whomever it is built: all outputs of builds in processes that differ
-//! in everything but their inputs.
+//! The same image wherever, whenever and by whomever it is built: compares all outputs of builds in processes
+//! that differ in everything but their inputs.
 //!
-//! The programs are static, so no other clock can be put under them. Files have other times here; that nobody asks
-//! for the time is seen in the source, and libraries that did would change the bytes that are pinned.
+//! The programs are static, so a fake clock can't be injected. File times differ here; that our code never
+//! reads the clock is checked in its source, and a library that did would change the pinned bytes.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-/// Where the build of another process puts its files.
+/// The output directory of the child process.
 const TO: &str = "IRONHULL_TEST_BUILD_TO";
-/// Set where files are made in the reverse order, with another time.
+/// If set, files are created in reverse order, with another time.
 const REVERSED: &str = "IRONHULL_TEST_BUILD_REVERSED";
 
-/// Every byte of every file that a build leaves, by name.
+/// Returns every byte of every file that a build leaves, by name.
 fn all_files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let visible = names.filter(|name| !name.starts_with('.'));
@@ -25,7 +25,7 @@ fn all_files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         .map(|name| {
             let path = dir.join(&name);
             let raw = name.ends_with(".raw");
-            // Mostly holes: only what is none.
+            // Mostly holes, so only the data.
             let bytes = if raw {
                 data_of(&path).into_iter().flat_map(flat).collect()
             } else {
@@ -36,20 +36,21 @@ fn all_files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Returns place and bytes of a block as bytes.
+/// Returns offset and content of a block as bytes.
 fn flat((at, block): (u64, Vec<u8>)) -> Vec<u8> {
     [at.to_le_bytes().to_vec(), block].concat()
 }
 
-/// Room in memory that the build of another process is given, at least: containers often have less.
+/// Minimum memory available to the child process; containers often have less.
 const ROOM_BYTES: u64 = 256 << 20;
 
-/// Returns a copy of this test program in a directory where every user may run it.
+/// Returns a copy of this test program in a directory where every user may execute it.
 fn builder() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let path = dir.path().join("builder");
-    // By another process: what this one writes may still be open in a child of another test, and is then not run.
+    // Copied by another process: a file that this one writes may still be open in a child of another test,
+    // and then can't be executed.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&path).status().unwrap();
     assert!(copied.success());
     (dir, path)
@@ -67,7 +68,7 @@ fn build_in(dir: &Path, builder: &Path, prefix: &[&str], variables: &[(&str, &st
     assert!(output.status.success() && said.contains("1 passed"), "{prefix:?}: {said}{complaint}");
 }
 
-/// Returns a file system that lists files in another order: memory, if the system has it and room in it.
+/// Returns a file system that lists files in another order: memory, if there is one with enough space.
 fn another_place() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let room = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
@@ -112,7 +113,7 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
     assert_eq!(found.len(), expected.len());
 }
 
-/// Calls `look` with each source file below `dir` that is no test.
+/// Calls `look` with each source file below `dir` that is not a test.
 fn sources(dir: &Path, look: &mut impl FnMut(&Path, &str)) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
