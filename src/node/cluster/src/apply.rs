@@ -1,6 +1,6 @@
-//! The one place that writes: creates the planned directories and files.
+//! Creates the planned directories and files; nothing else in this crate writes.
 //!
-//! A file is replaced in one step (written beside, synced, renamed), so that a power cut leaves either the old
+//! A file is replaced atomically (written beside, synced, renamed), so that a power cut leaves either the old
 //! or the new one, complete. Files that are already as planned are not touched.
 
 use std::collections::BTreeSet;
@@ -15,23 +15,23 @@ use durable::Draft;
 use crate::error::{Error, io};
 use crate::file::{Directory, File};
 
-/// Whether owners are set; only root can.
+/// Whether owners are set; only root can do so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// As planned.
     Set,
-    /// All files belong to whoever runs this: for trying a plan out.
+    /// All files belong to the calling user, as in tests.
     Keep,
 }
 
-/// Makes `directories` in order and writes `files` in order, below `root` (`/` on a node). Returns the
+/// Creates `directories` in order and writes `files` in order, below `root` (`/` on a node). Returns the
 /// paths of the files that changed, without `root`.
 ///
-/// All new files are written before the first is put in its place, so that the disk is waited for a few
-/// times, not for each file.
+/// All new files are written before the first one is renamed, so that the disk is synced a few times instead
+/// of once for each file.
 ///
 /// # Errors
-/// [`Error::Io`] at the first path that fails. No file is half-written; some may be new and some old.
+/// [`Error::Io`] with the first path that fails. No file is half-written; some may be new and some old.
 pub fn apply(
     root: &Path,
     directories: &[Directory],
@@ -63,7 +63,7 @@ pub fn apply(
     Ok(changed)
 }
 
-/// The place of an absolute path below `root`.
+/// Returns an absolute path below `root`.
 pub(crate) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
@@ -76,7 +76,7 @@ fn make_directory(path: &Path, wanted: &Directory, ownership: Ownership) -> Resu
     fs::set_permissions(path, Permissions::from_mode(wanted.mode)).map_err(io("setting the mode of", path))
 }
 
-/// Whether the file is there with the contents, mode and owner that it shall have.
+/// Returns whether the file has the planned content, mode and owner.
 fn is_as_planned(path: &Path, wanted: &File, ownership: Ownership) -> Result<bool, Error> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -94,7 +94,7 @@ fn is_as_planned(path: &Path, wanted: &File, ownership: Ownership) -> Result<boo
     Ok(fs::read(path).map_err(io("reading", path))? == wanted.contents)
 }
 
-/// Writes the file beside its place, open to nobody else until it has its owner.
+/// Writes the draft of a file, inaccessible to others until it has its owner.
 fn draft(path: &Path, wanted: &File, ownership: Ownership) -> Result<Draft, Error> {
     let draft = Draft::write(path, &wanted.contents).map_err(io("writing", path))?;
     if ownership == Ownership::Set {

@@ -8,39 +8,39 @@ pub enum Error {
     /// A file could not be read or written.
     #[error("{action} {}: {source}", path.display())]
     Io {
-        /// What was tried, such as `writing`.
+        /// The attempted action, such as `writing`.
         action: &'static str,
-        /// On which file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A certificate authority without its key: nothing can be issued under it, and a new one would be
-    /// another cluster.
+    /// A certificate authority without its key: it can't issue certificates, and a new one would be another
+    /// cluster.
     #[error("reading certificate authority {name}: it has a certificate but no key")]
     LostKey {
         /// Name of the authority.
         name: &'static str,
     },
-    /// A key that can't be read.
+    /// A key that can't be parsed.
     #[error("reading private key {}: {reason}", path.display())]
     Key {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A certificate could not be made.
+    /// A certificate could not be issued.
     #[error("issuing certificate {name}: {source}")]
     Issue {
         /// Name of the certificate.
         name: String,
-        /// What the library said.
+        /// The library's error.
         source: certs::CertError,
     },
 }
 
-/// Makes [`Error::Io`] of what happened to `path`.
+/// Returns a function that makes [`Error::Io`] from an error about `path`.
 pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
     move |source| Error::Io { action, path, source }

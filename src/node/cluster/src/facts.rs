@@ -4,38 +4,38 @@ use std::net::Ipv4Addr;
 
 use config::{ClusterConfig, NodeConfig};
 
-/// Everything that a plan depends on, apart from what is on the state partition.
+/// Everything that a plan depends on, except for the content of the state partition.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The node's config.
     pub node: &'a NodeConfig,
     /// The cluster's config.
     pub cluster: &'a ClusterConfig,
-    /// Address under which the node is known to the cluster.
+    /// Address by which the cluster knows the node.
     pub address: Ipv4Addr,
     /// All addresses of the node, for its certificates.
     pub addresses: &'a [Ipv4Addr],
-    /// Seconds since 1970, now.
+    /// The current time in seconds since 1970.
     pub now_secs: u64,
-    /// Seconds since 1970 when the image was built; a clock that is behind this is not believed.
+    /// When the image was built, in seconds since 1970; an earlier current time is not trusted.
     pub build_time_secs: u64,
 }
 
 impl Facts<'_> {
-    /// The time to believe: now, but not before the image was built.
+    /// Returns the current time, but at least the time when the image was built.
     #[must_use]
     pub fn sane_now_secs(&self) -> u64 {
         self.now_secs.max(self.build_time_secs)
     }
 
-    /// URL of the API server for what runs on the node.
+    /// Returns the URL of the API server for processes on the node.
     #[must_use]
     pub fn local_server(&self) -> String {
         format!("https://127.0.0.1:{}", self.cluster.spec.api.port)
     }
 }
 
-/// Facts for tests: the values of a node as it boots in QEMU.
+/// Facts for tests: those of a node that boots in QEMU.
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::*;
@@ -44,7 +44,7 @@ pub(crate) mod fixture {
     /// A time in 2026.
     pub const NOW: u64 = 1_790_000_000;
 
-    /// A node config with only what is required.
+    /// A node config with only the required keys.
     pub fn node() -> NodeConfig {
         NodeConfig {
             hostname: "node1".into(),

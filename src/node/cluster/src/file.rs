@@ -1,11 +1,11 @@
-//! Planned files and directories: content, path, owner, mode.
+//! Planned files and directories: path, content, owner, mode.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use control::User;
 
-/// A file that shall exist with exactly these contents.
+/// A file that must exist with exactly this content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct File {
     /// Absolute path.
@@ -14,12 +14,12 @@ pub struct File {
     pub mode: u32,
     /// Owner.
     pub owner: User,
-    /// All of its bytes.
+    /// Its content.
     pub contents: Vec<u8>,
 }
 
 impl File {
-    /// A file that everybody may read and root owns.
+    /// A file of root's that everybody may read.
     #[must_use]
     pub fn public(path: impl Into<PathBuf>, contents: impl Into<Vec<u8>>) -> Self {
         File { path: path.into(), mode: 0o644, owner: User::ROOT, contents: contents.into() }
@@ -33,17 +33,17 @@ impl File {
 }
 
 impl fmt::Debug for File {
-    /// Leaves the contents out: they may be a key.
+    /// Leaves out the content, which may be a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let File { path, mode, owner, contents } = self;
         write!(f, "{} {mode:o} {}:{} {} bytes", path.display(), owner.uid, owner.gid, contents.len())
     }
 }
 
-/// A directory that shall exist.
+/// A directory that must exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// Absolute path. Its parents are made too, open to all, when they are missing.
+    /// Absolute path. Missing parents are created too, accessible to all.
     pub path: PathBuf,
     /// Permission bits.
     pub mode: u32,
@@ -52,7 +52,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A directory that everybody may enter and root owns.
+    /// A directory of root's that everybody may enter.
     #[must_use]
     pub fn public(path: impl Into<PathBuf>) -> Self {
         Directory { path: path.into(), mode: 0o755, owner: User::ROOT }

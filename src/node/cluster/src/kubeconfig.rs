@@ -1,9 +1,9 @@
-//! Kubeconfigs, as JSON (which is YAML): nothing needs quoting that JSON does not quote.
+//! Kubeconfigs, as JSON, which is valid YAML: only JSON's quoting is needed.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-/// Certificates to put into a kubeconfig, PEM.
+/// The certificates and the key of a kubeconfig, PEM.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Embedded<'a> {
     pub authority: &'a str,
@@ -11,7 +11,7 @@ pub(crate) struct Embedded<'a> {
     pub key: &'a str,
 }
 
-/// A kubeconfig that stands alone: an operator's.
+/// A self-contained kubeconfig, for an operator.
 pub(crate) fn embedded(cluster: &str, server: &str, user: &str, keys: &Embedded) -> String {
     let authority =
         json!({ "server": server, "certificate-authority-data": BASE64.encode(keys.authority.as_bytes()) });
@@ -22,7 +22,7 @@ pub(crate) fn embedded(cluster: &str, server: &str, user: &str, keys: &Embedded)
     config((cluster, authority), (user, user_value))
 }
 
-/// A component's kubeconfig: it names the files in `directory`, so that the component sees new ones.
+/// A component's kubeconfig: it refers to files in `directory`, so that the component notices new ones.
 pub(crate) fn by_files(cluster: &str, server: &str, user: &str, directory: &str) -> String {
     let authority = json!({ "server": server, "certificate-authority": format!("{directory}/ca.crt") });
     let user_value = json!({
@@ -32,7 +32,7 @@ pub(crate) fn by_files(cluster: &str, server: &str, user: &str, directory: &str)
     config((cluster, authority), (user, user_value))
 }
 
-/// One cluster, one user, one context.
+/// A kubeconfig with one cluster, one user and one context.
 fn config((cluster, cluster_value): (&str, Value), (user, user_value): (&str, Value)) -> String {
     let config = json!({
         "apiVersion": "v1",

@@ -1,7 +1,7 @@
 //! Kubernetes on a node: certificates, flags, configuration files, services and built-in objects.
 //!
-//! [`plan()`] decides everything from the documents, a few facts about the node and what is on its state
-//! partition; [`apply()`] is the one function that writes. Starting the services and applying the
+//! [`plan()`] decides everything according to the documents, a few facts about the node and the content of
+//! its state partition; [`apply()`] is the only function that writes. Starting the services and applying the
 //! objects is left to the caller. Flags were checked against Kubernetes 1.36, etcd 3.7, kine 0.16 and
 //! containerd 2.4.
 #![forbid(unsafe_code)]

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::pki::{KUBELET_CLIENT_GROUP, OPERATORS_GROUP};
 
-/// The image of the sandbox of every pod, on the root.
+/// The image of every pod's sandbox, which the root contains.
 pub const PAUSE_IMAGE: &str = "ironhull.local/pause:1";
 
-/// Objects under a name, to be applied in order.
+/// A named list of objects, applied in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// Name in messages.
@@ -17,19 +17,19 @@ pub struct Manifest {
     pub objects: Vec<Value>,
 }
 
-/// All manifests of a cluster: ours first, then those of `spec.extensions.manifests`.
+/// Returns all manifests of a cluster: ours first, then those of `spec.extensions.manifests`.
 #[must_use]
 pub(crate) fn all(cluster: &ClusterConfig) -> Vec<Manifest> {
     let ours = Manifest { name: "ironhull-access".to_owned(), objects: access() };
     let theirs = cluster.spec.extensions.manifests.iter().map(|m| Manifest {
         name: m.name.clone(),
-        // The parser of the config has refused what is no manifest.
+        // The config's parser has already refused invalid manifests.
         objects: config::manifest_objects(&m.name, &m.manifest).unwrap_or_default(),
     });
     std::iter::once(ours).chain(theirs).collect()
 }
 
-/// What our own groups may do: the API server use kubelets, operators everything.
+/// The permissions of our own groups: the API server may use kubelets, operators may do everything.
 fn access() -> Vec<Value> {
     vec![
         group_binding("ironhull:kubelet-clients", "system:kubelet-api-admin", KUBELET_CLIENT_GROUP),

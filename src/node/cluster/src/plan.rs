@@ -1,4 +1,4 @@
-//! The plan of a node: everything that has to be written, run and applied.
+//! The plan of a node: everything that has to be written, started and applied.
 
 use config::Role;
 use control::ServiceSpec;
@@ -10,27 +10,28 @@ use crate::manifests::{self, Manifest};
 use crate::pki::{self, Pki, State};
 use crate::services;
 
-/// Everything that makes a node of a cluster, in the order in which it is done.
+/// The plan of a node, in the order in which it is carried out.
 #[derive(Debug)]
 pub struct Plan {
-    /// Directories, parents first.
+    /// Directories; parents come first.
     pub directories: Vec<Directory>,
-    /// Files, keys before their certificates; see [`crate::apply()`].
+    /// Files; a key comes before its certificate, see [`crate::apply()`].
     pub files: Vec<File>,
     /// The certificates among them.
     pub pki: Pki,
     /// Services for `init`.
     pub services: Vec<ServiceSpec>,
-    /// Kubernetes objects, to be applied once the API server is ready.
+    /// Kubernetes objects, applied once the API server is ready.
     pub manifests: Vec<Manifest>,
 }
 
-/// Plans a node with `role`: what it shall be by `facts`, keeping of `state` what is still good.
+/// Plans a node with `role` according to `facts`; what is still valid in `state` is kept.
 ///
-/// Nothing is read or written. The same facts and state give the same plan, but for new keys.
+/// Nothing is read or written. The same facts and state give the same plan, except for new keys.
 ///
 /// # Errors
-/// When the certificate authorities in `state` are damaged or a certificate can't be made.
+/// Those of [`crate::pki::plan`]: a certificate authority in `state` is damaged, or a certificate can't be
+/// issued.
 pub fn plan(role: Role, facts: &Facts, state: &State) -> Result<Plan, Error> {
     let pki = pki::plan(facts, state)?;
     let parts = match role {

@@ -14,7 +14,7 @@ pub const SCHEDULER: User = User { uid: 203, gid: 203 };
 /// kine.
 pub const KINE: User = User { uid: 204, gid: 204 };
 
-/// Who runs the store.
+/// Returns the user of the store.
 #[must_use]
 pub fn store(kind: StorageKind) -> User {
     match kind {

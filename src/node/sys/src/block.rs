@@ -1,4 +1,4 @@
-//! Block devices: size, partition end, zeroes, and the online growth of a mounted ext4.
+//! Block devices: size, partition end, zeroes, and growing a mounted ext4.
 
 use std::ffi::{c_int, c_longlong, c_ulong, c_void};
 use std::fs::File;
@@ -50,12 +50,12 @@ pub fn device_bytes(device: &File, name: &Path) -> Result<u64, SysError> {
     if rc < 0 { Err(SysError::last("reading the size of", name.display())) } else { Ok(bytes) }
 }
 
-/// Tells the kernel that partition `number` of `disk` now has this range in bytes. The partition may be
-/// mounted; the table on disk is not touched.
+/// Sets the range of partition `number` of `disk` in the kernel, in bytes. The partition may be mounted; the
+/// partition table on the disk is not changed.
 ///
 /// # Errors
-/// [`SysError`] naming `name`, if the kernel refuses, for instance because the range overlaps another partition; the
-/// old size stays.
+/// [`SysError`] naming `name`, if the kernel refuses, for instance because the range overlaps another
+/// partition; the old size stays.
 pub fn resize_partition(
     disk: &File,
     name: &Path,
@@ -77,7 +77,7 @@ pub fn resize_partition(
     if rc < 0 { Err(SysError::last("resizing a partition of", name.display())) } else { Ok(()) }
 }
 
-/// Fills a range in bytes with zeroes, by the device itself where it can.
+/// Fills a range in bytes with zeroes, by a command of the device if it has one.
 ///
 /// # Errors
 /// [`SysError`] naming `name`, on an I/O error; part of the range may be zeroed.
@@ -88,10 +88,11 @@ pub fn zero_range(device: &File, name: &Path, range: std::ops::Range<u64>) -> Re
     if rc < 0 { Err(SysError::last("zeroing", name.display())) } else { Ok(()) }
 }
 
-/// Grows the ext4 file system mounted at `target` to `blocks` of its own blocks.
+/// Grows the ext4 file system mounted at `target` to `blocks` file system blocks.
 ///
 /// # Errors
-/// [`SysError`] naming `target`; the file system is whole in any case.
+/// [`SysError`] naming `target`, if the kernel refuses; the file system is consistent, and may have grown in
+/// part.
 pub fn grow_ext4(target: &Path, blocks: u64) -> Result<(), SysError> {
     let directory = File::open(target).during("opening", target.display())?;
     // SAFETY: the kernel reads one u64 from the address, which is that of a live u64.

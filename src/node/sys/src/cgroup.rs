@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{During, SysError};
 
-/// A cgroup by its directory.
+/// A cgroup, identified by its directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cgroup {
     path: PathBuf,
@@ -18,7 +18,7 @@ impl Cgroup {
         Cgroup { path: path.into() }
     }
 
-    /// Makes the directory, if it is not there.
+    /// Creates the directory unless it exists.
     ///
     /// # Errors
     /// [`SysError`] naming the directory, if it can't be created.
@@ -26,15 +26,16 @@ impl Cgroup {
         fs::create_dir_all(&self.path).during("making cgroup", self.path.display())
     }
 
-    /// Hands every controller that this cgroup has on to its children; one that refuses is left out.
+    /// Enables every controller of this cgroup for its children, except those that can't be enabled.
     ///
     /// # Errors
-    /// [`SysError`] if the list of controllers cannot be read.
+    /// [`SysError`] if the list of controllers can't be read; none is enabled then.
     pub fn enable_controllers(&self) -> Result<(), SysError> {
         let list = self.path.join("cgroup.controllers");
         let names = fs::read_to_string(&list).during("reading", list.display())?;
         for name in names.split_whitespace() {
-            // A controller that a version 1 hierarchy holds refuses: nothing of ours needs it then.
+            // A controller that is used by a version 1 hierarchy can't be enabled; then nothing of ours needs
+            // it.
             drop(fs::write(self.path.join("cgroup.subtree_control"), format!("+{name}")));
         }
         Ok(())
@@ -43,13 +44,13 @@ impl Cgroup {
     /// Writes a control file.
     ///
     /// # Errors
-    /// [`SysError`] naming the file, as when its controller is missing.
+    /// [`SysError`] naming the file, for instance if its controller is not enabled; the old value stays.
     pub fn set(&self, file: &str, value: &str) -> Result<(), SysError> {
         let path = self.path.join(file);
         fs::write(&path, value).during("writing", path.display())
     }
 
-    /// Opens the directory, for a process to be started in.
+    /// Opens the directory, for starting a process in the cgroup.
     ///
     /// # Errors
     /// [`SysError`] naming the directory, if it can't be opened.
@@ -66,17 +67,18 @@ impl Cgroup {
         self.set("cgroup.kill", "1")
     }
 
-    /// Returns whether a process lives in it or below; one that cannot be read has none.
+    /// Returns whether the cgroup or one below it has a process; if that can't be read, it has none.
     #[must_use]
     pub fn is_populated(&self) -> bool {
         let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
         events.lines().any(|l| l == "populated 1")
     }
 
-    /// Removes it and everything below; it must have no processes.
+    /// Removes the cgroup and everything below; it must have no processes.
     ///
     /// # Errors
-    /// [`SysError`] naming the first directory that stays. That there was none is no error.
+    /// [`SysError`] naming the first directory that can't be removed; those below it are gone. A missing
+    /// cgroup is not an error.
     pub fn remove(&self) -> Result<(), SysError> {
         for child in self.children() {
             child.remove()?;
@@ -89,7 +91,7 @@ impl Cgroup {
         }
     }
 
-    /// Returns the cgroups right below.
+    /// Returns the direct children.
     #[must_use]
     pub fn children(&self) -> Vec<Cgroup> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();

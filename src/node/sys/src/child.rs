@@ -1,20 +1,20 @@
 //! The child between clone and exec: system calls on memory that the parent prepared.
 //!
-//! Nothing here allocates, locks or panics. The first step that fails is written to the report, with the
-//! kernel's error number, and ends the child.
+//! Nothing here allocates, locks or panics. The first step that fails is reported with the kernel's error
+//! number and ends the child.
 
 use std::ffi::{CString, c_char, c_int, c_ulong};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Exit code of a child that could not become the program; the report says why.
+/// Exit code of a child that failed before exec; the report has the reason.
 const NOT_STARTED: c_int = 127;
 /// `_LINUX_CAPABILITY_VERSION_3`.
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
-/// Capabilities are numbered below this.
+/// Upper limit of capability numbers.
 const CAPABILITY_BITS: u32 = 64;
 
-/// Everything the child touches, made before it exists.
+/// All data that the child uses, prepared by the parent.
 pub(crate) struct Prepared {
     pub(crate) program: CString,
     pub(crate) arguments: Vec<*const c_char>,
@@ -32,7 +32,7 @@ pub(crate) struct Prepared {
     pub(crate) _texts: Vec<CString>,
 }
 
-/// The steps that can fail, as numbers in the report.
+/// The steps that can fail, by their number in the report.
 #[derive(Clone, Copy)]
 enum Step {
     Descriptors = 1,
@@ -63,23 +63,23 @@ pub(crate) fn step_name(number: i32) -> &'static str {
     NAMES.get(index).copied().unwrap_or("starting")
 }
 
-/// Turns this process, a fresh child, into the program; reports and exits if it can't.
+/// Turns this process, a new child, into the program; reports the failure and exits if that fails.
 pub(crate) fn become_program(p: &Prepared) -> ! {
     let step = try_become(p);
-    // SAFETY: reads the thread's errno, as the failed step left it.
+    // SAFETY: reads the thread's errno, which the failed step has set.
     let errno = unsafe { *libc::__errno_location() };
     let mut report = [0; 8];
     let (step_half, errno_half) = report.split_at_mut(4);
     step_half.copy_from_slice(&(step as i32).to_ne_bytes());
     errno_half.copy_from_slice(&errno.to_ne_bytes());
-    // SAFETY: the bytes live on this stack; a failed write leaves the exit code as the only report.
+    // SAFETY: the bytes are on this stack. If the write fails, the exit code is the only report.
     unsafe {
         libc::write(p.report.as_raw_fd(), report.as_ptr().cast(), report.len());
         libc::_exit(NOT_STARTED)
     }
 }
 
-/// Goes through the steps; returns the one that failed.
+/// Performs the steps; returns the one that failed.
 fn try_become(p: &Prepared) -> Step {
     reset_signals();
     if !set_descriptors(p) {
@@ -89,7 +89,7 @@ fn try_become(p: &Prepared) -> Step {
     if unsafe { libc::setsid() } < 0 {
         return Step::Session;
     }
-    // SAFETY: as above; the mask is set so that no step inherits the caller's.
+    // SAFETY: as above. The mask is set explicitly, so that the caller's is not inherited.
     unsafe { libc::umask(0o022) };
     if !set_oom_score(p) {
         return Step::OomScore;
@@ -120,10 +120,10 @@ fn try_become(p: &Prepared) -> Step {
     Step::Exec
 }
 
-/// Gives every signal its default meaning and lets it through: ignored ones outlive an exec.
+/// Resets every signal to its default action and unblocks it, since exec keeps both settings.
 fn reset_signals() {
     for signal in 1..=64 {
-        // SAFETY: installs no handler; numbers that the C library keeps for itself are refused.
+        // SAFETY: installs no handler; the C library refuses the signals that it reserves for itself.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     // SAFETY: all-zero bytes are the empty set, which lives until the call returns.
@@ -133,7 +133,7 @@ fn reset_signals() {
     }
 }
 
-/// Puts `/dev/null` and the output at 0, 1 and 2, and itself into `/`.
+/// Opens `/dev/null` and the output as descriptors 0, 1 and 2, and changes to `/`.
 fn set_descriptors(p: &Prepared) -> bool {
     // SAFETY: plain numbers and a static path.
     unsafe {
@@ -153,12 +153,13 @@ fn set_oom_score(p: &Prepared) -> bool {
     }
 }
 
-/// Becomes the user. A caller without privileges may stay who it is (tests).
+/// Sets user and groups. If the caller has no privileges, as in tests, it may keep its own.
 fn set_user(p: &Prepared) -> bool {
     if !p.capabilities.is_empty() && !prctl(libc::PR_SET_KEEPCAPS, 1, 0) {
         return false;
     }
-    // Raw calls: the C library's would tell all threads, of which the child has none.
+    // Raw system calls: the C library's functions would also change all other threads, and the child has
+    // none.
     // SAFETY: plain numbers; the null list has length 0.
     unsafe {
         let privileged = libc::geteuid() == 0;
@@ -168,7 +169,7 @@ fn set_user(p: &Prepared) -> bool {
     }
 }
 
-/// Keeps only the listed capabilities, and makes them ambient so that exec keeps them too.
+/// Drops all capabilities except the listed ones, and makes these ambient, so that they survive exec.
 fn set_capabilities(p: &Prepared) -> bool {
     let mut bits = [0u32; 2];
     for c in p.capabilities.iter().filter(|c| **c < CAPABILITY_BITS) {

@@ -1,4 +1,4 @@
-//! The kernel's random numbers: reading them, and crediting a seed kept over a reboot.
+//! The kernel's random number generator: reading from it, and crediting a seed kept over a reboot.
 
 use std::ffi::{c_int, c_ulong};
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 use crate::error::{During, SysError};
 
-/// Bytes credited at once.
+/// Length of a seed in bytes.
 const SEED_BYTES: usize = 512;
 /// `_IOW('R', 3, int[2])`.
 const RNDADDENTROPY: c_ulong = 0x4008_5203;
@@ -19,10 +19,10 @@ struct Pool {
     data: [u8; SEED_BYTES],
 }
 
-/// Fills `buffer` with random bytes; waits until the kernel has gathered enough once.
+/// Fills `buffer` with random bytes; blocks until the generator is initialised.
 ///
 /// # Errors
-/// [`SysError`] when the kernel refuses; the buffer is then unspecified.
+/// [`SysError`] if the kernel refuses; the content of `buffer` is unspecified then.
 pub fn random_bytes(buffer: &mut [u8]) -> Result<(), SysError> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|r| !r.is_empty()) {
@@ -32,13 +32,13 @@ pub fn random_bytes(buffer: &mut [u8]) -> Result<(), SysError> {
     Ok(())
 }
 
-/// Mixes a seed of an earlier boot into the pool and counts it as full entropy.
+/// Mixes the seed of an earlier boot into the pool and credits it as full entropy.
 ///
 /// # Errors
-/// [`SysError`] when the kernel refuses.
+/// [`SysError`] if the kernel refuses; nothing is credited then.
 pub fn credit_entropy(seed: &[u8; SEED_BYTES]) -> Result<(), SysError> {
     let device = File::open("/dev/urandom").during("opening", "/dev/urandom")?;
-    // The seed of a boot is the pool of the boot before, hashed: 256 bits are what it can be worth.
+    // A seed is the hashed pool of the previous boot, which is worth at most 256 bits.
     let pool = Pool { bits: 256, bytes: 512, data: *seed };
     // SAFETY: the structure has the kernel's layout, `bytes` is the length of its array, and it lives
     // until the call returns.

@@ -1,25 +1,25 @@
-//! The error of every call: what was done, to what, and the kernel's answer.
+//! The error of every call: the attempted action, its object, and the kernel's answer.
 
 use std::fmt;
 use std::io;
 
-/// Why a system call did not do what was asked.
+/// Why a system call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SysError {
-    /// The kernel refused.
+    /// The kernel refused the call.
     #[error("{action} {object}: {reason}")]
     Call {
-        /// What was done, as a gerund.
+        /// The attempted action, as a gerund.
         action: &'static str,
-        /// To what.
+        /// The object, such as a path.
         object: String,
-        /// The kernel's answer; part of the text, so not a source that would repeat it.
+        /// The kernel's answer. It is part of the message, so it is not a source, which would repeat it.
         reason: io::Error,
     },
-    /// A value cannot be given to the kernel: a zero byte in a text, a number out of range.
+    /// A value can't be passed to the kernel: a zero byte in a text, a number out of range.
     #[error("{action} {object}: the value is out of the kernel's range")]
     Value {
-        /// What was to be done, as a gerund.
+        /// The attempted action, as a gerund.
         action: &'static str,
         /// The value.
         object: String,
@@ -36,7 +36,7 @@ impl SysError {
         }
     }
 
-    /// Returns the error for a value that the kernel cannot take.
+    /// Returns the error for a value that can't be passed to the kernel.
     pub(crate) fn value(action: &'static str, object: impl fmt::Display) -> SysError {
         SysError::Value { action, object: object.to_string() }
     }
@@ -47,7 +47,7 @@ impl SysError {
     }
 }
 
-/// Adds to a failed call what it was about.
+/// Adds action and object to the error of a call.
 pub(crate) trait During<T> {
     /// Turns the error into a [`SysError::Call`]; `action` is a gerund.
     fn during(self, action: &'static str, object: impl fmt::Display) -> Result<T, SysError>;

@@ -11,8 +11,8 @@ const EVENT_BYTES: usize = 24;
 /// `EV_KEY`.
 const EV_KEY: u16 = 1;
 
-/// Reads what an input device opened non-blocking has to say; returns the codes of keys that went down.
-/// An error of the device is an empty answer.
+/// Reads all pending events of an input device opened non-blocking; returns the codes of keys that were
+/// pressed. An error of the device counts as no event.
 #[must_use]
 pub fn pressed_keys(mut device: &File) -> Vec<u16> {
     let mut buffer = [0; EVENT_BYTES * 16];
@@ -24,7 +24,7 @@ pub fn pressed_keys(mut device: &File) -> Vec<u16> {
     keys
 }
 
-/// Returns the key code if the event is a key going down.
+/// Returns the key code if the event is a key press.
 fn parse_press(event: &[u8]) -> Option<u16> {
     let half = |at: usize| event.get(at..at + 2)?.try_into().ok().map(u16::from_ne_bytes);
     let value = event.get(20..24)?.try_into().ok().map(i32::from_ne_bytes)?;

@@ -1,4 +1,4 @@
-//! Sets one network link up: enough for `lo`; everything else uses netlink.
+//! Sets one network link up, for `lo`; everything else uses netlink.
 
 use std::ffi::{c_int, c_short};
 use std::os::fd::AsRawFd;
@@ -7,10 +7,10 @@ use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::error::{During, SysError};
 
-/// Switches the network link `name` on.
+/// Sets the network link `name` up.
 ///
 /// # Errors
-/// [`SysError`] naming `name`, if there is no such link.
+/// [`SysError`] naming `name`, if there is no such link or the caller lacks the privilege.
 pub fn set_link_up(name: &str) -> Result<(), SysError> {
     let socket = socket(AddressFamily::INET, SocketType::DGRAM, None).during("opening a socket for", name)?;
     // SAFETY: all-zero bytes are a valid `ifreq`.

@@ -1,4 +1,4 @@
-//! The machine as a whole: its clock since the kernel started, its name, and the ways to leave it.
+//! The machine as a whole: time since boot, host name, reboot and power-off.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{During, SysError};
 
-/// How the kernel leaves.
+/// How to end the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// The machine starts again.
+    /// The machine reboots.
     Restart,
-    /// The machine is switched off.
+    /// The machine powers off.
     PowerOff,
 }
 
-/// Returns the milliseconds since the kernel started, time asleep included.
+/// Returns the milliseconds since the kernel started, including time in suspend.
 #[must_use]
 pub fn boot_ms() -> u64 {
     let now = clock_gettime(ClockId::Boottime);
@@ -35,12 +35,12 @@ pub fn set_hostname(name: &str) -> Result<(), SysError> {
 /// Makes Ctrl-Alt-Del a signal to PID 1 (SIGINT) instead of an immediate reset.
 ///
 /// # Errors
-/// [`SysError`] if the caller is not PID 1 of the machine.
+/// [`SysError`] if the caller lacks the privilege, or is in a PID namespace of its own.
 pub fn catch_ctrl_alt_del() -> Result<(), SysError> {
     rustix::system::reboot(RebootCommand::CadOff).during("catching", "Ctrl-Alt-Del")
 }
 
-/// Leaves at once: nothing is stopped, synced or unmounted by this. Returns only on failure.
+/// Reboots or powers off at once: nothing is stopped, synced or unmounted. Returns only on failure.
 ///
 /// # Errors
 /// [`SysError`] if the caller lacks the privilege; the machine keeps running.
@@ -52,12 +52,12 @@ pub fn leave(how: Leave) -> Result<(), SysError> {
     rustix::system::reboot(command).during("leaving the machine by", format_args!("{how:?}"))
 }
 
-/// Writes everything that is only in memory to the disks, and waits for it.
+/// Writes all dirty data to the disks, and waits for it.
 pub fn sync_all() {
     rustix::fs::sync();
 }
 
-/// Makes a character device node with mode 0600.
+/// Creates a character device node with mode 0600.
 ///
 /// # Errors
 /// [`SysError`] naming `path`, if it exists or can't be created.

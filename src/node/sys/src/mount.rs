@@ -23,7 +23,7 @@ pub fn mount(
     sys::mount(source, target, fstype, flags, data.as_c_str()).during("mounting", target.display())
 }
 
-/// Shows the tree at `from` at `to` as well.
+/// Bind-mounts the tree at `from` to `to`.
 ///
 /// # Errors
 /// [`SysError`] naming `to`, if the kernel refuses; nothing is mounted.
@@ -39,7 +39,7 @@ pub fn move_mount(from: &Path, to: &Path) -> Result<(), SysError> {
     sys::mount_move(from, to).during("moving mount", from.display())
 }
 
-/// Makes the mount at `target` and all below it shared: mounts made later show up in copies.
+/// Makes the mount at `target` and all mounts below it shared: later mounts there propagate to copies.
 ///
 /// # Errors
 /// [`SysError`] naming `target`, if it is not a mount point.
@@ -51,20 +51,20 @@ pub fn share(target: &Path) -> Result<(), SysError> {
 /// Makes the file system mounted at `target` read-only.
 ///
 /// # Errors
-/// [`SysError`] naming `target`, as when a file is open for writing.
+/// [`SysError`] naming `target`, for instance if a file is open for writing; it stays writable.
 pub fn remount_read_only(target: &Path) -> Result<(), SysError> {
     sys::mount_remount(target, MountFlags::RDONLY, "").during("remounting read-only", target.display())
 }
 
-/// Unmounts what is mounted at `target`.
+/// Unmounts the file system at `target`.
 ///
 /// # Errors
-/// [`SysError`] naming `target`, as when it is in use.
+/// [`SysError`] naming `target`, for instance if it is in use; it stays mounted.
 pub fn unmount(target: &Path) -> Result<(), SysError> {
     sys::unmount(target, sys::UnmountFlags::NOFOLLOW).during("unmounting", target.display())
 }
 
-/// Takes the mount out of the tree at once; it ends when its last user does.
+/// Detaches the mount at `target` at once; the file system is released when its last user ends.
 ///
 /// # Errors
 /// [`SysError`] naming `target`, if it is not a mount point.
@@ -73,10 +73,10 @@ pub fn unmount_lazily(target: &Path) -> Result<(), SysError> {
     sys::unmount(target, flags).during("unmounting lazily", target.display())
 }
 
-/// Makes the mount at `new_root` the root of everything and of this process: the initrd is covered.
+/// Makes the mount at `new_root` the root of the mount tree and of this process, over the initrd.
 ///
 /// # Errors
-/// [`SysError`] naming `new_root`; the process may then stand in the new root or the old one.
+/// [`SysError`] naming `new_root`; the root may be the new or the old one then.
 pub fn change_root(new_root: &Path) -> Result<(), SysError> {
     let name = &new_root.display();
     rustix::process::chdir(new_root).during("entering", name)?;

@@ -7,7 +7,7 @@ use rustix::event::{Timespec, epoll};
 
 use crate::error::{During, SysError};
 
-/// Events taken by one wait.
+/// Maximum number of events returned by one wait.
 const BATCH: usize = 64;
 
 /// What to wait for. Errors and hang-ups are always reported, as readable.
@@ -15,13 +15,13 @@ const BATCH: usize = 64;
 pub enum Interest {
     /// There is something to read, or the other side has closed.
     Read,
-    /// There is room to write.
+    /// It can be written.
     Write,
     /// Either.
     Both,
 }
 
-/// A descriptor that has something to say.
+/// A descriptor that is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// The number given to [`Poll::add`].
@@ -32,32 +32,32 @@ pub struct Ready {
     pub writable: bool,
 }
 
-/// A set of descriptors. One that is closed leaves the set by itself.
+/// A set of descriptors. A closed descriptor leaves the set by itself.
 #[derive(Debug)]
 pub struct Poll {
     epoll: OwnedFd,
 }
 
 impl Poll {
-    /// Makes an empty set.
+    /// Creates an empty set.
     ///
     /// # Errors
-    /// [`SysError`] when the kernel has no room for one.
+    /// [`SysError`] if the kernel can't create another one.
     pub fn new() -> Result<Poll, SysError> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).during("making", "an epoll")?;
         Ok(Poll { epoll })
     }
 
-    /// Adds a descriptor; `token` comes back with what is reported of it.
+    /// Adds a descriptor; its events are reported with `token`.
     ///
     /// # Errors
-    /// [`SysError`] if it is already in the set or cannot be polled.
+    /// [`SysError`] if it is already in the set or can't be polled.
     pub fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<(), SysError> {
         let data = epoll::EventData::new_u64(token);
         epoll::add(&self.epoll, fd, data, flags(interest)).during("waiting for", token)
     }
 
-    /// Changes what a descriptor of the set is waited for.
+    /// Changes which events of a descriptor are reported.
     ///
     /// # Errors
     /// [`SysError`] if the descriptor is not in the set.
@@ -66,7 +66,7 @@ impl Poll {
         epoll::modify(&self.epoll, fd, data, flags(interest)).during("waiting for", token)
     }
 
-    /// Takes a descriptor out of the set: needed when a copy of it stays open elsewhere.
+    /// Removes a descriptor from the set; needed if a duplicate of it stays open elsewhere.
     ///
     /// # Errors
     /// [`SysError`] if the descriptor is not in the set.
@@ -74,11 +74,11 @@ impl Poll {
         epoll::delete(&self.epoll, fd).during("no longer waiting for", "a descriptor")
     }
 
-    /// Waits at most `timeout_ms` (forever if `None`), and returns what is ready, nothing on timeout or
-    /// when a signal came.
+    /// Waits for at most `timeout_ms` (for ever if `None`) and returns the ready descriptors; none after a
+    /// timeout or a signal.
     ///
     /// # Errors
-    /// [`SysError`] if the kernel rejects the call; a signal or the timeout is no error.
+    /// [`SysError`] if the kernel rejects the call; a signal or the timeout is not an error.
     pub fn wait(&self, timeout_ms: Option<u64>) -> Result<Vec<Ready>, SysError> {
         let timeout = timeout_ms.map(|ms| Timespec {
             tv_sec: i64::try_from(ms / 1000).unwrap_or(i64::MAX),
@@ -110,10 +110,10 @@ fn ready(data: epoll::EventData, flags: epoll::EventFlags) -> Ready {
     }
 }
 
-/// Makes reads and writes of a descriptor return at once instead of waiting.
+/// Makes a descriptor non-blocking.
 ///
 /// # Errors
-/// [`SysError`] if the descriptor has no such mode.
+/// [`SysError`] if the kernel refuses.
 pub fn set_nonblocking(fd: impl AsFd) -> Result<(), SysError> {
     rustix::io::ioctl_fionbio(fd, true).during("making non-blocking", "a descriptor")
 }

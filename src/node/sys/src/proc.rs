@@ -1,6 +1,6 @@
-//! Amounts of memory in files of `/proc`: `meminfo` and the `status` of a process.
+//! Parses amounts of memory in files of `/proc`: `meminfo` and the `status` of a process.
 
-/// Returns the value of the line `KEY: … kB` in KiB; `None` if there is none, or it is no number.
+/// Returns the value of the line `KEY: … kB` in KiB; `None` if there is no such line or number.
 #[must_use]
 pub fn proc_kib(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(':'))?;

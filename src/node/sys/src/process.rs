@@ -1,7 +1,7 @@
-//! Processes other than our own: signals to them, and how they ended.
+//! Signals to other processes, and how processes ended.
 //!
-//! By pid, not by pidfd: a pid is reused only after its parent has reaped it, and the parent of all children is the
-//! caller, which forgets the pid in the same step.
+//! Processes are identified by pid, not by pidfd: a pid is reused only after its parent has reaped it, and
+//! the parent of all children is the caller, which forgets the pid in the same step.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::error::{During, SysError};
 
-/// Time between two looks at a child that may not end.
+/// Polling interval while waiting for a child that may not end.
 const CHILD_LOOK: Duration = Duration::from_millis(5);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself, with this code.
+    /// It exited with this code.
     Code(i32),
-    /// By this signal.
+    /// It was killed by this signal.
     Signal(i32),
 }
 
@@ -38,14 +38,14 @@ impl fmt::Display for Exit {
 pub fn kill(pid: u32, signal: i32) -> Result<(), SysError> {
     let bad = || SysError::value("signalling process", pid);
     let to = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(bad)?;
-    // A number below 1 would address more than one process; `Pid` has none.
+    // A number below 1 would address more than one process; `Pid` can't represent it.
     match Signal::from_named_raw(signal) {
         Some(signal) => rustix::process::kill_process(to, signal).during("signalling process", pid),
         None => kill_raw(to, signal).during("signalling process", pid),
     }
 }
 
-/// Sends a signal that has no name: a real-time one.
+/// Sends a signal that has no name: a real-time signal.
 fn kill_raw(to: Pid, signal: i32) -> std::io::Result<()> {
     // SAFETY: plain numbers.
     let rc = unsafe { libc::kill(to.as_raw_pid(), signal) };
@@ -55,12 +55,13 @@ fn kill_raw(to: Pid, signal: i32) -> std::io::Result<()> {
 /// Kills every process of the machine but the caller, which must be PID 1.
 ///
 /// # Errors
-/// [`SysError`] if the caller is not PID 1; nothing is killed then. It is no error if no process is left.
+/// [`SysError`] if the caller is not PID 1; nothing is killed then. If no other process exists, it is not an
+/// error.
 pub fn kill_everything() -> Result<(), SysError> {
     if rustix::process::getpid() != Pid::INIT {
         return Err(SysError::value("killing everything as process", rustix::process::getpid()));
     }
-    // SAFETY: plain numbers; -1 is every process but PID 1 when PID 1 says it.
+    // SAFETY: plain numbers; from PID 1, -1 addresses every process but PID 1.
     let rc = unsafe { libc::kill(-1, libc::SIGKILL) };
     let error = std::io::Error::last_os_error();
     if rc < 0 && error.raw_os_error() != Some(libc::ESRCH) {
@@ -69,28 +70,28 @@ pub fn kill_everything() -> Result<(), SysError> {
     Ok(())
 }
 
-/// Takes one child that has ended, whichever it is; `None` when none has.
+/// Reaps a child that has ended, whichever it is; `None` if none has.
 #[must_use]
 pub fn reap() -> Option<(u32, Exit)> {
     loop {
         let (pid, status) = match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(ended) => ended?,
             Err(rustix::io::Errno::INTR) => continue,
-            // No children at all.
+            // There are no children at all.
             Err(_) => return None,
         };
         let exit = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Exit::Code(code),
             (None, Some(signal)) => Exit::Signal(signal),
-            // Stops and continuations are not asked for.
+            // Stopped and continued children are not waited for.
             (None, None) => continue,
         };
         return Some((u32::try_from(pid.as_raw_nonzero().get()).ok()?, exit));
     }
 }
 
-/// Runs `work` in a copy of this process and waits for it; returns how the copy ended: exit code 0 when
-/// `work` returned true, 1 when false. Whatever it does to its memory, or a panic of it, stays there.
+/// Runs `work` in a forked copy of this process and waits for it; returns how the copy ended: exit code 0 if
+/// `work` returned true, 1 if false. Its changes to memory, or a panic, do not affect this process.
 ///
 /// # Errors
 /// [`SysError`] if the process can't be forked or waited for.
@@ -103,8 +104,8 @@ pub fn run_in_child(work: impl FnOnce() -> bool) -> Result<Exit, SysError> {
     }
 }
 
-/// As [`run_in_child`], but waits no longer than `limit`: `None` when the copy had not ended by then. It
-/// is sent SIGKILL and not waited for, since it may be blocked on a broken disk.
+/// Like [`run_in_child`], but waits no longer than `limit`; returns `None` if the copy has not ended by then.
+/// It is sent SIGKILL and not waited for, since it may be blocked by a failing disk.
 ///
 /// # Errors
 /// [`SysError`] if the process can't be forked or waited for.
@@ -115,7 +116,7 @@ pub fn run_in_child_within(limit: Duration, work: impl FnOnce() -> bool) -> Resu
         let ended = wait_for(child, WaitOptions::NOHANG)?;
         if ended.is_some() || Instant::now() >= end {
             if ended.is_none() {
-                // One that has just ended has nothing left to be told.
+                // It may have just ended by itself.
                 let _ = rustix::process::kill_process(child, Signal::KILL);
             }
             return Ok(ended);
@@ -124,10 +125,10 @@ pub fn run_in_child_within(limit: Duration, work: impl FnOnce() -> bool) -> Resu
     }
 }
 
-/// Makes a copy of this process that runs `work` and ends.
+/// Forks a copy of this process that runs `work` and exits.
 fn fork(work: impl FnOnce() -> bool) -> Result<Pid, SysError> {
-    // SAFETY: the caller is single-threaded by contract of this crate's users, so the child's copy of
-    // every lock is free; the child leaves by `_exit`, running nothing of the parent's.
+    // SAFETY: this crate requires that the caller is single-threaded, so no lock in the child's copy is held;
+    // the child exits with `_exit`, which runs nothing of the parent's.
     let pid = unsafe { libc::fork() };
     match Pid::from_raw(pid) {
         Some(child) if pid > 0 => Ok(child),
@@ -140,7 +141,7 @@ fn fork(work: impl FnOnce() -> bool) -> Result<Pid, SysError> {
     }
 }
 
-/// Returns how a child ended; `None` when it has not, or the wait was interrupted.
+/// Returns how a child ended; `None` if it has not, or the wait was interrupted.
 fn wait_for(child: Pid, options: WaitOptions) -> Result<Option<Exit>, SysError> {
     match rustix::process::waitpid(Some(child), options) {
         Err(rustix::io::Errno::INTR) | Ok(None) => Ok(None),

@@ -10,14 +10,14 @@ use crate::error::SysError;
 /// Size of `struct signalfd_siginfo`; its first word is the signal's number.
 const INFO_BYTES: usize = 128;
 
-/// What a signal means to PID 1.
+/// The meaning of a signal for PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A child ended (SIGCHLD).
     Child,
     /// Ctrl-Alt-Del (SIGINT).
     CtrlAltDel,
-    /// Power fails or is to be cut (SIGPWR).
+    /// Power is failing (SIGPWR).
     Power,
     /// Any other, by number.
     Other(u32),
@@ -54,7 +54,7 @@ impl Signals {
         Ok(Signals { file: unsafe { File::from_raw_fd(fd) } })
     }
 
-    /// Takes the next pending signal.
+    /// Returns the next pending signal; `None` if there is none.
     #[must_use]
     pub fn next(&self) -> Option<Signal> {
         let mut info = [0; INFO_BYTES];

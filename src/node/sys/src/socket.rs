@@ -1,5 +1,5 @@
-//! Sockets and pipes that the standard library does not have: connections that do not wait, messages
-//! with their sender's process number.
+//! Sockets and pipes that the standard library does not provide: non-blocking connections, and messages with
+//! their sender's pid.
 
 use std::fs::File;
 use std::io::IoSliceMut;
@@ -13,14 +13,14 @@ use rustix::net;
 
 use crate::error::{During, SysError};
 
-/// Longest message of a service to its supervisor.
+/// Maximum length of a message from a service to its supervisor.
 const NOTICE_BYTES: usize = 4096;
 
-/// Begins to connect to `port` on 127.0.0.1 without waiting. When the stream is writable,
-/// [`TcpStream::take_error`] says how it went.
+/// Begins to connect to `port` on 127.0.0.1 without blocking. When the stream is writable,
+/// [`TcpStream::take_error`] returns the result.
 ///
 /// # Errors
-/// [`SysError`] if the connection is refused immediately.
+/// [`SysError`] if no socket can be created, or the connection is refused immediately.
 pub fn connect_loopback(port: u16) -> Result<TcpStream, SysError> {
     let flags = net::SocketFlags::CLOEXEC | net::SocketFlags::NONBLOCK;
     let socket = net::socket_with(net::AddressFamily::INET, net::SocketType::STREAM, flags, None)
@@ -31,11 +31,11 @@ pub fn connect_loopback(port: u16) -> Result<TcpStream, SysError> {
     }
 }
 
-/// Opens the datagram socket at `path` on which services say that they are ready; a file that stands
-/// there is removed. Everybody may write to it: senders are told apart by [`receive_notice`].
+/// Opens the datagram socket at `path` on which services report that they are ready; an existing file is
+/// removed. Everybody may write to it: [`receive_notice`] identifies the sender.
 ///
 /// # Errors
-/// [`SysError`] naming `path`, if the socket can't be created.
+/// [`SysError`] naming `path`, if the socket can't be created; the old file is gone then.
 pub fn notify_socket(path: &Path) -> Result<UnixDatagram, SysError> {
     use std::os::unix::fs::PermissionsExt;
     let name = &path.display();
@@ -50,9 +50,9 @@ pub fn notify_socket(path: &Path) -> Result<UnixDatagram, SysError> {
     Ok(socket)
 }
 
-/// Takes one message and the number of the process that sent it, as the kernel saw it; `None` when there
-/// is none. A message without a sender is given as from process 0. Overlong ones are cut, descriptors
-/// that came along are closed.
+/// Receives one message, with the sender's pid according to the kernel; `None` if there is no message. A
+/// message without a sender is returned with pid 0. A message that is too long is truncated, and descriptors
+/// sent with it are closed.
 #[must_use]
 pub fn receive_notice(socket: &UnixDatagram) -> Option<(u32, Vec<u8>)> {
     let mut bytes = vec![0; NOTICE_BYTES];
@@ -68,10 +68,10 @@ pub fn receive_notice(socket: &UnixDatagram) -> Option<(u32, Vec<u8>)> {
     Some((sender.unwrap_or(0), bytes))
 }
 
-/// Makes a pipe: the end to read from, which does not wait, and the end to write to, which does.
+/// Creates a pipe: a non-blocking end to read from, and a blocking end to write to.
 ///
 /// # Errors
-/// [`SysError`] when the kernel has no room for one.
+/// [`SysError`] if the kernel can't create one.
 pub fn pipe() -> Result<(File, OwnedFd), SysError> {
     let (reader, writer) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("making", "a pipe")?;

@@ -1,9 +1,9 @@
-//! Starting a program in a cgroup, as a user, with nothing inherited.
+//! Starts a program in a cgroup, as a user, without inheriting anything.
 //!
-//! `clone3` with `CLONE_INTO_CGROUP` puts the child into its group before its first instruction, so it
-//! cannot fork anything outside of it; the standard library's `Command` has no place for that. The child
-//! does only system calls on memory prepared before, and reports the step that failed over a pipe which
-//! a successful exec closes.
+//! `clone3` with `CLONE_INTO_CGROUP` puts the child into its cgroup before its first instruction, so it can't
+//! fork anything outside of it; the standard library's `Command` does not support that. The child only makes
+//! system calls on memory that the parent prepared, and reports the step that failed over a pipe, which a
+//! successful exec closes.
 
 use std::ffi::{CString, c_char, c_long};
 use std::fs::File;
@@ -17,28 +17,28 @@ use crate::socket::pipe;
 /// `CLONE_INTO_CGROUP`.
 const INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// What to start, and as what.
+/// The program to start, and its settings.
 #[derive(Debug)]
 pub struct Launch<'a> {
     /// Absolute path of the program, then its arguments.
     pub command: &'a [String],
-    /// The whole environment, `NAME=value`.
+    /// The complete environment, as `NAME=value`.
     pub environment: &'a [String],
     /// User id.
     pub uid: u32,
-    /// Group id; there are no further groups.
+    /// Group id; there are no supplementary groups.
     pub gid: u32,
-    /// Cgroup directory; `None` stays in the caller's.
+    /// Cgroup directory; with `None` the child stays in the caller's.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// Standard output and error; standard input is `/dev/null`.
+    /// Descriptor for standard output and error; standard input is `/dev/null`.
     pub output: BorrowedFd<'a>,
     /// `oom_score_adj`.
     pub oom_score_adj: Option<i32>,
     /// `RLIMIT_NOFILE`, soft and hard.
     pub open_files: Option<u64>,
-    /// How late the kernel may wake it from a timed sleep, in nanoseconds; its own children are given the same.
+    /// How late the kernel may wake it from a timed sleep, in nanoseconds; inherited by its children.
     pub timer_slack_ns: Option<u64>,
-    /// Capability numbers that are kept when `uid` is not 0.
+    /// Numbers of the capabilities that are kept if `uid` is not 0.
     pub capabilities: &'a [u32],
 }
 
@@ -51,7 +51,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Returns why the child could not become the program, once it has ended; `None` if it did become it.
+    /// Returns why the program could not be started, once the child has ended; `None` if it was started.
     #[must_use]
     pub fn failure(mut self) -> Option<String> {
         let mut report = [0; 8];
@@ -66,11 +66,11 @@ impl Child {
     }
 }
 
-/// Starts a program. It is running, or about to fail, when this returns: [`Child::failure`] tells later,
-/// so that a slow disk under the program never holds up the caller.
+/// Starts a program. When this returns, the child is running or about to fail; [`Child::failure`] tells
+/// later, so that a slow disk under the program never blocks the caller.
 ///
 /// # Errors
-/// [`SysError`] if there can be no child, or a text has a zero byte.
+/// [`SysError`] if the child can't be created, or a text contains a zero byte. Nothing is started then.
 pub fn spawn(launch: &Launch<'_>) -> Result<Child, SysError> {
     let (report, writer) = pipe()?;
     let prepared = prepare(launch, writer)?;
@@ -81,8 +81,8 @@ pub fn spawn(launch: &Launch<'_>) -> Result<Child, SysError> {
         args.flags = INTO_CGROUP;
         args.cgroup = u64::from(cgroup.as_raw_fd().unsigned_abs());
     }
-    // SAFETY: without CLONE_VM the child has memory of its own; it goes on from here on a copy of this
-    // stack and calls nothing but `become_program`, which never returns and neither allocates nor locks.
+    // SAFETY: without CLONE_VM the child has its own memory; it continues from here on a copy of this stack
+    // and only calls `become_program`, which never returns and neither allocates nor locks.
     let pid: c_long =
         unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match pid {
@@ -98,7 +98,7 @@ fn program_name<'a>(launch: &Launch<'a>) -> &'a str {
     launch.command.first().map_or("nothing", String::as_str)
 }
 
-/// Makes everything that the child needs.
+/// Prepares everything that the child needs.
 fn prepare(launch: &Launch<'_>, report: OwnedFd) -> Result<Prepared, SysError> {
     let program = program_name(launch);
     let bad = || SysError::value("starting", program);
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use std::os::fd::AsFd;
 
-    /// Starts a shell line as the caller and returns how it ended, its output and why it did not start.
+    /// Runs a shell command as the caller; returns how it ended, its output, and why it did not start.
     fn run(command: &[&str]) -> (crate::Exit, String, Option<String>) {
         let command: Vec<String> = command.iter().map(|s| (*s).to_owned()).collect();
         let (mut reader, writer) = std::io::pipe().unwrap();

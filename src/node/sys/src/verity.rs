@@ -1,7 +1,7 @@
 //! Creates a dm-verity device with device-mapper ioctls.
 //!
-//! Layout of the requests: `include/uapi/linux/dm-ioctl.h`, version 4. The library that usually does
-//! this brings udev and a C build; three ioctls on one buffer are simpler.
+//! Layout of the requests: `include/uapi/linux/dm-ioctl.h`, version 4. The usual library for this requires
+//! udev and a C build; three ioctls on one buffer are simpler.
 
 use std::ffi::c_ulong;
 use std::fs::File;
@@ -16,7 +16,7 @@ const HEADER_BYTES: usize = 312;
 const TARGET_BYTES: usize = 40;
 /// Size of the buffer of each request.
 const BUFFER_BYTES: usize = 4096;
-/// Interface version that we speak.
+/// The interface version that is used.
 const VERSION: [u32; 3] = [4, 0, 0];
 /// `DM_READONLY_FLAG`.
 const READ_ONLY: u32 = 1;
@@ -33,15 +33,15 @@ const DEV_CREATE: c_ulong = request(3);
 const DEV_SUSPEND: c_ulong = request(6);
 const TABLE_LOAD: c_ulong = request(9);
 
-/// Makes the read-only verity device `name` and returns its path, `/dev/dm-N`.
+/// Creates the read-only verity device `name` and returns its path, `/dev/dm-N`.
 ///
-/// `table` is the target's parameters as the kernel's `admin-guide/device-mapper/verity` has them,
-/// `sectors` the length of the data in units of 512 bytes. Nothing is read yet: a wrong root hash shows
-/// at the first read.
+/// `table` has the target's parameters as described in the kernel's `admin-guide/device-mapper/verity`;
+/// `sectors` is the length of the data in units of 512 bytes. Nothing is read yet: a wrong root hash is
+/// noticed at the first read.
 ///
 /// # Errors
-/// [`SysError`] naming the step that failed and the mapping or table. After a failed load or activation the mapping is
-/// left behind, without a usable table.
+/// [`SysError`] naming the step that failed and the mapping or table. After a failed load or activation the
+/// mapping remains, without a usable table.
 pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, SysError> {
     let control = Path::new("/dev/mapper/control");
     let control =
@@ -59,12 +59,12 @@ pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, Sys
     Ok(PathBuf::from(format!("/dev/dm-{minor}")))
 }
 
-/// Returns the number of an ioctl of the device-mapper.
+/// Returns the number of a device-mapper ioctl.
 const fn request(nr: c_ulong) -> c_ulong {
     (3 << 30) | ((HEADER_BYTES as c_ulong) << 16) | (0xfd << 8) | nr
 }
 
-/// Returns a request buffer with the header filled in. A name longer than 127 bytes is cut.
+/// Returns a request buffer with the header filled in. A name longer than 127 bytes is truncated.
 fn header(name: &str, flags: u32) -> [u8; BUFFER_BYTES] {
     let mut buffer = [0; BUFFER_BYTES];
     for (i, v) in VERSION.iter().enumerate() {
@@ -85,7 +85,7 @@ fn put_target(buffer: &mut [u8; BUFFER_BYTES], sectors: u64, table: &str) -> Opt
     buffer.get_mut(HEADER_BYTES + 8..HEADER_BYTES + 16)?.copy_from_slice(&sectors.to_ne_bytes());
     buffer.get_mut(HEADER_BYTES + 24..HEADER_BYTES + 30)?.copy_from_slice(b"verity");
     let text = HEADER_BYTES + TARGET_BYTES;
-    // One byte behind the text stays zero and ends it.
+    // At least one byte after the text stays zero and terminates it.
     (text + table.len() < BUFFER_BYTES).then_some(())?;
     buffer.get_mut(text..text + table.len())?.copy_from_slice(table.as_bytes());
     Some(())

@@ -1,46 +1,46 @@
-//! The slots of a node, the trial of what runs, and what an operator may order about the next boot.
+//! The slots of a node, the trial of the running generation, and an operator's changes for the next boot.
 
 use serde::{Deserialize, Serialize};
 use slots::Flags;
 
-/// What runs, what else could, and why.
+/// The running generation, both slots, and why it was started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Boot {
-    /// The slot that runs: `a` or `b`.
+    /// The running slot: `a` or `b`.
     pub slot: String,
-    /// The generation that runs.
+    /// The running generation.
     pub generation: u32,
     /// Why the boot loader started it: `has-tries`, `forced`, `no-tries-left-blessed`, `last-resort`, or
-    /// `unknown` where it did not say.
+    /// `unknown` if it did not say.
     pub why: String,
-    /// The slot that will be started next, once, by the operator's word.
+    /// The slot that the operator has chosen to be started once, at the next boot.
     pub next: Option<String>,
-    /// How often the boot loader ran on this disk.
+    /// How often the boot loader has run on this disk.
     pub boots: u32,
     /// Both slots.
     pub slots: Vec<Slot>,
-    /// How the trial goes; absent when the running generation is on none.
+    /// The trial; absent if the running generation is not on trial.
     pub trial: Option<Trial>,
 }
 
-/// A slot as the boot record has it.
+/// A slot according to the boot record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Slot {
     /// `a` or `b`.
     pub name: String,
-    /// Number of the generation in it; 0 when there never was one.
+    /// Number of its generation; 0 if there never was one.
     pub generation: u32,
     /// Security epoch of the generation.
     pub epoch: u32,
-    /// A list of `present`, `trial`, `blessed`, `retired`; empty when the slot is. A flag of a newer node that is
-    /// unknown here is left out.
+    /// A list of `present`, `trial`, `blessed`, `retired`; empty for an empty slot. Flags of a newer node
+    /// that are unknown here are left out.
     pub flags: Flags,
-    /// How often it may still be started before the other one gets its turn.
+    /// How often it may still be started before the other slot is started instead.
     pub tries_left: u8,
-    /// Why it failed last, such as `no-answer` or `deadline`; `none`. The name of a [`slots::Reason`], as text:
-    /// one that only a newer node knows is shown as it is.
+    /// Why it last failed, such as `no-answer` or `deadline`; `none` if it did not. The name of a
+    /// [`slots::Reason`] as text: one that only a newer node knows is shown as it is.
     pub last_failure: String,
 }
 
@@ -48,19 +48,19 @@ pub struct Slot {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Trial {
-    /// Milliseconds until the node must be healthy; 0 when that time is over.
+    /// Milliseconds until the node must be healthy; 0 when the deadline has passed.
     pub left_ms: u64,
-    /// Milliseconds since the kernel started, when the node became healthy; absent while it is not.
+    /// When the node became healthy, in milliseconds since the kernel started; absent while it is not.
     pub healthy_since_ms: Option<u64>,
-    /// What stands between the generation and its blessing, in one line.
+    /// What is missing until the generation is blessed, in one line.
     pub waits_for: String,
 }
 
-/// Which slot to start once.
+/// The slot to start once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BootOnceRequest {
-    /// `a` or `b`; absent: the one that does not run.
+    /// `a` or `b`; if absent, the inactive slot.
     pub slot: Option<String>,
 }
 

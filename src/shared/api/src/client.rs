@@ -1,7 +1,7 @@
-//! The client: blocking, one call a method, with a bound on every wait and every answer.
+//! The client: blocking, one method for each route, with a limit on every wait and every response.
 //!
-//! It connects to whatever address it is given and verifies [`SERVER_NAME`] in the node's certificate,
-//! so the URL always carries that name and a resolver of ours maps it to the address.
+//! It connects to the given address and verifies [`SERVER_NAME`] in the node's certificate, so the URL always
+//! has that name, and a custom resolver maps it to the address.
 
 use std::fmt;
 use std::io::Read;
@@ -23,14 +23,14 @@ use crate::{
     MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status, Upgrade, UpgradeRequest,
 };
 
-/// Longest wait for a connection, TLS included.
+/// Time limit for connecting, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time of a whole call; an emulated node under load is slow.
+/// Time limit of a call; an emulated node under load is slow.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest silence of a followed log; the node sends an empty line more often.
+/// Maximum time without data of a followed log; the node sends empty lines more often.
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The operator's certificate, key and trusted CA, as PEM. `Debug` prints none of it.
+/// The operator's certificate, key and trusted CA, as PEM. `Debug` shows none of them.
 #[derive(Clone)]
 pub struct Credentials {
     /// Certificate of the operator CA.
@@ -140,7 +140,7 @@ impl Client {
         self.post::<Done>(&self.of_service(service, "signal")?, &body).map(drop)
     }
 
-    /// Returns the path of an action on a service; an invalid name fails without a request.
+    /// Returns the path of an action on a service; fails without a request if the name is invalid.
     fn of_service(&self, service: &str, what: &str) -> Result<String, ClientError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if service.is_empty() || !service.chars().all(plain) {
@@ -154,7 +154,7 @@ impl Client {
         Ok(format!("/v1/services/{service}/{what}"))
     }
 
-    /// Writes a request's body.
+    /// Serializes a request's body.
     fn to_json(&self, body: &impl serde::Serialize) -> Result<Vec<u8>, ClientError> {
         serde_json::to_vec(body)
             .map_err(|e| ClientError::Malformed { address: self.address.clone(), cause: e.to_string() })
@@ -268,7 +268,7 @@ impl Client {
         self.read(response)
     }
 
-    /// Turns a failed request and a status of 400 or more into an error.
+    /// Converts a failed request, or a status of 400 or more, to an error.
     fn check(&self, result: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
         let response = result.map_err(|e| ClientError::from_ureq(&self.address, e))?;
         match response.status() {
@@ -277,7 +277,7 @@ impl Client {
         }
     }
 
-    /// Reads why the node said no.
+    /// Reads the error in a response.
     fn refusal(&self, status: StatusCode, response: Response<Body>) -> ClientError {
         let unnamed = || ErrorBody { error: status.to_string(), hint: None };
         let body = match self.read::<ErrorBody>(response) {
@@ -289,7 +289,7 @@ impl Client {
         ClientError::Node { address, status: status.as_u16(), error: body.error, hint: body.hint }
     }
 
-    /// Reads a bounded JSON body.
+    /// Reads a JSON body, up to its maximum length.
     fn read<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T, ClientError> {
         let malformed = |cause| ClientError::Malformed { address: self.address.clone(), cause };
         let mut text = Vec::new();
@@ -303,12 +303,12 @@ impl Client {
     }
 }
 
-/// The URL of a route: the host is the name that is verified, not the address.
+/// Returns the URL of a route; its host is the name that is verified, not the address.
 fn url(path: &str) -> String {
     format!("https://{SERVER_NAME}{path}")
 }
 
-/// Adds [`PORT`] where `address` names none; `None` when it is no address.
+/// Adds [`PORT`] if `address` has no port; `None` if it is not an address.
 fn with_port(address: &str) -> Option<String> {
     let bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
     let (host, port) = match address.rsplit_once(':') {
@@ -325,7 +325,7 @@ fn with_port(address: &str) -> Option<String> {
     (good && port != 0).then(|| format!("{host}:{port}"))
 }
 
-/// Reads the PEM texts.
+/// Parses the PEM texts.
 fn tls_config(credentials: &Credentials) -> Result<TlsConfig, ClientError> {
     let wrong = |what: &str| ClientError::Credentials(what.to_owned());
     let authorities = certificates(&credentials.ca);
@@ -348,7 +348,7 @@ fn tls_config(credentials: &Credentials) -> Result<TlsConfig, ClientError> {
         .build())
 }
 
-/// Proves that certificate and key belong together: `ureq` takes that for granted.
+/// Checks that certificate and key belong together, which `ureq` does not.
 fn check_pair(chain: &[Certificate<'_>], credentials: &Credentials) -> Result<(), rustls::Error> {
     let key = PrivateKeyDer::from_pem_slice(credentials.key.as_bytes())
         .map_err(|e| rustls::Error::General(e.to_string()))?;
@@ -361,7 +361,7 @@ fn check_pair(chain: &[Certificate<'_>], credentials: &Credentials) -> Result<()
         .map(drop)
 }
 
-/// All certificates of a PEM text.
+/// Returns all certificates in a PEM text.
 fn certificates(pem: &str) -> Vec<Certificate<'static>> {
     let certificate = |item| match item {
         Ok(PemItem::Certificate(c)) => Some(c),
@@ -370,7 +370,7 @@ fn certificates(pem: &str) -> Vec<Certificate<'static>> {
     parse_pem(pem.as_bytes()).filter_map(certificate).collect()
 }
 
-/// Leads every name to one address.
+/// Resolves every name to one address.
 #[derive(Debug)]
 struct FixedResolver {
     target: String,

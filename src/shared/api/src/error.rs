@@ -1,10 +1,10 @@
-//! Why a request to a node failed, in terms that tell the operator which side to look at.
+//! Why a request to a node failed, so that the operator knows which side to look at.
 
 use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-/// Why a request failed. `address` is the one that the client was given.
+/// Why a request failed. `address` is the one given to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The address is malformed.
@@ -13,24 +13,24 @@ pub enum ClientError {
     /// The operator's credentials can't be used.
     #[error("reading operator credentials: {0}")]
     Credentials(String),
-    /// Nothing listens there.
+    /// Nothing listens at the address.
     #[error("connecting to {address}: connection refused, nothing listens there")]
     Refused {
-        /// Where.
+        /// The node's address.
         address: String,
     },
     /// The name does not resolve, or the network does not reach the address.
     #[error("connecting to {address}: {cause}")]
     Unreachable {
-        /// Where.
+        /// The node's address.
         address: String,
-        /// What the system said.
+        /// The cause.
         cause: String,
     },
-    /// No answer in time.
+    /// No response in time.
     #[error("calling {address}: timed out ({waiting_for})")]
     Timeout {
-        /// Where.
+        /// The node's address.
         address: String,
         /// Which step took too long.
         waiting_for: String,
@@ -38,51 +38,51 @@ pub enum ClientError {
     /// The server's certificate is not that of a node of this operator.
     #[error("calling {address}: its certificate is not trusted: {cause}")]
     Untrusted {
-        /// Where.
+        /// The node's address.
         address: String,
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         cause: String,
     },
     /// The server rejected our certificate.
     #[error("calling {address}: it rejected our certificate: {cause}")]
     Denied {
-        /// Where.
+        /// The node's address.
         address: String,
-        /// Its alert.
+        /// The TLS alert.
         cause: String,
     },
     /// The connection ended before the response was complete.
     #[error("calling {address}: connection lost: {cause}")]
     Lost {
-        /// Where.
+        /// The node's address.
         address: String,
-        /// What the system said.
+        /// The cause.
         cause: String,
     },
     /// The response is not that of a node.
     #[error("calling {address}: malformed response: {cause}")]
     Malformed {
-        /// Where.
+        /// The node's address.
         address: String,
-        /// Why.
+        /// The cause.
         cause: String,
     },
     /// The node refused the request.
     #[error("{address} answered {status}: {error}")]
     Node {
-        /// Where.
+        /// The node's address.
         address: String,
         /// HTTP status, 400 or more.
         status: u16,
-        /// Its reason.
+        /// The node's reason.
         error: String,
-        /// Its remedy.
+        /// The node's remedy.
         hint: Option<String>,
     },
 }
 
 impl ClientError {
-    /// Returns what the operator can do about it.
+    /// Returns the remedy, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
@@ -101,7 +101,7 @@ impl ClientError {
         Some(text.to_owned())
     }
 
-    /// Sorts what `ureq` reports.
+    /// Classifies an error of `ureq`.
     pub(crate) fn from_ureq(address: &str, error: ureq::Error) -> ClientError {
         let address = address.to_owned();
         match error {
@@ -119,12 +119,12 @@ impl ClientError {
     }
 }
 
-/// Sorts an I/O error, which may hide one of TLS.
+/// Classifies an I/O error, which may contain an error of TLS.
 fn from_io(address: String, error: &io::Error) -> ClientError {
     if let Some(tls) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
         return from_tls(address, tls);
     }
-    // ureq hides its own error in an I/O error while a body is read.
+    // ureq wraps its own error in an I/O error while a body is read.
     if let Some(ureq::Error::Timeout(at)) = error.get_ref().and_then(|e| e.downcast_ref()) {
         return ClientError::Timeout { address, waiting_for: at.to_string() };
     }
@@ -142,7 +142,7 @@ fn from_io(address: String, error: &io::Error) -> ClientError {
     }
 }
 
-/// Sorts an error of TLS: whose certificate was it?
+/// Classifies an error of TLS by whose certificate it is about.
 fn from_tls(address: String, error: &rustls::Error) -> ClientError {
     match error {
         rustls::Error::InvalidCertificate(why) => {
@@ -162,7 +162,7 @@ fn from_tls(address: String, error: &rustls::Error) -> ClientError {
     }
 }
 
-/// Tells whether an alert is about the certificate we showed.
+/// Returns whether an alert is about the client's certificate.
 fn is_about_certificate(alert: AlertDescription) -> bool {
     use AlertDescription as A;
     matches!(

@@ -4,34 +4,34 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Life of the certificate when the request names none: a working day.
+/// Default validity of the certificate: a working day.
 pub const DEFAULT_TTL_SECS: u64 = 8 * 3600;
-/// Shortest life that may be asked for.
+/// Shortest validity that may be requested.
 pub const MIN_TTL_SECS: u64 = 60;
-/// Longest life that may be asked for: a client certificate cannot be revoked, only outlived.
+/// Longest validity that may be requested: a client certificate can't be revoked.
 pub const MAX_TTL_SECS: u64 = 365 * 24 * 3600;
 
-/// What the kubeconfig shall hold.
+/// The requested properties of a kubeconfig.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubeconfigRequest {
-    /// URL of the apiserver as the operator reaches it, such as `https://127.0.0.1:6443`; else the one
-    /// that the cluster gives itself.
+    /// URL of the API server as seen by the operator, such as `https://127.0.0.1:6443`; by default the
+    /// cluster's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Life of the certificate in seconds, [`MIN_TTL_SECS`] to [`MAX_TTL_SECS`], else
+    /// Validity of the certificate in seconds, [`MIN_TTL_SECS`] to [`MAX_TTL_SECS`]; by default
     /// [`DEFAULT_TTL_SECS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_secs: Option<u64>,
 }
 
-/// A kubeconfig of a cluster administrator. Holds a private key: `Debug` does not show it.
+/// A kubeconfig of a cluster administrator. It contains a private key, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kubeconfig {
     /// The file as YAML.
     pub kubeconfig: String,
-    /// Last second of its life, in seconds since 1970.
+    /// End of its validity, in seconds since 1970.
     pub not_after_epoch_secs: u64,
 }
 

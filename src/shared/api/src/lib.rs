@@ -1,16 +1,17 @@
-//! The node API: what `noded` serves and `ironhull node` asks for, as types, and the client.
+//! The node API: the types of requests and responses between `noded` and `ironhull node`, and the client.
 //!
-//! HTTPS on port [`PORT`], JSON bodies, routes below `/v1`. Both sides show a certificate under the
-//! operator CA; the server's one carries [`SERVER_NAME`], which clients verify whatever address they
-//! connect to: a node's addresses change, its name here does not. Names in JSON are camelCase; times are
-//! milliseconds since the kernel started (`…Ms`) or seconds since 1970 (`…EpochSecs`). A reader ignores
-//! fields that it does not know, so that client and node may be of different versions.
+//! HTTPS on port [`PORT`], JSON bodies, routes below `/v1`. Both sides authenticate with a certificate signed
+//! by the operator CA. The server's certificate has the name [`SERVER_NAME`], which clients verify whatever
+//! address they connect to: a node's addresses change, this name does not. Names in JSON are camelCase; times
+//! are milliseconds since the kernel started (`…Ms`) or seconds since 1970 (`…EpochSecs`). A reader ignores
+//! unknown fields, so that client and node may be of different versions.
 //!
-//! | route | body | answer |
+//! | route | body | response |
 //! |---|---|---|
 //! | `GET /v1/status` | | [`Status`] |
 //! | `GET /v1/services` | | [`ServiceList`] |
-//! | `GET /v1/logs?service=&lines=&follow=&generation=` | | lines, each a [`LogLine`]; empty ones only say "still here" |
+//! | `GET /v1/logs?service=&lines=&follow=&generation=` | | lines, each a [`LogLine`]; empty ones keep the
+//! connection alive |
 //! | `POST /v1/services/{name}/restart` | | [`Done`] |
 //! | `POST /v1/services/{name}/signal` | [`SignalRequest`] | [`Done`] |
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
@@ -18,7 +19,8 @@
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `GET /v1/upgrade` | | [`Upgrade`] |
 //! | `POST /v1/upgrade` | [`UpgradeRequest`] | [`Upgrade`], or 409 |
-//! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`], or 409 |
+//! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`],
+//! or 409 |
 //! | `POST /v1/upgrade/cancel` | | [`Upgrade`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
@@ -61,21 +63,21 @@ pub use weburl::WebUrl;
 pub const PORT: u16 = 9443;
 /// The DNS name in every node's server certificate.
 pub const SERVER_NAME: &str = "node.ironhull.internal";
-/// Longest body of a request in bytes.
+/// Maximum length of a request body in bytes.
 pub const MAX_REQUEST_BYTES: usize = 64 << 10;
-/// Longest body of an answer in bytes; for logs, the longest line.
+/// Maximum length of a response body in bytes; for logs, of a line.
 pub const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// The request was carried out, or will be now.
+/// The request was carried out, or is about to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
 
 /// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// One line: what failed, expected next to found.
+    /// One line: what failed, what was expected and what was found.
     pub error: String,
-    /// What to do about it.
+    /// The remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! An error and its causes as the one line that people and programs get.
+//! Formats an error and its causes in one line.
 
-/// Joins an error and its causes, outermost first. A cause that the line ends with already is left out: many errors
-/// show theirs themselves.
+/// Joins an error and its causes, outermost first. A cause is left out if the line already ends with it,
+/// since many errors include their cause.
 pub fn one_line<T: AsRef<str>>(causes: impl IntoIterator<Item = T>) -> String {
     let mut line = String::new();
     for cause in causes {

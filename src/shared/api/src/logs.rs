@@ -1,4 +1,4 @@
-//! Log lines as they come.
+//! An iterator over log lines as they arrive.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -7,7 +7,8 @@ use ureq::BodyReader;
 
 use crate::{ClientError, LogLine, MAX_ANSWER_BYTES};
 
-/// An iterator over log lines; blocks until the next one is there, ends when the node closes.
+/// An iterator over log lines; blocks until the next line arrives, and ends when the node closes the
+/// connection.
 pub struct Logs {
     address: String,
     body: BufReader<BodyReader<'static>>,

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Most lines that one request for logs may ask for.
+/// Maximum number of lines in one request for logs.
 pub const MAX_LOG_LINES: u32 = 10_000;
 
 /// All services of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceList {
-    /// By name.
+    /// Sorted by name.
     pub services: Vec<Service>,
 }
 
@@ -18,41 +18,41 @@ pub struct ServiceList {
 pub struct Service {
     /// Name.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub state: ServiceState,
-    /// Main process, when it runs.
+    /// The main process, while it is running.
     pub pid: Option<u32>,
-    /// How often it was started again since boot.
+    /// How often it was restarted since boot.
     pub restarts: u32,
-    /// How it ended last: `exit code 1`, `signal 9`, or why it could not start.
+    /// How it last ended: `exit code 1`, `signal 9`, or why it could not be started.
     pub last_exit: Option<String>,
-    /// Milliseconds since the kernel started, when it entered this state.
+    /// When it entered this state, in milliseconds since the kernel started.
     pub since_ms: u64,
-    /// Memory of its own in bytes (anonymous pages, no file cache), while it runs.
+    /// Its own memory in bytes (anonymous pages, no file cache), while it is running.
     #[serde(default)]
     pub memory_bytes: Option<u64>,
-    /// Processor time since it started last, in milliseconds.
+    /// Processor time since its last start, in milliseconds.
     #[serde(default)]
     pub cpu_ms: Option<u64>,
 }
 
-/// Where a service stands.
+/// The state of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceState {
-    /// Its dependencies are not ready.
+    /// It waits for its dependencies to be ready.
     Waiting,
-    /// Its process runs, it is not ready yet.
+    /// Its process is running, but not ready yet.
     Starting,
-    /// It runs and is ready.
+    /// It is running and ready.
     Ready,
-    /// It was asked to end.
+    /// It is being stopped.
     Stopping,
-    /// It ended and will be started again after a pause.
+    /// It ended and will be restarted after a pause.
     BackOff,
-    /// It ended with success and stays so.
+    /// It ended successfully and is not restarted.
     Done,
-    /// It failed and stays so.
+    /// It failed and is not restarted.
     Failed,
 }
 
@@ -64,24 +64,24 @@ pub struct SignalRequest {
     pub signal: i32,
 }
 
-/// Which log lines are wanted.
+/// The requested log lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogQuery {
     /// Name of the service; `init` and `kernel` have logs too.
     pub service: String,
-    /// How many of the last lines, at most [`MAX_LOG_LINES`].
+    /// Number of lines from the end, at most [`MAX_LOG_LINES`].
     #[serde(default = "default_lines")]
     pub lines: u32,
-    /// Keep sending new ones.
+    /// Whether to send new lines as they arrive.
     #[serde(default)]
     pub follow: bool,
-    /// Those that this generation has left when it failed its trial; absent: those of now.
+    /// The logs kept from this generation when it failed its trial; if absent, the current ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u32>,
 }
 
-/// As many as a terminal or two show.
+/// The default number of lines: a few screens.
 fn default_lines() -> u32 {
     100
 }

@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Boot, Upgrade};
 
-/// Everything about a node at a glance.
+/// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Status {
     /// Host name, which is also the name of the Kubernetes node.
     pub node_name: String,
-    /// What the image says of itself.
+    /// The facts the image states about itself.
     pub image: ImageFacts,
-    /// Addresses with prefix length, without those of loopback and pods: `10.0.2.15/24`.
+    /// Addresses with prefix length, such as `10.0.2.15/24`, without those of loopback and pods.
     pub addresses: Vec<String>,
-    /// Which configuration runs.
+    /// The configuration in use.
     pub config: ConfigFacts,
-    /// What is true of the node right now, sorted by type.
+    /// Conditions of the node, sorted by type.
     pub conditions: Vec<Condition>,
     /// Boot stages, in the order in which they were reached.
     pub stages: Vec<Stage>,
@@ -25,56 +25,56 @@ pub struct Status {
     pub uptime_ms: u64,
     /// Memory of the machine.
     pub memory: Memory,
-    /// Slots and trial; absent when the disk has no boot record.
+    /// Slots and trial; absent if the disk has no boot record.
     pub boot: Option<Boot>,
-    /// The upgrade that is under way, or how the last one since the boot went; absent when there was none.
+    /// The running upgrade, or the result of the last one since boot; absent if there was none.
     pub upgrade: Option<Upgrade>,
-    /// When certificates end, soonest first.
+    /// Expiry of certificates, soonest first.
     pub certificates: Vec<CertificateExpiry>,
 }
 
-/// Which configuration runs.
+/// The configuration in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConfigFacts {
-    /// Where it was found: `fw-cfg`, or `last-accepted` for the copy on the state partition.
+    /// Its source: `fw-cfg`, or `last-accepted` for the copy on the state partition.
     pub source: Option<String>,
-    /// Why a newer one was not taken, one error a line; empty when all is well.
+    /// Why a newer configuration was not accepted, one error a line; empty if there is no error.
     pub errors: Vec<String>,
 }
 
-/// Something that is true, false or not known of the node.
+/// A condition of the node, which is true, false or unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// What is claimed, such as `NodeReady`.
+    /// Its type, such as `NodeReady`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether it holds.
+    /// Whether it is true.
     pub status: ConditionStatus,
-    /// Why, in one word for programs.
+    /// The reason, in one word for programs.
     #[serde(default)]
     pub reason: String,
-    /// Why, in one line for people.
+    /// The reason, in one line for people.
     #[serde(default)]
     pub message: String,
-    /// Milliseconds since the kernel started, when `status` last changed.
+    /// When `status` last changed, in milliseconds since the kernel started.
     #[serde(default)]
     pub since_ms: u64,
 }
 
-/// Whether a [`Condition`] holds.
+/// The status of a [`Condition`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConditionStatus {
-    /// It does.
+    /// It is true.
     True,
-    /// It does not.
+    /// It is false.
     False,
-    /// Nobody could tell yet.
+    /// It is not known yet.
     Unknown,
 }
 
-/// A moment of the boot.
+/// A stage of the boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stage {
@@ -88,24 +88,24 @@ pub struct Stage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
-    /// All that the kernel manages.
+    /// All memory that the kernel manages.
     pub total_bytes: u64,
-    /// What could be had without swapping: free, or cache that can be dropped.
+    /// Memory available without swapping: free memory and cache that can be dropped.
     pub available_bytes: u64,
-    /// What processes and the kernel hold: neither free nor cache. Less than `total - available`, which
-    /// counts the kernel's reserves as well.
+    /// Memory that processes and the kernel use: neither free nor cache. Less than `total - available`, which
+    /// includes the kernel's reserves.
     pub used_bytes: u64,
-    /// What PID 1 holds of it: its resident set.
+    /// The resident set of PID 1.
     pub init_bytes: u64,
 }
 
-/// When a certificate ends.
+/// The expiry of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateExpiry {
-    /// Name of the certificate's file without folder and ending, such as `apiserver`.
+    /// Name of the certificate's file without directory and extension, such as `apiserver`.
     pub name: String,
-    /// Last second of its life, in seconds since 1970.
+    /// End of its validity, in seconds since 1970.
     pub not_after_epoch_secs: u64,
 }
 

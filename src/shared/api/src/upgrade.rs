@@ -1,35 +1,35 @@
-//! An upgrade of the node: asked for, fed, followed.
+//! An upgrade of the node: request, upload and progress.
 //!
-//! A bundle is fetched by the node itself, or uploaded in pieces: each says where it belongs, so that an
-//! upload goes on where it broke off. When all is here the rest follows by itself.
+//! The node downloads a bundle itself, or it is uploaded in pieces. Each piece states its offset, so that an
+//! interrupted upload can be resumed. Once the bundle is complete, the node does the rest by itself.
 
 use serde::{Deserialize, Serialize};
 use weburl::WebUrl;
 
-/// Longest piece of an upload in bytes.
+/// Maximum length of a piece of an upload in bytes.
 pub const MAX_PIECE_BYTES: usize = 1 << 20;
 
-/// What is asked for.
+/// A request for an upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpgradeRequest {
-    /// Where the bundle comes from.
+    /// The source of the bundle.
     pub source: UpgradeSource,
-    /// Evict the pods before the node goes down, and let new ones come when it is back.
+    /// Whether to evict the pods before the reboot; they are recreated afterwards.
     #[serde(default)]
     pub drain: bool,
-    /// Reboot into the new generation when it is installed; else it is started at the next boot.
+    /// Whether to reboot when the generation is installed; otherwise it is started at the next boot.
     #[serde(default)]
     pub reboot: bool,
 }
 
-/// Where a bundle comes from.
+/// The source of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum UpgradeSource {
-    /// The node fetches it: `http://` or `https://`. Nothing that prints the request shows its credentials.
+    /// The node downloads it from an `http://` or `https://` URL. Its credentials are never printed.
     Url(WebUrl),
-    /// It is uploaded.
+    /// It is uploaded by the client.
     Upload(Upload),
 }
 
@@ -37,45 +37,45 @@ pub enum UpgradeSource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Upload {
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// Its SHA-256, 64 lower-case hex digits: by it an upload that broke off is known again.
+    /// Its SHA-256, 64 lower-case hex digits; identifies an interrupted upload.
     pub sha256: String,
 }
 
-/// Where a piece of an upload belongs.
+/// The position of a piece of an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PieceQuery {
-    /// SHA-256 of its bundle, as in [`Upload`]: one operator's piece is never taken for another's.
+    /// SHA-256 of the bundle, as in [`Upload`], so that a piece is never added to another operator's bundle.
     pub id: String,
-    /// Its first byte in the bundle; the number of bytes that the node has.
+    /// Offset of its first byte in the bundle: the number of bytes that the node has.
     pub offset: u64,
 }
 
-/// How an upgrade goes.
+/// The state of an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Upgrade {
-    /// What is being done.
+    /// The current stage.
     pub stage: UpgradeStage,
-    /// Bytes of this stage that are done.
+    /// Bytes of this stage done so far.
     pub done_bytes: u64,
-    /// Bytes of this stage; 0 where there is nothing to count.
+    /// Total bytes of this stage; 0 if it has no byte count.
     pub total_bytes: u64,
-    /// What is installed, once it is known.
+    /// The bundle, once it is known.
     pub bundle: Option<UpgradeBundle>,
-    /// The slot that is written, `a` or `b`, once it is known.
+    /// The slot being written, `a` or `b`, once it is known.
     pub slot: Option<String>,
     /// The number of the new generation, once it is known.
     pub generation: Option<u32>,
-    /// Why it failed, in one line.
+    /// The error, in one line.
     pub error: Option<String>,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
-/// What a bundle says of itself.
+/// The facts in a bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpgradeBundle {
@@ -91,28 +91,28 @@ pub struct UpgradeBundle {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpgradeStage {
-    /// There is none.
+    /// No upgrade.
     #[default]
     None,
     /// The node waits for pieces of the bundle.
     Receiving,
-    /// The node fetches the bundle.
+    /// The node downloads the bundle.
     Fetching,
-    /// The bundle is checked; nothing was written yet.
+    /// The bundle is being verified; nothing has been written yet.
     Verifying,
-    /// The slot is written.
+    /// The slot is being written.
     Writing,
-    /// It is read back.
+    /// The slot is being read back and verified.
     Checking,
     /// The generation is installed and will be started at the next boot.
     Installed,
     /// The pods are being evicted.
     Draining,
-    /// The node goes down.
+    /// The node is about to reboot.
     Rebooting,
-    /// It failed; the running generation was not touched.
+    /// The upgrade failed; the running generation is unchanged.
     Failed,
-    /// It was called off.
+    /// The upgrade was cancelled.
     Cancelled,
     /// A stage that this client does not know.
     #[serde(other)]
@@ -120,7 +120,7 @@ pub enum UpgradeStage {
 }
 
 impl UpgradeStage {
-    /// Returns whether the node works on it by itself.
+    /// Returns whether the node is working on the upgrade by itself.
     #[must_use]
     pub const fn is_busy(self) -> bool {
         use UpgradeStage as S;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-/// Where everything lies.
+/// Directory of all certificates and keys.
 pub const PKI_DIRECTORY: &str = "/state/pki";
 
-/// The path of a file below the PKI directory.
+/// Returns the path of a file in the PKI directory.
 pub(crate) fn path(name: &str) -> PathBuf {
     [PKI_DIRECTORY, name].iter().collect()
 }

@@ -2,18 +2,18 @@
 
 use certs::Usage;
 
-/// Life of a certificate: one year.
+/// Validity of a certificate: one year.
 pub(crate) const LIFE_SECS: u64 = 365 * 86_400;
 
-/// What a certificate shall be.
+/// The required properties of a certificate.
 #[derive(Debug)]
 pub(crate) struct LeafSpec {
-    /// Name of its files below the PKI directory, without ending.
+    /// Path of its files in the PKI directory, without extension.
     pub name: String,
     pub common_name: String,
     pub organization: Option<String>,
     pub usage: Usage,
-    /// DNS names and addresses, in any order, repeated or not.
+    /// DNS names and addresses; order and duplicates do not matter.
     pub names: Vec<String>,
     pub life_secs: u64,
 }

@@ -9,32 +9,32 @@ use super::place::PKI_DIRECTORY;
 use crate::apply::below;
 use crate::error::{Error, io};
 
-/// Longest file that is read; a certificate has about 1 KiB.
+/// Maximum length of a file; a certificate has about 1 KiB.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// The text files below the PKI directory, by absolute path.
+/// The text files in the PKI directory, by absolute path.
 #[derive(Clone, Default)]
 pub struct State(BTreeMap<PathBuf, String>);
 
 impl std::fmt::Debug for State {
-    /// Names the files only: some are keys.
+    /// Shows only the paths, since some files are keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
 impl State {
-    /// Nothing is there: the first boot.
+    /// The empty state of a first boot.
     #[must_use]
     pub fn empty() -> Self {
         State::default()
     }
 
-    /// Reads the files below the PKI directory of `root` (`/` on a node). Of a file that is too long only
-    /// the beginning is read, and what is no text is replaced: neither can be a key or a certificate.
+    /// Reads the files in the PKI directory below `root` (`/` on a node). Of a file that is too long only the
+    /// beginning is read, and bytes that are not UTF-8 are replaced: neither can be a key or a certificate.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file or directory can't be read. A missing PKI directory is no error.
+    /// [`Error::Io`] if a file or directory can't be read. A missing PKI directory is not an error.
     pub fn load(root: &Path) -> Result<Self, Error> {
         let mut found = BTreeMap::new();
         for directory in list(&below(root, Path::new(PKI_DIRECTORY)))? {
@@ -49,19 +49,19 @@ impl State {
         Ok(State(found))
     }
 
-    /// The text of a file, if it is there.
+    /// Returns the text of a file, if it exists.
     pub(crate) fn get(&self, path: &Path) -> Option<&str> {
         self.0.get(path).map(String::as_str)
     }
 
-    /// Adds planned files, as if they had been written.
+    /// Returns a state in which these planned files exist.
     #[cfg(test)]
     pub(crate) fn with(files: &[crate::File]) -> Self {
         let text = |f: &crate::File| String::from_utf8(f.contents.clone()).unwrap();
         State(files.iter().map(|f| (f.path.clone(), text(f))).collect())
     }
 
-    /// Changes the text of a file, or takes it away.
+    /// Changes the text of a file, or removes it.
     #[cfg(test)]
     pub(crate) fn set(&mut self, path: &Path, text: Option<&str>) {
         self.0.remove(path);
@@ -69,7 +69,7 @@ impl State {
     }
 }
 
-/// The entries of a directory, none when it does not exist.
+/// Returns the entries of a directory; none if it does not exist.
 fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -79,7 +79,7 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     entries.map(|e| e.map(|e| e.path()).map_err(io("listing", directory))).collect()
 }
 
-/// The text of a file.
+/// Reads the text of a file.
 fn read_text(path: &Path) -> Result<String, Error> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(io("reading", path))?;

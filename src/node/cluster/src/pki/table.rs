@@ -1,4 +1,4 @@
-//! The table of all certificates: who is who, issued by whom, kept where.
+//! The table of all certificates: subject, authority and path of each.
 
 use certs::Usage;
 use config::StorageKind;
@@ -10,22 +10,22 @@ use crate::facts::Facts;
 use crate::file::Directory;
 use crate::users;
 
-/// Group of the API server's certificate for kubelets; a built-in manifest lets it use them.
+/// Group in the API server's client certificate for kubelets; a built-in manifest authorizes it.
 pub const KUBELET_CLIENT_GROUP: &str = "ironhull:kubelet-clients";
 
 /// An authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ca {
-    /// Everything that speaks to the API server or a kubelet.
+    /// For everything that talks to the API server or a kubelet.
     Kubernetes,
-    /// The API server as it speaks to extension API servers.
+    /// For the API server as a client of extension API servers.
     FrontProxy,
-    /// The store.
+    /// For the store.
     Etcd,
 }
 
 impl Ca {
-    /// Name of its files below `ca/`.
+    /// Returns the name of its files in `ca/`.
     pub fn name(self) -> &'static str {
         match self {
             Ca::Kubernetes => "kubernetes",
@@ -34,7 +34,7 @@ impl Ca {
         }
     }
 
-    /// Common name in its certificate.
+    /// Returns the common name in its certificate.
     pub fn common_name(self) -> &'static str {
         match self {
             Ca::Kubernetes => "kubernetes-ca",
@@ -52,7 +52,7 @@ pub(crate) struct Entry {
     pub owner: User,
 }
 
-/// All certificates of a node with role `single`.
+/// Returns all certificates of a node with role `single`.
 pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
     use Ca::{Etcd, FrontProxy, Kubernetes};
     let node_name = format!("system:node:{}", facts.node.hostname);
@@ -90,7 +90,7 @@ pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
         client(Kubernetes, "noded/client", User::ROOT, "ironhull:noded", Some("system:masters")),
     ];
     match facts.cluster.spec.storage.kind {
-        // The API server reaches it by a socket; peers are others.
+        // The API server uses a unix socket, so these are for other etcd members.
         StorageKind::Etcd => {
             let peer = leaf("etcd/peer", Usage::Both, ("etcd-peer", None), loopback());
             all.push(entry(Etcd, store, peer));
@@ -123,7 +123,7 @@ fn leaf(
     }
 }
 
-/// Every name and address under which the API server is reached.
+/// Returns every name and address of the API server.
 fn api_names(facts: &Facts) -> Vec<String> {
     let spec = &facts.cluster.spec;
     let mut names = vec!["kubernetes".to_owned(), "kubernetes.default".to_owned()];
@@ -138,13 +138,13 @@ fn api_names(facts: &Facts) -> Vec<String> {
     names
 }
 
-/// The node's name and addresses.
+/// Returns the node's name and addresses.
 fn node_names(facts: &Facts) -> Vec<String> {
     let addresses = facts.addresses.iter().chain([&facts.address]).map(ToString::to_string);
     std::iter::once(facts.node.hostname.clone()).chain(addresses).collect()
 }
 
-/// A file that a component needs of what belongs to root.
+/// A copy for a component of a file that belongs to root.
 #[derive(Debug)]
 pub(crate) struct Copy {
     pub original: &'static str,
@@ -153,7 +153,7 @@ pub(crate) struct Copy {
     pub owner: User,
 }
 
-/// All copies for the components, each in the component's own directory.
+/// Returns all copies, each in its component's directory.
 pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
     let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
     let public = |original, to, owner| Copy { original, to, mode: 0o644, owner };
@@ -180,7 +180,7 @@ pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
     all
 }
 
-/// All directories: one for the authorities and one per component, each closed to all but its owner.
+/// Returns all directories: one for the authorities and one for each component, accessible only to its owner.
 pub(crate) fn directories(store: StorageKind) -> Vec<Directory> {
     let closed = |name, owner| Directory::private(path(name), owner);
     vec![

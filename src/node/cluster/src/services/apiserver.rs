@@ -1,4 +1,4 @@
-//! kube-apiserver, and the tasks by which other services wait for it.
+//! kube-apiserver, and the tasks that other services wait for.
 
 use control::{Limits, Probe, Stop};
 
@@ -10,12 +10,12 @@ use crate::users;
 
 /// Name of the service.
 pub(crate) const NAME: &str = "kube-apiserver";
-/// Name of the task that ends when it answers, be it with a refusal.
+/// Name of the task that ends when the API server responds, even with an error.
 pub(crate) const ANSWER: &str = "kube-apiserver-answer";
-/// Name of the task that ends when it serves its clients.
+/// Name of the task that ends when the API server is ready for its clients.
 pub(crate) const SERVING: &str = "kube-apiserver-serving";
 const PKI: &str = "/state/pki/apiserver";
-/// Who issues service account tokens.
+/// The issuer of service account tokens.
 const ISSUER: &str = "https://kubernetes.default.svc";
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
@@ -71,7 +71,7 @@ fn flags(facts: &Facts) -> Flags {
         ("service-account-signing-key-file", &pki("service-account.key")),
         ("service-cluster-ip-range", &spec.network.service_cidr.to_string()),
         ("profiling", "false"),
-        // Without it every stop waits for watches until it is killed.
+        // Without it, every stop waits for open watches until the process is killed.
         ("shutdown-watch-termination-grace-period", "5s"),
     ]);
     for (name, value) in store::client_flags(spec.storage.kind, PKI) {

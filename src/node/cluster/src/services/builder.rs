@@ -1,11 +1,11 @@
-//! Short ways to write service specifications.
+//! Helpers for writing service specifications.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use config::ExtraArgs;
 use control::{Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, Stop, User};
 
-/// Where programs look for others: containerd for runc, kube-proxy and plugins for nft and iptables.
+/// The PATH of all services: containerd runs runc, kube-proxy and CNI plugins run nft and iptables.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Flags by name, without dashes.
@@ -17,12 +17,12 @@ impl Flags {
         Flags(flags.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    /// Adds one.
+    /// Adds or replaces a flag.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    /// Lays the operator's flags over ours.
+    /// Adds the operator's flags, which override ours.
     pub fn extend(&mut self, extra: &ExtraArgs) {
         self.0.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
@@ -35,7 +35,7 @@ impl Flags {
         }
     }
 
-    /// The command line of `program`, flags in the order of their names.
+    /// Returns the command line of `program`, with flags sorted by name.
     pub fn command(self, program: &str) -> Vec<String> {
         let flags = self.0.into_iter().map(|(name, value)| format!("--{name}={value}"));
         std::iter::once(program.to_owned()).chain(flags).collect()
@@ -68,17 +68,18 @@ pub(crate) fn task(name: &str, user: User, command: &[&str]) -> ServiceSpec {
     }
 }
 
-/// The services that must be ready first.
+/// Returns the set of services that must be ready first.
 pub(crate) fn after<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// A health check that restarts after two minutes of failures: a slow machine is not a sick one.
+/// Returns a health check that restarts the service after two minutes of failures, since a slow machine is
+/// not a fault.
 pub(crate) fn health(probe: Probe) -> Option<Health> {
     Some(Health { probe, interval_secs: 20, failures: 6 })
 }
 
-/// A command as probe.
+/// Returns a probe that runs a command.
 pub(crate) fn exec(command: &[&str]) -> Option<Probe> {
     Some(Probe::Exec(command.iter().map(|w| (*w).to_owned()).collect()))
 }

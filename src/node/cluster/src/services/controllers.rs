@@ -17,7 +17,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     scheduler(facts, parts);
 }
 
-/// Flags that both have, for the component whose directory is `name`.
+/// Returns the flags of both, for the component whose directory is `name`.
 fn common(name: &str) -> Flags {
     let pki = |file: &str| format!("/state/pki/{name}/{file}");
     let kubeconfig = format!("/etc/kubernetes/{name}.kubeconfig");
@@ -52,7 +52,8 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     flags.set("root-ca-file", pki("ca.crt"));
     flags.set("service-account-private-key-file", pki("service-account.key"));
     flags.set("use-service-account-credentials", "true");
-    // Each controller begins with requests of its own; by default they wait for each other for seconds.
+    // At its start each controller makes requests; with the default limit they wait for each other for
+    // seconds.
     flags.set("kube-api-qps", "200");
     flags.set("kube-api-burst", "400");
     flags.feature_gates(&spec.feature_gates);
@@ -60,8 +61,8 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     let user = users::CONTROLLER_MANAGER;
     let mut service =
         daemon("kube-controller-manager", user, flags.command("/usr/bin/kube-controller-manager"));
-    // It ends when it is refused for 10 s, which is shorter than upstream takes to make the roles on a slow
-    // machine, should they not be in the store before.
+    // It exits when it has been refused for 10 s, which is less than upstream needs to create the roles on a
+    // slow machine, in case they are not in the store from the start.
     service.after = after([apiserver::SERVING]);
     service.readiness = Some(Probe::Tcp { port: 10_257 });
     service.health = health(Probe::Tcp { port: 10_257 });
@@ -85,7 +86,7 @@ fn scheduler(facts: &Facts, parts: &mut Parts) {
     parts.services.push(service);
 }
 
-/// The kubeconfig of the component whose directory is `name`, for its user alone.
+/// Returns the kubeconfig of the component whose directory is `name`, readable only by its user.
 pub(crate) fn component_kubeconfig(facts: &Facts, name: &str, user: control::User) -> File {
     let directory = format!("/state/pki/{name}");
     let text = kubeconfig::by_files(&spec_name(facts), &facts.local_server(), name, &directory);

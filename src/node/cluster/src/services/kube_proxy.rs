@@ -1,4 +1,4 @@
-//! kube-proxy, a process like the others.
+//! kube-proxy, which runs as a process like all other components.
 
 use config::KubeProxyMode;
 use control::{Limits, Probe, User};
@@ -12,7 +12,7 @@ use crate::facts::Facts;
 use crate::file::File;
 
 const CONFIG: &str = "/etc/kubernetes/kube-proxy.yaml";
-/// Port of its health, on the loopback alone.
+/// Port of its health check, on the loopback address only.
 const HEALTH_PORT: u16 = 10_256;
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
@@ -28,7 +28,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
 
 fn config(facts: &Facts) -> Value {
     let network = &facts.cluster.spec.network;
-    // Left out, nftables mode takes the one address that the node has when kube-proxy starts.
+    // By default, nftables mode uses the address that the node has when kube-proxy starts.
     let (mode, node_port_addresses) = match network.kube_proxy.mode {
         KubeProxyMode::Iptables => ("iptables", json!(null)),
         KubeProxyMode::Nftables => ("nftables", json!(["0.0.0.0/0", "::/0"])),
@@ -38,7 +38,7 @@ fn config(facts: &Facts) -> Value {
         "kind": "KubeProxyConfiguration",
         "clientConnection": { "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig" },
         "clusterCIDR": network.pod_cidr.to_string(),
-        // The kernel's own limit stays.
+        // Keeps the kernel's own limit.
         "conntrack": { "maxPerCore": 0, "min": 0 },
         "featureGates": facts.cluster.spec.feature_gates,
         "healthzBindAddress": format!("127.0.0.1:{HEALTH_PORT}"),

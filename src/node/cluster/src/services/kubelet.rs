@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::file::{Directory, File};
 
 const CONFIG: &str = "/etc/kubernetes/kubelet.yaml";
-/// Port of its health, on the loopback alone.
+/// Port of its health check, on the loopback address only.
 const HEALTH_PORT: u16 = 10_248;
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
@@ -44,7 +44,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.services.push(service);
 }
 
-/// The `KubeletConfiguration`: ours, with the node's `kubelet.extraConfig` laid over it.
+/// Returns the `KubeletConfiguration`: ours, overridden by the node's `kubelet.extraConfig`.
 fn config(facts: &Facts) -> Value {
     let network = &facts.cluster.spec.network;
     let taints: Vec<Value> = facts
@@ -73,7 +73,7 @@ fn config(facts: &Facts) -> Value {
         "healthzPort": HEALTH_PORT,
         "registerWithTaints": taints,
         "resolvConf": "/etc/resolv.conf",
-        // The node issues both certificates itself and the kubelet reads them again when they change.
+        // The node issues both certificates itself, and the kubelet reloads them when they change.
         "rotateCertificates": false,
         "serverTLSBootstrap": false,
         "shutdownGracePeriod": "0s",

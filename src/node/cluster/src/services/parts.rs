@@ -4,10 +4,10 @@ use control::ServiceSpec;
 
 use crate::file::{Directory, File};
 
-/// noded, whose subcommands are probes and tasks.
+/// noded; its subcommands are probes and tasks.
 pub(crate) const NODED: &str = "/usr/lib/ironhull/noded";
 
-/// Services with the files and directories that they need.
+/// Services, with the files and directories that they need.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub directories: Vec<Directory>,

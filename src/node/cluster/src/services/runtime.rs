@@ -10,9 +10,9 @@ use crate::file::{Directory, File};
 
 /// Name of the service.
 pub(crate) const NAME: &str = "containerd";
-/// Name of the task that imports the images of the root.
+/// Name of the task that imports the container images of the root.
 pub(crate) const IMPORT: &str = "image-import";
-/// Where containerd listens.
+/// Path of containerd's socket.
 pub const SOCKET: &str = "/run/containerd/containerd.sock";
 const CONFIG: &str = "/etc/containerd/config.toml";
 
@@ -34,7 +34,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.services.push(import);
 }
 
-/// containerd's configuration, version 4 (2.4 and later). Only what differs from its own defaults.
+/// Returns containerd's configuration, version 4 (2.4 and later), as far as it differs from the defaults.
 fn config() -> String {
     format!(
         r#"version = 4
@@ -81,9 +81,9 @@ disabled_plugins = [
     )
 }
 
-/// The pod network: a bridge with the node's pod addresses behind it, and host ports.
+/// Returns the configuration of the pod network: a bridge for the node's pod addresses, and host ports.
 ///
-/// Leases lie on `/run`: no container outlives a boot, so none of their addresses shall either.
+/// Leases are kept in `/run`: no container survives a reboot, so its address must not either.
 fn cni(facts: &Facts) -> String {
     let pods = facts.cluster.spec.network.first_node_cidr().to_string();
     let conflist = json!({

@@ -1,11 +1,13 @@
-//! etcd, or kine over SQLite: where the API server keeps its objects.
+//! etcd, or kine over SQLite: the store of the API server.
 //!
-//! etcd answers on a unix socket. The API server opens a connection for each kind of object, some 75 at its
-//! start, and TLS on them is a fifth of what both work until it is ready. The file system
-//! protects it instead: only etcd, the API server and root may enter [`SOCKETS`], so other processes on the node,
-//! including pods in its network, have no port to connect to. Its certificates are for peers.
+//! etcd listens on a unix socket. The API server opens a connection for each kind of object, some 75 at its
+//! start, and with TLS a fifth of the work of both until the API server is ready would be TLS. The file
+//! system protects the socket instead: only etcd, the API server and root may enter [`SOCKETS`], so other
+//! processes on the node, including pods in its network, have no port to connect to. etcd's certificates are
+//! for other members.
 //!
-//! kine closes its socket to all but its user, so it answers on 127.0.0.1:2379 and asks for a certificate.
+//! kine makes its socket accessible only to its own user, so it listens on 127.0.0.1:2379 and requires a
+//! client certificate.
 
 use config::StorageKind;
 use control::{Limits, Probe, User};
@@ -18,15 +20,15 @@ use crate::users;
 
 /// Name of the service, whichever store it is.
 pub(crate) const NAME: &str = "etcd";
-/// Where kine answers.
+/// Where kine listens.
 const KINE_URL: &str = "https://127.0.0.1:2379";
-/// Where etcd answers.
+/// Where etcd listens.
 const ETCD_URL: &str = "unix:///run/etcd/etcd.sock";
-/// Where etcd answers what is not gRPC: one port for both costs it a look at each connection.
+/// Where etcd serves what is not gRPC: if one socket serves both, etcd inspects every connection.
 const ETCD_HTTP_URL: &str = "unix:///run/etcd/http.sock";
-/// The directory of both.
+/// The directory of both sockets.
 const SOCKETS: &str = "/run/etcd";
-/// Port of etcd's health and metrics, on the loopback alone.
+/// Port of etcd's health check and metrics, on the loopback address only.
 const METRICS_PORT: u16 = 2381;
 const PKI: &str = "/state/pki/etcd";
 
@@ -37,7 +39,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     }
 }
 
-/// The API server's flags to reach the store; `pki` is its own directory of certificates.
+/// Returns the API server's flags for the store; `pki` is its own directory of certificates.
 pub(crate) fn client_flags(kind: StorageKind, pki: &str) -> Vec<(&'static str, String)> {
     match kind {
         StorageKind::Etcd => vec![("etcd-servers", ETCD_URL.to_owned())],
@@ -69,7 +71,7 @@ fn etcd(facts: &Facts, parts: &mut Parts) {
         ("peer-key-file", &pki("peer.key")),
         ("tls-min-version", "TLS1.3"),
         ("listen-metrics-urls", &format!("http://127.0.0.1:{METRICS_PORT}")),
-        // Nobody uses it.
+        // Nothing uses it.
         ("enable-grpc-gateway", "false"),
         ("enable-pprof", "false"),
         ("log-level", "warn"),
@@ -81,14 +83,14 @@ fn etcd(facts: &Facts, parts: &mut Parts) {
     service.health = health(probe);
     service.limits = limits();
     parts.directories.push(Directory::private("/state/etcd", users::ETCD));
-    // Set-group-ID: what is made in it gets the API server's group, which may pass through, not list.
+    // Set-group-ID: files in it get the API server's group, which may enter the directory but not list it.
     let owner = User { uid: users::ETCD.uid, gid: users::APISERVER.gid };
     parts.directories.push(Directory { path: SOCKETS.into(), mode: 0o2710, owner });
     parts.services.push(service);
 }
 
 fn kine(parts: &mut Parts) {
-    // FULL, so that a write that was acknowledged survives a power cut; kine's own choice is NORMAL.
+    // FULL, so that an acknowledged write survives a power cut; kine's default is NORMAL.
     const DATABASE: &str = "sqlite:///state/kine/state.db?_journal_mode=WAL&_busy_timeout=30000\
                             &_synchronous=FULL&_txlock=immediate";
     let pki = |file: &str| format!("{PKI}/{file}");
@@ -99,7 +101,7 @@ fn kine(parts: &mut Parts) {
         ("server-cert-file", &pki("server.crt")),
         ("server-key-file", &pki("server.key")),
         ("metrics-bind-address", "0"),
-        // The API server compacts.
+        // The API server requests compaction itself.
         ("compact-interval", "0"),
     ]);
     let mut service = daemon(NAME, users::KINE, flags.command("/usr/bin/kine"));
@@ -110,7 +112,7 @@ fn kine(parts: &mut Parts) {
     parts.services.push(service);
 }
 
-/// The store is what everything waits for, and what must be the last to die of hunger.
+/// Limits of the store: everything depends on it, so it is the last to be chosen by the OOM killer.
 fn limits() -> Limits {
     Limits {
         memory_min_bytes: Some(32 << 20),

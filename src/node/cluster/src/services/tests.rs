@@ -63,7 +63,7 @@ fn etcds_sockets_are_for_etcd_and_the_api_server() {
     assert!(others.map(|s| s.user.gid).all(|gid| gid != sockets.owner.gid));
 }
 
-/// A file of the plan as JSON.
+/// A planned file as JSON.
 fn json_file(cluster: &ClusterConfig, path: &str) -> serde_json::Value {
     let node = node();
     let parts = single(&facts(&node, cluster));
