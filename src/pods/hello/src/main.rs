@@ -1,8 +1,7 @@
-//! A small web server for a first pod: `GET /` on port 8080 answers `hello from HOSTNAME`.
+//! A small web server for a first pod: it answers `GET /` on port 8080 with `hello from HOSTNAME`.
 //!
-//! One request per connection, a limited number of connections, a limit on every wait: it is open to everyone who
-//! reaches the pod. As process 1 of its container it needs a handler of its own to end at
-//! SIGTERM.
+//! One request per connection, a limited number of connections, a limit on every wait: it can be reached by
+//! everyone who can reach the pod. As process 1 of its container it needs its own handler to end on SIGTERM.
 #![forbid(unsafe_code)]
 
 mod request;
@@ -21,11 +20,11 @@ use signal_hook::flag::register_conditional_shutdown;
 
 /// TCP port.
 const PORT: u16 = 8080;
-/// Connections served at the same time; more are closed at once.
+/// Maximum number of concurrent connections; further ones are closed at once.
 const MAX_CONNECTIONS: usize = 64;
-/// Longest wait for a whole request, and for the client to take the answer.
+/// Time limit for receiving a request, and for sending the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause after a failed accept, such as for want of file descriptors.
+/// Pause after a failed accept, for instance because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
@@ -50,12 +49,12 @@ fn run() -> io::Result<()> {
     Ok(())
 }
 
-/// The container's host name, which is the pod's name.
+/// Returns the container's host name, which is the pod's name.
 fn host_name() -> String {
     String::from_utf8_lossy(rustix::system::uname().nodename().to_bytes()).into_owned()
 }
 
-/// Accepts connections forever, one thread each.
+/// Accepts connections for ever, with one thread each.
 fn serve(listener: &TcpListener, host: &str) {
     let open = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -83,7 +82,7 @@ fn serve(listener: &TcpListener, host: &str) {
     });
 }
 
-/// Reads one request, answers it and closes.
+/// Reads one request, sends the response and closes the connection.
 fn talk(mut stream: TcpStream, host: &str) -> io::Result<()> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     let outcome = judge(&read_head(&mut stream)?);
@@ -94,7 +93,7 @@ fn talk(mut stream: TcpStream, host: &str) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)
 }
 
-/// Reads until the empty line that ends a request's head, the end of the stream or the bound.
+/// Reads until the empty line at the end of a request's head, the end of the stream, or the limit.
 fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + TIMEOUT;
     let mut head = Vec::new();

@@ -1,14 +1,14 @@
 //! The response to a request, from the bytes of its head. Pure.
 
-/// Longest head that is read.
+/// Maximum length of a request's head.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
 
-/// What a request deserves.
+/// The response to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The greeting.
     Hello,
-    /// The greeting's head alone.
+    /// The greeting's head only.
     Head,
     /// 404.
     NotFound,
@@ -16,16 +16,16 @@ pub enum Outcome {
     WrongMethod,
     /// 400.
     Bad,
-    /// Nothing was asked: a TCP probe.
+    /// No request was sent: a TCP probe.
     Silence,
 }
 
-/// Tells whether `head` holds the empty line that ends it.
+/// Returns whether `head` contains the empty line at its end.
 pub fn is_complete(head: &[u8]) -> bool {
     head.windows(4).any(|w| w == b"\r\n\r\n")
 }
 
-/// Judges a request by its head. RFC 9112, section 3.
+/// Decides the response according to a request's head. RFC 9112, section 3.
 pub fn judge(head: &[u8]) -> Outcome {
     if head.is_empty() {
         return Outcome::Silence;
@@ -49,7 +49,7 @@ pub fn judge(head: &[u8]) -> Outcome {
     }
 }
 
-/// Writes the whole answer.
+/// Returns the complete response.
 pub fn answer(outcome: &Outcome, host: &str) -> String {
     let (status, body) = match outcome {
         Outcome::Hello | Outcome::Head => ("200 OK", format!("hello from {host}\n")),

@@ -1,9 +1,9 @@
 //! The process that holds a pod's namespaces.
 //!
-//! It does nothing until it is terminated. Where the containers of a pod share one process namespace
-//! it is process 1 there and so inherits orphans: it reaps them. It must set handlers of its own, since
-//! the kernel gives process 1 no default ones: without them SIGTERM would be ignored and each pod would
-//! take its whole grace period to end.
+//! It does nothing until it is terminated. If the containers of a pod share a PID namespace, it is process 1
+//! there and inherits orphans, so it reaps them. It must install signal handlers, since the kernel applies no
+//! default actions to process 1: without them SIGTERM would be ignored, and each pod would need its complete
+//! grace period to end.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Children may have been left to us before the handler stood.
+    // Children may have been inherited before the handler was installed.
     reap();
     for signal in signals.forever() {
         match signal {
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Collects every child that has ended; signals may have been merged into one.
+/// Reaps every child that has ended; several SIGCHLD may have been merged into one.
 fn reap() {
     while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }

@@ -9,10 +9,10 @@ use slots::UKI_OFFSET;
 use crate::kind::Kind;
 use crate::manifest::Manifest;
 
-/// What a bundle is held against.
+/// The facts about a node that a bundle is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'a> {
-    /// What the node does: `single`, `controller` or `worker`.
+    /// The role of the node: `single`, `controller` or `worker`.
     pub role: &'a str,
     /// Its architecture by its Debian name.
     pub architecture: &'a str,
@@ -24,14 +24,14 @@ pub struct Node<'a> {
     pub root_bytes: u64,
     /// Version of each state on its disk, by name.
     pub state: &'a BTreeMap<String, u32>,
-    /// Seconds since 1970.
+    /// The current time in seconds since 1970.
     pub now_secs: u64,
 }
 
-/// Why a node must not take a bundle. The remedy is [`Refusal::hint`].
+/// Why a node must not accept a bundle. [`Refusal::hint`] is the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It is for nodes that do something else.
+    /// It is for nodes with another role.
     #[error("the bundle is for the role {found}, expected {expected}")]
     Role {
         /// The node's.
@@ -39,7 +39,7 @@ pub enum Refusal {
         /// The bundle's.
         found: String,
     },
-    /// It is for other processors.
+    /// It is for another architecture.
     #[error("the bundle is for the architecture {found}, expected {expected}")]
     Architecture {
         /// The node's.
@@ -47,7 +47,7 @@ pub enum Refusal {
         /// The bundle's.
         found: String,
     },
-    /// It would bring back what was closed.
+    /// It would bring back a flaw that has been fixed.
     #[error("the bundle has the security epoch {found}, expected {floor} or higher")]
     EpochOlder {
         /// The node's.
@@ -55,7 +55,7 @@ pub enum Refusal {
         /// The bundle's.
         found: u32,
     },
-    /// Nobody may install it any more.
+    /// It must no longer be installed.
     #[error("the bundle expired at {expires}, it is now {now} (seconds since 1970)")]
     Expired {
         /// When it expired.
@@ -70,10 +70,10 @@ pub enum Refusal {
         part: Kind,
         /// Its length.
         bytes: u64,
-        /// Room for it.
+        /// Length of the partition in bytes.
         room: u64,
     },
-    /// It can't read what is on the disk.
+    /// It can't read the state on the disk.
     #[error("state {name} on the node has version {found}, the bundle reads {reads} to {writes}")]
     State {
         /// Name of the state.
@@ -85,7 +85,7 @@ pub enum Refusal {
         /// The version that it writes, the newest that it reads.
         writes: u32,
     },
-    /// It knows nothing of something that is on the disk.
+    /// It does not know a kind of state that is on the disk.
     #[error("the node has state {name} of version {found}, the bundle knows none")]
     StateUnknown {
         /// Name of the state.
@@ -121,10 +121,10 @@ impl Refusal {
     }
 }
 
-/// Checks that `node` may take the bundle of `manifest`.
+/// Checks whether `node` may accept the bundle of `manifest`.
 ///
 /// # Errors
-/// The first [`Refusal`], in the order of its variants.
+/// The first [`Refusal`] that applies, in the order of the variants.
 pub fn check(manifest: &Manifest, node: &Node<'_>) -> Result<(), Refusal> {
     let differ = |a: &str, b: &str| (a != b).then(|| (a.to_owned(), b.to_owned()));
     if let Some((expected, found)) = differ(node.role, &manifest.role) {
@@ -150,7 +150,7 @@ fn fits(manifest: &Manifest, part: Kind, room: u64) -> Result<(), Refusal> {
     if bytes <= room { Ok(()) } else { Err(Refusal::TooLarge { part, bytes, room }) }
 }
 
-/// Checks one state.
+/// Checks the version of one state.
 fn reads(manifest: &Manifest, name: &str, found: u32) -> Result<(), Refusal> {
     let name = name.to_owned();
     match manifest.state.get(&name) {
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::manifest::tests::sample;
 
-    /// Checks the sample, which expires at 100, against a node that differs by `change`.
+    /// Checks the sample, which expires at 100, against a node changed by `change`.
     fn refusal(change: impl FnOnce(&mut Node<'_>), state: &[(&str, u32)]) -> Option<Refusal> {
         let state = state.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect();
         let mut node = Node {

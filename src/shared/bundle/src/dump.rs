@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::key::Signature;
 use crate::manifest::{Manifest, Part};
 
-/// Returns what a bundle says of itself, and who signed it.
+/// Returns the manifest and the signers of a bundle as text.
 #[must_use]
 pub fn dump(manifest: &Manifest, signatures: &[Signature]) -> String {
     let m = manifest;

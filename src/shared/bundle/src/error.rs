@@ -5,58 +5,58 @@ use std::io;
 use crate::key::PublicKey;
 use crate::kind::Kind;
 
-/// What can go wrong. The remedy, where there is one, is [`BundleError::hint`].
+/// Why a bundle can't be created, read or trusted. [`BundleError::hint`] is the remedy, if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The input or the output failed.
+    /// Reading the input or writing the output failed.
     #[error("{doing}: {source}")]
     Io {
-        /// What was tried, as a gerund.
+        /// The attempted action, as a gerund.
         doing: &'static str,
-        /// What the place answered.
+        /// The cause.
         source: io::Error,
     },
     /// The bundle ends too early.
     #[error("reading the bundle: it ends within the {0}")]
     Truncated(&'static str),
-    /// Something follows the last part.
+    /// There is data after the last part.
     #[error("reading the bundle: expected its end after the last part, found more")]
     Trailing,
-    /// A field is not what it must be.
+    /// A field has an invalid value.
     #[error("reading the bundle: {what} is {found}, expected {expected}")]
     Malformed {
         /// The field.
         what: &'static str,
-        /// What stands there.
+        /// Its value.
         found: String,
-        /// What was expected.
+        /// The expected value.
         expected: &'static str,
     },
-    /// The manifest is signed, or claims to be, but is no manifest.
+    /// The manifest is malformed.
     #[error("parsing the manifest: {0}")]
     Manifest(serde_json::Error),
-    /// Not enough known keys signed the manifest.
+    /// Too few trusted keys have signed the manifest.
     #[error(
         "verifying the bundle: {valid} signatures by keys of set version {version}, expected {threshold} or more; \
          {unknown} by other keys"
     )]
     TooFewSignatures {
-        /// Good signatures by keys of the set.
+        /// Number of valid signatures by keys of the set.
         valid: usize,
-        /// How many are needed.
+        /// Number of signatures required.
         threshold: usize,
         /// Signatures by keys that are not in the set; they were not verified.
         unknown: usize,
         /// Version of the key set.
         version: u32,
     },
-    /// A known key's signature is not one over this manifest.
+    /// A trusted key's signature is not valid for this manifest.
     #[error("verifying the bundle: the signature by key {key} does not match the manifest")]
     BadSignature {
         /// The key.
         key: PublicKey,
     },
-    /// The bundle brings a key set that can't follow the one in force.
+    /// The bundle contains a key set that can't replace the current one.
     #[error("verifying the bundle: its key set {what}")]
     KeySet {
         /// What is wrong with it.
@@ -70,7 +70,7 @@ pub enum BundleError {
         /// `index`, `frame` or `content`.
         what: &'static str,
     },
-    /// A frame does not decompress to what it must.
+    /// A frame does not decompress to the expected length.
     #[error("unpacking the {part}: frame {frame}: {reason}")]
     Frame {
         /// The part.
@@ -80,13 +80,13 @@ pub enum BundleError {
         /// What is wrong.
         reason: String,
     },
-    /// A part was asked for after the last one, or the end before it.
+    /// A part was read after the last one, or the end before it.
     #[error("reading the bundle: expected {expected}")]
     Order {
         /// What comes next.
         expected: &'static str,
     },
-    /// A key file is none.
+    /// A key file is malformed.
     #[error("reading a {what}: {reason}")]
     Key {
         /// `private key`, `public key` or `key set`.
@@ -94,23 +94,23 @@ pub enum BundleError {
         /// What is wrong.
         reason: String,
     },
-    /// A key has signed already.
+    /// A key has already signed the bundle.
     #[error("signing the bundle: key {0} has signed it already")]
     SignedTwice(PublicKey),
-    /// The bundle can't hold that much.
+    /// A limit of the format is exceeded.
     #[error("writing the bundle: {what} is {found}, expected {most} at most")]
     TooMuch {
-        /// What is too much.
+        /// The quantity.
         what: &'static str,
-        /// What it is.
+        /// Its value.
         found: u64,
-        /// What it may be.
+        /// Its maximum.
         most: u64,
     },
 }
 
 impl BundleError {
-    /// Returns the remedy, if there is a known one.
+    /// Returns the remedy, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -128,12 +128,13 @@ impl BundleError {
         }
     }
 
-    /// Returns a function that wraps an I/O error with what was tried.
+    /// Returns a function that adds the attempted action to an I/O error.
     pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> BundleError {
         move |source| BundleError::Io { doing, source }
     }
 
-    /// Returns a function that wraps the error of reading `what`, an early end by itself.
+    /// Returns a function that converts an error of reading `what`; an unexpected end becomes
+    /// [`BundleError::Truncated`].
     pub(crate) fn reading(what: &'static str) -> impl Fn(io::Error) -> BundleError {
         move |source| match source.kind() {
             io::ErrorKind::UnexpectedEof => BundleError::Truncated(what),
@@ -141,7 +142,7 @@ impl BundleError {
         }
     }
 
-    /// Returns the error that a field is off.
+    /// Returns the error for an invalid field.
     pub(crate) fn off(what: &'static str, found: impl ToString, expected: &'static str) -> BundleError {
         BundleError::Malformed { what, found: found.to_string(), expected }
     }

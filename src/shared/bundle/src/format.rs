@@ -3,28 +3,28 @@
 use crate::error::BundleError;
 use crate::hex::Hash;
 
-/// Bytes of a part in one frame; the last frame of a part may be shorter.
+/// Uncompressed bytes in one frame; the last frame of a part may be shorter.
 ///
-/// Large frames compress better, but a reader holds one packed and one unpacked.
+/// Large frames compress better, but a reader needs memory for a compressed and an uncompressed one.
 pub const FRAME_BYTES: u64 = 4 << 20;
-/// Longest part, unpacked: the largest root partition that a profile can ask for.
+/// Maximum uncompressed length of a part: the largest root partition that a profile allows.
 pub const MAX_PART_BYTES: u64 = 16 << 30;
-/// Longest packed frame: what zstd makes of [`FRAME_BYTES`] that don't compress, `ZSTD_COMPRESSBOUND`.
+/// Maximum length of a compressed frame: that of [`FRAME_BYTES`] incompressible bytes, `ZSTD_COMPRESSBOUND`.
 pub(crate) const MAX_PACKED_BYTES: u32 = (4 << 20) + (4 << 12) + 64;
-/// Longest manifest.
+/// Maximum length of a manifest.
 pub(crate) const MAX_MANIFEST_BYTES: u32 = 64 << 10;
-/// Most signatures, and most keys in a set.
+/// Maximum number of signatures, and of keys in a set.
 pub(crate) const MAX_SIGNATURES: u32 = 16;
 /// Length of the prefix.
 pub(crate) const PREFIX_BYTES: usize = 24;
-/// Length of an entry of the index.
+/// Length of an index entry.
 pub(crate) const ENTRY_BYTES: usize = 36;
 
 const MAGIC: [u8; 8] = *b"IRONHULL";
 const VERSION: u32 = 1;
 
-/// What stands in front: 0 magic, 8 version u32, 12 length of the manifest u32, 16 number of signatures
-/// u32, 20 zero u32.
+/// The start of a bundle: 0 magic, 8 version u32, 12 length of the manifest u32, 16 number of signatures u32,
+/// 20 zero u32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix {
     /// Length of the manifest.
@@ -34,7 +34,7 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
-    /// Returns the prefix as it stands in a bundle.
+    /// Returns the prefix as bytes.
     #[cfg(feature = "builder")]
     pub(crate) fn to_bytes(self) -> [u8; PREFIX_BYTES] {
         let mut bytes = [0; PREFIX_BYTES];
@@ -45,7 +45,7 @@ impl Prefix {
         bytes
     }
 
-    /// Parses a prefix; its lengths are within the limits.
+    /// Parses a prefix, and checks its lengths against the limits.
     pub(crate) fn parse(bytes: &[u8; PREFIX_BYTES]) -> Result<Prefix, BundleError> {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         if bytes[..8] != MAGIC {
@@ -68,17 +68,17 @@ impl Prefix {
     }
 }
 
-/// One frame in the index: 0 packed length u32, 4 SHA-256 of the packed bytes.
+/// The index entry of a frame: 0 compressed length u32, 4 SHA-256 of the compressed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Packed length, 1 to [`MAX_PACKED_BYTES`].
+    /// Compressed length, 1 to [`MAX_PACKED_BYTES`].
     pub packed: u32,
-    /// SHA-256 of the packed bytes.
+    /// SHA-256 of the compressed bytes.
     pub sha256: Hash,
 }
 
 impl Entry {
-    /// Returns the entry as it stands in a bundle.
+    /// Returns the entry as bytes.
     #[cfg(feature = "builder")]
     pub(crate) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
@@ -99,7 +99,7 @@ impl Entry {
     }
 }
 
-/// Returns how many frames hold `bytes`.
+/// Returns the number of frames for `bytes`.
 pub(crate) fn frames(bytes: u64) -> u64 {
     bytes.div_ceil(FRAME_BYTES)
 }

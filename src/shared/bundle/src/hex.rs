@@ -1,4 +1,4 @@
-//! 32 bytes as 64 lower-case hex digits: one value has one spelling.
+//! 32 bytes as 64 lower-case hex digits, the only accepted spelling.
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hex::Hash;
 
-/// Bytes of a key and of its signature as they stand in a bundle.
+/// Bytes of a public key and a signature in a bundle.
 pub(crate) const SIGNATURE_BYTES: usize = 96;
 
 /// A public key.
@@ -15,7 +15,7 @@ pub(crate) const SIGNATURE_BYTES: usize = 96;
 #[serde(transparent)]
 pub struct PublicKey(Hash);
 
-/// A signature, and the key that is said to have made it.
+/// A signature, and the key that allegedly made it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
     /// The key.
@@ -57,13 +57,13 @@ impl fmt::Debug for PublicKey {
 }
 
 impl Signature {
-    /// Returns whether the key made this signature over `message`.
+    /// Returns whether this is the key's valid signature of `message`.
     #[must_use]
     pub fn is_of(&self, message: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.key.as_bytes()).verify(message, &self.bytes).is_ok()
     }
 
-    /// Returns key and signature as they stand in a bundle.
+    /// Returns key and signature as bytes.
     #[cfg(feature = "builder")]
     pub(crate) fn to_bytes(self) -> [u8; SIGNATURE_BYTES] {
         let mut bytes = [0; SIGNATURE_BYTES];
@@ -72,7 +72,7 @@ impl Signature {
         bytes
     }
 
-    /// Returns what stands in a bundle.
+    /// Parses key and signature.
     pub(crate) fn from_bytes(bytes: &[u8; SIGNATURE_BYTES]) -> Signature {
         let mut key = [0; 32];
         key.copy_from_slice(&bytes[..32]);

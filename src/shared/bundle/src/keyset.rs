@@ -10,11 +10,11 @@ use crate::key::{PublicKey, Signature};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeySet {
-    /// Number of the set; a set is followed only by one with a higher number.
+    /// Version of the set; it can be replaced only by a set with a higher one.
     pub version: u32,
-    /// How many of the keys must sign.
+    /// Number of keys that must sign.
     pub threshold: u32,
-    /// The keys, strictly ascending.
+    /// The keys, in strictly ascending order.
     pub keys: Vec<PublicKey>,
 }
 
@@ -22,7 +22,8 @@ impl KeySet {
     /// Makes a set; the order of `keys` does not matter.
     ///
     /// # Errors
-    /// [`BundleError::Key`] if there are none or too many, one is there twice, or the threshold can't be met.
+    /// [`BundleError::Key`] if there are no keys or too many, one appears twice, or the threshold is 0 or
+    /// exceeds their number.
     pub fn new(version: u32, threshold: u32, mut keys: Vec<PublicKey>) -> Result<KeySet, BundleError> {
         keys.sort_unstable();
         let set = KeySet { version, threshold, keys };
@@ -33,7 +34,7 @@ impl KeySet {
     /// Parses a set from JSON.
     ///
     /// # Errors
-    /// [`BundleError::Key`] if it is none, or as [`KeySet::new`].
+    /// [`BundleError::Key`] if it is not the JSON of a set, or for the reasons of [`KeySet::new`].
     pub fn parse(json: &[u8]) -> Result<KeySet, BundleError> {
         let set: KeySet = serde_json::from_slice(json).map_err(|e| wrong(e.to_string()))?;
         set.sound().map_err(wrong)?;
@@ -46,20 +47,21 @@ impl KeySet {
         serde_json::to_string_pretty(self).expect("a key set is plain data") + "\n"
     }
 
-    /// Returns how many keys of the set signed `manifest`.
+    /// Returns how many keys of the set have signed `manifest`.
     ///
-    /// Keys that are not in the set are passed over: those of the next set sign too when sets change.
+    /// Signatures by keys that are not in the set are ignored: when a set is replaced, keys of the new one
+    /// sign too.
     ///
     /// # Errors
-    /// [`BundleError::BadSignature`] if a known key's signature is not one of `manifest`, however many
-    /// others are good; [`BundleError::TooFewSignatures`] if they are fewer than the threshold.
+    /// [`BundleError::BadSignature`] if the signature of a key in the set is not valid for `manifest`, even
+    /// if enough others are; [`BundleError::TooFewSignatures`] if fewer keys than the threshold have signed.
     pub fn verify(&self, manifest: &[u8], signatures: &[Signature]) -> Result<usize, BundleError> {
         let mut good = Vec::new();
         for signature in signatures.iter().filter(|s| self.keys.contains(&s.key)) {
             if !signature.is_of(manifest) {
                 return Err(BundleError::BadSignature { key: signature.key });
             }
-            // One key counts once, whatever the caller holds.
+            // Each key counts once, even if the caller passes duplicates.
             if !good.contains(&signature.key) {
                 good.push(signature.key);
             }
@@ -76,12 +78,12 @@ impl KeySet {
         Ok(good.len())
     }
 
-    /// Returns the set in force after a bundle that this set verified and that brings `next`: `next` if
-    /// its version is higher, else `None`.
+    /// Returns the set in force after a bundle that this set has verified and that contains `next`: `next` if
+    /// its version is higher, otherwise `None`.
     ///
     /// # Errors
-    /// [`BundleError::KeySet`] if `next` is not sound, not signed by its own keys as well (a set whose
-    /// keys without a holder would lock out every later bundle), or another set under the same version.
+    /// [`BundleError::KeySet`] if `next` is invalid, is not signed by enough of its own keys (if nobody had
+    /// these keys, no later bundle could be installed), or differs from this set with the same version.
     pub fn followed_by(
         &self,
         next: &KeySet,
@@ -101,7 +103,7 @@ impl KeySet {
         Ok(Some(next.clone()))
     }
 
-    /// Says what is wrong with the set.
+    /// Checks the set; the error is the reason.
     pub(crate) fn sound(&self) -> Result<(), String> {
         let (count, threshold) = (self.keys.len() as u64, u64::from(self.threshold));
         if count == 0 || count > u64::from(MAX_SIGNATURES) {
@@ -117,7 +119,7 @@ impl KeySet {
     }
 }
 
-/// Wraps what is wrong with a set of the operator's.
+/// Returns the error for an invalid set of the operator's.
 fn wrong(reason: String) -> BundleError {
     BundleError::Key { what: "key set", reason }
 }

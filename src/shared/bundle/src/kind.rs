@@ -1,8 +1,8 @@
-//! The kinds of parts that a bundle has.
+//! The kinds of parts in a bundle.
 
 use std::fmt;
 
-/// Which part.
+/// The kind of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The kernel image.

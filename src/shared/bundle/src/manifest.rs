@@ -11,10 +11,10 @@ use crate::hex::Hash;
 use crate::keyset::KeySet;
 use crate::kind::Kind;
 
-/// Longest text in a manifest.
+/// Maximum length of a text in a manifest.
 const MAX_TEXT_BYTES: usize = 128;
 
-/// What a bundle says of itself. Unknown fields are refused: what can't be understood can't be obeyed.
+/// The manifest of a bundle. Unknown fields are refused, since a node could not follow them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
@@ -26,16 +26,16 @@ pub struct Manifest {
     pub role: String,
     /// Architecture by its Debian name.
     pub architecture: String,
-    /// Security epoch: a node never goes back under one that it ran.
+    /// Security epoch: a node never runs an image with a lower one than it has run or blessed.
     pub epoch: u32,
     /// Version of Kubernetes.
     pub kubernetes: String,
     /// Date of the newest input in seconds since 1970.
     pub build_time: u64,
-    /// Seconds since 1970 after which no node takes the bundle; never, if absent.
+    /// Time in seconds since 1970 after which nodes refuse the bundle; it does not expire if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
-    /// Versions of what outlives a generation, by name.
+    /// Versions of the persistent state, by name.
     #[serde(deserialize_with = "strict_versions")]
     pub state: BTreeMap<String, StateVersions>,
     /// Root hash of the verity tree in the root.
@@ -47,13 +47,13 @@ pub struct Manifest {
     pub key_set: Option<KeySet>,
 }
 
-/// The parts of a bundle, in the order in which they stand there.
+/// The parts of a bundle, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parts {
     /// The kernel image.
     pub uki: Part,
-    /// EROFS and verity tree, as they stand in the root partition.
+    /// EROFS and verity tree, as in the root partition.
     pub root: Part,
 }
 
@@ -61,17 +61,18 @@ pub struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Part {
-    /// Length, unpacked.
+    /// Uncompressed length.
     pub bytes: u64,
-    /// SHA-256 of the unpacked bytes.
+    /// SHA-256 of the uncompressed bytes.
     pub sha256: Hash,
-    /// Length of all its frames in the bundle.
+    /// Total length of its frames in the bundle.
     pub packed_bytes: u64,
-    /// SHA-256 of its index, which holds the SHA-256 of each packed frame.
+    /// SHA-256 of its index, which contains the SHA-256 of each compressed frame.
     pub index_sha256: Hash,
 }
 
-/// Reads versions; fields unknown here are refused, as in all of a manifest. Elsewhere they are not.
+/// Parses versions and refuses unknown fields, as everywhere in a manifest. Elsewhere unknown fields are
+/// ignored.
 fn strict_versions<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, StateVersions>, D::Error> {
@@ -98,24 +99,25 @@ impl Parts {
 }
 
 impl Manifest {
-    /// Returns the bytes that are signed; the same manifest has the same.
+    /// Returns the bytes that are signed; equal manifests have equal bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let text = serde_json::to_string_pretty(self).expect("a manifest is plain data with text keys");
         (text + "\n").into_bytes()
     }
 
-    /// Parses a manifest; all lengths in it are within the limits of the format.
+    /// Parses a manifest, and checks its lengths against the limits of the format.
     ///
     /// # Errors
-    /// [`BundleError::Manifest`] if it is none, [`BundleError::Malformed`] if a field can't be true.
+    /// [`BundleError::Manifest`] if it is malformed, [`BundleError::Malformed`] if a field has an invalid
+    /// value.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, BundleError> {
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(BundleError::Manifest)?;
         manifest.sound()?;
         Ok(manifest)
     }
 
-    /// Checks what the types leave open.
+    /// Checks the values of the fields.
     pub(crate) fn sound(&self) -> Result<(), BundleError> {
         let texts = [
             ("name", &self.name),
@@ -125,7 +127,7 @@ impl Manifest {
             ("kubernetes", &self.kubernetes),
         ];
         for (what, text) in texts.into_iter().chain(self.state.keys().map(|k| ("name of a state", k))) {
-            // They are shown to people and go into messages: no line feeds, no escape sequences.
+            // These texts are displayed and go into messages: no line feeds, no escape sequences.
             let plain = text.bytes().all(|b| b.is_ascii_graphic());
             if !plain || text.is_empty() || text.len() > MAX_TEXT_BYTES {
                 return Err(BundleError::off(what, format!("{text:?}"), "1 to 128 visible ASCII characters"));
@@ -162,7 +164,7 @@ impl Part {
 pub(crate) mod tests {
     use super::*;
 
-    /// A sound manifest of nothing.
+    /// A valid manifest of empty parts.
     pub(crate) fn sample() -> Manifest {
         let hash = Hash([7; 32]);
         let part = Part { bytes: 1000, sha256: hash, packed_bytes: 500, index_sha256: hash };

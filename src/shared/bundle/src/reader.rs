@@ -1,9 +1,9 @@
 //! Reads a bundle sequentially. No byte is used before its hash or signature is verified.
 //!
-//! Order: prefix, manifest, signatures, then for each part its index and its frames. The signatures
-//! cover the manifest, the manifest has the hash of each index, the index that of each compressed frame: so no
-//! unsigned byte reaches the JSON parser or the decompressor. Memory: one index (at most
-//! 144 KiB), one frame packed and one unpacked.
+//! Order: prefix, manifest, signatures, then for each part its index and its frames. The signatures cover the
+//! manifest, the manifest has the hash of each index, the index that of each compressed frame; so no unsigned
+//! byte reaches the JSON parser or the decompressor. Memory: one index (at most 144 KiB), one compressed and
+//! one uncompressed frame.
 
 use std::io::{Read, Write};
 
@@ -17,7 +17,7 @@ use crate::keyset::KeySet;
 use crate::kind::Kind;
 use crate::manifest::{Manifest, Part};
 
-/// A bundle whose head was read but not verified yet.
+/// A bundle of which prefix, manifest and signatures were read, but not verified yet.
 pub struct Sealed<R> {
     input: R,
     manifest: Vec<u8>,
@@ -48,10 +48,10 @@ impl<R> std::fmt::Debug for Bundle<R> {
 }
 
 impl<R: Read> Sealed<R> {
-    /// Reads the head: prefix, manifest and signatures.
+    /// Reads prefix, manifest and signatures.
     ///
     /// # Errors
-    /// [`BundleError::Malformed`] if it is no bundle, [`BundleError::Truncated`] if it ends too early,
+    /// [`BundleError::Malformed`] if it is not a bundle, [`BundleError::Truncated`] if it ends too early,
     /// [`BundleError::Io`] if the input fails.
     pub fn open(mut input: R) -> Result<Sealed<R>, BundleError> {
         let mut prefix = [0; PREFIX_BYTES];
@@ -72,13 +72,13 @@ impl<R: Read> Sealed<R> {
         Ok(Sealed { input, manifest, signatures })
     }
 
-    /// Returns the bytes that the signatures are over.
+    /// Returns the bytes that are signed.
     #[must_use]
     pub fn manifest_bytes(&self) -> &[u8] {
         &self.manifest
     }
 
-    /// Returns the signatures, good or not.
+    /// Returns the signatures, whether valid or not.
     #[must_use]
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
@@ -92,11 +92,11 @@ impl<R: Read> Sealed<R> {
         Manifest::parse(&self.manifest)
     }
 
-    /// Verifies that enough keys of `keys` signed the manifest.
+    /// Verifies that enough keys of `keys` have signed the manifest.
     ///
     /// # Errors
-    /// As [`KeySet::verify`]; [`BundleError::KeySet`] if the bundle brings keys that can't follow;
-    /// then as [`Manifest::parse`].
+    /// Those of [`KeySet::verify`]; [`BundleError::KeySet`] if the bundle contains a key set that can't
+    /// replace `keys`; those of [`Manifest::parse`].
     pub fn verify(self, keys: &KeySet) -> Result<Bundle<R>, BundleError> {
         keys.verify(&self.manifest, &self.signatures)?;
         let manifest = Manifest::parse(&self.manifest)?;
@@ -107,7 +107,7 @@ impl<R: Read> Sealed<R> {
         Ok(Bundle { input: self.input, manifest, next_keys, next: Some(Kind::Uki) })
     }
 
-    /// Returns what follows the head.
+    /// Returns the input, positioned after the signatures.
     #[cfg(feature = "builder")]
     pub(crate) fn into_rest(self) -> R {
         self.input
@@ -121,13 +121,13 @@ impl<R: Read> Bundle<R> {
         &self.manifest
     }
 
-    /// Returns the keys in force once this bundle is installed, if they change.
+    /// Returns the key set in force once this bundle is installed, if it changes.
     #[must_use]
     pub fn next_keys(&self) -> Option<&KeySet> {
         self.next_keys.as_ref()
     }
 
-    /// Returns the part that comes next; `None` after the last one.
+    /// Returns the next part; `None` after the last one.
     #[must_use]
     pub fn next_part(&self) -> Option<Kind> {
         self.next
@@ -151,11 +151,11 @@ impl<R: Read> Bundle<R> {
         Ok(self.after(kind))
     }
 
-    /// Reads the next part and verifies the hash of each compressed frame without decompressing it: the quick way to
-    /// check that a bundle is intact. `advanced` is called with the number of bytes read so far.
+    /// Reads the next part and verifies the hash of each compressed frame without decompressing it: a fast
+    /// way to check that a bundle is intact. `advanced` is called with the number of bytes read so far.
     ///
     /// # Errors
-    /// As [`Bundle::unpack`], except for errors that only decompression finds.
+    /// Those of [`Bundle::unpack`], except for errors that only decompression finds.
     pub fn skim(mut self, advanced: &mut dyn FnMut(u64)) -> Result<Bundle<R>, BundleError> {
         let (kind, entries) = self.begin()?;
         let (mut packed, mut done) = (Vec::new(), 0);
@@ -167,14 +167,14 @@ impl<R: Read> Bundle<R> {
         Ok(self.after(kind))
     }
 
-    /// Returns the part that comes next, and its frames by its index.
+    /// Returns the next part, and its frames according to its index.
     fn begin(&mut self) -> Result<(Kind, Vec<Entry>), BundleError> {
         let kind = self.next.ok_or(BundleError::Order { expected: "the end: there is no further part" })?;
         let part = *self.manifest.parts.get(kind);
         Ok((kind, self.index(kind, &part)?))
     }
 
-    /// Returns the bundle as it is after a part was read.
+    /// Returns the bundle after a part was read.
     fn after(self, kind: Kind) -> Bundle<R> {
         let next = match kind {
             Kind::Uki => Some(Kind::Root),
@@ -183,10 +183,10 @@ impl<R: Read> Bundle<R> {
         Bundle { next, ..self }
     }
 
-    /// Checks that nothing is left.
+    /// Checks that the bundle has been read completely.
     ///
     /// # Errors
-    /// [`BundleError::Order`] if a part was not read, [`BundleError::Trailing`] if something follows the
+    /// [`BundleError::Order`] if a part was not read, [`BundleError::Trailing`] if there is data after the
     /// last one, [`BundleError::Io`] if the input fails.
     pub fn finish(mut self) -> Result<Manifest, BundleError> {
         if self.next.is_some() {
@@ -201,7 +201,7 @@ impl<R: Read> Bundle<R> {
 
     /// Reads the index of a part.
     fn index(&mut self, kind: Kind, part: &Part) -> Result<Vec<Entry>, BundleError> {
-        // The manifest bounds the length of a part, so this is 144 KiB at most.
+        // The manifest limits the length of a part, so this is at most 144 KiB.
         let length = usize::try_from(frames(part.bytes)).unwrap_or(usize::MAX).saturating_mul(ENTRY_BYTES);
         let mut bytes = vec![0; length];
         self.input.read_exact(&mut bytes).map_err(BundleError::reading("index"))?;
@@ -218,7 +218,7 @@ impl<R: Read> Bundle<R> {
     }
 }
 
-/// Reads a packed frame; what is in `packed` after an error is of no use.
+/// Reads a compressed frame; the content of `packed` is useless after an error.
 fn read_frame(
     input: &mut impl Read,
     kind: Kind,
@@ -233,7 +233,7 @@ fn read_frame(
     }
 }
 
-/// Unpacks the frames of one part.
+/// Decompresses the frames of one part.
 struct Unpacker {
     kind: Kind,
     expected: Hash,
@@ -260,7 +260,7 @@ impl Unpacker {
         })
     }
 
-    /// Reads, checks, unpacks and writes one frame.
+    /// Reads, verifies, decompresses and writes one frame.
     fn frame(
         &mut self,
         input: &mut impl Read,
@@ -270,7 +270,7 @@ impl Unpacker {
         read_frame(input, self.kind, entry, &mut self.packed)?;
         let wrong = |reason: String| BundleError::Frame { part: self.kind, frame: self.frame, reason };
         self.unpacked.clear();
-        // Never writes more than the room that the vector has.
+        // Never writes more than the capacity of the vector.
         let unpacked = self.zstd.decompress_to_buffer(&self.packed, &mut self.unpacked);
         unpacked.map_err(|e| wrong(e.to_string()))?;
         let (found, expected) = (self.unpacked.len() as u64, self.left.min(FRAME_BYTES));
@@ -284,7 +284,7 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Checks the whole content.
+    /// Verifies the hash of the complete content.
     fn finish(self) -> Result<(), BundleError> {
         match Hash::from(self.hash.finish()) == self.expected {
             true => Ok(()),

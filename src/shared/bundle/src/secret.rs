@@ -1,6 +1,6 @@
-//! Private keys, and both kinds of keys as PEM: PKCS #8 and SubjectPublicKeyInfo of RFC 8410.
+//! Private keys, and PEM for private and public keys: PKCS #8 and SubjectPublicKeyInfo of RFC 8410.
 //!
-//! Version 1 of PKCS #8, without the public key in it: what every tool reads. No files here.
+//! Version 1 of PKCS #8, without the public key, which every tool reads. Files are handled by the callers.
 
 use pem::Pem;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -9,9 +9,9 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use crate::error::BundleError;
 use crate::key::{PublicKey, Signature};
 
-/// What stands in front of the 32 bytes of a private key.
+/// DER in front of the 32 bytes of a private key.
 const PRIVATE: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
-/// What stands in front of the 32 bytes of a public key.
+/// DER in front of the 32 bytes of a public key.
 const PUBLIC: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 const PRIVATE_TAG: &str = "PRIVATE KEY";
 const PUBLIC_TAG: &str = "PUBLIC KEY";
@@ -61,7 +61,7 @@ impl SecretKey {
         Signature { key: self.public(), bytes: bytes.expect("a signature has 64 bytes") }
     }
 
-    /// Returns the key as PEM. Secret.
+    /// Returns the private key as PEM.
     #[must_use]
     pub fn to_pem(&self) -> String {
         to_pem(PRIVATE_TAG, &PRIVATE, &self.seed)
@@ -96,21 +96,21 @@ impl PublicKey {
     }
 }
 
-/// Returns a key with its DER front as PEM, lines ended as everywhere on Unix.
+/// Returns a key with its DER prefix as PEM, with line feeds as line ends.
 fn to_pem(tag: &str, front: &[u8], key: &[u8; 32]) -> String {
     let pem = Pem::new(tag, [front, key].concat());
     pem::encode_config(&pem, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
 
-/// Returns the key behind its DER front.
+/// Returns the key after its DER prefix.
 fn from_pem(text: &str, tag: &str, front: &[u8]) -> Option<[u8; 32]> {
     let blocks = pem::parse_many(text).ok()?;
-    // Of several none is taken: the one that was meant is not known.
+    // If there are several, it is unknown which one is meant.
     let [pem] = &blocks[..] else { return None };
     (pem.tag() == tag).then_some(pem)?.contents().strip_prefix(front)?.try_into().ok()
 }
 
-/// Says what is wrong with a private key, and nothing of what is in it.
+/// Returns the error for an invalid private key, without its content.
 fn wrong(reason: &str) -> BundleError {
     BundleError::Key { what: "private key", reason: reason.to_owned() }
 }

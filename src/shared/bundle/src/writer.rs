@@ -1,7 +1,8 @@
 //! Creates a bundle: compresses its parts, writes it, adds signatures to an existing one.
 //!
-//! The manifest comes first and has the hashes of what follows, so the parts are compressed before it, into a
-//! writer of the caller. The same parts and keys give the same bytes, whatever the number of threads.
+//! The manifest comes first and contains the hashes of what follows, so the parts are compressed before it,
+//! into a writer provided by the caller. The same parts and keys give the same bytes, whatever the number of
+//! threads.
 
 use std::io::{Read, Write};
 
@@ -15,26 +16,26 @@ use crate::key::Signature;
 use crate::manifest::{Manifest, Part};
 use crate::reader::Sealed;
 
-/// Level after which a root hardly gets smaller for the time it takes.
+/// Compression level; higher ones take longer and make a root hardly smaller.
 const LEVEL: i32 = 9;
-/// Frames that are packed at once.
+/// Number of frames compressed in parallel.
 const BATCH: usize = 8;
 
-/// A part whose frames are packed.
+/// A part whose frames are compressed.
 #[derive(Clone, Debug)]
 pub struct Packed {
-    /// What the manifest says of it.
+    /// The part's description in the manifest.
     pub part: Part,
     index: Vec<u8>,
 }
 
-/// Packs a part: writes its frames to `out`.
+/// Compresses a part and writes its frames to `out`.
 ///
 /// `advanced` is called with the number of bytes of `input` done so far.
 ///
 /// # Errors
-/// [`BundleError::Io`] if input or output fails, [`BundleError::TooMuch`] if `input` is empty or longer
-/// than [`MAX_PART_BYTES`].
+/// [`BundleError::Io`] if input or output fails, [`BundleError::TooMuch`] if `input` is empty or longer than
+/// [`MAX_PART_BYTES`]. `out` may then contain some of the frames.
 pub fn pack(
     mut input: impl Read,
     out: &mut impl Write,
@@ -76,11 +77,11 @@ pub fn pack(
     }
 }
 
-/// Writes a bundle; `frames` of each part are what [`pack`] wrote.
+/// Writes a bundle; the `frames` of each part are what [`pack`] wrote.
 ///
 /// # Errors
-/// [`BundleError::Malformed`] if the manifest can't be true or is not that of the parts, then as
-/// [`add_signatures`].
+/// [`BundleError::Malformed`] if the manifest is invalid or does not describe these parts; nothing is written
+/// then. Otherwise those of [`add_signatures`].
 pub fn write<F: Read>(
     manifest: &Manifest,
     signatures: &[Signature],
@@ -104,11 +105,12 @@ pub fn write<F: Read>(
     Ok(())
 }
 
-/// Writes a bundle once more with further signatures; the parts are copied as they are.
+/// Copies a bundle with further signatures; the parts are copied unchanged.
 ///
 /// # Errors
-/// [`BundleError::SignedTwice`] if a key has signed already, [`BundleError::TooMuch`] if there are too
-/// many signatures, [`BundleError::Io`] if input or output fails.
+/// [`BundleError::SignedTwice`] if a key has already signed it, [`BundleError::TooMuch`] if there would be
+/// too many signatures; nothing is written then. [`BundleError::Io`] if input or output fails; `out` may then
+/// contain the beginning.
 pub fn add_signatures<R: Read>(
     sealed: Sealed<R>,
     further: &[Signature],
@@ -120,7 +122,7 @@ pub fn add_signatures<R: Read>(
     Ok(())
 }
 
-/// Writes prefix, manifest and signatures, these in the order of their keys.
+/// Writes prefix, manifest and signatures, sorted by key.
 fn write_head(
     manifest: &[u8],
     mut signatures: Vec<Signature>,
@@ -143,7 +145,7 @@ fn write_head(
     out.write_all(&head).map_err(BundleError::io("writing the bundle"))
 }
 
-/// Reads what goes into the next frames; less than a full batch is the end.
+/// Reads the content of the next frames; less than a full batch means the end of the input.
 fn read_batch(input: &mut impl Read) -> Result<Vec<Vec<u8>>, BundleError> {
     let mut batch = Vec::with_capacity(BATCH);
     while batch.len() < BATCH {
@@ -159,8 +161,8 @@ fn read_batch(input: &mut impl Read) -> Result<Vec<Vec<u8>>, BundleError> {
 
 /// Compresses one frame.
 ///
-/// By a new compressor each time: since 1.5.5 a used one salts its hashes by what it did before, so that
-/// the same bytes could become another frame on another thread.
+/// Each frame gets a new compressor: since 1.5.5 a reused one salts its hashes depending on previous input,
+/// so that the same bytes could give another frame on another thread.
 fn compress(chunk: &[u8]) -> Result<Vec<u8>, BundleError> {
     let compressor = zstd::bulk::Compressor::new(LEVEL);
     compressor.and_then(|mut c| c.compress(chunk)).map_err(BundleError::io("compressing a frame"))

@@ -1,4 +1,4 @@
-//! Bundles: written and read back, judged by openssl and zstd, and refused in every way they can be wrong.
+//! Bundles: written and read back, checked with openssl and zstd, and every kind of invalid bundle refused.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ fn set(version: u32, threshold: u32, seeds: &[u8]) -> KeySet {
     KeySet::new(version, threshold, seeds.iter().map(|s| key(*s).public()).collect()).unwrap()
 }
 
-/// Bytes that hardly compress, always the same.
+/// Fixed bytes that hardly compress.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut next = || {
@@ -35,7 +35,7 @@ fn packed(content: &[u8]) -> (Packed, Vec<u8>) {
     (pack(content, &mut frames, |_| ()).unwrap(), frames)
 }
 
-/// Makes a bundle signed by `seeds`.
+/// Makes a bundle signed with `seeds`.
 fn bundle(uki: &[u8], root: &[u8], seeds: &[u8], key_set: Option<KeySet>) -> Vec<u8> {
     let ((uki, uki_frames), (root, root_frames)) = (packed(uki), packed(root));
     let manifest = Manifest {
@@ -67,7 +67,7 @@ fn verify<'a>(bytes: &'a [u8], keys: &KeySet) -> Result<Bundle<&'a [u8]>, Bundle
     Sealed::open(bytes)?.verify(keys)
 }
 
-/// Reads a whole bundle; returns its parts.
+/// Reads a complete bundle; returns its parts.
 fn read(bytes: &[u8], keys: &KeySet) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
     let (mut uki, mut root) = (Vec::new(), Vec::new());
     let bundle = verify(bytes, keys)?.unpack(&mut uki)?;
@@ -122,7 +122,7 @@ fn one_bad_signature_by_a_known_key_is_one_too_many() {
     assert!(matches!(found, Err(BundleError::BadSignature { .. })), "{found:?}");
 }
 
-/// Returns where the manifest of a bundle ends.
+/// Returns the offset of the end of the manifest.
 fn manifest_end(bytes: &[u8]) -> usize {
     24 + Sealed::open(bytes).unwrap().manifest_bytes().len()
 }
@@ -217,7 +217,7 @@ fn parts_have_an_order_and_an_end() {
 
 #[test]
 fn lengths_are_not_believed() {
-    // A head that asks for all it may, and nothing behind it.
+    // A prefix that announces the maximum lengths, with nothing after it.
     let mut head = small(&[1])[..24].to_vec();
     head[12..16].copy_from_slice(&65_536u32.to_le_bytes());
     head[16..20].copy_from_slice(&16u32.to_le_bytes());
@@ -229,7 +229,7 @@ fn lengths_are_not_believed() {
     }
 }
 
-/// Counts the longest piece that is asked for at once.
+/// Records the largest read.
 struct Counting<R>(R, usize);
 
 impl<R: Read> Read for Counting<R> {
@@ -239,7 +239,7 @@ impl<R: Read> Read for Counting<R> {
     }
 }
 
-/// Counts the longest piece that is written at once.
+/// Records the largest write.
 struct Longest(usize);
 
 impl Write for Longest {

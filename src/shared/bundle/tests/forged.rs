@@ -1,5 +1,5 @@
-//! Bundles whose signatures and hashes are right and whose content is anything: what only a key's holder can
-//! make, or whoever breaks a hash. Errors are fine, panics are bugs, and no part gets longer than it says.
+//! Bundles with valid signatures and hashes and arbitrary content, as only the holder of a key can make them,
+//! or whoever breaks a hash. Errors are fine, panics are bugs, and no part becomes longer than announced.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod forge;
@@ -11,7 +11,7 @@ use forge::{Forged, bundle, good, keys, manifest, read};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// The same cases each time: what fails once fails again.
+/// Uses the same cases in each run, so that a failure is reproducible.
 fn always_the_same() -> ProptestConfig {
     ProptestConfig {
         cases: 600,
@@ -21,7 +21,7 @@ fn always_the_same() -> ProptestConfig {
     }
 }
 
-/// Counts what is unpacked.
+/// Counts the decompressed bytes.
 struct Counted(u64);
 
 impl Write for Counted {
@@ -35,7 +35,7 @@ impl Write for Counted {
     }
 }
 
-/// Reads a bundle of which only the first part is odd.
+/// Reads a bundle of which only the first part is unusual.
 fn read_first(part: &Forged) -> Result<Manifest, BundleError> {
     let root = good(b"a root");
     let mut out = Counted(0);
@@ -44,7 +44,7 @@ fn read_first(part: &Forged) -> Result<Manifest, BundleError> {
     found
 }
 
-/// The forgery is right up to the hash of the content, or the tests below would test nothing.
+/// The forgery is correct up to the hash of the content; otherwise the tests below would test nothing.
 #[test]
 fn a_forged_part_is_read_to_its_end() {
     let found = read_first(&good(b"a kernel image"));

@@ -1,4 +1,4 @@
-//! Lengths that nobody can mean cost no memory. One test, so that the process is its own.
+//! Absurd lengths cost no memory. A single test, so that it has the process to itself.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod forge;
@@ -6,28 +6,28 @@ mod forge;
 use bundle::{BundleError, FRAME_BYTES, MAX_PART_BYTES, Sealed};
 use forge::{Forged, bundle, good, keys, manifest, read};
 
-/// Room for what a reader may hold (an index, a frame packed and unpacked) and what goes on besides, in bytes.
-/// The lengths below ask for eight times as much and more.
+/// Allowed increase of memory in bytes: an index, a compressed and an uncompressed frame, and everything else
+/// in the process. The lengths below would need at least eight times as much.
 const ROOM: u64 = 16 << 20;
 
-/// Returns the most address space that this process ever had, in bytes. Memory that is asked for counts, be it
-/// used or not, whoever asks: the unpacker is C.
+/// Returns the process's peak address space in bytes. It includes unused allocations and those of C code,
+/// which the decompressor is.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|l| l.strip_prefix("VmPeak:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Returns a frame whose header says how much it unpacks to, and how far back it refers.
+/// Returns a frame whose header claims this uncompressed length and window.
 fn claiming(content_bytes: u64, window_log: u8) -> Vec<u8> {
-    // Content size of eight bytes, a window descriptor, then one raw block of nothing, the last.
+    // Content size of eight bytes, a window descriptor, then one empty raw block, the last.
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xc0, (window_log - 10) << 3];
     frame.extend(content_bytes.to_le_bytes());
     frame.extend([1, 0, 0]);
     frame
 }
 
-/// Returns a frame of 128 MiB of zeros, which is a few KiB long.
+/// Returns a frame of a few KiB with 128 MiB of zeros.
 fn bomb() -> Vec<u8> {
     let zeros = vec![0; 1 << 20];
     let mut packer = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
@@ -35,7 +35,7 @@ fn bomb() -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// Returns the head of a bundle that says it has a manifest and signatures of these lengths.
+/// Returns the start of a bundle that announces a manifest and signatures of these lengths.
 fn head(manifest_bytes: u32, signatures: u32) -> Vec<u8> {
     let words = [1, manifest_bytes, signatures, 0].map(u32::to_le_bytes);
     [&b"IRONHULL"[..], words.as_flattened()].concat()
@@ -69,7 +69,7 @@ fn hostile_lengths_cost_no_memory() {
         .iter()
         .map(|(what, part)| {
             let mut manifest = manifest(part, &root);
-            // The index that is not there would have had this.
+            // The length of the announced index, which is missing.
             manifest.parts.uki.packed_bytes = manifest.parts.uki.packed_bytes.clamp(1, 4096 * 4_210_752);
             (what, bundle(&manifest.to_bytes(), [part, &root]))
         })

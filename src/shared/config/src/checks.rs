@@ -5,21 +5,21 @@ use std::net::Ipv4Addr;
 use crate::Cidr;
 use crate::decode::Fault;
 
-/// Longest label of a DNS name, and longest name part of a Kubernetes label.
+/// Maximum length of a DNS label, and of the name part of a Kubernetes label.
 const MAX_LABEL: usize = 63;
-/// Longest DNS name.
+/// Maximum length of a DNS name.
 const MAX_DNS_NAME: usize = 253;
 
-/// Longest version of an image.
+/// Maximum length of an image version.
 const MAX_VERSION: usize = 64;
 
-/// A fault in the form "expected …, found …".
+/// Returns a fault of the form "expected …, found …".
 fn expected<T>(what: &str, found: &str) -> Result<T, Fault> {
     let shown: String = found.chars().take(80).collect();
     Err(Fault::new(format!("expected {what}, found {shown:?}")))
 }
 
-/// Whether `text` is one label of a DNS name.
+/// Returns whether `text` is one label of a DNS name.
 fn is_dns_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=MAX_LABEL).contains(&text.len())
@@ -28,12 +28,12 @@ fn is_dns_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether `text` is a DNS name in lower case.
+/// Returns whether `text` is a DNS name in lower case.
 fn is_dns_name(text: &str) -> bool {
     text.len() <= MAX_DNS_NAME && text.split('.').all(is_dns_label)
 }
 
-/// A name of ours: an image, a cluster, a manifest.
+/// The name of an image, a cluster or a manifest.
 pub(crate) fn name(text: &str) -> Result<String, Fault> {
     if is_dns_label(text) {
         return Ok(text.to_owned());
@@ -41,7 +41,7 @@ pub(crate) fn name(text: &str) -> Result<String, Fault> {
     expected("a name of at most 63 lower-case letters, digits and '-'", text)
 }
 
-/// The name of a file on the host that builds.
+/// The name of a file on the build host.
 pub(crate) fn file(text: &str) -> Result<String, Fault> {
     if text.is_empty() || text.contains('\0') {
         return expected("the name of a file", text);
@@ -49,7 +49,7 @@ pub(crate) fn file(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// A host name, which is the node's name too.
+/// A host name, which is also the name of the node.
 pub(crate) fn hostname(text: &str) -> Result<String, Fault> {
     if is_dns_name(text) && text.len() <= MAX_LABEL {
         return Ok(text.to_owned());
@@ -70,7 +70,7 @@ pub(crate) fn host(text: &str) -> Result<String, Fault> {
     expected("a DNS name or an IPv4 address", text)
 }
 
-/// What can stand in a certificate: a host, or a wildcard below a DNS name.
+/// A subject name in a certificate: a host, or a wildcard below a DNS name.
 pub(crate) fn subject_name(text: &str) -> Result<String, Fault> {
     match text.strip_prefix("*.") {
         Some(rest) => dns_name(rest).map(|_| text.to_owned()),
@@ -78,7 +78,7 @@ pub(crate) fn subject_name(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// Whether a text of digits and dots was meant as address.
+/// Returns whether a text of digits and dots was meant as an address.
 fn looks_like_address(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
@@ -93,7 +93,7 @@ pub(crate) fn cidr(text: &str) -> Result<Cidr, Fault> {
     text.parse().or_else(|()| expected("an IPv4 address with prefix length, as 10.0.0.5/24", text))
 }
 
-/// A range of IPv4 addresses, by its first one.
+/// A range of IPv4 addresses, written with its first address.
 pub(crate) fn range(text: &str) -> Result<Cidr, Fault> {
     let range = cidr(text)?;
     if range.is_network() {
@@ -135,7 +135,7 @@ pub(crate) fn version(text: &str) -> Result<String, Fault> {
     expected("a version, as 1.36.3", text)
 }
 
-/// The version of an image, which its maker counts.
+/// The version of an image, chosen by its maker.
 pub(crate) fn image_version(text: &str) -> Result<String, Fault> {
     let fine = |b: u8| b.is_ascii_alphanumeric() || b".+~_-".contains(&b);
     if (1..=MAX_VERSION).contains(&text.len()) && text.bytes().all(fine) {
@@ -182,7 +182,7 @@ pub(crate) fn feature_gate(text: &str) -> Result<String, Fault> {
     expected("a feature gate", text)
 }
 
-/// Whether `text` can be the name part or the value of a Kubernetes label.
+/// Returns whether `text` can be the name part or the value of a Kubernetes label.
 fn is_label_part(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -201,7 +201,7 @@ pub(crate) fn label_key(text: &str) -> Result<String, Fault> {
     expected("a Kubernetes label key, as rack or example.com/rack", text)
 }
 
-/// The key of a label that a kubelet may give its own node: of Kubernetes' own ones only those that
+/// The key of a label that a kubelet may set on its own node: of Kubernetes' own labels only those that
 /// `--node-labels` accepts.
 pub(crate) fn node_label_key(text: &str) -> Result<String, Fault> {
     const OWN: [&str; 8] = [
@@ -233,7 +233,7 @@ pub(crate) fn label_value(text: &str) -> Result<String, Fault> {
     expected("a Kubernetes label value of at most 63 letters, digits, '-', '_' and '.'", text)
 }
 
-/// One PEM block of `kind`, such as `CERTIFICATE`. Never says what it found: it could be a key.
+/// One PEM block of `kind`, such as `CERTIFICATE`. The error does not quote the text, since it may be a key.
 pub(crate) fn pem(text: &str, kind: &str) -> Result<String, Fault> {
     let (begin, end) = (format!("-----BEGIN {kind}-----"), format!("-----END {kind}-----"));
     let fault = || Fault::new(format!("expected one PEM block {begin:?}"));
@@ -253,7 +253,7 @@ pub(crate) fn pem(text: &str, kind: &str) -> Result<String, Fault> {
 mod tests {
     use super::*;
 
-    /// Checks which of `good` and `bad` are accepted by `check`.
+    /// Checks that `check` accepts all of `good` and none of `bad`.
     fn try_all<T>(check: impl Fn(&str) -> Result<T, Fault>, good: &[&str], bad: &[&str]) {
         good.iter().for_each(|t| assert!(check(t).is_ok(), "{t:?} is refused"));
         bad.iter().for_each(|t| assert!(check(t).is_err(), "{t:?} is accepted"));

@@ -1,6 +1,6 @@
 //! IPv4 addresses with a prefix length, `10.244.0.0/16`.
 //!
-//! IPv4 only, as the node's network is until IPv6 is supported.
+//! IPv4 only, as long as the node's network does not support IPv6.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -16,58 +16,58 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// All of IPv4, as the destination of a default route.
+    /// All IPv4 addresses: the destination of a default route.
     pub const ANY: Cidr = Cidr { address: Ipv4Addr::UNSPECIFIED, prefix: 0 };
 
-    /// Returns `address/prefix`, or `None` when `prefix` is over 32.
+    /// Returns `address/prefix`; `None` if `prefix` exceeds 32.
     #[must_use]
     pub const fn new(address: Ipv4Addr, prefix: u8) -> Option<Self> {
         if prefix <= 32 { Some(Cidr { address, prefix }) } else { None }
     }
 
-    /// The address as it was written, host part included.
+    /// Returns the address as written, including the host part.
     #[must_use]
     pub const fn address(self) -> Ipv4Addr {
         self.address
     }
 
-    /// The prefix length, 0 to 32.
+    /// Returns the prefix length, 0 to 32.
     #[must_use]
     pub const fn prefix(self) -> u8 {
         self.prefix
     }
 
-    /// The netmask as a number in host order.
+    /// Returns the netmask as a number in host byte order.
     const fn mask(self) -> u32 {
         if self.prefix == 0 { 0 } else { u32::MAX << (32 - self.prefix) }
     }
 
-    /// The first address of the range.
+    /// Returns the first address of the range.
     #[must_use]
     pub fn network(self) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.address) & self.mask())
     }
 
-    /// Whether no bit of the host part is set.
+    /// Returns whether the host part is zero.
     #[must_use]
     pub fn is_network(self) -> bool {
         self.network() == self.address
     }
 
-    /// Returns the address `n` places after the first one, or `None` when that leaves the range.
+    /// Returns the address `n` after the first one; `None` if it is not in the range.
     #[must_use]
     pub fn nth(self, n: u32) -> Option<Ipv4Addr> {
         let address = u32::from(self.network()).checked_add(n).map(Ipv4Addr::from)?;
         self.contains(address).then_some(address)
     }
 
-    /// Whether `address` lies in the range.
+    /// Returns whether `address` is in the range.
     #[must_use]
     pub fn contains(self, address: Ipv4Addr) -> bool {
         u32::from(address) & self.mask() == u32::from(self.network())
     }
 
-    /// Whether the two ranges share an address.
+    /// Returns whether the two ranges overlap.
     #[must_use]
     pub fn overlaps(self, other: Cidr) -> bool {
         self.contains(other.network()) || other.contains(self.network())

@@ -7,22 +7,22 @@ use serde::Serialize;
 
 use crate::Cidr;
 
-/// Flags for a component by name without dashes; they win over ours.
+/// Flags of a component by name, without dashes; they override ours.
 pub type ExtraArgs = BTreeMap<String, String>;
 
-/// What all nodes of a cluster share.
+/// The settings shared by all nodes of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ClusterConfig {
-    /// Names the cluster.
+    /// Name of the cluster.
     pub metadata: Metadata,
     /// The settings.
     pub spec: ClusterSpec,
 }
 
-/// Names the cluster.
+/// Name of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -42,36 +42,37 @@ impl Default for Metadata {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ClusterSpec {
-    /// Kubernetes API server.
+    /// The Kubernetes API server.
     pub api: Api,
-    /// Controller manager.
+    /// The controller manager.
     pub controller_manager: ComponentArgs,
-    /// Scheduler.
+    /// The scheduler.
     pub scheduler: ComponentArgs,
-    /// Where the API server keeps its objects.
+    /// The store of the API server.
     pub storage: Storage,
-    /// Pods, services and what connects them.
+    /// Networks of pods and services.
     pub network: ClusterNetwork,
-    /// Feature gates, given to every Kubernetes component.
+    /// Feature gates of all Kubernetes components.
     pub feature_gates: BTreeMap<String, bool>,
-    /// What is applied to the cluster once it runs.
+    /// Objects that are applied to the cluster once it runs.
     pub extensions: Extensions,
 }
 
-/// Kubernetes API server.
+/// The Kubernetes API server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Api {
-    /// Address that it tells the cluster. Default: the node's first one.
+    /// Address that it advertises to the cluster. Default: the node's first address.
     pub address: Option<Ipv4Addr>,
-    /// Name or address under which clients outside reach it; part of its certificate and of kubeconfigs.
+    /// Name or address by which clients outside the cluster reach it; included in its certificate and in
+    /// kubeconfigs.
     pub external_address: Option<String>,
     /// TCP port. Default 6443.
     pub port: u16,
-    /// Further names and addresses in its certificate.
+    /// Additional names and addresses in its certificate.
     pub sans: Vec<String>,
-    /// Further flags.
+    /// Additional flags.
     pub extra_args: ExtraArgs,
 }
 
@@ -87,28 +88,28 @@ impl Default for Api {
     }
 }
 
-/// Further flags of one component.
+/// Additional flags of a component.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ComponentArgs {
-    /// Flags by name without dashes; they win over ours.
+    /// Flags by name, without dashes; they override ours.
     pub extra_args: ExtraArgs,
 }
 
-/// Where the API server keeps its objects.
+/// The store of the API server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Storage {
-    /// Which store. Default `etcd`.
+    /// Kind of store. Default `etcd`.
     #[serde(rename = "type")]
     pub kind: StorageKind,
     /// Settings of etcd.
     pub etcd: ComponentArgs,
 }
 
-/// A store.
+/// A kind of store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -116,21 +117,21 @@ pub enum StorageKind {
     /// etcd.
     #[default]
     Etcd,
-    /// kine over SQLite: no etcd, but slower.
+    /// kine over SQLite: without etcd, but slower.
     Kine,
 }
 
-/// Pods, services and what connects them.
+/// Networks of pods and services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ClusterNetwork {
-    /// What connects pods. Default `bridge`.
+    /// Implementation of the pod network. Default `bridge`.
     pub provider: NetworkProvider,
-    /// Addresses of pods, a prefix of 8 to 24. Default 10.244.0.0/16.
+    /// Address range of pods, a prefix of 8 to 24. Default 10.244.0.0/16.
     #[serde(rename = "podCIDR")]
     pub pod_cidr: Cidr,
-    /// Addresses of services, a prefix of 12 to 24. Default 10.96.0.0/12.
+    /// Address range of services, a prefix of 12 to 24. Default 10.96.0.0/12.
     #[serde(rename = "serviceCIDR")]
     pub service_cidr: Cidr,
     /// DNS domain of the cluster. Default `cluster.local`.
@@ -154,26 +155,26 @@ impl Default for ClusterNetwork {
 }
 
 impl ClusterNetwork {
-    /// The first service address: the API server's.
+    /// Returns the first service address, which is the API server's.
     #[must_use]
     pub fn api_service_address(&self) -> Ipv4Addr {
         self.service_cidr.nth(1).unwrap_or(self.service_cidr.network())
     }
 
-    /// The service address of the cluster's DNS, by custom the tenth.
+    /// Returns the service address of the cluster's DNS, by convention the tenth.
     #[must_use]
     pub fn dns_service_address(&self) -> Ipv4Addr {
         self.service_cidr.nth(10).unwrap_or(self.service_cidr.network())
     }
 
-    /// The pod addresses of the first node, a /24.
+    /// Returns the pod addresses of the first node, a /24.
     #[must_use]
     pub fn first_node_cidr(&self) -> Cidr {
         Cidr::new(self.pod_cidr.network(), 24).expect("24 is at most 32")
     }
 }
 
-/// What connects pods.
+/// An implementation of the pod network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -188,27 +189,27 @@ pub enum NetworkProvider {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct KubeProxy {
-    /// How services are made. Default `nftables`.
+    /// How it implements services. Default `nftables`.
     pub mode: KubeProxyMode,
-    /// Leave it out: something else makes services. Default false.
+    /// Do not run it: something else implements services. Default false.
     pub disabled: bool,
 }
 
-/// How kube-proxy makes services.
+/// How kube-proxy implements services.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum KubeProxyMode {
-    /// iptables rules, by the programs of that name: many runs of them for one change, and slower the more
+    /// iptables rules. Each change runs the iptables programs several times, and takes longer the more
     /// services there are.
     Iptables,
-    /// nftables rules, each change in one transaction. A `NodePort` answers at the node's own addresses, not
-    /// at 127.0.0.1.
+    /// nftables rules; each change is one transaction. A `NodePort` is reachable at the node's own addresses,
+    /// not at 127.0.0.1.
     #[default]
     Nftables,
 }
 
-/// What is applied to the cluster once it runs.
+/// Objects that are applied to the cluster once it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -217,13 +218,13 @@ pub struct Extensions {
     pub manifests: Vec<Manifest>,
 }
 
-/// Kubernetes objects under a name.
+/// Named Kubernetes objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Manifest {
     /// Name in messages: lower-case letters, digits and `-`.
     pub name: String,
-    /// The objects: YAML, several separated by `---`.
+    /// The objects as YAML, separated by `---`.
     pub manifest: String,
 }

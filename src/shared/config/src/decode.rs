@@ -1,7 +1,7 @@
-//! Trees to typed values: tools shared by the readers of the documents.
+//! Converts trees to typed values: functions shared by the readers of the documents.
 //!
-//! A reader is a function from a node to `Option<T>`; `None` means that the error has been reported.
-//! Readers continue after an error, so that all errors are found.
+//! A reader is a function from a node to `Option<T>`; `None` means that the error has been reported. Readers
+//! continue after an error, so that all errors are found.
 
 use crate::diagnostics::{Diagnostic, Place, Source};
 use crate::suggest::closest;
@@ -10,9 +10,9 @@ use crate::value::{Key, Node, Value};
 /// Why a value is refused.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Expected next to found.
+    /// What was expected and found.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
@@ -26,12 +26,12 @@ impl Fault {
     }
 }
 
-/// Collects errors and knows the path to the value that is being read.
+/// Collects errors and keeps track of the path to the value being read.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub source: &'a Source<'a>,
     pub errors: Vec<Diagnostic>,
-    /// A document could not be read at all: whatever is missing may have been in it.
+    /// Whether a document could not be read at all, so that something may seem to be missing.
     pub incomplete: bool,
     path: Vec<String>,
 }
@@ -41,13 +41,13 @@ impl<'a> Context<'a> {
         Context { source, errors: Vec::new(), incomplete: false, path: Vec::new() }
     }
 
-    /// Reports `fault` at `place`, with the path in front.
+    /// Reports `fault` at `place`, prefixed with the path.
     pub fn report(&mut self, place: Place, fault: Fault) {
         let message = self.message(fault.message);
         self.errors.push(self.source.error(place, message, fault.hint));
     }
 
-    /// Reports `fault` at `place` without showing the line.
+    /// Reports `fault` at `place` without quoting the line.
     pub fn report_secret(&mut self, place: Place, fault: Fault) {
         let message = self.message(fault.message);
         self.errors.push(self.source.secret_error(place, message, fault.hint));
@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
         if self.path.is_empty() { message } else { format!("{}: {message}", self.path.join(".")) }
     }
 
-    /// Runs `read` with `key` added to the path.
+    /// Calls `read` with `key` added to the path.
     pub fn at<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(key.into());
         let value = read(self);
@@ -99,7 +99,7 @@ pub(crate) fn boolean(cx: &mut Context, node: &Node) -> Option<bool> {
     Some(value)
 }
 
-/// Returns a reader of whole numbers of a range.
+/// Returns a reader of integers in a range.
 pub(crate) fn number<T: TryFrom<i64>>(min: i64, max: i64) -> impl Fn(&mut Context, &Node) -> Option<T> {
     move |cx, node| {
         let Value::Integer(value) = node.value else {
@@ -115,7 +115,7 @@ pub(crate) fn number<T: TryFrom<i64>>(min: i64, max: i64) -> impl Fn(&mut Contex
     }
 }
 
-/// Returns a reader of text that `check` turns into a value.
+/// Returns a reader of text that `check` converts to a value.
 pub(crate) fn checked<T>(
     check: impl Fn(&str) -> Result<T, Fault>,
 ) -> impl Fn(&mut Context, &Node) -> Option<T> {
@@ -125,7 +125,7 @@ pub(crate) fn checked<T>(
     }
 }
 
-/// Returns a reader of one of `words`; `planned` ones are refused as such.
+/// Returns a reader of one of `words`; `planned` ones are refused as not yet supported.
 pub(crate) fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     planned: &'static [&'static str],
@@ -147,7 +147,7 @@ pub(crate) fn one_of<T: Copy>(
     })
 }
 
-/// Lists words as `a, b or c`.
+/// Formats words as `a, b or c`.
 fn alternatives(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -156,7 +156,7 @@ fn alternatives(words: &[&str]) -> String {
     }
 }
 
-/// Returns a reader of lists of what `item` reads.
+/// Returns a reader of lists whose items are read with `item`.
 pub(crate) fn list<T>(
     item: impl Fn(&mut Context, &Node) -> Option<T>,
 ) -> impl Fn(&mut Context, &Node) -> Option<Vec<T>> {
@@ -170,7 +170,7 @@ pub(crate) fn list<T>(
     }
 }
 
-/// Returns the entries of a mapping with free keys.
+/// Returns the entries of a mapping with arbitrary keys.
 pub(crate) fn entries<'n>(cx: &mut Context, node: &'n Node) -> Option<&'n [(Key, Node)]> {
     let Value::Map(entries) = &node.value else {
         cx.wrong_type(node, "a mapping");
@@ -179,7 +179,7 @@ pub(crate) fn entries<'n>(cx: &mut Context, node: &'n Node) -> Option<&'n [(Key,
     Some(entries)
 }
 
-/// Reads the known keys of a mapping; what is left in the end is unknown.
+/// Reads the known keys of a mapping; the keys left at the end are unknown.
 #[derive(Debug)]
 pub(crate) struct Fields<'n> {
     place: Place,
@@ -189,19 +189,19 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
-    /// Begins to read the mapping `node`; `planned` keys are refused as such.
+    /// Begins to read the mapping `node`; `planned` keys are refused as not yet supported.
     pub fn new(cx: &mut Context, node: &'n Node, planned: &'static [&'static str]) -> Option<Self> {
         let entries = entries(cx, node)?;
         Some(Fields { place: node.place, entries, known: Vec::new(), planned })
     }
 
-    /// Returns the value of `key`, if it is there.
+    /// Returns the value of `key`, if it exists.
     pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
         self.known.push(key);
         self.entries.iter().find(|(k, _)| k.text == key).map(|(_, node)| node)
     }
 
-    /// Reads `key`, which has to be there.
+    /// Reads `key`, which is required.
     pub fn required<T>(
         &mut self,
         cx: &mut Context,
@@ -215,7 +215,7 @@ impl<'n> Fields<'n> {
         cx.at(key, |cx| read(cx, node))
     }
 
-    /// Reads `key` if it is there.
+    /// Reads `key` if it exists.
     pub fn optional<T>(
         &mut self,
         cx: &mut Context,
@@ -243,7 +243,7 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// The error about a key that does not exist.
+/// Returns the error for an unknown key.
 fn unknown_key(name: &str, known: &[&'static str]) -> Fault {
     let fault = Fault::new(format!("unknown key {name:?}"));
     match closest(name, known.iter().copied()) {

@@ -7,14 +7,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Most errors that are listed; the rest is counted.
+/// Maximum number of listed errors; further ones are counted.
 const MAX_LISTED: usize = 100;
-/// Widest part of a line that is shown, in characters.
+/// Maximum number of characters quoted from a line.
 const MAX_SHOWN: usize = 120;
-/// What is shown of a line that belongs to a private key.
+/// Printed instead of a line that belongs to a private key.
 const REDACTED: &str = "<redacted>";
 
-/// A stretch of one line: line and column count from 1, the width is in characters.
+/// A part of one line; line and column are counted from 1, the width is in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub line: usize,
@@ -25,20 +25,20 @@ pub(crate) struct Place {
 /// One error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// What is wrong, beginning with the key when there is one: `spec.api.port: expected …`.
+    /// What is wrong; begins with the key, if there is one: `spec.api.port: expected …`.
     pub message: String,
-    /// Line, from 1; 0 when the error is about the text as a whole.
+    /// Line number, from 1; 0 if the error is about the text as a whole.
     pub line: usize,
-    /// Column in characters, from 1; 0 when the error is about the text as a whole.
+    /// Column in characters, from 1; 0 if the error is about the text as a whole.
     pub column: usize,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
-    /// What is shown of the line.
+    /// The quoted part of the line.
     #[serde(skip)]
     shown: Option<Shown>,
 }
 
-/// What is shown of a line: the text, and where in it the carets stand.
+/// The quoted part of a line, and the position of the carets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shown {
     text: String,
@@ -49,16 +49,16 @@ struct Shown {
 /// All errors of one text. `Display` lists them as a compiler does, separated by empty lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostics {
-    /// What the text was called by the caller, usually a path.
+    /// The caller's name for the text, usually its path.
     pub label: String,
-    /// The errors, in the order of their lines; never empty.
+    /// The errors, sorted by line; never empty.
     pub errors: Vec<Diagnostic>,
-    /// How many more there are than are listed.
+    /// Number of errors that are not listed.
     pub unlisted: usize,
 }
 
 impl Diagnostics {
-    /// One error about a text as a whole, for what goes wrong before it can be parsed.
+    /// Returns an error about a text as a whole, for failures before it can be parsed.
     #[must_use]
     pub fn whole(label: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
         let hint = hint.map(str::to_owned);
@@ -66,7 +66,7 @@ impl Diagnostics {
         Diagnostics { label: label.to_owned(), errors: vec![error], unlisted: 0 }
     }
 
-    /// Sorts `errors` by place and keeps the first [`MAX_LISTED`].
+    /// Sorts `errors` by position and keeps the first [`MAX_LISTED`].
     pub(crate) fn new(label: &str, mut errors: Vec<Diagnostic>) -> Self {
         errors.sort_by_key(|e| (e.line, e.column));
         let unlisted = errors.len().saturating_sub(MAX_LISTED);
@@ -77,11 +77,11 @@ impl Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// The text that errors point into.
+/// The text that the errors refer to.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
     lines: Vec<&'a str>,
-    /// Per line: whether it belongs to a private key.
+    /// For each line, whether it belongs to a private key.
     secret: Vec<bool>,
 }
 
@@ -103,12 +103,12 @@ impl<'a> Source<'a> {
         Diagnostic { message, line: place.line, column: place.column, hint, shown: self.shown(place, false) }
     }
 
-    /// Makes an error at `place` that does not show the line: it holds a secret.
+    /// Makes an error at `place` without quoting the line, which contains a secret.
     pub fn secret_error(&self, place: Place, message: String, hint: Option<String>) -> Diagnostic {
         Diagnostic { message, line: place.line, column: place.column, hint, shown: self.shown(place, true) }
     }
 
-    /// Cuts what is shown out of the line of `place`.
+    /// Returns the quoted part of the line at `place`.
     fn shown(&self, place: Place, secret: bool) -> Option<Shown> {
         let index = place.line.checked_sub(1)?;
         let line = self.lines.get(index)?;
@@ -124,7 +124,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Replaces what would move the cursor of a terminal or colour it.
+/// Replaces characters that would move a terminal's cursor or change its colours.
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',

@@ -10,9 +10,9 @@ use crate::value::{Node, Value};
 use crate::yaml;
 use crate::{API_VERSION, ImageProfile, NodeDocuments};
 
-/// Longest text in bytes.
+/// Maximum length of a text in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// Most levels of a document.
+/// Maximum nesting depth of a document.
 const MAX_DEPTH: usize = 16;
 
 const IMAGE_PROFILE: &str = "ImageProfile";
@@ -20,7 +20,7 @@ const NODE_CONFIG: &str = "NodeConfig";
 const CLUSTER_CONFIG: &str = "ClusterConfig";
 const KINDS: [&str; 3] = [IMAGE_PROFILE, NODE_CONFIG, CLUSTER_CONFIG];
 
-/// What a text holds, for those who take any of it.
+/// The documents in a text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Documents {
     /// One image profile.
@@ -29,26 +29,26 @@ pub enum Documents {
     Node(Box<NodeDocuments>),
 }
 
-/// Parses one image profile; errors call the text `label`, usually its path.
+/// Parses one image profile; `label`, usually its path, names the text in errors.
 ///
 /// # Errors
-/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn parse_profile(label: &str, text: &str) -> Result<ImageProfile, Diagnostics> {
     parse(label, text, |cx, documents| one_profile(cx, documents, &[IMAGE_PROFILE]))
 }
 
-/// Parses what a node is given: a node config, and at most one cluster config, in any order.
+/// Parses the documents for a node: a node config and at most one cluster config, in any order.
 ///
 /// # Errors
-/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
     parse(label, text, node_documents)
 }
 
-/// Parses any text that a person may write, by the kind of its first document.
+/// Parses documents of any kind; the first one determines which kinds are allowed.
 ///
 /// # Errors
-/// [`Diagnostics`] with every error of the text, each with line, column and a caret.
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
     parse(label, text, |cx, documents| {
         let first = documents.first().and_then(|d| text_at(d, "kind"));
@@ -61,7 +61,7 @@ pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
     })
 }
 
-/// Reads the trees of `text` and hands them, without empty documents, to `read`.
+/// Reads the trees of `text` and passes those of non-empty documents to `read`.
 fn parse<T>(
     label: &str,
     text: &str,
@@ -90,7 +90,7 @@ fn parse<T>(
     }
 }
 
-/// Reads the only document, which has to be a profile.
+/// Reads a single document, which must be a profile.
 fn one_profile(cx: &mut Context, documents: &[Node], kinds: &[&str]) -> Option<ImageProfile> {
     let mut found = None;
     for (i, document) in documents.iter().enumerate() {
@@ -104,7 +104,7 @@ fn one_profile(cx: &mut Context, documents: &[Node], kinds: &[&str]) -> Option<I
     found
 }
 
-/// Reads a node config and perhaps a cluster config.
+/// Reads a node config and optionally a cluster config.
 fn node_documents(cx: &mut Context, documents: &[Node]) -> Option<NodeDocuments> {
     let (mut node, mut cluster) = (None, None);
     let mut seen: Vec<(&str, usize)> = Vec::new();

@@ -1,10 +1,10 @@
-//! YAML values as JSON values, for parts that are passed to Kubernetes unchanged.
+//! Converts YAML values to JSON, for parts that are passed to Kubernetes unchanged.
 
 use serde_json::Number;
 
 use crate::value::{Node, Value};
 
-/// Returns `node` as JSON. A value that was already reported as wrong becomes null.
+/// Returns `node` as JSON. A value that was already reported as invalid becomes null.
 pub(crate) fn value(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null | Value::Broken => serde_json::Value::Null,
@@ -17,7 +17,7 @@ pub(crate) fn value(node: &Node) -> serde_json::Value {
     }
 }
 
-/// Returns a mapping as JSON object, `None` for anything else.
+/// Returns a mapping as a JSON object; `None` for anything else.
 pub(crate) fn object(node: &Node) -> Option<serde_json::Map<String, serde_json::Value>> {
     match value(node) {
         serde_json::Value::Object(map) => Some(map),

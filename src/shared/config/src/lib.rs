@@ -1,9 +1,9 @@
-//! The documents that people write: image profile, node config, cluster config.
+//! The documents written by people: image profile, node config, cluster config.
 //!
-//! YAML 1.2 in, typed values out, strictly: an unknown or repeated key, a wrong type or a value out of
-//! range is an error with file, line, column, the line and a caret, and all errors of a text are
-//! reported at once. Nothing here reads a file or a clock; the caller passes the text and its name.
-//! Only keys that do something today are accepted; one that is planned is refused by name.
+//! Parses YAML 1.2 into typed values, strictly: an unknown or repeated key, a wrong type or a value out of
+//! range is an error with file, line, column and the line marked, and all errors of a text are reported at
+//! once. Nothing here reads a file or a clock; the caller passes the text and its name. Only keys that have
+//! an effect today are accepted; a planned key is refused as not yet supported.
 #![forbid(unsafe_code)]
 
 mod checks;
@@ -51,11 +51,11 @@ pub use secret::Secret;
 /// `apiVersion` of every document.
 pub const API_VERSION: &str = "ironhull.dev/v1";
 
-/// What one node is given: itself and its cluster.
+/// The documents for a node: its own config and its cluster's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeDocuments {
     /// The node.
     pub node: NodeConfig,
-    /// The cluster; all defaults when the text has no such document.
+    /// The cluster; has only defaults if the text contains no such document.
     pub cluster: ClusterConfig,
 }

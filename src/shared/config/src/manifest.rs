@@ -1,4 +1,4 @@
-//! Kubernetes manifests: YAML to the JSON objects that the API server is given.
+//! Parses Kubernetes manifests: YAML to the JSON objects that are sent to the API server.
 
 use crate::decode::{Context, Fault, Fields, checked, text};
 use crate::diagnostics::{Diagnostics, Source};
@@ -6,15 +6,16 @@ use crate::json;
 use crate::value::{Node, Value};
 use crate::yaml;
 
-/// Most levels of a manifest: schemas in custom resource definitions nest deep.
+/// Maximum nesting depth of a manifest: schemas in custom resource definitions are deep.
 const MAX_DEPTH: usize = 64;
 
-/// Returns the Kubernetes objects of a manifest, in order. A `List` is not taken apart.
+/// Returns the Kubernetes objects of a manifest, in order. A `List` is not split.
 ///
-/// `label` is what errors call the text.
+/// `label` names the text in errors.
 ///
 /// # Errors
-/// All errors of the text: not YAML, or a document that has no `apiVersion`, `kind` or `metadata.name`.
+/// [`Diagnostics`] with all errors of the text: it is not YAML, or a document has no `apiVersion`, `kind` or
+/// `metadata.name`.
 pub fn objects(label: &str, text: &str) -> Result<Vec<serde_json::Value>, Diagnostics> {
     let source = Source::new(text);
     let found = yaml::read(text, &source, MAX_DEPTH);
@@ -31,7 +32,7 @@ pub fn objects(label: &str, text: &str) -> Result<Vec<serde_json::Value>, Diagno
     Ok(roots.into_iter().map(json::value).collect())
 }
 
-/// Reports what every Kubernetes object has and `node` lacks.
+/// Reports the fields that every Kubernetes object must have and `node` lacks.
 fn check_object(cx: &mut Context, node: &Node) {
     let present = |t: &str| if t.is_empty() { Err(Fault::new("expected text, found none")) } else { Ok(()) };
     let Some(mut f) = Fields::new(cx, node, &[]) else { return };

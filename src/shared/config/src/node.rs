@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Cidr, Secret};
 
-/// What one node is, apart from its cluster.
+/// The settings of one node, without those of its cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -17,7 +17,7 @@ pub struct NodeConfig {
     /// Links and addresses. Default: DHCPv4 on every physical link.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub network: NodeNetwork,
-    /// Where the time comes from.
+    /// The source of the time.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub time: Time,
     /// Labels of the Kubernetes node.
@@ -29,51 +29,51 @@ pub struct NodeConfig {
     /// Settings of the kubelet.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub kubelet: Kubelet,
-    /// What is asked of a new generation.
+    /// The requirements on a new generation.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub health: Health,
-    /// Who may use the node API, and what the node shows them.
+    /// Access to the node API, and its certificate.
     pub api: NodeApi,
 }
 
-/// Links and addresses, in the words of netplan.
+/// Links and addresses, with the key names of netplan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct NodeNetwork {
-    /// Wired links by a name of one's own, which is the link's name when `match` is absent.
-    /// Empty: DHCPv4 on every physical link.
+    /// Wired links by an arbitrary name, which is the name of the link if `match` is absent. Empty: DHCPv4 on
+    /// every physical link.
     pub ethernets: BTreeMap<String, Ethernet>,
 }
 
-/// One wired link, or all that match.
+/// A wired link, or all that match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Ethernet {
-    /// Which links; absent: the one whose name is the key.
+    /// Which links are meant; if absent, the one whose name is the key.
     #[serde(rename = "match")]
     pub matches: Option<LinkMatch>,
-    /// Take address, routes and name servers from DHCPv4. Default false.
+    /// Get address, routes and name servers by DHCPv4. Default false.
     pub dhcp4: bool,
-    /// Static addresses with prefix length, as `192.168.1.5/24`.
+    /// Static addresses with prefix length, such as `192.168.1.5/24`.
     pub addresses: Vec<Cidr>,
     /// Static routes.
     pub routes: Vec<Route>,
-    /// Name servers; they stand before those from DHCP.
+    /// Name servers; they come before those from DHCP.
     pub nameservers: Nameservers,
-    /// Largest packet in bytes, 576 to 9216. Default: the link's own.
+    /// Maximum packet size in bytes, 576 to 9216. Default: the link's own.
     pub mtu: Option<u16>,
 }
 
-/// Which links are meant: those that fulfil all that is given, at least one thing.
+/// Selects links: those that satisfy all of the given conditions, of which there must be at least one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct LinkMatch {
-    /// Name of the link; `*` stands for any characters, `?` for one.
+    /// Name of the link; `*` matches any characters, `?` one character.
     pub name: Option<String>,
-    /// Hardware address, `52:54:00:12:34:56`, lower case once parsed.
+    /// Hardware address such as `52:54:00:12:34:56`; in lower case once parsed.
     pub macaddress: Option<String>,
 }
 
@@ -93,18 +93,18 @@ pub struct Route {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Nameservers {
-    /// Addresses, in the order in which they are asked.
+    /// Addresses, in the order of use.
     pub addresses: Vec<Ipv4Addr>,
     /// Search domains.
     pub search: Vec<String>,
 }
 
-/// Where the time comes from.
+/// The source of the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Time {
-    /// NTP servers by name or address. Empty: those from DHCP, and without any the machine's own clock.
+    /// NTP servers by name or address. Empty: those from DHCP; if there are none, the machine's own clock.
     pub servers: Vec<String>,
 }
 
@@ -118,19 +118,19 @@ pub struct Taint {
     /// Value. Default empty.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub value: String,
-    /// What it does to pods that do not tolerate it.
+    /// Its effect on pods that do not tolerate it.
     pub effect: TaintEffect,
 }
 
-/// What a taint does to pods that do not tolerate it.
+/// The effect of a taint on pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TaintEffect {
     /// They are not scheduled here.
     NoSchedule,
-    /// They are scheduled here only when nowhere else.
+    /// They are scheduled here only if no other node is available.
     PreferNoSchedule,
-    /// They are not scheduled here, and running ones leave.
+    /// They are not scheduled here, and running ones are evicted.
     NoExecute,
 }
 
@@ -139,18 +139,18 @@ pub enum TaintEffect {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Kubelet {
-    /// Fields of `KubeletConfiguration`, laid over ours. Those on which the node itself stands (paths,
+    /// Fields of `KubeletConfiguration`, which override ours. Those on which the node itself depends (paths,
     /// certificates, authentication, cgroup driver) are refused.
     pub extra_config: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What is asked of a new generation before it is kept.
+/// The requirements on a new generation before it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Health {
-    /// Seconds since its start within which it must be healthy, 20 to 86400; else the node goes back to the
-    /// generation before it. Default 600.
+    /// Seconds after its start within which it must become healthy, 20 to 86400; otherwise the node returns
+    /// to the previous generation. Default 600.
     #[cfg_attr(feature = "schema", schemars(range(min = 20, max = 86_400)))]
     pub deadline_secs: u32,
 }
@@ -161,14 +161,14 @@ impl Default for Health {
     }
 }
 
-/// Who may use the node API, and what the node shows them.
+/// Access to the node API, and its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct NodeApi {
-    /// Certificate of the operator CA, PEM: clients must have a certificate from it.
+    /// Certificate of the operator CA, PEM: clients must have a certificate issued by it.
     pub certificate_authority: String,
-    /// Server certificate of the node, PEM, from the operator CA.
+    /// Server certificate of the node, PEM, issued by the operator CA.
     pub certificate: String,
     /// Private key of that certificate, PEM (PKCS #8).
     pub key: Secret,
@@ -177,7 +177,7 @@ pub struct NodeApi {
     pub port: u16,
 }
 
-/// Default TCP port of the node API.
+/// Returns the default TCP port of the node API.
 pub(crate) const fn default_port() -> u16 {
     9443
 }

@@ -2,22 +2,22 @@
 
 use serde::Serialize;
 
-/// What one image is made of.
+/// What an image is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct ImageProfile {
     /// Name of the image and of its files: lower-case letters, digits and `-`.
     pub name: String,
-    /// Version of the image, as its maker counts: at most 64 letters, digits and `.+~_-`. Default: that of the
-    /// Ironhull that builds it.
+    /// Version of the image, chosen by its maker: at most 64 letters, digits and `.+~_-`. Default: the
+    /// version of the Ironhull that builds it.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub version: Option<String>,
-    /// Security epoch, 0 to 4294967295: raised when a flaw is closed, and no node goes back under one that it ran.
-    /// Default 0.
+    /// Security epoch, 0 to 4294967295. Raise it when a flaw is fixed: no node runs an image with a lower one
+    /// than it has run or blessed. Default 0.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub epoch: u32,
-    /// What a node of this image does.
+    /// The role of a node with this image.
     pub role: Role,
     /// Processor architecture. Default `amd64`.
     #[cfg_attr(feature = "schema", schemars(default))]
@@ -38,20 +38,21 @@ pub struct ImageProfile {
     /// How the qcow2 image is written.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub qcow2: Qcow2,
-    /// Key and certificate that sign boot loader and kernel image for Secure Boot. Default: nothing.
+    /// Key and certificate that sign boot loader and kernel image for Secure Boot. Default: they are not
+    /// signed.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub secure_boot: Option<SecureBoot>,
-    /// The key set trusted for upgrade bundles, as `ironhull bundle keyset` prints it: a file, from the
-    /// directory of the profile on. Default: none, and a node of the image takes no bundle.
+    /// Path of the key set trusted for upgrade bundles, as printed by `ironhull bundle keyset`, relative to
+    /// the profile. Default: none, and nodes with this image accept no bundles.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub update_keys: Option<String>,
-    /// Directories whose files are laid over the root, later ones over earlier ones, from the directory of the
-    /// profile on. Files are 0755 if their owner may execute them, else 0644, and belong to root. Default: none.
+    /// Directories whose files are copied over the root, in this order, relative to the profile. Files are
+    /// 0755 if their owner may execute them, otherwise 0644, and belong to root. Default: none.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub overlay: Vec<String>,
 }
 
-/// What signs programs for Secure Boot. Both are files, from the directory of the profile on.
+/// The key that signs programs for Secure Boot. Both paths are relative to the profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -62,17 +63,17 @@ pub struct SecureBoot {
     pub certificate: String,
 }
 
-/// All components.
+/// Returns all components.
 pub(crate) fn default_components() -> Vec<Component> {
     Component::ALL.to_vec()
 }
 
-/// The disk alone.
+/// Returns the default outputs: only the raw disk.
 pub(crate) fn default_outputs() -> Vec<Output> {
     vec![Output::Raw]
 }
 
-/// What a node does.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -85,7 +86,7 @@ impl Role {
     /// All roles.
     pub const ALL: [Role; 1] = [Role::Single];
 
-    /// Returns its name, as in profiles and in what an image says of itself.
+    /// Returns its name, as in profiles and in the facts of an image.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -100,7 +101,7 @@ impl Role {
     }
 }
 
-/// Processor architecture, by its Debian and Go name.
+/// A processor architecture, by its name in Debian and Go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -115,7 +116,7 @@ pub enum Architecture {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Kubernetes {
-    /// Version without `v`, such as `1.36.3`; must be the one that the component pins.
+    /// Version without `v`, such as `1.36.3`; must be the pinned one.
     pub version: String,
 }
 
@@ -124,7 +125,7 @@ pub struct Kubernetes {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Kernel {
-    /// Fragments of `kernel-config/` by name without `.config`. Their order does not matter.
+    /// Fragments in `kernel-config/` by name, without `.config`. Their order does not matter.
     pub config: Vec<String>,
 }
 
@@ -142,7 +143,8 @@ pub struct Slots {
     /// State: identity, PKI, store, 256 to 65536. Default 4096.
     #[serde(rename = "stateMiB")]
     pub state_mib: u32,
-    /// Data at the least: containers, pods, logs, 1024 to 1048576. It grows to the end of the disk. Default 4096.
+    /// Initial size of the data: containers, pods, logs, 1024 to 1048576. It grows to the end of the disk.
+    /// Default 4096.
     #[serde(rename = "dataMiB")]
     pub data_mib: u32,
 }
@@ -153,7 +155,7 @@ impl Default for Slots {
     }
 }
 
-/// A component built from source, by the name of its folder in `rootfs/components/`.
+/// A component built from source, by the name of its directory in `rootfs/components/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -183,7 +185,7 @@ impl Component {
         Component::Cni,
     ];
 
-    /// Its name in a profile and in `rootfs/components/`.
+    /// Returns its name in profiles and in `rootfs/components/`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -202,11 +204,11 @@ impl Component {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Output {
-    /// The disk byte for byte, sparse.
+    /// The raw disk, as a sparse file.
     Raw,
-    /// QEMU's format, compressed.
+    /// QEMU's disk format, compressed.
     Qcow2,
-    /// The upgrade bundle, which a node takes.
+    /// The upgrade bundle for nodes.
     Bundle,
 }
 
@@ -214,7 +216,7 @@ impl Output {
     /// All kinds, in the order of the documentation.
     pub const ALL: [Output; 3] = [Output::Raw, Output::Qcow2, Output::Bundle];
 
-    /// Its name in a profile and on the command line.
+    /// Returns its name in profiles and on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -255,9 +257,9 @@ pub struct Qcow2 {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Compression {
-    /// A tenth smaller and faster to read; needs QEMU 5.1.
+    /// A tenth smaller and faster to read; needs QEMU 5.1 or newer.
     #[default]
     Zstd,
-    /// For importers that know nothing else, as those of many clouds.
+    /// For importers that support nothing else, such as those of many clouds.
     Zlib,
 }

@@ -19,7 +19,7 @@ const PLANNED: &[&str] = &["workerProfiles", "konnectivity", "images", "dns"];
 const PLANNED_NETWORK: &[&str] =
     &["dualStack", "calico", "kuberouter", "nodeLocalLoadBalancing", "controlPlaneLoadBalancing"];
 
-/// Reads the document; `None` when an error was reported that leaves no config.
+/// Reads the document; `None` if an error was reported.
 pub(crate) fn cluster_config(cx: &mut Context, node: &Node) -> Option<ClusterConfig> {
     let mut f = Fields::new(cx, node, &[])?;
     f.required(cx, "apiVersion", text);
@@ -73,7 +73,7 @@ fn component(cx: &mut Context, node: &Node) -> Option<ComponentArgs> {
     Some(ComponentArgs { extra_args })
 }
 
-/// Reads flags; numbers and truth values stand for their text.
+/// Reads flags; numbers and booleans are accepted as text.
 fn extra_args(cx: &mut Context, node: &Node) -> Option<ExtraArgs> {
     let mut args = ExtraArgs::new();
     for (key, value) in entries(cx, node)? {
@@ -123,7 +123,7 @@ fn network(cx: &mut Context, node: &Node) -> Option<ClusterNetwork> {
     })
 }
 
-/// Returns a reader of ranges whose prefix length lies between `min` and `max`.
+/// Returns a reader of ranges whose prefix length is between `min` and `max`.
 fn range_of(min: u8, max: u8) -> impl Fn(&mut Context, &Node) -> Option<Cidr> {
     checked(move |text| {
         let range = checks::range(text)?;
@@ -159,7 +159,7 @@ fn extensions(cx: &mut Context, node: &Node) -> Option<Extensions> {
     Some(Extensions { manifests })
 }
 
-/// Reads a manifest and sees that it holds Kubernetes objects.
+/// Reads a manifest and checks that it contains Kubernetes objects.
 fn manifest(cx: &mut Context, node: &Node) -> Option<Manifest> {
     let mut f = Fields::new(cx, node, &[])?;
     let name = f.required(cx, "name", checked(checks::name));

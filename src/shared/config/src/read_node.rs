@@ -19,7 +19,7 @@ const EFFECTS: &[(&str, TaintEffect)] = &[
 ];
 const PLANNED: &[&str] =
     &["install", "state", "kernel", "registries", "trustedRoots", "files", "join", "update", "logs"];
-/// Fields of `KubeletConfiguration` on which the node itself stands.
+/// Fields of `KubeletConfiguration` on which the node itself depends.
 const OURS: &[&str] = &[
     "apiVersion",
     "kind",
@@ -44,7 +44,7 @@ const OURS: &[&str] = &[
     "volumePluginDir",
 ];
 
-/// Reads the document; `None` when an error was reported that leaves no config.
+/// Reads the document; `None` if an error was reported.
 pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let mut f = Fields::new(cx, node, PLANNED)?;
     f.required(cx, "apiVersion", text);
@@ -196,7 +196,7 @@ fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {
     Some(NodeApi { certificate_authority: authority?, certificate: certificate?, key: key?, port })
 }
 
-/// Reads a private key, without ever showing it in an error.
+/// Reads a private key; errors never quote it.
 fn private_key(cx: &mut Context, node: &Node) -> Option<Secret> {
     let Value::Text(text) = &node.value else {
         cx.report_secret(node.place, Fault::new("expected a private key as text"));

@@ -31,7 +31,7 @@ const COMPONENTS: &[(&str, Component)] = &[
 ];
 const PLANNED: &[&str] = &["addons", "embeddedConfig", "compression"];
 
-/// Reads the document; `None` when an error was reported that leaves no profile.
+/// Reads the document; `None` if an error was reported.
 pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let mut f = Fields::new(cx, node, PLANNED)?;
     f.required(cx, "apiVersion", text);
@@ -99,7 +99,7 @@ fn slots(cx: &mut Context, node: &Node) -> Option<Slots> {
     Some(slots)
 }
 
-/// Reads the components; all but kine are needed for a node.
+/// Reads the components; a node needs all of them except kine.
 fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
     let planned = &["konnectivity", "coredns", "metrics-server", "calico", "kube-router"];
     let found = list(one_of(COMPONENTS, planned))(cx, node)?;
@@ -136,7 +136,7 @@ fn secure_boot(cx: &mut Context, node: &Node) -> Option<SecureBoot> {
     Some(SecureBoot { key: key?, certificate: certificate? })
 }
 
-/// Checks that a list is not empty and repeats nothing.
+/// Checks that a list is not empty and has no duplicates.
 fn each_once<T: PartialEq>(cx: &mut Context, node: &Node, items: Vec<T>, what: &str) -> Option<Vec<T>> {
     let crate::value::Value::List(nodes) = &node.value else { return Some(items) };
     if nodes.is_empty() {

@@ -1,12 +1,13 @@
-//! What a plain scalar means: YAML 1.2's core schema, without what YAML 1.1 reads differently.
+//! The value of a plain scalar according to YAML 1.2's core schema; what YAML 1.1 reads differently is
+//! refused.
 
 use crate::value::Value;
 
 /// Resolves the text of a plain (unquoted) scalar.
 ///
 /// # Errors
-/// A hint when YAML 1.1 and 1.2 disagree about it: `yes` and its kin are truth values to one and text
-/// to the other, and `0644` is 420 to one and 644 to the other.
+/// A hint, if YAML 1.1 and 1.2 disagree: `yes` and similar words are booleans in one and text in the other,
+/// and `0644` is 420 in one and 644 in the other.
 pub(crate) fn resolve(text: &str) -> Result<Value, String> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
@@ -27,7 +28,7 @@ pub(crate) fn resolve(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Reads a number; `Some(Err)` for one with a leading zero, `None` when it is none.
+/// Parses a number; `Some(Err)` if it has a leading zero, `None` if it is not a number.
 fn number(text: &str) -> Option<Result<Value, ()>> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {

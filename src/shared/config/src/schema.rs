@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{API_VERSION, ClusterConfig, ImageProfile, NodeConfig};
 
-/// Returns the schema of each kind of document, by kind.
+/// Returns the schemas of all kinds of documents, by kind.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
@@ -18,7 +18,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The schema of `T` with `apiVersion` and `kind`.
+/// Returns the schema of `T` with `apiVersion` and `kind`.
 fn document<T: JsonSchema>(kind: &str) -> Value {
     let schema: Schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
     let mut schema = schema.to_value();

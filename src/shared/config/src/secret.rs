@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What stands in place of a secret.
+/// Printed instead of a secret.
 const REDACTED: &str = "<redacted>";
 
-/// A secret, such as a private key. `Debug` and serialisation show a placeholder, so that neither a
-/// log nor a status can carry it; only [`Secret::expose`] gives the text.
+/// A secret, such as a private key. `Debug` and serialisation show a placeholder, so that it can't get into a
+/// log or a status; only [`Secret::expose`] returns the text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -19,7 +19,7 @@ impl Secret {
         Secret(text)
     }
 
-    /// Returns the secret itself. Each call is a place to look at in review.
+    /// Returns the secret itself. Each call needs attention in review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,10 +1,10 @@
 //! Suggests the word that was probably meant.
 
-/// Longest word that is compared, in bytes.
+/// Maximum length of a word that is compared, in bytes.
 const MAX_BYTES: usize = 64;
 
-/// Returns the candidate that is nearest to `word`, if it is near: the same but for case, or one or
-/// two letters added, left out, changed or swapped.
+/// Returns the candidate most similar to `word`, if it is similar enough: equal except for case, or with one
+/// or two letters added, missing, changed or swapped.
 pub(crate) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let reach = if word.len() < 4 { 1 } else { 2 };
     candidates
@@ -15,7 +15,7 @@ pub(crate) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .map(|(_, c)| c)
 }
 
-/// The Levenshtein distance in bytes, row by row.
+/// Returns the Levenshtein distance in bytes, computed row by row.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::API_VERSION;
 
-/// What is known of a node before anybody writes its config.
+/// The values for a new node config.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeTemplate<'a> {
     /// Host name.
@@ -15,14 +15,14 @@ pub struct NodeTemplate<'a> {
     pub certificate_authority: &'a str,
     /// Server certificate of the node API, PEM.
     pub certificate: &'a str,
-    /// Its private key, PEM. The text holds it in the clear.
+    /// Its private key, PEM, which is in the resulting text.
     pub key: &'a str,
 }
 
-/// Writes a node config and a cluster config for `node`, as one text of two documents.
+/// Returns a node config and a cluster config for `node`, as one text with two documents.
 ///
-/// Names are quoted: `123`, `null` and `no` are names too, and no name ends its value early. The text is parsed by
-/// [`crate::parse_node_documents`] as it is if the fields are what they should be, and refused by it if not.
+/// Names are quoted: `123`, `null` and `no` are valid names, and no name can end its value early. If the
+/// fields are valid, the text is accepted by [`crate::parse_node_documents`]; otherwise it is refused there.
 #[must_use]
 pub fn node_documents(node: &NodeTemplate<'_>) -> String {
     let (hostname, cluster) = (quoted(node.hostname), quoted(node.cluster));
@@ -64,7 +64,7 @@ spec:
     text
 }
 
-/// Returns a text as a YAML string in double quotes. JSON's strings are such strings.
+/// Returns a text as a YAML string in double quotes. Every JSON string is one.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::Place;
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub place: Place,
@@ -18,13 +18,13 @@ pub(crate) enum Value {
     Float(f64),
     Text(String),
     List(Vec<Node>),
-    /// Keys in the order of the text. A repeated one is there twice, and reported.
+    /// Keys in the order of the text. A repeated key is included twice, and was reported.
     Map(Vec<(Key, Node)>),
-    /// Already reported as wrong: say no more about it.
+    /// Was already reported as invalid; further errors about it are suppressed.
     Broken,
 }
 
-/// A key of a mapping and its place.
+/// A key of a mapping and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Key {
     pub text: String,

@@ -1,9 +1,9 @@
-//! YAML text to trees of values with positions.
+//! Parses YAML into trees of values with positions.
 //!
-//! A subset of YAML 1.2 with the core schema, without surprises: no anchors and aliases
-//! (and so no bombs), no tags, and none of the plain words that YAML 1.1 and 1.2 read differently
-//! (`yes`, `0644`). Depth and number of nodes are bounded while reading. A text may hold several
-//! documents; a syntax error affects only its own document.
+//! A subset of YAML 1.2 with the core schema: no anchors and aliases (and so no exponential expansion), no
+//! tags, and none of the plain words that YAML 1.1 and 1.2 read differently (`yes`, `0644`). Depth and number
+//! of nodes are limited while reading. A text may contain several documents; a syntax error affects only its
+//! own document.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::diagnostics::{Diagnostic, Place, Source};
 use crate::scalar;
 use crate::value::{Key, Node, Value};
 
-/// Most values in one text.
+/// Maximum number of values in one text.
 const MAX_NODES: usize = 100_000;
 
-/// What [`read`] found: the documents that could be read, and all errors.
+/// The result of [`read`]: the documents that could be read, and all errors.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     pub roots: Vec<Node>,
     pub errors: Vec<Diagnostic>,
-    /// A document is missing because of a syntax error or a limit.
+    /// Whether a document is missing because of a syntax error or a limit.
     pub incomplete: bool,
 }
 
@@ -49,14 +49,14 @@ pub(crate) fn read(text: &str, source: &Source, max_depth: usize) -> Documents {
     builder.found
 }
 
-/// Gives up the document that is being read; returns whether there is another one.
+/// Skips the rest of the current document; returns whether there is another one.
 fn skip_document<'a>(parser: &mut Parser<'a, StrInput<'a>>, builder: &mut Builder) -> bool {
     builder.open.clear();
     builder.found.incomplete = true;
     builder.nodes <= MAX_NODES && parser.proceed_next_document().unwrap_or(false)
 }
 
-/// Looks for a tab that indents `line` or the next one: the usual cause of an error in either.
+/// Looks for a tab in the indentation of `line` or the next one: the usual cause of an error in either.
 fn indenting_tab(text: &str, line: usize) -> Option<Place> {
     text.lines().enumerate().skip(line.saturating_sub(1)).take(2).find_map(|(i, line)| {
         let indent = &line[..line.len() - line.trim_start().len()];
@@ -65,14 +65,14 @@ fn indenting_tab(text: &str, line: usize) -> Option<Place> {
     })
 }
 
-/// A collection whose end has not been seen.
+/// A collection whose end has not been reached.
 #[derive(Debug)]
 enum Open {
     List { place: Place, items: Vec<Node> },
     Map { place: Place, entries: Vec<(Key, Node)>, key: Option<Key>, lines: BTreeMap<String, usize> },
 }
 
-/// Puts events together.
+/// Builds trees from parser events.
 #[derive(Debug)]
 struct Builder<'a> {
     source: &'a Source<'a>,
@@ -87,7 +87,7 @@ impl Builder<'_> {
         self.found.errors.push(self.source.error(place, message, hint));
     }
 
-    /// Takes one event; returns false when the rest of the document must be skipped.
+    /// Processes one event; returns false if the rest of the document must be skipped.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let place = place_of(span);
         match event {
@@ -122,7 +122,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Opens a collection, unless that goes too deep.
+    /// Opens a collection, unless it is nested too deep.
     fn enter(&mut self, open: Open, place: Place) -> bool {
         if self.open.len() >= self.max_depth {
             self.report(place, format!("nested deeper than {} levels", self.max_depth), None);
@@ -132,7 +132,7 @@ impl Builder<'_> {
         true
     }
 
-    /// Reports anchors and tags.
+    /// Reports anchors and tags as errors.
     fn refuse(&mut self, place: Place, anchor: bool, tag: bool) {
         if anchor {
             self.report(place, "anchors are not accepted".into(), Some("write the value out".into()));
@@ -142,7 +142,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The place of the key whose value is being read, or `place`: for values that begin elsewhere.
+    /// Returns the position of the key whose value is being read, or `place` if there is none; for values
+    /// that begin on another line.
     fn key_place(&self, place: Place) -> Place {
         match self.open.last() {
             Some(Open::Map { key: Some(key), .. }) => key.place,
@@ -150,7 +151,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A block collection begins on a later line than its key: show the key.
+    /// A block collection begins on a later line than its key, so the key's position is used.
     fn collection_place(&self, style: StructureStyle, place: Place) -> Place {
         if style == StructureStyle::Block { self.key_place(place) } else { place }
     }
@@ -170,7 +171,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts a finished value where it belongs.
+    /// Adds a finished value to its collection.
     fn add(&mut self, node: Node) -> bool {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
@@ -188,7 +189,7 @@ impl Builder<'_> {
         true
     }
 
-    /// Takes a key: text, and not there before. A repeated one is reported and stands behind the first.
+    /// Adds a key, which must be text and unique. A repeated one is reported and kept after the first.
     fn add_key(&mut self, node: Node) -> bool {
         let Value::Text(text) = node.value else {
             self.report(node.place, "expected text as key".into(), None);
@@ -207,12 +208,12 @@ impl Builder<'_> {
     }
 }
 
-/// Whether the text of a scalar begins on a line after its key.
+/// Returns whether the text of a scalar begins on a line after its key.
 fn is_block(style: ScalarStyle) -> bool {
     matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
 }
 
-/// Line, column and width of a span; of one over several lines a single column.
+/// Returns line, column and width of a span; the width is 1 if it covers several lines.
 fn place_of(span: Span) -> Place {
     let (start, end) = (span.start, span.end);
     let width = if start.line() == end.line() { end.col().saturating_sub(start.col()).max(1) } else { 1 };

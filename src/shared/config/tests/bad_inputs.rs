@@ -1,8 +1,8 @@
-//! What people see when a document is wrong: each kind of error, word for word.
+//! The error messages for invalid documents: each kind of error, word for word.
 
 use config::{parse_node_documents, parse_profile, validate};
 
-/// A profile without fault.
+/// A valid profile.
 const PROFILE: &str = "\
 apiVersion: ironhull.dev/v1
 kind: ImageProfile
@@ -12,7 +12,7 @@ kubernetes: { version: 1.36.3 }
 kernel: { config: [base] }
 ";
 
-/// A node config without fault.
+/// A valid node config.
 const NODE: &str = "\
 apiVersion: ironhull.dev/v1
 kind: NodeConfig
@@ -40,13 +40,13 @@ fn node_errors(text: &str) -> String {
     parse_node_documents("n.yaml", text).expect_err("the text is wrong").to_string()
 }
 
-/// The errors of a cluster config with this `spec`, beside a good node config.
+/// Returns the errors of a cluster config with this `spec`, after a valid node config.
 fn cluster_errors(spec: &str) -> String {
     let text = format!("apiVersion: ironhull.dev/v1\nkind: ClusterConfig\nspec:\n{spec}---\n{NODE}");
     node_errors(&text)
 }
 
-/// The messages and hints alone.
+/// Returns only the messages and hints.
 fn brief(errors: &str) -> Vec<String> {
     let take = |l: &str| {
         let hint = l.trim_start().strip_prefix("= hint: ").map(|h| format!("hint: {h}"));

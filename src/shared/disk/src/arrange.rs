@@ -1,4 +1,4 @@
-//! The whole disk around a generation: table, EFI system partition, boot record, slot A, markers.
+//! Lays out a complete disk around a generation: table, EFI system partition, boot record, slot A, markers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,22 +11,22 @@ use slots::{Header, Marker, Partition, Place as RecordPlace, Record, RootParams,
 use crate::identity::{derive, uuid};
 use crate::{DiskError, Layout, Place};
 
-/// Where the firmware looks for a program on a disk that it does not know.
+/// Path of the boot loader that firmware starts from a disk without a boot entry.
 pub const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
-/// Second copy of the boot loader: an update of it writes this one first and the other one when this is
-/// whole, so a cut update leaves something to repair from.
+/// Path of the second copy of the boot loader. An update writes it first, and the other copy once this one is
+/// complete, so that an interrupted update can be repaired.
 pub const SPARE_PATH: &str = "EFI/IRONHULL/LOADER.EFI";
 /// Number of the generation on a new disk.
 const FIRST_GENERATION: u32 = 1;
 
-/// What a new disk holds.
+/// The contents of a new disk.
 #[derive(Clone, Copy)]
 pub struct Contents<'a> {
     /// Name of the image.
     pub name: &'a str,
     /// Its security epoch.
     pub epoch: u32,
-    /// What its command line says of the root.
+    /// The root's parameters on its command line.
     pub params: RootParams,
     /// The root: EROFS, verity superblock, verity tree.
     pub root: &'a dyn ReadAt,
@@ -48,14 +48,15 @@ impl fmt::Debug for Contents<'_> {
     }
 }
 
-/// Returns a disk with `contents` in slot A and nothing in slot B, as long as `layout` says.
+/// Returns a disk with `contents` in slot A and an empty slot B, of the length given by `layout`.
 ///
-/// Root and kernel image are read where they are; all else, some 200 KB, is in memory. The same contents give
-/// the same bytes and the same holes. GUIDs and UUIDs are derived from name, root hash and kernel image.
+/// Root and kernel image stay where they are and are only read; everything else, some 200 KB, is in memory.
+/// The same contents give the same bytes and the same holes. GUIDs and UUIDs are derived from name, root hash
+/// and kernel image.
 ///
 /// # Errors
 /// [`DiskError::TooLong`] if root or kernel image does not fit into its partition, [`DiskError::Esp`] if the
-/// loader does not.
+/// boot loader does not.
 pub fn arrange<'a>(layout: &Layout, contents: &Contents<'a>) -> Result<Composite<'a>, DiskError> {
     let at = |partition| layout.place(partition);
     let identity = Identity { name: contents.name, root: &contents.params, kernel: &contents.uki_sha256 };
@@ -73,7 +74,7 @@ pub fn arrange<'a>(layout: &Layout, contents: &Contents<'a>) -> Result<Composite
     put(disk, at(Partition::RootA), 0, contents.root)
 }
 
-/// What tells this disk from every other.
+/// The values that distinguish this disk from every other.
 struct Identity<'a> {
     name: &'a str,
     root: &'a RootParams,
@@ -81,7 +82,7 @@ struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Returns the parts that identities are derived from.
+    /// Returns the values from which GUIDs and UUIDs are derived.
     fn parts(&self) -> [&[u8]; 3] {
         [self.name.as_bytes(), &self.root.root_hash, self.kernel]
     }
@@ -91,7 +92,7 @@ impl Identity<'_> {
     }
 }
 
-/// Puts a part into its partition, `offset` bytes from its start.
+/// Adds a part to its partition, `offset` bytes from its start.
 fn put<'a>(
     disk: Composite<'a>,
     place: Place,
@@ -105,7 +106,7 @@ fn put<'a>(
     }
 }
 
-/// Writes the header that the boot loader checks the kernel image by.
+/// Writes the header with which the boot loader checks the kernel image.
 fn write_header(disk: &mut impl WriteAt, place: Place, contents: &Contents<'_>) -> Result<(), DiskError> {
     let header = Header {
         length: contents.uki.len(),
@@ -119,16 +120,16 @@ fn write_header(disk: &mut impl WriteAt, place: Place, contents: &Contents<'_>) 
 
 /// Writes the first boot record: slot A, on trial.
 ///
-/// On trial, because a new image has never run: it is blessed when a node has first been healthy. Until
-/// then nothing is lost by it, for there is no other slot: a deadline that passes changes nothing, and
-/// when its tries are spent it is started all the same, as the last resort. The second place stays empty.
+/// On trial, because a new image has never run: it is blessed when a node first becomes healthy. Until then
+/// the trial has no disadvantage, since there is no other slot: nothing happens when the deadline passes, and
+/// when its tries are used up, it is still started, as the last resort. The second copy stays empty.
 fn write_record(disk: &mut impl WriteAt, place: Place, epoch: u32) -> Result<(), DiskError> {
     let record = Record::installed(epoch).encode();
     disk.write_all_at(&record, place.start + RecordPlace::First.offset())
         .map_err(DiskError::write("the boot record"))
 }
 
-/// Writes the EFI system partition: the boot loader, twice.
+/// Writes the EFI system partition with two copies of the boot loader.
 fn write_esp(
     disk: &mut impl WriteAt,
     place: Place,
@@ -147,7 +148,7 @@ fn write_esp(
     copy(&esp, disk, place.start, Before::Zeros).map_err(DiskError::write("the EFI system partition"))
 }
 
-/// Writes the block by which `init` knows that it may format a partition.
+/// Writes the block that allows `init` to format a partition.
 fn write_marker(disk: &mut impl WriteAt, place: Place, identity: &Identity<'_>) -> Result<(), DiskError> {
     let marker = Marker { uuid: identity.uuid(&format!("{} file system", place.partition.label())) };
     disk.write_all_at(&marker.to_block(), place.start).map_err(DiskError::write("a first-boot marker"))
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn what_a_machine_held_before_is_gone() {
         let (root, uki) = (vec![6; 5000], vec![7; 6000]);
-        // Small sizes: every byte of the target is written.
+        // Small sizes, since every byte of the target is written.
         let layout = Layout::new(&Sizes { root_mib: 1, kernel_mib: 1, state_mib: 1, data_mib: 1 });
         let disk = arrange(&layout, &contents(&root, &uki)).unwrap();
         let mut target = Memory::new(disk.len());

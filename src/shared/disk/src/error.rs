@@ -1,11 +1,11 @@
-//! Why a disk can't be arranged.
+//! Why a disk can't be laid out.
 
 use std::io;
 
 use formats::fat::FatError;
 use formats::gpt::GptError;
 
-/// What can go wrong.
+/// Why a disk can't be laid out.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// A part of the generation is longer than its partition.
@@ -13,27 +13,27 @@ pub enum DiskError {
     TooLong {
         /// Label of the partition.
         part: &'static str,
-        /// How far it does not fit.
+        /// By how many bytes it is too long.
         by: u64,
     },
     /// The boot loader does not fit into the EFI system partition.
     #[error("writing the EFI system partition: {0}")]
     Esp(#[from] FatError),
-    /// The places do not make a partition table.
+    /// The layout is not a valid partition table.
     #[error("writing the partition table: {0}")]
     Table(#[from] GptError),
-    /// A place lies outside the disk.
+    /// Writing beyond the end of the disk.
     #[error("writing {what}: {source}")]
     Write {
         /// What was written.
         what: &'static str,
-        /// What the disk answered.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl DiskError {
-    /// Returns a function that wraps an I/O error with what was written.
+    /// Returns a function that adds what was written to an I/O error.
     pub(crate) fn write(what: &'static str) -> impl FnOnce(io::Error) -> DiskError {
         move |source| DiskError::Write { what, source }
     }

@@ -1,10 +1,10 @@
-//! GUIDs, UUIDs and the verity salt: derived from names and content, so that the same image always has
-//! the same ones and two images never share them.
+//! GUIDs, UUIDs and the verity salt: derived from names and content, so that the same image always has the
+//! same ones and two images never share them.
 
 use sha2::{Digest, Sha256};
 
-/// Derives 32 bytes from what they are for and what they are of. Lengths go in with the parts, so that
-/// no two lists of parts look alike.
+/// Derives 32 bytes from a purpose and parts. Their lengths are hashed too, so that no two lists of parts
+/// give the same bytes.
 #[must_use]
 pub fn derive(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -15,7 +15,7 @@ pub fn derive(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Derives a UUID, version 8 (RFC 9562: made in a way of one's own), as its bytes are printed.
+/// Derives a UUID, version 8 (RFC 9562: custom content), in the byte order of its text form.
 #[must_use]
 pub fn uuid(purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
     let hash = derive(purpose, parts);

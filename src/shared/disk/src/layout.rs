@@ -2,14 +2,14 @@
 
 use slots::{PARTITION_COUNT, Partition};
 
-/// Bytes of a MiB; everything is aligned to it.
+/// A MiB in bytes; all partitions are aligned to it.
 pub const MIB: u64 = 1 << 20;
 /// Size of the EFI system partition.
 const ESP_MIB: u64 = 64;
 /// Size of the boot record's partition.
 const BOOTSTATE_MIB: u64 = 1;
 
-/// Sizes in MiB of the partitions that are not the same on every disk.
+/// Sizes in MiB of the partitions whose size varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Root of each of the two slots.
@@ -22,7 +22,7 @@ pub struct Sizes {
     pub data_mib: u32,
 }
 
-/// One partition and its bytes on the disk.
+/// A partition and its byte range on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Which one.
@@ -33,7 +33,7 @@ pub struct Place {
     pub bytes: u64,
 }
 
-/// All partitions of a disk, one after the other, with a MiB free at each end for the tables.
+/// All partitions of a disk in order, with one MiB at each end for the partition tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     places: [Place; PARTITION_COUNT],
@@ -64,7 +64,7 @@ impl Layout {
         &self.places
     }
 
-    /// Returns the length of the smallest disk that holds them.
+    /// Returns the length of the smallest disk that can hold them.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         let last = self.place(Partition::Data);

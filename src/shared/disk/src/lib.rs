@@ -1,9 +1,9 @@
-//! A disk for a generation: where its partitions are, and what stands in them when it is new.
+//! A disk for a generation: where its partitions are, and their initial contents.
 //!
-//! [`Layout`] says where, [`arrange()`] what: it puts table, EFI system partition, boot record and markers around
-//! a root and a kernel image that stay where they are. The result is only read: an image file is copied from it
-//! ([`formats::disk::copy`]), a container compresses it, and whoever installs on a machine copies it over what
-//! that disk held. How root and kernel image are made is no business of this crate.
+//! [`Layout`] determines the positions; [`arrange()`] puts table, EFI system partition, boot record and
+//! markers around a root and a kernel image, which stay where they are. The result is only read: an image
+//! file is a copy of it ([`formats::disk::copy`]), a container compresses it, and an installer copies it over
+//! a machine's disk. Making the root and the kernel image is not part of this crate.
 #![forbid(unsafe_code)]
 
 mod arrange;

@@ -1,6 +1,7 @@
-//! Little-endian fields out of byte slices that nobody vouches for, and into ones of our own.
+//! Reads little-endian fields of untrusted byte slices, and writes fields of our own.
 //!
-//! Reading past the end is `None`, never a panic: every reader of the crate stands on these.
+//! Reading past the end returns `None` and never panics: every reader of the crate is based on these
+//! functions.
 
 /// Returns the `N` bytes at `at`.
 pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -22,7 +23,7 @@ pub(crate) fn u64(bytes: &[u8], at: usize) -> Option<u64> {
     array(bytes, at).map(u64::from_le_bytes)
 }
 
-/// Puts `field` at `at`; what does not fit is left out (callers have fixed sizes).
+/// Writes `field` at `at`; bytes that do not fit are dropped (callers have fixed sizes).
 pub(crate) fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
     for (to, from) in bytes.iter_mut().skip(at).zip(field) {
         *to = *from;

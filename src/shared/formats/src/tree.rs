@@ -1,30 +1,30 @@
-//! One file tree in memory, to become a root file system or an initrd.
+//! A file tree in memory, from which a root file system or an initrd is written.
 //!
-//! A node has mode, owner, times and extended attributes as data; the bytes of a file stay where they
-//! are ([`Source`]) until a writer needs them. Paths are relative, `/`-separated, without `.` and
-//! `..`; missing parent directories are created with mode 0755, owner 0:0. Nothing here touches a
-//! disk, so any owner or device node is possible without being root.
+//! A node has mode, owner, times and extended attributes as data; the content of a file stays where it is
+//! ([`Source`]) until a writer needs it. Paths are relative, `/`-separated, without `.` and `..`; missing
+//! parent directories are created with mode 0755, owner 0:0. Nothing here touches a disk, so any owner or
+//! device node is possible without being root.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Longest name of one path component, in bytes (`NAME_MAX`).
+/// Maximum length of a path component in bytes (`NAME_MAX`).
 const MAX_NAME_BYTES: usize = 255;
 
-/// Where the bytes of a file come from.
+/// The source of a file's content.
 pub trait Source: fmt::Debug + Send + Sync {
-    /// Returns the length in bytes; [`Source::open`] must give exactly as many.
+    /// Returns the length in bytes; [`Source::open`] must return exactly as many.
     fn len(&self) -> u64;
 
-    /// Opens the bytes for reading from the start.
+    /// Opens the content for reading from the start.
     ///
     /// # Errors
     /// The I/O error of the underlying storage.
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
 
-    /// Returns whether there are no bytes.
+    /// Returns whether the length is 0.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -40,10 +40,10 @@ impl Source for Vec<u8> {
     }
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A directory, by name of the entry. Names are never empty, `.` or `..`.
+    /// A directory, with its entries by name. Names are never empty, `.` or `..`.
     Directory(BTreeMap<Vec<u8>, Node>),
     /// A regular file.
     File(Arc<dyn Source>),
@@ -62,7 +62,7 @@ pub enum Kind {
 /// One node of the tree.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Permission bits, 0 to 0o7777.
     pub mode: u16,
@@ -70,7 +70,7 @@ pub struct Node {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Extended attributes: full name (`security.capability`) and value.
+    /// Extended attributes: complete name (`security.capability`) and value.
     pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
@@ -87,7 +87,7 @@ impl Node {
         Node::new(Kind::Directory(BTreeMap::new()), 0o755)
     }
 
-    /// Returns a file with the bytes of `source`.
+    /// Returns a file with the content of `source`.
     #[must_use]
     pub fn file(source: impl Source + 'static, mode: u16) -> Node {
         Node::new(Kind::File(Arc::new(source)), mode)
@@ -100,24 +100,24 @@ impl Node {
     }
 }
 
-/// Why a node can't be put where it was to go.
+/// Why a node can't be inserted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
     /// The path is absolute, empty, has `.`, `..`, an empty or an overlong component, or a zero byte.
     #[error("path {0:?}: expected a relative path without '.' and '..', each part 1 to 255 bytes")]
     Path(String),
-    /// A part of the path is no directory.
+    /// A component of the path is not a directory.
     #[error("path {0:?}: {1:?} is not a directory")]
     NotDirectory(String, String),
-    /// Something else stands there already.
+    /// There is a node of another kind.
     #[error("path {0:?} already exists as another kind of file")]
     Conflict(String),
-    /// A hard link to something that is no regular file.
+    /// The target of a hard link is not a regular file.
     #[error("hard link {0:?}: target {1:?} is not a regular file of the tree")]
     Hardlink(String, String),
 }
 
-/// A whole tree. The root is a directory.
+/// A complete tree. The root is a directory.
 #[derive(Clone, Debug)]
 pub struct Tree {
     root: Node,
@@ -142,13 +142,14 @@ impl Tree {
         &self.root
     }
 
-    /// Inserts `node` at `path`, over a node of the same kind if there is one. A directory over a
-    /// directory keeps the entries of both; owner, mode and attributes are the new one's. A file that is replaced
-    /// keeps its further names.
+    /// Inserts `node` at `path`, replacing a node of the same kind if there is one. If both are directories,
+    /// the entries of both are kept; owner, mode and attributes are the new one's. Further names of a
+    /// replaced file keep its content.
     ///
     /// # Errors
-    /// [`TreeError`] if the path is malformed, leads through something that is no directory, or holds
-    /// another kind of file. The tree is then as before, except for directories made on the way.
+    /// [`TreeError::Path`] if the path is malformed, [`TreeError::NotDirectory`] if a component of it is not
+    /// a directory, [`TreeError::Conflict`] if there is a node of another kind. The tree is unchanged, except
+    /// for directories created on the way.
     pub fn insert(&mut self, path: &str, node: Node) -> Result<(), TreeError> {
         let (parents, name) = split(path)?;
         if !matches!(node.kind, Kind::Directory(_)) {
@@ -178,7 +179,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives the file at `path` to the first of its further names, if it has any: `path` is about to be another's.
+    /// Makes the first of the further names of the file at `path` the file itself, since `path` is about to
+    /// be replaced.
     fn hand_over(&mut self, path: &str) {
         let Some(file) = self.get(path).filter(|node| matches!(node.kind, Kind::File(_))).cloned() else {
             return;
@@ -198,7 +200,7 @@ impl Tree {
         }
     }
 
-    /// As [`Tree::get`].
+    /// Like [`Tree::get`].
     fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
         path.split('/').try_fold(&mut self.root, |at, part| match &mut at.kind {
             Kind::Directory(entries) => entries.get_mut(part.as_bytes()),
@@ -206,7 +208,7 @@ impl Tree {
         })
     }
 
-    /// Removes the node at `path` with all below it; returns it if it was there.
+    /// Removes the node at `path` with everything below it; returns it if it existed.
     pub fn remove(&mut self, path: &str) -> Option<Node> {
         let (parents, name) = split(path).ok()?;
         let mut at = &mut self.root;
@@ -218,7 +220,7 @@ impl Tree {
         entries.remove(name)
     }
 
-    /// Returns the node at `path`; no symbolic link is followed.
+    /// Returns the node at `path`; symbolic links are not followed.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Node> {
         path.split('/').try_fold(&self.root, |at, part| match &at.kind {
@@ -227,15 +229,15 @@ impl Tree {
         })
     }
 
-    /// Visits every node but the root, parents before children, names in byte order.
+    /// Visits every node except the root: parents before children, names in byte order.
     pub fn walk<'a>(&'a self, mut visit: impl FnMut(&str, &'a Node)) {
         walk_into(&self.root, "", &mut visit);
     }
 
-    /// Checks that each hard link leads to a regular file of the tree.
+    /// Checks that the target of each hard link is a regular file of the tree.
     ///
     /// # Errors
-    /// [`TreeError::Hardlink`] for the first that does not.
+    /// [`TreeError::Hardlink`] for the first one whose target is not.
     pub fn check(&self) -> Result<(), TreeError> {
         let mut bad = None;
         self.walk(|path, node| {
@@ -248,7 +250,7 @@ impl Tree {
     }
 }
 
-/// Lays `new` over `old`; gives `old` back where the two do not go together.
+/// Merges `new` into `old`; returns `old` as the error if they conflict.
 fn merge(old: Node, mut new: Node) -> Result<Node, Box<Node>> {
     match (old.kind, &mut new.kind) {
         (Kind::Directory(mut below), Kind::Directory(over)) => {
@@ -262,7 +264,7 @@ fn merge(old: Node, mut new: Node) -> Result<Node, Box<Node>> {
     }
 }
 
-/// Splits a path into its directories and its last part.
+/// Splits a path into its directories and its last component.
 fn split(path: &str) -> Result<(Vec<&[u8]>, &[u8]), TreeError> {
     let mut parts: Vec<&[u8]> = path.split('/').map(str::as_bytes).collect();
     let sound = |p: &&[u8]| {
@@ -275,7 +277,7 @@ fn split(path: &str) -> Result<(Vec<&[u8]>, &[u8]), TreeError> {
     Ok((parts, name))
 }
 
-/// Visits what is below `node`, whose path is `at`.
+/// Visits everything below `node`, whose path is `at`.
 fn walk_into<'a>(node: &'a Node, at: &str, visit: &mut impl FnMut(&str, &'a Node)) {
     let Kind::Directory(entries) = &node.kind else { return };
     for (name, child) in entries {

@@ -29,7 +29,7 @@ fn sample() -> Tree {
     tree
 }
 
-/// Runs cpio in `directory` over the archive; returns what it says.
+/// Runs cpio in `directory` on the archive; returns its output.
 fn ask(arguments: &[&str], archive: &[u8], directory: &std::path::Path) -> Option<String> {
     judge::find("cpio")?;
     let mut command = Command::new("cpio");

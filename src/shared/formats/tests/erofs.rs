@@ -21,7 +21,7 @@ fn image(tree: &Tree) -> Vec<u8> {
     bytes
 }
 
-/// A tree with something of everything.
+/// A tree with every kind of node.
 fn sample() -> Tree {
     let mut tree = Tree::new();
     for length in [0, 1, 100, 4000, 4031, 4032, 4064, 4065, 4095, 4096, 4097, 8191, 8192, 100_000, 1 << 20] {
@@ -64,7 +64,7 @@ fn bytes_of(source: &dyn Source) -> Vec<u8> {
     bytes
 }
 
-/// Compares what an image lists with its tree.
+/// Compares the listing of an image with its tree.
 fn compare(tree: &Tree, image: &[u8]) {
     let reader = Reader::open(image).unwrap();
     assert_eq!((reader.uuid(), reader.epoch_secs()), (OPTIONS.uuid, OPTIONS.epoch_secs));
@@ -179,7 +179,7 @@ fn fsck_extracts_the_same_tree() {
         compare_extracted(&tree, (path, node), &to, root);
     });
     assert!(count > 700);
-    // The name that stands before "." in byte order is the one that is easily lost.
+    // A name that sorts before "." in byte order, which is easily lost.
     assert!(to.join("many/!before-the-dot").exists());
 }
 
@@ -206,7 +206,7 @@ fn compare_extracted(tree: &Tree, (path, node): (&str, &Node), to: &Path, root: 
         Kind::BlockDevice(..) => assert!(kind.is_block_device()),
         _ => unreachable!(),
     }
-    // fsck sets the owner last, which clears the bits above these.
+    // fsck sets the owner last, which clears the special bits.
     assert_eq!(found.permissions().mode() & 0o777, u32::from(node.mode) & 0o777, "{path}");
 }
 
@@ -242,7 +242,7 @@ fn damaged_images_are_errors_at_worst() {
     tree.remove("files/1048576");
     let good = image(&tree);
     judge::damaged(&good, read_all);
-    // The inodes stand at the end: there every byte counts.
+    // The inodes are at the end; every byte there matters.
     for at in good.len() - 8192..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 0x11;
@@ -263,7 +263,7 @@ fn a_directory_that_holds_itself_is_refused() {
     let mut tree = Tree::new();
     tree.insert("outer/inner", Node::directory()).unwrap();
     let mut bad = image(&tree);
-    // Lead "inner" back to the root, whose inode has the number 1.
+    // Makes "inner" refer to the root, whose inode has the number 1.
     let at = bad.windows(5).position(|w| w == b"inner").unwrap();
     bad[at - 12..at - 4].copy_from_slice(&1u64.to_le_bytes());
     let found = Reader::open(bad.as_slice()).unwrap().entries();
@@ -282,7 +282,7 @@ proptest! {
             if owner % 3 == 0 {
                 node.xattrs.insert("user.x".into(), vec![1; length / 5]);
             }
-            // Where a file is in the way of a directory, it stays.
+            // Fails if a file is in the way of a directory, which is intended.
             let _ = tree.insert(&path, node);
         }
         let bytes = image(&tree);

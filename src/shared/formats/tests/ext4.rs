@@ -57,11 +57,11 @@ fn what_was_there_before_does_no_harm() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), read_vec(&dirty, 0, dirty.len()).unwrap()).unwrap();
     e2fsck.agrees(&["-fn", judge::text(file.path())]);
-    // Free space keeps what it had: it is not worth the time.
+    // Free space keeps its old content: clearing it would take too long.
     assert!(read_vec(&dirty, 39 << 20, 4096).unwrap() == judge::noise(40 << 20, 1)[39 << 20..][..4096]);
 }
 
-/// A disk that forgets, and counts what it was given.
+/// A disk that discards what is written, and counts it.
 #[derive(Default)]
 struct Counted {
     bytes: u64,
@@ -86,7 +86,7 @@ proptest! {
         let bytes = (1 << shift) + more % (1 << shift);
         let mut disk = Counted::default();
         format(&mut disk, &options(bytes)).unwrap();
-        // Inode tables are a sixty-fourth, the journal at most a sixteenth or 1 GiB.
+        // Inode tables take a sixty-fourth, the journal at most a sixteenth or 1 GiB.
         let most = bytes / 50 + (bytes / 8).min(1 << 30) + (4 << 20);
         prop_assert!(disk.bytes < most, "{} of {bytes}", disk.bytes);
     }
@@ -103,7 +103,7 @@ fn bad_options_and_failing_disks_are_errors() {
     let mut short = Memory::new(1 << 20);
     assert!(matches!(format(&mut short, &options(32 << 20)), Err(Ext4Error::Io(_))));
     assert!(format(&mut disk, &options(u64::MAX)).is_err());
-    // Every size from the smallest on works.
+    // Every size from the minimum on works.
     for bytes in (16 << 20..18 << 20).step_by(40_961) {
         format(&mut disk, &options(bytes)).unwrap();
     }

@@ -95,7 +95,7 @@ fn a_damaged_file_system_is_an_error_at_worst() {
     let path = "EFI/BOOT/BOOTX64.EFI";
     let files = BTreeMap::from([(path.to_owned(), judge::noise(40_000, 1))]);
     let mut disk = all(&write(files, &options()).unwrap());
-    // Boot sector, the start of each table, and directories: all that leads to the file.
+    // Boot sector, the start of each table, and directories: everything that is read to find the file.
     let lead: Vec<usize> = (0..disk.len()).filter(|at| disk[*at] != 0).collect();
     for at in lead.iter().take(400).chain(lead.iter().skip(400).step_by(997)) {
         for flip in [0x01, 0x80, 0xff] {

@@ -1,5 +1,4 @@
-//! GPT: `sgdisk` finds no problems, before growing and after, and no power loss leaves a disk without
-//! a table.
+//! GPT: `sgdisk` finds no problems before and after growing, and no power loss leaves a disk without a table.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod judge;
@@ -86,14 +85,14 @@ fn growing_twice_writes_once_and_never_shrinks() {
     let again = grow_last(&mut disk, 100_000, no_sync).unwrap();
     assert_eq!((again.changed, again.last), (false, grown.last));
     assert!(*disk.get_ref() == before);
-    // A partition that ends behind the last whole MiB keeps its end.
+    // A partition that ends after the last whole MiB keeps its end.
     let mut odd = table(12_000);
     odd.partitions[2].last_lba = 11_966;
     let mut disk = self::disk(&odd);
     assert_eq!(grow_last(&mut disk, 12_000, no_sync).unwrap().last.last_lba, 11_966);
 }
 
-/// A disk whose power fails after some bytes.
+/// A disk whose power fails after a number of bytes.
 struct Failing {
     disk: Cursor<Vec<u8>>,
     left: usize,

@@ -1,5 +1,5 @@
-//! EFI programs whose headers say anything: the reader of sections, the builder of images and the signer give
-//! an error or a sound result, and none asks for memory by a number in a header.
+//! EFI programs with arbitrary headers: the reader of sections, the builder of images and the signer return
+//! an error or a valid result, and none allocates memory according to a number in a header.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 use formats::authenticode::{Certificate, Unsigned};
@@ -7,12 +7,12 @@ use formats::uki::{Parts, UkiError, build, dump, sections};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// Where the PE header, the optional header and the table of sections of the program below stand.
+/// Offsets of the PE header, the optional header and the section table of the program below.
 const PE: usize = 64;
 const OPTIONAL: usize = 88;
 const TABLE: usize = 328;
 
-/// A program of 1 KiB of headers and two sections of 512 bytes, with room for more section headers.
+/// A program with 1 KiB of headers and two sections of 512 bytes, with space for more section headers.
 fn program() -> Vec<u8> {
     let mut pe = vec![0; 2048];
     let mut put = |at: usize, field: &[u8]| pe[at..at + field.len()].copy_from_slice(field);
@@ -32,7 +32,7 @@ fn program() -> Vec<u8> {
     pe
 }
 
-/// Numbers at which arithmetic breaks.
+/// Numbers with which arithmetic may overflow.
 fn number() -> impl Strategy<Value = u32> {
     let edges =
         [0, 1, 2, 4, 39, 40, 95, 96, 97, 239, 240, 328, 511, 512, 1024, 2047, 2048, 2049, 4096, 65536];
@@ -40,7 +40,7 @@ fn number() -> impl Strategy<Value = u32> {
     prop_oneof![prop::sample::select([&edges[..], &large].concat()), any::<u32>()]
 }
 
-/// A place of a field in the headers, half of them one of those that are read.
+/// The offset of a field in the headers; half of them are fields that are read.
 fn place() -> impl Strategy<Value = usize> {
     let read = [
         0x3c,
@@ -123,18 +123,18 @@ fn the_program_is_one_when_nothing_is_changed() {
     read_all(&program());
 }
 
-/// What is behind the sections is dropped: here that was the headers, and an image without them came out.
+/// Data after the sections is dropped. Here that included the headers, and the resulting image had none.
 #[test]
 fn a_stub_whose_sections_end_within_its_headers_is_refused() {
     let (mut stub, kernel) = (program(), program());
-    // The table of sections is said to stand among zeros.
+    // The section table is said to be in a range of zeros.
     stub[PE + 20..PE + 22].copy_from_slice(&1024u16.to_le_bytes());
     stub[OPTIONAL + 60..OPTIONAL + 64].copy_from_slice(&2048u32.to_le_bytes());
     let parts = Parts { stub: &stub, os_release: "", cmdline: "", uname: "", initrd: &[], kernel: &kernel };
     assert!(matches!(build(&parts), Err(UkiError::Malformed { file: "stub", .. })));
 }
 
-/// The headers of what is added would stand behind it, where its own bytes come.
+/// The headers of added sections would overlap the content of an existing section.
 #[test]
 fn a_stub_with_a_section_on_its_headers_has_no_room() {
     let (mut stub, kernel) = (program(), program());
@@ -144,7 +144,7 @@ fn a_stub_with_a_section_on_its_headers_has_no_room() {
     assert_eq!(build(&parts), Err(UkiError::NoRoom { wanted: 5, room: 0 }));
 }
 
-/// Each section of an image is filled up to the alignment: 2 GiB of zeros for a stub of 2 KiB.
+/// Each section of an image is padded to the alignment: 2 GiB of zeros for a stub of 2 KiB.
 #[test]
 fn an_alignment_that_no_file_has_is_refused() {
     for alignment in [1u32 << 17, 1 << 31] {

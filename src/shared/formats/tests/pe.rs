@@ -1,4 +1,4 @@
-//! EFI applications: what an ELF file says stands in the PE file, what it can't say is refused, and
+//! EFI applications: the PE file contains what the ELF file does, what it can't express is refused, and
 //! `objdump` reads the same.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
@@ -19,8 +19,8 @@ fn wide(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-/// A program as a linker leaves it: code at 0x1000, constants at 0x2000 with the relocations and the
-/// dynamic section behind them, data at 0x3000; one function `go`, the entry point.
+/// A program as a linker makes it: code at 0x1000, constants at 0x2000 followed by the relocations and the
+/// dynamic section, data at 0x3000; one function `go`, the entry point.
 #[derive(Clone)]
 struct Program {
     code: Vec<u8>,
@@ -28,7 +28,7 @@ struct Program {
     data: Vec<u8>,
     /// Place, kind, address.
     relocations: Vec<(u64, u64, u64)>,
-    /// What the dynamic section has besides.
+    /// Further entries of the dynamic section.
     dynamic: Vec<(u64, u64)>,
     entry: u64,
     symbols: bool,
@@ -47,7 +47,7 @@ impl Program {
         }
     }
 
-    /// Lays the file out: segments at their addresses, headers in the first page.
+    /// Returns the file: segments at their addresses, headers in the first page.
     fn file(&self) -> Vec<u8> {
         let mut file = vec![0; 0x4000];
         put(&mut file, 0, b"\x7fELF\x02\x01\x01");

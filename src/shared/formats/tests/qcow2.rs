@@ -1,4 +1,4 @@
-//! qcow2: `qemu-img` finds no errors and the same disk, our reader too, and nothing hostile panics.
+//! qcow2: `qemu-img` finds no errors and the same disk, our reader too, and no malformed file causes a panic.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod judge;
@@ -9,7 +9,7 @@ use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
 use formats::qcow2::{Codec, Options, Others, Qcow2Error, Reader, dump, links, write};
 use proptest::prelude::*;
 
-/// Each way to compress, by the name that `qemu-img` has for it.
+/// Each compression, by its name in `qemu-img`.
 const CODECS: [(&str, Codec); 2] = [("zlib", Codec::ZLIB), ("zstd", Codec::ZSTD)];
 
 fn image(disk: &impl ReadAt, codec: Codec) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn image(disk: &impl ReadAt, codec: Codec) -> Vec<u8> {
     out.into_inner()
 }
 
-/// A sparse disk with text, noise, holes, and an end within a cluster.
+/// A sparse disk with text, noise and holes, which ends within a cluster.
 fn sample() -> Memory {
     let mut disk = Memory::new((700 << 20) + 5 * 512);
     let text: Vec<u8> = (0..3_000_000u32).flat_map(|i| format!("{i} ").into_bytes()).take(3 << 20).collect();
@@ -53,7 +53,7 @@ fn qemu_finds_no_errors_and_the_same_disk() {
         qemu.agrees(&["convert", "-c", "-O", "qcow2", "-o", &option, raw, judge::text(&theirs)]);
         let length = |path: &str| std::fs::metadata(path).unwrap().len();
         let (ours, theirs) = (length(ours), length(judge::text(&theirs)));
-        // Ours ends with a whole cluster, theirs with the last byte used.
+        // Our file ends with a whole cluster, QEMU's with the last used byte.
         assert!(ours <= theirs + 65_536, "{name}: {ours} bytes, theirs {theirs}");
     }
 }
@@ -92,7 +92,7 @@ data 0x00002bc00000 to 0x00002bc00a00
     }
 }
 
-/// What `qemu-img convert` is told, and the same disk read by us, however it is stored.
+/// Arguments of `qemu-img convert`; our reader must see the same disk with each.
 const STORED: [&[&str]; 9] = [
     &["-o", "compat=0.10"],
     &["-o", "cluster_size=512"],
@@ -110,7 +110,7 @@ fn reads_what_qemu_writes() {
     let Some(qemu) = judge::find("qemu-img") else { return };
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    // Small enough for clusters of 512 bytes, with an end within a cluster.
+    // Small enough for clusters of 512 bytes; ends within a cluster.
     let mut disk = Memory::new((24 << 20) + 5 * 512);
     disk.write_all_at(&judge::noise(700_000, 4), (3 << 20) + 512).unwrap();
     disk.write_all_at(&[7; 300_000], 9 << 20).unwrap();
@@ -129,7 +129,7 @@ fn reads_what_qemu_writes() {
     }
 }
 
-/// Returns the bytes of a disk that `next_data` shows, zeros left out.
+/// Returns the data of a disk that `next_data` reports, without zeros.
 fn data_of(disk: &dyn ReadAt) -> Vec<u8> {
     let (mut data, mut at) = (Vec::new(), 0);
     while let Some(range) = disk.next_data(at).unwrap() {
@@ -150,11 +150,11 @@ fn a_disk_over_another_is_read_through() {
     std::fs::write(&base, judge::noise((1 << 20) + 512, 5)).unwrap();
     for options in ["cluster_size=64k", "cluster_size=64k,extended_l2=on", "compat=0.10,cluster_size=4k"] {
         let over = at("over.qcow2");
-        // Longer than what is under it; named without its directory.
+        // Longer than its backing file, which is named without its directory.
         let line = ["create", "-f", "qcow2", "-F", "raw", "-b", "base.raw", "-o", options];
         qemu.agrees(&line.into_iter().chain([judge::text(&over), "2M"]).collect::<Vec<_>>());
         let mut writes = vec!["write -P 1 100k 3k", "write -P 2 1023k 9k"];
-        // Version 2 can't say that something is zero.
+        // Version 2 has no zero clusters.
         writes.extend(["write -z 256k 64k", "write -z 400k 2k"].iter().filter(|_| !options.contains("0.10")));
         for write in writes {
             io.agrees(&["-f", "qcow2", "-c", write, judge::text(&over)]);
@@ -278,7 +278,7 @@ fn damaged_images_of_qemu_are_errors_at_worst() {
     }
 }
 
-/// Reads an image damaged in many ways: anything but a panic is fine.
+/// Reads an image damaged in many ways; anything but a panic is fine.
 fn damage(good: &[u8]) {
     let read_all = |bytes: &[u8]| {
         let Ok(reader) = Reader::open(bytes) else { return };

@@ -1,4 +1,4 @@
-//! UKI: sections stand where the address rule puts them, and `objdump` sees the same ones.
+//! UKI: sections are at the addresses that the specification requires, and `objdump` sees the same ones.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod judge;
@@ -48,7 +48,7 @@ fn pe(names: &[&str], size_of_image: u32) -> Vec<u8> {
 
 fn stub() -> Vec<u8> {
     let mut stub = pe(&[".text", ".data", ".sbat"], 16384);
-    // Symbols, which must go.
+    // Symbols, which must be dropped.
     stub.extend(b"symbols of the stub");
     stub
 }

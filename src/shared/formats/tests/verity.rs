@@ -38,7 +38,7 @@ fn veritysetup_writes_the_same_bytes() {
             veritysetup.agrees(&["format", uuid, &salt, judge::text(&data_file), judge::text(&hash_file)]);
         assert!(said.contains(&hex(&tree.root_hash)), "{blocks} blocks: {said}");
         let theirs = std::fs::read(&hash_file).unwrap();
-        // The rest of the superblock's block is not written by veritysetup.
+        // veritysetup does not write the rest of the superblock's block.
         assert!(ours == theirs || (blocks == 1 && ours[..512] == theirs[..512]), "{blocks} blocks");
     }
 }

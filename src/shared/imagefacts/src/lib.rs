@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What an image says of itself.
+/// The facts an image states about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageFacts {
@@ -22,22 +22,23 @@ pub struct ImageFacts {
     pub architecture: String,
     /// Version of Kubernetes, such as `1.36.3`.
     pub kubernetes: String,
-    /// Date of the newest input in seconds since 1970: the clock of a node is never before it.
+    /// Date of the newest input in seconds since 1970; a node's clock is never set before it.
     pub build_time: u64,
-    /// Security epoch: a node never goes back under one that it ran. 0 in images that say nothing of it.
+    /// Security epoch: a node never runs an image with a lower one than it has run or blessed. 0 in older
+    /// images.
     #[serde(default)]
     pub epoch: u32,
-    /// Versions of what outlives a generation, by name. Empty in images that say nothing of it.
+    /// Versions of the persistent state, by name. Empty in older images.
     #[serde(default)]
     pub state: BTreeMap<String, StateVersions>,
 }
 
-/// Which versions of a state a generation knows.
+/// The versions of a kind of persistent state that a generation supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateVersions {
     /// The version that it writes.
     pub writes: u32,
-    /// The oldest that it reads; it reads all from there to `writes`.
+    /// The oldest version that it reads; it reads all from there to `writes`.
     pub reads: u32,
 }
 

@@ -1,9 +1,9 @@
-//! URLs that never print their credentials, and the signs that a response is not the requested file.
+//! URLs that never print their credentials, and signs that a response is not the requested file.
 //!
-//! A user writes credentials into an address (`https://user:password@host/`), or has them in its query, as
-//! the signed addresses of object stores do. [`WebUrl`] prints neither, so no error, log or progress line
-//! can. Nothing is fetched here, and an address is not checked: the HTTP client does that.
-//! Specs: RFC 3986, 3.2.1 (user information); RFC 7617 (basic authentication).
+//! A user writes credentials into a URL (`https://user:password@host/`), or has them in its query, as in the
+//! signed URLs of object stores. [`WebUrl`] prints neither, so no error, log or progress line can. Nothing is
+//! downloaded here, and a URL is not validated: the HTTP client does that. Specs: RFC 3986, 3.2.1 (user
+//! information); RFC 7617 (basic authentication).
 
 pub mod resume;
 
@@ -13,28 +13,28 @@ use std::fmt;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-/// Stands for what is not shown.
+/// Printed instead of credentials.
 const HIDDEN: &str = "***";
 
-/// An address of a file on the web. `Display` and `Debug` leave out user, password and query; serde does not.
+/// The URL of a file. `Display` and `Debug` leave out user, password and query; serde does not.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebUrl(String);
 
 impl WebUrl {
-    /// Takes an address as it is, with whatever credentials it has.
+    /// Wraps a URL, including its credentials.
     #[must_use]
     pub fn new(address: impl Into<String>) -> WebUrl {
         WebUrl(address.into())
     }
 
-    /// Returns the address with its credentials: not to be printed.
+    /// Returns the URL with its credentials, which must not be printed.
     #[must_use]
     pub fn secret(&self) -> &str {
         &self.0
     }
 
-    /// Returns the address to ask: without user and password, which HTTP sends in a header.
+    /// Returns the URL for the request, without user and password, which HTTP sends in a header.
     #[must_use]
     pub fn without_user(&self) -> Cow<'_, str> {
         match user_info(&self.0) {
@@ -43,7 +43,7 @@ impl WebUrl {
         }
     }
 
-    /// Returns the value of the header `Authorization` that user and password ask for; `None` without a user.
+    /// Returns the `Authorization` header for user and password; `None` without a user.
     #[must_use]
     pub fn authorization(&self) -> Option<String> {
         let (start, end) = user_info(&self.0)?;
@@ -73,7 +73,7 @@ impl fmt::Debug for WebUrl {
     }
 }
 
-/// Finds the user information: its first byte, and the `@` after it.
+/// Finds the user information: the offsets of its first byte and of the `@` after it.
 fn user_info(address: &str) -> Option<(usize, usize)> {
     let start = address.find("://").map_or(0, |at| at + 3);
     let rest = &address[start..];
@@ -81,14 +81,14 @@ fn user_info(address: &str) -> Option<(usize, usize)> {
     if let Some(at) = rest[..end].rfind('@') {
         return Some((start, start + at));
     }
-    // A password with a slash that should have been `%2F`: "host" and "port" are then a part of it.
+    // A password with a slash that should have been `%2F`: what looks like host and port is part of it then.
     let port = rest[..end].rsplit_once(':').map(|(_, port)| port);
     let no_port = port.is_some_and(|p| !p.ends_with(']') && !p.bytes().all(|b| b.is_ascii_digit()));
     rest.rfind('@').filter(|_| no_port).map(|at| (start, start + at))
 }
 
-/// Returns whether a file that begins with `start` is a web page: what a network hands out, with status 200,
-/// instead of the requested file until the user has signed in.
+/// Returns whether a file that begins with `start` is a web page: networks send one with status 200 instead
+/// of the requested file until the user has signed in.
 #[must_use]
 pub fn is_web_page(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();

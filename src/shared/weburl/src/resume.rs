@@ -1,26 +1,26 @@
-//! Resuming a download: what a response means for the bytes already received. Pure.
+//! Resuming a download: how a response relates to the bytes already received. Pure.
 //!
-//! It cannot tell whether those bytes are of the same file: the caller checks a hash or an entity tag.
-//! Spec: RFC 9110, 14.4 (`Content-Range`), 15.3.7 (206) and 15.5.17 (416).
+//! It can't tell whether those bytes are of the same file: the caller checks a hash or an entity tag. Spec:
+//! RFC 9110, 14.4 (`Content-Range`), 15.3.7 (206) and 15.5.17 (416).
 
-/// What an answer holds.
+/// The content of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The file from its first byte.
+    /// The complete file.
     Whole,
-    /// What follows the bytes that are here.
+    /// The rest of the file, after the received bytes.
     Rest,
     /// The response does not continue the received bytes: discard them and request the whole file.
     StartAgain,
-    /// Nothing of the file; the status says why.
+    /// Nothing of the file; the status is the reason.
     Nothing,
 }
 
-/// Returns what an answer holds to a request for what follows the first `received` bytes, by its status and its
-/// header `Content-Range`.
+/// Returns the content of a response to a request for the rest after `received` bytes, according to its
+/// status and its header `Content-Range`.
 ///
-/// Some servers know no ranges and send the whole file, some have a shorter one by now, and some answer with
-/// another range than was asked for.
+/// Some servers do not support ranges and send the complete file, for some the file is shorter by now, and
+/// some send another range than the requested one.
 #[must_use]
 pub fn answer(received: u64, status: u16, content_range: Option<&str>) -> Answer {
     let continues = || content_range.is_some_and(|range| range.starts_with(&format!("bytes {received}-")));

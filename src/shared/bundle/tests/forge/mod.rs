@@ -1,4 +1,4 @@
-//! Makes bundles by hand: signatures and hashes are right, whatever they vouch for.
+//! Forges bundles: signatures and hashes are right, whatever the content.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::BTreeMap;
@@ -6,17 +6,17 @@ use std::io::Write;
 
 use bundle::{BundleError, Hash, KeySet, Manifest, Part, Parts, Sealed, SecretKey, StateVersions};
 
-/// A part by its frames: packed, with the length that its index says.
+/// A part made of given frames, each with its compressed length in the index.
 #[derive(Clone)]
 pub struct Forged {
-    /// Length, unpacked, as the manifest says it.
+    /// Uncompressed length in the manifest.
     pub bytes: u64,
     pub index: Vec<u8>,
     pub frames: Vec<u8>,
 }
 
 impl Forged {
-    /// Returns a part of these frames, whose index is right.
+    /// Returns a part of these frames with a correct index.
     pub fn of(bytes: u64, frames: &[&[u8]]) -> Forged {
         let entry = |frame: &&[u8]| {
             let length = u32::try_from(frame.len()).unwrap();
@@ -25,7 +25,7 @@ impl Forged {
         Forged { bytes, index: frames.iter().flat_map(entry).collect(), frames: frames.concat() }
     }
 
-    /// Returns what a manifest says of it.
+    /// Returns its description in a manifest.
     pub fn part(&self) -> Part {
         let lengths = self.index.chunks_exact(36).map(|e| u32::from_le_bytes(e[..4].try_into().unwrap()));
         Part {
@@ -37,7 +37,7 @@ impl Forged {
     }
 }
 
-/// Returns a part of one frame that holds `content`.
+/// Returns a part of one frame with `content`.
 pub fn good(content: &[u8]) -> Forged {
     Forged::of(content.len() as u64, &[&zstd::bulk::compress(content, 3).unwrap()])
 }
@@ -64,12 +64,12 @@ pub fn manifest(uki: &Forged, root: &Forged) -> Manifest {
     }
 }
 
-/// Returns the keys that vouch for all of it.
+/// Returns the keys that sign all of it.
 pub fn keys() -> KeySet {
     KeySet::new(1, 1, vec![key().public()]).unwrap()
 }
 
-/// Returns a bundle with this manifest, signed, and these parts behind it.
+/// Returns a signed bundle with this manifest and these parts.
 pub fn bundle(manifest: &[u8], parts: [&Forged; 2]) -> Vec<u8> {
     let length = u32::try_from(manifest.len()).unwrap();
     let signature = key().sign(manifest);
@@ -83,11 +83,11 @@ pub fn bundle(manifest: &[u8], parts: [&Forged; 2]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a bundle in both ways, first without unpacking; what is unpacked goes to `out`.
+/// Reads a bundle in both ways, first without decompressing; what is decompressed goes to `out`.
 pub fn read(bytes: &[u8], out: &mut impl Write) -> Result<Manifest, BundleError> {
     let skimmed = Sealed::open(bytes)?.verify(&keys())?;
     let ignored = &mut |_| ();
-    // What skimming does not show, unpacking must.
+    // Errors that skimming does not find must be found by decompression.
     let _ = skimmed.skim(ignored).and_then(|b| b.skim(ignored)).and_then(bundle::Bundle::finish);
     Sealed::open(bytes)?.verify(&keys())?.unpack(out)?.unpack(out)?.finish()
 }

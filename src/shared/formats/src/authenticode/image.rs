@@ -1,4 +1,4 @@
-//! Which bytes of a program are signed.
+//! Determines which bytes of a program are signed.
 
 use std::ops::Range;
 
@@ -8,20 +8,20 @@ use super::AuthenticodeError;
 use crate::le;
 use crate::uki::format::Headers;
 
-/// The checksum in the optional header.
+/// Offset of the checksum in the optional header.
 const CHECKSUM_AT: usize = 64;
-/// The number of data directories, and where they stand in the optional header.
+/// Offsets in the optional header: the number of data directories, and the first of them.
 const COUNT_AT: usize = 108;
 const DIRECTORIES_AT: usize = 112;
-/// The directory of the attribute certificate table.
+/// Number of the directory entry for the attribute certificate table.
 const CERTIFICATES: usize = 4;
 /// Alignment of the attribute certificate table.
 const ALIGNMENT: usize = 8;
 
-/// A program that can be signed: the places in it, found and checked.
+/// A program that can be signed, with the offsets of what signing changes.
 #[derive(Clone, Debug)]
 pub(super) struct Image {
-    /// The program, filled up to where the attribute certificate table begins.
+    /// The program, padded to where the attribute certificate table begins.
     pub bytes: Vec<u8>,
     /// Offset of the checksum, four bytes.
     pub checksum: usize,
@@ -30,7 +30,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Finds the places in a program without signature.
+    /// Parses a program without a signature.
     pub(super) fn parse(program: &[u8]) -> Result<Image, AuthenticodeError> {
         let headers = Headers::parse(program, "program")?;
         let directories = le::u32(program, headers.optional + COUNT_AT).unwrap_or(0);
@@ -50,12 +50,13 @@ impl Image {
         Ok(Image { bytes, checksum: headers.optional + CHECKSUM_AT, directory })
     }
 
-    /// Returns what is hashed: all but the checksum and the directory entry, which signing changes.
+    /// Returns the ranges that are hashed: everything except the checksum and the directory entry, which
+    /// signing changes.
     fn hashed(&self) -> [Range<usize>; 3] {
         [0..self.checksum, self.checksum + 4..self.directory, self.directory + 8..self.bytes.len()]
     }
 
-    /// Returns the hash that a signature is about.
+    /// Returns the hash that is signed.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         self.hashed().into_iter().for_each(|range| digest.update(&self.bytes[range]));
@@ -63,11 +64,11 @@ impl Image {
     }
 }
 
-/// Checks that headers and sections follow one another without a gap.
+/// Checks that headers and sections are contiguous.
 ///
-/// The specification hashes the headers, then the sections by their place in the file, then as many bytes at
-/// the end as were not counted. Without a gap that is the file in order; with one the bytes in it would be
-/// signed by nobody.
+/// According to the specification, the hash covers the headers, then the sections in file order, then as many
+/// bytes at the end as have not been counted. Without gaps this is the file in order; with a gap, the bytes
+/// in it would not be signed.
 fn check_whole(headers: &Headers, bytes: u64) -> Result<(), AuthenticodeError> {
     let mut places: Vec<(u64, u64)> = headers
         .sections

@@ -1,10 +1,10 @@
 //! Authenticode: the signature of an EFI program that Secure Boot requires.
 //!
-//! [`Unsigned::parse`] reads a program and returns the bytes to sign, [`Unsigned::sign`] inserts the signature.
-//! Neither has a key: the signer may be elsewhere. The same program, certificate and key give the same
-//! bytes: there is no time stamp. One signature per program, SHA-256 with RSA; nothing is verified here.
-//! Specs: Microsoft "Windows Authenticode Portable Executable Signature Format" 1.0, PE/COFF revision 11
-//! (attribute certificate table, checksum), UEFI 2.10 (32.5).
+//! [`Unsigned::parse`] reads a program and returns the bytes to sign, [`Unsigned::sign`] inserts the
+//! signature. Neither needs the key, so the signer may be elsewhere. The same program, certificate and key
+//! give the same bytes, since there is no timestamp. One signature per program, SHA-256 with RSA; nothing is
+//! verified here. Specs: Microsoft "Windows Authenticode Portable Executable Signature Format" 1.0, PE/COFF
+//! revision 11 (attribute certificate table, checksum), UEFI 2.10 (32.5).
 
 mod image;
 mod writer;
@@ -16,27 +16,27 @@ pub use writer::Unsigned;
 /// Why a program can't be signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticodeError {
-    /// It is no 64-bit EFI program.
+    /// It is not a 64-bit EFI program.
     #[error(transparent)]
     Pe(#[from] UkiError),
-    /// It has a signature.
+    /// It is already signed.
     #[error("signing the program: it is signed already")]
     Signed,
-    /// Its headers have no place for a signature.
+    /// Its headers have no directory entry for a signature.
     #[error("signing the program: expected at least 5 data directories, found {0}")]
     NoDirectory(u32),
-    /// Headers and sections do not follow one another: some bytes would be signed twice or not at all.
+    /// Headers and sections are not contiguous: some bytes would be signed twice or not at all.
     #[error("signing the program: expected bytes of a section at {expected:#x}, found them at {found:#x}")]
     Gap {
-        /// Where the bytes before end.
+        /// End of the bytes before.
         expected: u64,
-        /// Where the next section begins.
+        /// Start of the next section.
         found: u64,
     },
-    /// A section is cut off.
+    /// A section is truncated.
     #[error("signing the program: its sections end at byte {end}, it has {bytes}")]
     Cut {
-        /// Where the last section ends.
+        /// End of the last section.
         end: u64,
         /// Length of the file.
         bytes: u64,

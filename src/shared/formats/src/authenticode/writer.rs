@@ -9,50 +9,52 @@ use crate::pkcs7::{self, Certificate, Content, Tag, algorithm, oid, tlv};
 
 /// `SPC_INDIRECT_DATA`, 1.3.6.1.4.1.311.2.1.4: the content is a hash of something else.
 const INDIRECT_DATA: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x04];
-/// `SPC_PE_IMAGE_DATA`, 1.3.6.1.4.1.311.2.1.15: that something is a PE image.
+/// `SPC_PE_IMAGE_DATA`, 1.3.6.1.4.1.311.2.1.15: the hashed data is a PE image.
 const PE_IMAGE_DATA: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0f];
 /// `wRevision` and `wCertificateType`: revision 2, PKCS #7 signed data.
 const TABLE_ENTRY: [u8; 4] = [0x00, 0x02, 0x02, 0x00];
-/// Alignment of the entries of the table.
+/// Alignment of the table's entries.
 const ALIGNMENT: usize = 8;
 
-/// A program that is to be signed.
+/// A program to be signed.
 #[derive(Clone, Debug)]
 pub struct Unsigned {
     image: Image,
-    /// The content of the signature: that this is a PE image, and its hash.
+    /// The content of the signature: a PE image's hash.
     content: Vec<u8>,
-    /// The attributes that are signed, without their tag.
+    /// The signed attributes, without their tag.
     attributes: Vec<u8>,
 }
 
 impl Unsigned {
-    /// Parses a 64-bit EFI program without signature.
+    /// Parses a 64-bit EFI program without a signature.
     ///
     /// # Errors
-    /// [`AuthenticodeError`] if it is none, is signed, has no place for a signature, or has bytes that no
-    /// section and no header holds in front of its last section.
+    /// [`AuthenticodeError`] if it is not one, is already signed, has no directory entry for a signature, or
+    /// has bytes before the end of its last section that belong to neither headers nor a section.
     pub fn parse(program: &[u8]) -> Result<Unsigned, AuthenticodeError> {
         let image = Image::parse(program)?;
         let parts = indirect_data(&image.digest());
-        // Off-spec in PKCS #7, but so in Authenticode: the digest is of the content without tag and length.
+        // Off-spec in PKCS #7, but required by Authenticode: the digest covers the content without tag and
+        // length.
         let digest: [u8; 32] = Sha256::digest(&parts).into();
         Ok(Unsigned { image, content: tlv(Tag::SEQUENCE, &[&parts]), attributes: attributes(&digest) })
     }
 
-    /// Returns the hash of the program, as Secure Boot's lists of hashes have it.
+    /// Returns the hash of the program, as in Secure Boot's lists of hashes.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.image.digest()
     }
 
-    /// Returns the bytes to be signed: by RSA PKCS #1 v1.5 with SHA-256.
+    /// Returns the bytes to sign with RSA PKCS #1 v1.5 and SHA-256.
     #[must_use]
     pub fn message(&self) -> Vec<u8> {
         tlv(Tag::SET, &[&self.attributes])
     }
 
-    /// Returns the signed program; `signature` is that of [`Unsigned::message`] by the key of `certificate`.
+    /// Returns the signed program; `signature` is the signature of [`Unsigned::message`] by the key of
+    /// `certificate`.
     ///
     /// # Errors
     /// [`AuthenticodeError::TooLong`] if it would be 4 GiB or longer.
@@ -76,9 +78,9 @@ impl Unsigned {
     }
 }
 
-/// Returns `SpcIndirectDataContent` without tag and length: what was hashed, and its hash.
+/// Returns `SpcIndirectDataContent` without tag and length: the kind of the data and its hash.
 fn indirect_data(digest: &[u8; 32]) -> Vec<u8> {
-    // No flags, and a link to a file whose name is empty: what all signers write.
+    // No flags, and a link to a file with an empty name, as all signers write it.
     let link = tlv(Tag::context(0), &[&tlv(Tag::context(2), &[&tlv(Tag::plain(0), &[])])]);
     let data = tlv(Tag::SEQUENCE, &[&tlv(Tag::BITS, &[&[0]]), &link]);
     let kind = tlv(Tag::SEQUENCE, &[&tlv(Tag::OID, &[PE_IMAGE_DATA]), &data]);
@@ -86,7 +88,7 @@ fn indirect_data(digest: &[u8; 32]) -> Vec<u8> {
     [kind, hash].concat()
 }
 
-/// Returns the signed attributes, in the order that DER wants of a set: the shorter first.
+/// Returns the signed attributes in DER's order for sets: the shorter first.
 fn attributes(digest: &[u8; 32]) -> Vec<u8> {
     let attribute =
         |kind, value: &[u8]| tlv(Tag::SEQUENCE, &[&tlv(Tag::OID, &[kind]), &tlv(Tag::SET, &[value])]);
@@ -95,7 +97,7 @@ fn attributes(digest: &[u8; 32]) -> Vec<u8> {
     [content_type, message_digest].concat()
 }
 
-/// Returns the sum of all 16-bit words but those of the checksum itself, carries added in.
+/// Returns the sum of all 16-bit words except those of the checksum, with carries added.
 fn pe_checksum(bytes: &[u8], checksum: usize) -> u32 {
     let words = bytes.chunks(2).enumerate().filter(|(i, _)| !(checksum..checksum + 4).contains(&(2 * i)));
     words.fold(0, |sum, (_, word)| {
@@ -142,7 +144,7 @@ mod tests {
         for at in (88 + 64..88 + 160).chain([400, 512, 1023]) {
             let mut changed = program();
             changed[at] ^= 1;
-            // The length in the directory entry says whether there is a signature.
+            // The length in the directory entry indicates whether there is a signature.
             if (88 + 148..88 + 152).contains(&at) {
                 assert_eq!(Unsigned::parse(&changed).unwrap_err(), AuthenticodeError::Signed);
                 continue;

@@ -1,7 +1,7 @@
-//! cpio "newc": the initrd, uncompressed. Only written: the kernel is the reader.
+//! cpio "newc": the initrd, uncompressed. Only written here; the reader is the kernel.
 //!
-//! Inode numbers count up in the order of the tree, so two runs give the same bytes. Extended
-//! attributes have no place in the format. Format: the kernel's driver-api/early-userspace/buffer-format.
+//! Inodes are numbered in the order of the tree, so two runs give the same bytes. The format does not support
+//! extended attributes. Format: the kernel's driver-api/early-userspace/buffer-format.
 
 mod writer;
 
@@ -12,15 +12,15 @@ pub use writer::write;
 /// Why an archive can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CpioError {
-    /// The output failed.
+    /// Writing the output failed.
     #[error("writing an initrd")]
     Io(#[from] io::Error),
-    /// The bytes of a file could not be had, or were not as many as announced.
+    /// A file can't be read, or its length is not the announced one.
     #[error("reading {path:?} into the initrd")]
     Source {
         /// Path in the tree.
         path: String,
-        /// What its source answered.
+        /// The source's error.
         #[source]
         error: io::Error,
     },
@@ -29,15 +29,15 @@ pub enum CpioError {
     TooLong {
         /// Path in the tree.
         path: String,
-        /// Its length.
+        /// Its length in bytes.
         bytes: u64,
     },
-    /// A hard link leads nowhere, or to something that is no regular file.
+    /// The target of a hard link does not exist, or is not a regular file.
     #[error("hard link {path:?}: target {target:?} is not a regular file of the tree")]
     Hardlink {
         /// Path of the link.
         path: String,
-        /// Where it leads.
+        /// Its target.
         target: String,
     },
     /// The node has extended attributes, which would be lost.

@@ -1,4 +1,4 @@
-//! Writes the records of a tree, one after the other.
+//! Writes the records of a tree in order.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -6,10 +6,10 @@ use std::io::{self, Read, Write};
 use super::CpioError;
 use crate::tree::{Kind, Node, Source, Tree};
 
-/// Name of the record that ends the archive.
+/// Name of the record at the end of the archive.
 const TRAILER: &str = "TRAILER!!!";
 
-/// The fields of a record that are not constant.
+/// The variable fields of a record.
 #[derive(Default)]
 struct Header {
     inode: u32,
@@ -25,8 +25,8 @@ struct Header {
 /// Writes `tree` as an uncompressed newc archive with this time for every node; returns its length.
 ///
 /// # Errors
-/// [`CpioError`] if a node has no place in the format, a file can't be read or has not the length it
-/// announced, or the output fails.
+/// [`CpioError`] if the format does not support a node, a file can't be read or does not have the announced
+/// length, or the output fails. `out` may then contain the beginning.
 pub fn write(tree: &Tree, mtime_secs: u32, out: impl Write) -> Result<u64, CpioError> {
     let mut nodes = Vec::new();
     tree.walk(|path, node| nodes.push((path.to_owned(), node)));
@@ -53,7 +53,7 @@ pub fn write(tree: &Tree, mtime_secs: u32, out: impl Write) -> Result<u64, CpioE
     Ok(out.at)
 }
 
-/// Returns, for each file that has several names, where the first and the last of them stand.
+/// Returns the indices of the first and the last name of each file with several names.
 fn names<'a>(nodes: &'a [(String, &Node)]) -> HashMap<&'a str, (usize, usize)> {
     let mut names: HashMap<&str, (usize, usize)> = HashMap::new();
     for (serial, (path, node)) in nodes.iter().enumerate() {
@@ -66,13 +66,13 @@ fn names<'a>(nodes: &'a [(String, &Node)]) -> HashMap<&'a str, (usize, usize)> {
     names
 }
 
-/// Returns the file that a hard link names.
+/// Returns the file that a hard link refers to.
 fn linked<'a>(tree: &'a Tree, path: &str, target: &str) -> Result<&'a Node, CpioError> {
     let node = tree.get(target).filter(|node| matches!(node.kind, Kind::File(_)));
     node.ok_or_else(|| CpioError::Hardlink { path: path.to_owned(), target: target.to_owned() })
 }
 
-/// Returns the number of names of each file that has several, and of each directory.
+/// Returns the number of names of each directory, and of each file with several names.
 fn count_links<'a>(nodes: &'a [(String, &Node)]) -> HashMap<&'a str, u32> {
     let mut links = HashMap::new();
     for (path, node) in nodes {
@@ -88,7 +88,7 @@ fn count_links<'a>(nodes: &'a [(String, &Node)]) -> HashMap<&'a str, u32> {
     links
 }
 
-/// Writes the record of one node. The bytes of a file with several names stand at its last one.
+/// Writes the record of one node. The content of a file with several names follows the last one.
 fn write_node<W: Write>(
     (path, node): (&str, &Node),
     mut header: Header,
@@ -124,7 +124,7 @@ fn write_node<W: Write>(
     }
 }
 
-/// Writes the record of a file with its bytes.
+/// Writes the record and the content of a file.
 fn write_file<W: Write>(
     path: &str,
     source: &dyn Source,
@@ -148,14 +148,14 @@ fn length(path: &str, bytes: u64) -> Result<u32, CpioError> {
     u32::try_from(bytes).map_err(|_| CpioError::TooLong { path: path.to_owned(), bytes })
 }
 
-/// The output, and how much went there.
+/// The output, with a count of the bytes written.
 struct Counted<W> {
     out: W,
     at: u64,
 }
 
 impl<W: Write> Counted<W> {
-    /// Writes the head of a record.
+    /// Writes the header of a record.
     fn record(&mut self, header: &Header, name: &str) -> Result<(), CpioError> {
         let Header { inode, mode, uid, gid, links, mtime, bytes, device } = header;
         let name_bytes = name.len() + 1;
@@ -173,7 +173,7 @@ impl<W: Write> Counted<W> {
         Ok(self.out.write_all(bytes)?)
     }
 
-    /// Writes zeros up to a multiple of four.
+    /// Writes zeros up to a multiple of four bytes.
     fn pad(&mut self) -> Result<(), CpioError> {
         match self.at % 4 {
             1 => self.put(&[0; 3]),

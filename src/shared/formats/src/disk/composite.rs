@@ -6,24 +6,24 @@ use std::ops::Range;
 
 use super::{Memory, ReadAt};
 
-/// A disk with other disks in it: a base in memory, and over it parts that stand at their offsets.
+/// A disk that contains other disks: a base in memory, and parts over it at their offsets.
 ///
-/// Where holes are depends on base and parts alone, not on a file system, so that what is written from it is
-/// the same everywhere.
+/// Holes depend only on base and parts, not on a file system, so that what is written from it is the same
+/// everywhere.
 pub struct Composite<'a> {
     base: Memory,
-    /// Parts and where they start, in the order in which they were put.
+    /// Offsets and parts, in the order in which they were added.
     parts: Vec<(u64, &'a dyn ReadAt)>,
 }
 
 impl<'a> Composite<'a> {
-    /// Returns a disk with the length and the bytes of `base`.
+    /// Returns a disk with the length and the content of `base`.
     #[must_use]
     pub fn new(base: Memory) -> Composite<'a> {
         Composite { base, parts: Vec::new() }
     }
 
-    /// Puts a part at `offset`, over what is there; `None` if it leaves the disk.
+    /// Adds a part at `offset`, over what is there; `None` if it exceeds the disk.
     #[must_use]
     pub fn with(mut self, offset: u64, part: &'a dyn ReadAt) -> Option<Composite<'a>> {
         let fits = offset.checked_add(part.len())? <= self.base.len();
@@ -33,7 +33,7 @@ impl<'a> Composite<'a> {
 }
 
 impl fmt::Debug for Composite<'_> {
-    /// Leaves the bytes out: they may be many.
+    /// Leaves out the content, which may be large.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<_> = self.parts.iter().map(|(offset, part)| *offset..offset + part.len()).collect();
         f.debug_struct("Composite").field("base", &self.base).field("parts", &parts).finish()
@@ -94,7 +94,7 @@ mod tests {
             data.push(range);
         }
         let chunk = 64 << 10;
-        // The part itself lies within a chunk of the base that holds data.
+        // The part is within a chunk of the base that contains data.
         assert_eq!(data, [4 * MIB - chunk..4 * MIB + chunk, 6 * MIB..6 * MIB + chunk]);
         assert!(disk.read_exact_at(&mut [0; 2], 8 * MIB - 1).is_err());
     }

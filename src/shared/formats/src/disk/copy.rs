@@ -1,4 +1,4 @@
-//! Copies a disk onto another.
+//! Copies one disk to another.
 
 use std::io;
 
@@ -7,19 +7,19 @@ use super::{ReadAt, WriteAt, read_vec};
 /// Bytes copied at once.
 const CHUNK: u64 = 1 << 20;
 
-/// What the target holds before.
+/// The previous content of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// Zeros, as in a file just made: holes stay holes.
+    /// Zeros, as in a new file: holes stay holes.
     Zeros,
-    /// Anything, as on the disk of a machine: where the source has a hole, zeros are written.
+    /// Arbitrary data, as on the disk of a machine: holes of the source are written as zeros.
     OldData,
 }
 
-/// Copies all of `from` to `to`, `offset` bytes further on; holes are told by [`ReadAt::next_data`].
+/// Copies all of `from` to offset `offset` of `to`; holes are found with [`ReadAt::next_data`].
 ///
 /// # Errors
-/// What either disk answers; `to` is half written then.
+/// The I/O error of either disk; `to` is then partly written.
 pub fn copy(
     from: &(impl ReadAt + ?Sized),
     to: &mut (impl WriteAt + ?Sized),
@@ -40,7 +40,7 @@ pub fn copy(
     zero(to, offset, done..from.len(), before)
 }
 
-/// Makes a hole of the source zeros in the target.
+/// Writes zeros to the target for a hole of the source.
 fn zero(
     to: &mut (impl WriteAt + ?Sized),
     offset: u64,
@@ -60,7 +60,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// A disk with data at its start, in the middle, over more than one chunk, and none at its end.
+    /// A disk with data at its start, in the middle, and over more than one chunk, and none at its end.
     fn source() -> Memory {
         let mut disk = Memory::new(8 * MIB);
         disk.write_all_at(b"start", 0).unwrap();

@@ -17,7 +17,7 @@ const CHUNK: u64 = CHUNK_BYTES as u64;
 pub struct Memory {
     /// Length in bytes.
     bytes: u64,
-    /// Chunks that were written, by index.
+    /// Written chunks, by index.
     chunks: BTreeMap<u64, Box<[u8]>>,
 }
 
@@ -45,7 +45,7 @@ impl Memory {
 }
 
 impl fmt::Debug for Memory {
-    /// Leaves the bytes out: they may be many.
+    /// Leaves out the content, which may be large.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("bytes", &self.bytes).field("chunks", &self.chunks.len()).finish()
     }

@@ -1,6 +1,6 @@
-//! Disks as the writers and readers of this crate see them: bytes at positions, with holes.
+//! Disks as seen by the writers and readers of this crate: bytes at offsets, with holes.
 //!
-//! Files belong to the callers: they implement [`ReadAt`] with what their system offers for holes.
+//! Files belong to the callers, which implement [`ReadAt`] with their system's support for holes.
 
 mod composite;
 mod copy;
@@ -15,7 +15,7 @@ pub use copy::{Before, copy};
 pub use memory::Memory;
 pub use view::{Cursor, Window};
 
-/// A disk, image or file that can be read at any position, by many threads at once.
+/// A disk, image or file that can be read at any offset, by many threads at once.
 pub trait ReadAt: Sync {
     /// Returns the length in bytes.
     fn len(&self) -> u64;
@@ -27,8 +27,8 @@ pub trait ReadAt: Sync {
     /// then unspecified.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// Returns the first range at or after `from` that may hold something other than zeros, or `None`
-    /// if all the rest is zeros. Where holes are not known everything is data.
+    /// Returns the first range at or after `from` that may contain data other than zeros, or `None` if
+    /// everything from there is zeros. If holes are not known, everything counts as data.
     ///
     /// # Errors
     /// The I/O error of the underlying storage.
@@ -36,13 +36,13 @@ pub trait ReadAt: Sync {
         Ok((from < self.len()).then(|| from..self.len()))
     }
 
-    /// Returns whether there are no bytes.
+    /// Returns whether the length is 0.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Where a writer puts bytes that do not come in order.
+/// An output that is not written in order.
 pub trait WriteAt {
     /// Writes `bytes` at `offset`.
     ///
@@ -94,7 +94,7 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// Reads `length` bytes at `offset` into a new vector; refuses before allocating if they are not there.
+/// Reads `length` bytes at `offset` into a new vector; fails before allocating it if they do not exist.
 ///
 /// # Errors
 /// `UnexpectedEof` if the range exceeds the disk; otherwise the I/O error of the underlying storage.

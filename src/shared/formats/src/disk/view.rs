@@ -1,11 +1,11 @@
-//! Two views of a disk: a part of it, and a cursor for code that reads and seeks.
+//! Two views of a disk: a part of it, and a cursor for code that uses `Read` and `Seek`.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use super::{ReadAt, WriteAt};
 
-/// A part of a disk, as a disk: a partition.
+/// A part of a disk, such as a partition, as a disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Window<D> {
     disk: D,
@@ -14,7 +14,7 @@ pub struct Window<D> {
 }
 
 impl<D: ReadAt> Window<D> {
-    /// Returns the part of `disk` that is `bytes` long from `start` on; `None` if it leaves the disk.
+    /// Returns the `bytes` bytes from `start` on of `disk`; `None` if they exceed it.
     #[must_use]
     pub fn new(disk: D, start: u64, bytes: u64) -> Option<Window<D>> {
         (start.checked_add(bytes)? <= disk.len()).then_some(Window { disk, start, bytes })
@@ -42,7 +42,7 @@ impl<D: ReadAt> ReadAt for Window<D> {
     }
 }
 
-/// A position on a disk, for code that wants [`Read`], [`Write`] and [`Seek`].
+/// A position on a disk, for code that uses [`Read`], [`Write`] and [`Seek`].
 #[derive(Clone, Debug)]
 pub struct Cursor<D> {
     disk: D,
@@ -56,7 +56,7 @@ impl<D: ReadAt> Cursor<D> {
         Cursor { disk, at: 0 }
     }
 
-    /// Gives the disk back.
+    /// Returns the disk.
     #[must_use]
     pub fn into_inner(self) -> D {
         self.disk

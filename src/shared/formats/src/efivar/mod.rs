@@ -1,9 +1,9 @@
 //! Contents of the Secure Boot variables: lists of certificates, and signed updates.
 //!
 //! [`signature_list`] is the plain content of `PK`, `KEK` and `db` (an `.esl` file). [`Update`] is such a
-//! content with the signature that firmware requires to set the variable (an `.auth` file).
-//! [`add_to_store`] writes what updates set into the file in which OVMF keeps its variables. Only certificates
-//! and only whole variables: no hashes, no appending. Spec: UEFI 2.10 (8.2.2, 32.4.1).
+//! content with the signature that firmware requires to set the variable (an `.auth` file). [`add_to_store`]
+//! writes what updates set into the file in which OVMF keeps its variables. Supports only certificates and
+//! only complete variables: no hashes, no appending. Spec: UEFI 2.10 (8.2.2, 32.4.1).
 
 mod store;
 mod update;

@@ -1,8 +1,8 @@
 //! Adds signed variables to the variable store of OVMF, as if enrolled in setup mode.
 //!
-//! A store is a firmware volume with one region of variables, one behind the other, and 0xff behind the last.
-//! Only adding, and only where the store has none of them yet; nothing is verified, as in setup mode. So a
-//! machine can be created with its keys enrolled, without using its menu. Layout: EDK II,
+//! A store is a firmware volume with one region of variables, one after the other, and 0xff after the last.
+//! Variables can only be added, and only if the store has none of them yet; nothing is verified, as in setup
+//! mode. So a machine can be created with its keys enrolled, without using its menu. Layout: EDK II,
 //! `MdeModulePkg/Include/Guid/VariableFormat.h` (authenticated variables), PI 1.7 (volume 3, 3.2.1).
 
 use super::Update;
@@ -10,43 +10,44 @@ use super::update::ATTRIBUTES;
 use crate::gpt::Guid;
 use crate::le;
 
-/// `gEfiSystemNvDataFvGuid`, the kind of the volume.
+/// `gEfiSystemNvDataFvGuid`, the type of the volume.
 const VOLUME: &str = "fff12b8d-7696-4c8b-a985-2747075b4f50";
-/// `gEfiAuthenticatedVariableGuid`, the kind of the region.
+/// `gEfiAuthenticatedVariableGuid`, the type of the region.
 const REGION: &str = "aaf32c78-947b-439a-a180-2e144ec37792";
-/// Where the volume's header says how long it is, and lengths of the headers of region and variable.
+/// Offset of the volume's length in its header, and lengths of the headers of region and variable.
 const VOLUME_LENGTH_AT: usize = 48;
 const REGION_HEADER: usize = 28;
 const VARIABLE_HEADER: usize = 60;
-/// `StartId`, and `State` of a variable that is there.
+/// `StartId`, and `State` of a valid variable.
 const START: u16 = 0x55aa;
 const ADDED: u8 = 0x3f;
 /// `Format` and `State` of a region that is in use.
 const IN_USE: [u8; 2] = [0x5a, 0xfe];
 
-/// Why variables can't be put into a store.
+/// Why variables can't be added to a store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It is no store, or another kind.
+    /// It is not a variable store, or one of another kind.
     #[error("reading the firmware's variables: expected {expected} at byte {at}")]
     Malformed {
-        /// What should be there.
+        /// The expected value.
         expected: &'static str,
-        /// Where.
+        /// Its offset.
         at: usize,
     },
     /// The variable already exists.
     #[error("adding {0} to the firmware's variables: it is set already")]
     Twice(String),
-    /// There is no room for the variable.
+    /// There is no space for the variable.
     #[error("adding {0} to the firmware's variables: not enough space")]
     Full(String),
 }
 
-/// Adds variables with what `updates` set them to.
+/// Adds variables with the contents of `updates`.
 ///
 /// # Errors
-/// [`StoreError`]; `store` may have some of the variables then.
+/// [`StoreError`] if it is not a supported store, already has one of the variables, or is full; `store` may
+/// have some of the new variables then.
 pub fn add_to_store(store: &mut [u8], updates: &[Update<'_>]) -> Result<(), StoreError> {
     let (start, end) = region(store)?;
     for update in updates {
@@ -54,7 +55,7 @@ pub fn add_to_store(store: &mut [u8], updates: &[Update<'_>]) -> Result<(), Stor
         let at = free(store, (start, end), &name, update)?;
         let full = || StoreError::Full(update.variable.to_owned());
         let variable = variable(&name, update).ok_or_else(full)?;
-        // One byte is left, or nobody would know where the last variable ends.
+        // One byte is left free, since it marks the end of the last variable.
         if variable.len() >= end - at {
             return Err(full());
         }
@@ -63,7 +64,7 @@ pub fn add_to_store(store: &mut [u8], updates: &[Update<'_>]) -> Result<(), Stor
     Ok(())
 }
 
-/// Returns where the region's variables begin and where it ends.
+/// Returns the start of the region's variables and the end of the region.
 fn region(store: &[u8]) -> Result<(usize, usize), StoreError> {
     let malformed = |expected, at| StoreError::Malformed { expected, at };
     let is = |guid, at| Guid::parse(guid).is_some_and(|g| le::array(store, at) == Some(g.to_disk()));
@@ -81,7 +82,7 @@ fn region(store: &[u8]) -> Result<(usize, usize), StoreError> {
     }
 }
 
-/// Returns the first place behind all variables, of which none may be the one that is to be added.
+/// Returns the offset after all variables; fails if one of them is the one to be added.
 fn free(
     store: &[u8],
     (start, end): (usize, usize),
@@ -106,13 +107,13 @@ fn free(
     }
 }
 
-/// Returns a variable as it stands in the region; `None` if it is longer than 4 GiB.
+/// Returns a variable as stored in the region; `None` if it is longer than 4 GiB.
 fn variable(name: &[u8], update: &Update<'_>) -> Option<Vec<u8>> {
     let small = |n: usize| u32::try_from(n).ok().map(u32::to_le_bytes);
     let mut bytes = START.to_le_bytes().to_vec();
     bytes.extend([ADDED, 0]);
     bytes.extend(ATTRIBUTES.to_le_bytes());
-    // A counter and a key's number, which this kind of signature does not use, around the time.
+    // The time is between a counter and a key index, which this kind of signature does not use.
     bytes.extend([0; 8]);
     bytes.extend(update.time.to_bytes());
     bytes.extend([0; 4]);
@@ -121,7 +122,7 @@ fn variable(name: &[u8], update: &Update<'_>) -> Option<Vec<u8>> {
     bytes.extend(update.vendor().to_disk());
     bytes.extend(name);
     bytes.extend(update.content);
-    // What fills up to the next variable stays as it is in an empty store.
+    // Padding before the next variable keeps the value of an empty store.
     bytes.resize(bytes.len().checked_next_multiple_of(4)?, 0xff);
     Some(bytes)
 }
@@ -133,7 +134,7 @@ mod tests {
 
     const TIME: Time = Time { year: 2026, month: 11, day: 21, hour: 13, minute: 5, second: 9 };
 
-    /// A store with a region of `bytes` bytes without a variable.
+    /// A store with an empty region of `bytes` bytes.
     fn store(bytes: u32) -> Vec<u8> {
         let mut store = vec![0; 72];
         le::put(&mut store, 16, &Guid::parse(VOLUME).unwrap().to_disk());
@@ -154,7 +155,7 @@ mod tests {
     fn variables_stand_one_behind_the_other_from_multiples_of_four_on() {
         let mut store = store(1000);
         add_to_store(&mut store, &[update("PK", b"12345"), update("db", b"1")]).unwrap();
-        // 60 bytes of header, 6 of name, 5 of content, 1 that fills up.
+        // 60 bytes of header, 6 of name, 5 of content, 1 of padding.
         assert_eq!(store[100..104], [0xaa, 0x55, 0x3f, 0]);
         assert_eq!(store[104..108], [0x27, 0, 0, 0]);
         assert_eq!(store[160..172], *b"P\0K\0\0\x0012345\xff");

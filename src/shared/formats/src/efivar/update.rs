@@ -4,17 +4,17 @@ use crate::gpt::Guid;
 use crate::le;
 use crate::pkcs7::{self, Certificate, Content, oid};
 
-/// The variables' vendor: Secure Boot's lists, and the keys over them.
+/// Vendor GUID of `db` and `dbx`.
 const IMAGE_SECURITY: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// `EFI_CERT_TYPE_PKCS7_GUID`.
 const PKCS7: &str = "4aafd29d-68df-49ee-8aa9-347d375665a7";
-/// Kept, seen while booting and running, and only set by a signed update.
+/// Non-volatile, accessible to boot and runtime services, and set only by a signed update.
 pub(super) const ATTRIBUTES: u32 = 0x27;
-/// `wRevision` and `wCertificateType` of a certificate that says by a GUID what it is.
+/// `wRevision` and `wCertificateType` of a certificate whose type is given by a GUID.
 const CERTIFICATE_ENTRY: [u8; 4] = [0x00, 0x02, 0xf1, 0x0e];
 
-/// A moment, UTC. Firmware takes an update only if it is newer than the last.
+/// A time in UTC. Firmware accepts an update only if it is newer than the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time {
     /// 1900 to 9999.
@@ -32,7 +32,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// Returns it as the specification wants it here: all finer parts zero.
+    /// Returns it in the required form, with all finer fields zero.
     pub(super) fn to_bytes(self) -> [u8; 16] {
         let [low, high] = self.year.to_le_bytes();
         let mut bytes = [0; 16];
@@ -40,7 +40,7 @@ impl Time {
         bytes
     }
 
-    /// Parses it; `None` if a finer part is not zero.
+    /// Parses a time; `None` if a finer field is not zero.
     fn from_bytes(bytes: [u8; 16]) -> Option<Time> {
         let [low, high, month, day, hour, minute, second, finer @ ..] = bytes;
         let year = u16::from_le_bytes([low, high]);
@@ -48,19 +48,19 @@ impl Time {
     }
 }
 
-/// An update that is to be signed.
+/// An update to be signed.
 #[derive(Clone, Debug)]
 pub struct Update<'a> {
     /// `PK`, `KEK`, `db` or `dbx`.
     pub variable: &'a str,
-    /// What the variable is set to.
+    /// The new content of the variable.
     pub content: &'a [u8],
-    /// When it was made.
+    /// Time of the update.
     pub time: Time,
 }
 
 impl<'a> Update<'a> {
-    /// Parses a signed update of `variable`, without a look at its signature; `None` if it is none.
+    /// Parses a signed update of `variable` without verifying the signature; `None` if it is malformed.
     #[must_use]
     pub fn parse(variable: &'a str, signed: &'a [u8]) -> Option<Update<'a>> {
         let time = Time::from_bytes(le::array(signed, 0)?)?;
@@ -70,14 +70,14 @@ impl<'a> Update<'a> {
         let content = signed.get(16usize.checked_add(length)?..)?;
         (sound && length >= 24).then_some(Update { variable, content, time })
     }
-    /// Returns the GUID under which firmware keeps the variable.
+    /// Returns the vendor GUID of the variable.
     #[must_use]
     pub fn vendor(&self) -> Guid {
         let text = if self.variable.starts_with("db") { IMAGE_SECURITY } else { GLOBAL };
         Guid::parse(text).expect("the GUIDs are well-formed")
     }
 
-    /// Returns the bytes to be signed: by RSA PKCS #1 v1.5 with SHA-256.
+    /// Returns the bytes to sign with RSA PKCS #1 v1.5 and SHA-256.
     #[must_use]
     pub fn message(&self) -> Vec<u8> {
         let mut message: Vec<u8> = self.variable.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -88,11 +88,12 @@ impl<'a> Update<'a> {
         message
     }
 
-    /// Returns the signed update; `signature` is that of [`Update::message`] by the key of `certificate`.
+    /// Returns the signed update; `signature` is the signature of [`Update::message`] by the key of
+    /// `certificate`.
     #[must_use]
     pub fn sign(&self, certificate: &Certificate, signature: &[u8]) -> Vec<u8> {
         let content = Content { kind: oid::DATA, bytes: None, attributes: None };
-        // Without the outer wrapping: older firmware takes no other form.
+        // Without the outer ContentInfo: older firmware accepts no other form.
         let signed = pkcs7::signed_data(&content, certificate, signature);
         let pkcs7 = Guid::parse(PKCS7).expect("the GUID is well-formed");
         let mut update = self.time.to_bytes().to_vec();

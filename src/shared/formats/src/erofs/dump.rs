@@ -1,4 +1,4 @@
-//! A listing as text, one line a path, for review and `inspect`.
+//! Formats a listing as text, one path a line, for review and `inspect`.
 
 use std::fmt::Write;
 
@@ -6,9 +6,9 @@ use data_encoding::HEXLOWER;
 
 use super::{Entry, EntryKind};
 
-/// Returns `entries` as text, in the manner of `ls -l`: type and mode, links, owner, size or device,
-/// path, and what a link leads to; attributes on lines of their own. What a name could do to a terminal or to the
-/// lines is escaped as in a Rust string, bytes that are not UTF-8 as `\xNN`.
+/// Returns `entries` as text similar to `ls -l`: type and mode, links, owner, size or device, path, and the
+/// target of a link; attributes on lines of their own. Characters of a name that could affect the terminal or
+/// forge lines are escaped as in a Rust string, bytes that are not UTF-8 as `\xNN`.
 #[must_use]
 pub fn dump(entries: &[Entry]) -> String {
     let mut text = String::new();

@@ -4,17 +4,17 @@ use crate::le;
 
 /// Size of a block.
 pub(super) const BLOCK: u64 = 4096;
-/// Bits of [`BLOCK`].
+/// Base-2 logarithm of [`BLOCK`].
 pub(super) const BLOCK_BITS: u8 = 12;
 /// [`BLOCK`] for lengths in memory.
 pub(super) const BLOCK_BYTES: usize = 4096;
-/// Where the superblock stands in block 0.
+/// Offset of the superblock in block 0.
 pub(super) const SUPERBLOCK_AT: usize = 1024;
 /// Size of the superblock.
 pub(super) const SUPERBLOCK_BYTES: usize = 128;
-/// First bytes of the superblock.
+/// Magic number of the superblock.
 pub(super) const MAGIC: u32 = 0xe0f5_e1e2;
-/// Size of one inode slot, in which inode numbers count.
+/// Size of an inode slot, the unit of inode numbers.
 pub(super) const SLOT: u64 = 32;
 /// Size of a compact inode.
 pub(super) const COMPACT_BYTES: usize = 32;
@@ -30,9 +30,9 @@ pub(super) const COMPAT_CHECKSUM: u32 = 1;
 /// `feature_compat`: times are modification times.
 pub(super) const COMPAT_MTIME: u32 = 2;
 
-/// Data in whole blocks.
+/// Data is in whole blocks.
 pub(super) const LAYOUT_PLAIN: u16 = 0;
-/// Data in whole blocks, and the tail behind the inode.
+/// Data is in whole blocks, and the tail after the inode.
 pub(super) const LAYOUT_INLINE: u16 = 2;
 
 /// File type bits of a mode.
@@ -41,7 +41,7 @@ pub(super) const S_IFMT: u16 = 0o170_000;
 pub(super) const TYPES: [(u16, u8); 6] =
     [(0o100_000, 1), (0o040_000, 2), (0o020_000, 3), (0o060_000, 4), (0o010_000, 5), (0o120_000, 7)];
 
-/// Name prefixes with an index of their own. The two without a dot at the end are whole names.
+/// Name prefixes that have an index. The two without a dot at the end are complete names.
 const PREFIXES: [(&str, u8); 5] = [
     ("user.", 1),
     ("system.posix_acl_access", 2),
@@ -62,12 +62,12 @@ pub(super) fn xattr_prefix(index: u8) -> Option<&'static str> {
     PREFIXES.iter().find(|(_, i)| *i == index).map(|(prefix, _)| *prefix)
 }
 
-/// Returns how long one attribute is on disk.
+/// Returns the length of an attribute on disk.
 pub(super) fn xattr_entry_bytes(rest_of_name: usize, value: usize) -> usize {
     (4 + rest_of_name + value).next_multiple_of(4)
 }
 
-/// What the superblock says.
+/// The fields of the superblock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Superblock {
     pub uuid: [u8; 16],
@@ -80,7 +80,7 @@ pub(super) struct Superblock {
 }
 
 impl Superblock {
-    /// Returns block 0, with the checksum.
+    /// Returns block 0, including the checksum.
     pub(super) fn to_block(&self) -> [u8; BLOCK_BYTES] {
         let mut block = [0; BLOCK_BYTES];
         let mut put = |at: usize, field: &[u8]| le::put(&mut block, SUPERBLOCK_AT + at, field);
@@ -103,11 +103,11 @@ impl Superblock {
 
 /// Returns the checksum of block 0, whose checksum field must be zero.
 pub(super) fn checksum(block: &[u8; BLOCK_BYTES]) -> u32 {
-    // The kernel's crc32c leaves out the inversion at the end.
+    // The kernel's crc32c omits the final inversion.
     !crc32c::crc32c(&block[SUPERBLOCK_AT..])
 }
 
-/// What an inode says, in the terms of the extended one.
+/// The fields of an inode, as in an extended one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inode {
     pub layout: u16,
@@ -124,7 +124,7 @@ pub(super) struct Inode {
 }
 
 impl Inode {
-    /// Returns whether a compact inode can hold it.
+    /// Returns whether it fits a compact inode.
     pub(super) fn is_compact(&self) -> bool {
         let small = |n: u32| u16::try_from(n).is_ok();
         u32::try_from(self.size).is_ok() && small(self.uid) && small(self.gid) && small(self.links)
@@ -135,7 +135,7 @@ impl Inode {
         if self.is_compact() { COMPACT_BYTES } else { EXTENDED_BYTES }
     }
 
-    /// Appends it as it stands on disk, with this modification time.
+    /// Appends it in disk format, with this modification time.
     pub(super) fn append_to(&self, out: &mut Vec<u8>, epoch_secs: u64) {
         let (start, compact) = (out.len(), self.is_compact());
         let format = self.layout << 1 | u16::from(!compact);
@@ -145,7 +145,7 @@ impl Inode {
         put(2, &self.xattr_count.to_le_bytes());
         put(4, &self.mode.to_le_bytes());
         if compact {
-            // Little-endian: the low half of each of these is its first two bytes.
+            // Little-endian: the first two bytes are the low half.
             put(6, &self.links.to_le_bytes()[..2]);
             put(8, &self.size.to_le_bytes()[..4]);
             put(16, &self.start.to_le_bytes());
@@ -163,7 +163,7 @@ impl Inode {
         }
     }
 
-    /// Parses the inode at the start of `bytes`; `None` if it is cut off or of an unknown version.
+    /// Parses the inode at the start of `bytes`; `None` if it is truncated or of an unknown version.
     pub(super) fn parse(bytes: &[u8]) -> Option<(Inode, usize)> {
         let format = le::u16(bytes, 0)?;
         let compact = format & 1 == 0;
@@ -185,12 +185,12 @@ impl Inode {
     }
 }
 
-/// Returns the on-disk number of a device, as the kernel's `new_encode_dev`.
+/// Returns a device number in disk format, as the kernel's `new_encode_dev`.
 pub(super) fn encode_device(major: u32, minor: u32) -> u32 {
     (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
 }
 
-/// Returns major and minor of an on-disk device number.
+/// Returns the major and minor number of a device number in disk format.
 pub(super) fn decode_device(device: u32) -> (u32, u32) {
     ((device & 0xf_ff00) >> 8, (device & 0xff) | ((device >> 12) & 0xf_ff00))
 }

@@ -1,8 +1,8 @@
-//! Decides where everything stands, before a byte is written.
+//! Determines the position of everything before a byte is written.
 //!
-//! Order on disk: superblock, directories, file data, inodes. Inodes come last so that the tails of
-//! files, which stand with them, have been read by then and each file is read once. An inode, its
-//! attributes and its tail never cross a block: the kernel wants tails within one. The gaps this
+//! Order on disk: superblock, directories, file data, inodes. Inodes come last so that the tails of files,
+//! which are stored with them, have been read by then and each file is read once. An inode, its attributes
+//! and its tail never cross a block boundary: the kernel requires tails within one block. The gaps that this
 //! leaves are filled with smaller inodes: the largest are placed first, each where it fits best.
 
 use std::cmp::Reverse;
@@ -14,20 +14,20 @@ use super::tree::{Item, Payload, split_directory, unfit};
 /// Inode slots in a block.
 const SLOTS_PER_BLOCK: u64 = BLOCK / SLOT;
 
-/// Where one item stands.
+/// The position of one item.
 #[derive(Debug)]
 pub(super) struct Place {
     pub inode: Inode,
     pub nid: u64,
-    /// Slots from there on: inode, attributes and what stands behind them.
+    /// Number of slots: inode, attributes and inline data.
     slots: u64,
-    /// Bytes that stand behind the inode.
+    /// Bytes of inline data after the inode.
     pub inline_bytes: usize,
     /// Bytes in blocks of their own.
     pub block_bytes: u64,
 }
 
-/// Where everything stands.
+/// The positions of all items.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// One for each item, in the order of the items.
@@ -38,12 +38,12 @@ pub(super) struct Layout {
     pub blocks: u32,
 }
 
-/// Lays out `items`.
+/// Determines the positions of `items`.
 pub(super) fn plan(items: &[Item<'_>]) -> Result<Layout, ErofsError> {
     let mut places: Vec<Place> = (1u32..).zip(items).map(|(serial, item)| shape(item, serial)).collect();
     let mut space = Space::new();
     let mut order: Vec<&mut Place> = places.iter_mut().collect();
-    // The root comes first: the superblock has 16 bits for its number.
+    // The root comes first: its inode number has only 16 bits in the superblock.
     if let Some((_, others)) = order.split_first_mut() {
         others.sort_by_key(|place| Reverse(place.slots));
     }
@@ -64,12 +64,12 @@ pub(super) fn plan(items: &[Item<'_>]) -> Result<Layout, ErofsError> {
     Ok(Layout { places, meta_block: block_number(next)?, blocks })
 }
 
-/// Checks that a block can be numbered.
+/// Checks that a block number fits the format.
 fn block_number(block: u64) -> Result<u32, ErofsError> {
     u32::try_from(block).map_err(|_| unfit("/", "number of blocks of the image", block, "at most 4294967295"))
 }
 
-/// Decides the form of one inode; its place comes later.
+/// Determines the form of one inode, without its position.
 fn shape(item: &Item<'_>, serial: u32) -> Place {
     let (kind, _) = item.kind();
     let (size, start) = match &item.payload {
@@ -108,20 +108,20 @@ fn shape(item: &Item<'_>, serial: u32) -> Place {
 
 /// The slots of the inode blocks.
 struct Space {
-    /// Blocks with this many free slots at their end, the latest last.
+    /// Blocks with this many free slots at their end; the most recent last.
     open: Vec<Vec<u64>>,
     blocks: u64,
 }
 
 impl Space {
-    /// Returns space in which the first slot is taken, as no inode should have the number 0.
+    /// Returns space whose first slot is taken, since no inode should have the number 0.
     fn new() -> Space {
         let mut space = Space { open: vec![Vec::new(); 129], blocks: 0 };
         space.take(1);
         space
     }
 
-    /// Takes `slots` in a row, within one block if a block can hold them; returns the first.
+    /// Allocates contiguous `slots`, within one block if they fit into one; returns the first.
     fn take(&mut self, slots: u64) -> u64 {
         let wanted = usize::try_from(slots).unwrap_or(usize::MAX);
         let fitting = self.open.iter().enumerate().skip(wanted).find(|(_, blocks)| !blocks.is_empty());

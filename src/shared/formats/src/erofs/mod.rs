@@ -21,19 +21,19 @@ pub use writer::{Options, write};
 /// Why a file system can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ErofsError {
-    /// The output, or the disk that is read, failed.
+    /// Writing the output, or reading the disk, failed.
     #[error("reading or writing a file system image")]
     Io(#[from] io::Error),
-    /// The bytes of a file could not be had.
+    /// A file can't be read.
     #[error("reading {path:?} into the file system")]
     Source {
         /// Path in the tree.
         path: String,
-        /// What its source answered.
+        /// The source's error.
         #[source]
         error: io::Error,
     },
-    /// A file gave fewer or more bytes than it said.
+    /// A file is shorter or longer than announced.
     #[error("reading {path:?} into the file system: its length is no longer {expected} bytes")]
     Length {
         /// Path in the tree.
@@ -41,15 +41,15 @@ pub enum ErofsError {
         /// Length by [`crate::tree::Source::len`].
         expected: u64,
     },
-    /// A hard link leads nowhere, or to something that is no regular file.
+    /// The target of a hard link does not exist, or is not a regular file.
     #[error("hard link {path:?}: target {target:?} is not a regular file of the tree")]
     Hardlink {
         /// Path of the link.
         path: String,
-        /// Where it leads.
+        /// Its target.
         target: String,
     },
-    /// Something in the tree has no place in the format.
+    /// The format does not support something in the tree.
     #[error("{path:?}: {what} is {found}, expected {expected}")]
     Unfit {
         /// Path in the tree.
@@ -58,19 +58,19 @@ pub enum ErofsError {
         what: &'static str,
         /// Its value.
         found: String,
-        /// What the format can hold.
+        /// What the format supports.
         expected: &'static str,
     },
-    /// An image that is not as the format says, or uses what this reader leaves out.
+    /// An image is malformed, or uses features that this reader does not support.
     #[error("parsing EROFS at byte {at}: {what} is {found}, expected {expected}")]
     Corrupt {
         /// Byte offset of the structure in the image.
         at: u64,
-        /// What is off.
+        /// The structure or field.
         what: &'static str,
-        /// What stands there.
+        /// Its value.
         found: String,
-        /// What was expected.
+        /// The expected value.
         expected: &'static str,
     },
 }

@@ -1,7 +1,7 @@
-//! Reads images of the kind the writer makes, without believing a byte of them.
+//! Reads images of the kind that the writer makes, without trusting them.
 //!
-//! Whatever an image says, work and memory stay within a small multiple of its length: every
-//! directory is entered once, and all that is listed is charged to one allowance.
+//! Whatever an image contains, work and memory stay within a small multiple of its length: every directory is
+//! entered once, and everything listed is charged to one allowance.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
@@ -15,14 +15,14 @@ use super::format::{
 use crate::disk::{ReadAt, read_vec};
 use crate::le;
 
-/// Longest path that is followed (`PATH_MAX`).
+/// Longest supported path (`PATH_MAX`).
 const MAX_PATH_BYTES: usize = 4096;
-/// What an image may cost: this much per byte of it, and [`ALLOWANCE_BYTES`] at least.
+/// The allowance per byte of an image; at least [`ALLOWANCE_BYTES`] in total.
 const ALLOWANCE_PER_BYTE: u64 = 16;
-/// What even the smallest image may cost.
+/// Minimum allowance.
 const ALLOWANCE_BYTES: u64 = 1 << 20;
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
@@ -42,9 +42,9 @@ pub enum EntryKind {
 /// One path of the file system. Two entries with the same [`Entry::inode`] are hard links of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Path from the root, without a slash in front; the root's is empty.
+    /// Path from the root, without a leading slash; empty for the root.
     pub path: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
     /// Permission bits.
     pub mode: u16,
@@ -62,28 +62,28 @@ pub struct Entry {
     pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
-/// An image whose superblock was found sound.
+/// An image with a valid superblock.
 #[derive(Debug)]
 pub struct Reader<D> {
     disk: D,
     superblock: Superblock,
 }
 
-/// An inode and where it stands.
+/// An inode and its position.
 struct Found {
     inode: Inode,
     /// Byte offset of the inode.
     at: u64,
-    /// Byte offset of what stands behind inode and attributes.
+    /// Byte offset after inode and attributes.
     tail_at: u64,
 }
 
 impl<D: ReadAt> Reader<D> {
-    /// Reads the superblock of the image on `disk`; what follows the image there does not matter.
+    /// Reads the superblock of the image on `disk`; data after the image is ignored.
     ///
     /// # Errors
-    /// [`ErofsError::Corrupt`] if it is no EROFS, its checksum is off, it uses features that this reader
-    /// lacks, or it is longer than `disk`.
+    /// [`ErofsError::Corrupt`] if it is not EROFS, its checksum is wrong, it uses features that this reader
+    /// does not support, or it is longer than `disk`; [`ErofsError::Io`] if the disk can't be read.
     pub fn open(disk: D) -> Result<Reader<D>, ErofsError> {
         let block = read_vec(&disk, 0, BLOCK)?;
         let superblock = parse_superblock(&block)?;
@@ -117,10 +117,11 @@ impl<D: ReadAt> Reader<D> {
         u64::from(self.superblock.blocks) * BLOCK
     }
 
-    /// Lists everything, the root first, parents before children, names in byte order.
+    /// Lists everything: the root first, parents before children, names in byte order.
     ///
     /// # Errors
-    /// [`ErofsError::Corrupt`] for the first structure that is off; the disk's error.
+    /// [`ErofsError::Corrupt`] for the first malformed structure; [`ErofsError::Io`] if the disk can't be
+    /// read.
     pub fn entries(&self) -> Result<Vec<Entry>, ErofsError> {
         let mut allowance = self.image_bytes().saturating_mul(ALLOWANCE_PER_BYTE).max(ALLOWANCE_BYTES);
         let mut seen = HashSet::new();
@@ -142,16 +143,16 @@ impl<D: ReadAt> Reader<D> {
         Ok(entries)
     }
 
-    /// Reads the bytes of a regular file.
+    /// Reads the content of a regular file.
     ///
     /// # Errors
-    /// [`ErofsError::Corrupt`] if its inode is off; the disk's error.
+    /// [`ErofsError::Corrupt`] if its inode is malformed; [`ErofsError::Io`] if the disk can't be read.
     pub fn read(&self, entry: &Entry) -> Result<Vec<u8>, ErofsError> {
         let found = self.inode(entry.inode)?;
         self.content(&found)
     }
 
-    /// Returns where an inode stands.
+    /// Returns the byte offset of an inode.
     fn inode_at(&self, nid: u64) -> u64 {
         (u64::from(self.superblock.meta_block) * BLOCK).saturating_add(nid.saturating_mul(SLOT))
     }
@@ -282,12 +283,12 @@ fn parse_superblock(block: &[u8]) -> Result<Superblock, ErofsError> {
     Ok(superblock)
 }
 
-/// Returns how long the attributes are that `i_xattr_icount` announces.
+/// Returns the length of the attributes according to `i_xattr_icount`.
 fn xattr_bytes(count: u16) -> u64 {
     if count == 0 { 0 } else { XATTR_HEADER_BYTES as u64 + (u64::from(count) - 1) * 4 }
 }
 
-/// Parses attributes, header included; tells what is off and its value.
+/// Parses attributes, including the header; the error names the invalid field and its value.
 fn parse_xattrs(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, (&'static str, String)> {
     let shared = bytes.get(4).copied().unwrap_or_default();
     if shared != 0 {
@@ -323,7 +324,7 @@ fn parse_directory_block(block: &[u8]) -> Option<Vec<(Vec<u8>, u64)>> {
         let end =
             if i + 1 < count { usize::from(le::u16(block, at + DIRENT_BYTES + 8)?) } else { block.len() };
         let name = block.get(start..end)?;
-        // The last name of a full block ends at the first zero.
+        // The last name in a full block ends at the first zero.
         let name = name.split(|b| *b == 0).next()?;
         if name.is_empty() || name.len() > 255 || name.contains(&b'/') {
             return None;
@@ -346,14 +347,14 @@ fn join(path: &[u8], name: &[u8], nid: u64) -> Result<Vec<u8>, ErofsError> {
     Ok(joined)
 }
 
-/// Takes `cost` from the allowance.
+/// Charges `cost` to the allowance.
 fn charge(allowance: &mut u64, at: u64, cost: u64) -> Result<(), ErofsError> {
     let left = allowance.checked_sub(cost);
     *allowance = left.ok_or_else(|| corrupt(at, "listing", "far longer than the image", "less"))?;
     Ok(())
 }
 
-/// Returns the error that something at byte `at` is off.
+/// Returns the error for a malformed structure at byte `at`.
 fn corrupt(at: u64, what: &'static str, found: impl Display, expected: &'static str) -> ErofsError {
     ErofsError::Corrupt { at, what, found: found.to_string(), expected }
 }

@@ -1,4 +1,4 @@
-//! A [`Tree`] as the list of inodes it becomes: hard links resolved, links counted, attributes packed.
+//! Converts a [`Tree`] to the list of its inodes: hard links resolved, links counted, attributes packed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,27 +7,27 @@ use super::ErofsError;
 use super::format::{DIRENT_BYTES, TYPES, XATTR_HEADER_BYTES, encode_device, split_xattr_name};
 use crate::tree::{Kind, Node, Source, Tree};
 
-/// Longest target of a symbolic link, by the kernel's `PATH_MAX` without its zero.
+/// Maximum length of a symbolic link's target: the kernel's `PATH_MAX` without its zero.
 const MAX_TARGET_BYTES: usize = 4095;
-/// Most bytes of attributes: `i_xattr_icount` counts four bytes each behind the header.
+/// Maximum length of attributes: `i_xattr_icount` counts units of four bytes after the header.
 const MAX_XATTR_BYTES: usize = XATTR_HEADER_BYTES + 65_534 * 4;
 
-/// One inode to be.
+/// One inode of the image.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     pub path: String,
     pub node: &'a Node,
     pub links: u32,
     pub payload: Payload<'a>,
-    /// Attributes as they stand on disk, header included; empty if there are none.
+    /// Attributes in disk format, including the header; empty if there are none.
     pub xattrs: Vec<u8>,
 }
 
-/// What an inode leads to.
+/// The content of an inode.
 #[derive(Debug)]
 pub(super) enum Payload<'a> {
     File(&'a Arc<dyn Source>),
-    /// In byte order of names, `.` and `..` included.
+    /// In byte order of names, including `.` and `..`.
     Directory(Vec<Link<'a>>),
     Symlink(&'a [u8]),
     Device(u32),
@@ -38,7 +38,7 @@ pub(super) enum Payload<'a> {
 #[derive(Debug)]
 pub(super) struct Link<'a> {
     pub name: &'a [u8],
-    /// Index of the item it names.
+    /// Index of the item that it refers to.
     pub item: usize,
 }
 
@@ -72,18 +72,18 @@ pub(super) fn flatten(tree: &Tree) -> Result<Vec<Item<'_>>, ErofsError> {
     Ok(flat.items)
 }
 
-/// The list in the making.
+/// The list while it is built.
 #[derive(Default)]
 struct Flat<'a> {
     items: Vec<Item<'a>>,
     /// Items of regular files, by path.
     files: HashMap<String, usize>,
-    /// Path, target, item of the directory and index in it.
+    /// Path, target, item of the directory, and index in it.
     hardlinks: Vec<(String, &'a str, usize, usize)>,
 }
 
 impl<'a> Flat<'a> {
-    /// Adds a node that is no hard link, and all below it; returns its index.
+    /// Adds a node that is not a hard link, and everything below it; returns its index.
     fn add(&mut self, node: &'a Node, path: String, parent: usize) -> Result<usize, ErofsError> {
         let index = self.items.len();
         let payload = payload(node, &path)?;
@@ -119,7 +119,7 @@ impl<'a> Flat<'a> {
             };
             links.push(Link { name, item });
         }
-        // A few names, such as "!", stand before ".".
+        // A few names, such as "!", sort before ".".
         links.sort_by_key(|link| link.name);
         for (path, target, name) in targets {
             let slot = links.partition_point(|link| link.name < name.as_slice());
@@ -137,7 +137,7 @@ fn join(path: &str, name: &[u8]) -> String {
     if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") }
 }
 
-/// Returns what a node leads to; the entries of a directory come later.
+/// Returns the content of a node; a directory's entries are added later.
 fn payload<'a>(node: &'a Node, path: &str) -> Result<Payload<'a>, ErofsError> {
     Ok(match &node.kind {
         Kind::File(source) => Payload::File(source),
@@ -159,7 +159,7 @@ fn payload<'a>(node: &'a Node, path: &str) -> Result<Payload<'a>, ErofsError> {
     })
 }
 
-/// Packs attributes as they stand behind the inode.
+/// Packs attributes in disk format.
 fn pack_xattrs(xattrs: &BTreeMap<String, Vec<u8>>, path: &str) -> Result<Vec<u8>, ErofsError> {
     if xattrs.is_empty() {
         return Ok(Vec::new());
@@ -186,7 +186,7 @@ fn pack_xattrs(xattrs: &BTreeMap<String, Vec<u8>>, path: &str) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Returns the error that something does not fit the format.
+/// Returns the error for something that the format does not support.
 pub(super) fn unfit(
     path: &str,
     what: &'static str,
@@ -196,7 +196,7 @@ pub(super) fn unfit(
     ErofsError::Unfit { path: path.to_owned(), what, found: found.to_string(), expected }
 }
 
-/// Returns how many links each block of a directory holds, and the bytes used in the last.
+/// Returns the number of links in each block of a directory, and the bytes used in the last one.
 pub(super) fn split_directory(links: &[Link<'_>]) -> (Vec<usize>, usize) {
     let (mut counts, mut count, mut used) = (Vec::new(), 0, 0);
     for link in links {

@@ -1,7 +1,7 @@
-//! Writes a tree as an image, front to back, each byte once.
+//! Writes a tree as an image, sequentially.
 //!
-//! In memory at any time: the inodes to be, all directories, one buffer, and of each file longer than
-//! a block the tail that waits for its inode (less than a block).
+//! In memory at any time: all inodes and directories, one buffer, and of each file longer than a block the
+//! tail (less than a block) until its inode is written.
 
 use std::io::{self, Read, Write};
 
@@ -12,10 +12,10 @@ use super::tree::{Item, Link, Payload, flatten, split_directory};
 use crate::le;
 use crate::tree::{Source, Tree};
 
-/// Bytes handed to the output at once.
+/// Size of the output buffer in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// What an image has besides its tree.
+/// Properties of an image beside its tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// UUID of the file system.
@@ -27,8 +27,8 @@ pub struct Options {
 /// Writes `tree` as an EROFS image; returns its length, a multiple of 4096.
 ///
 /// # Errors
-/// [`ErofsError`] if something in the tree does not fit the format (nothing has been written then), if
-/// a file can't be read or changed its length, or if the output fails.
+/// [`ErofsError`] if the format does not support something in the tree (nothing has been written then), if a
+/// file can't be read or has changed its length, or if the output fails; `out` then contains the beginning.
 pub fn write(tree: &Tree, options: &Options, out: impl Write) -> Result<u64, ErofsError> {
     let items = flatten(tree)?;
     let layout = plan(&items)?;
@@ -49,7 +49,7 @@ pub fn write(tree: &Tree, options: &Options, out: impl Write) -> Result<u64, Ero
     out.finish()
 }
 
-/// Writes what stands in blocks of its own; returns the tails that were read on the way.
+/// Writes all data in whole blocks; returns the tails that were read on the way.
 fn write_blocks<W: Write>(
     items: &[Item<'_>],
     layout: &Layout,
@@ -154,12 +154,12 @@ fn directory_bytes(links: &[Link<'_>], items: &[Item<'_>], places: &[Place]) -> 
     bytes
 }
 
-/// The output, through one large buffer into which files are read directly.
+/// The output, with one large buffer, into which files are read directly.
 struct Out<W> {
     out: W,
     buffer: Vec<u8>,
     used: usize,
-    /// Bytes written, those in the buffer included.
+    /// Bytes written, including those in the buffer.
     at: u64,
 }
 
@@ -168,7 +168,7 @@ impl<W: Write> Out<W> {
         Out { out, buffer: vec![0; BUFFER_BYTES], used: 0, at: 0 }
     }
 
-    /// Hands on what is in the buffer if it is full.
+    /// Flushes the buffer if it is full.
     fn flush_full(&mut self) -> Result<(), ErofsError> {
         if self.used == self.buffer.len() {
             self.out.write_all(&self.buffer)?;
@@ -233,7 +233,7 @@ impl<W: Write> Out<W> {
         self.flush_full()
     }
 
-    /// Hands on the rest; returns how many bytes were written in all.
+    /// Flushes the buffer; returns the total number of bytes written.
     fn finish(mut self) -> Result<u64, ErofsError> {
         self.out.write_all(&self.buffer[..self.used])?;
         self.out.flush()?;

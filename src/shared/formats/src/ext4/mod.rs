@@ -1,7 +1,7 @@
 //! An empty ext4, created without `mkfs`: `init` writes it to a partition on first boot.
 //!
-//! A thin wrapper over the `mkext4` crate: 4096-byte blocks, 32-bit, with journal and metadata checksums,
-//! one feature profile. No clock and no random: UUID and time come from the caller.
+//! A thin wrapper around the `mkext4` crate: 4096-byte blocks, 32-bit, with journal and metadata checksums,
+//! one set of features. No clock and no random numbers: UUID and time come from the caller.
 
 mod used;
 
@@ -12,17 +12,17 @@ use mkext4::{FsBuilder, RegionSink};
 
 use crate::disk::{Memory, ReadAt, WriteAt, read_vec};
 
-/// Size of a block; a length is rounded down to whole ones.
+/// Size of a block; the length of the partition is rounded down to whole blocks.
 const BLOCK_BYTES: u64 = 4096;
 /// Bytes written at once.
 const WRITE_BYTES: u64 = 1 << 20;
-/// Smallest file system that has room for its journal.
+/// Size of the smallest file system with a journal.
 const MIN_BYTES: u64 = 16 << 20;
 
-/// What the file system is.
+/// Properties of the file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Length of the partition.
+    /// Length of the partition in bytes.
     pub bytes: u64,
     /// UUID.
     pub uuid: [u8; 16],
@@ -32,32 +32,33 @@ pub struct Options {
     pub epoch_secs: i64,
 }
 
-/// Why no file system was made.
+/// Why no file system was created.
 #[derive(Debug, thiserror::Error)]
 pub enum Ext4Error {
     /// The partition is too small.
     #[error("making ext4 in {0} bytes: expected at least 16777216")]
     TooSmall(u64),
-    /// The options do not go together.
+    /// The options contradict each other.
     #[error("making ext4 {label:?}: {reason}")]
     Options {
-        /// The label, to tell partitions apart.
+        /// The label, which identifies the partition.
         label: String,
-        /// What the library answers.
+        /// The library's reason.
         reason: String,
     },
-    /// The disk failed.
+    /// Writing to the disk failed.
     #[error("writing ext4")]
     Io(#[from] io::Error),
 }
 
-/// Makes an empty file system on `disk`, which starts where the partition starts.
+/// Creates an empty file system at the start of `disk`, which is the partition.
 ///
-/// Only blocks in use are written or zeroed, each once: about a sixtieth of the disk, nearly all of it
-/// zeros (inode tables), which cost little where the disk can make them itself (`BLKZEROOUT`).
+/// Only blocks in use are written or zeroed, each once: about a sixtieth of the disk, nearly all of it zeros
+/// (inode tables), which are fast if the disk can write zeros itself (`BLKZEROOUT`).
 ///
 /// # Errors
-/// [`Ext4Error`]; the partition has no usable file system then.
+/// [`Ext4Error`] if the partition is too small, the options are invalid, or writing fails; the partition has
+/// no usable file system then.
 pub fn format(disk: &mut impl WriteAt, options: &Options) -> Result<(), Ext4Error> {
     if options.bytes < MIN_BYTES {
         return Err(Ext4Error::TooSmall(options.bytes));
@@ -76,7 +77,7 @@ pub fn format(disk: &mut impl WriteAt, options: &Options) -> Result<(), Ext4Erro
     Ok(())
 }
 
-/// Copies a range: what has data in memory is written, the rest is zeroed.
+/// Copies a range: blocks that are allocated in memory are written, the others are zeroed.
 fn copy(planned: &Memory, range: Range<u64>, disk: &mut impl WriteAt) -> io::Result<()> {
     let mut at = range.start;
     while at < range.end {
@@ -95,7 +96,7 @@ fn copy(planned: &Memory, range: Range<u64>, disk: &mut impl WriteAt) -> io::Res
     Ok(())
 }
 
-/// A disk in memory in the terms of the library: only what is not zero takes room.
+/// A disk in memory, as the library sees it: only data other than zeros takes memory.
 struct Sink(Memory);
 
 impl RegionSink for Sink {

@@ -1,6 +1,6 @@
-//! Which blocks of a new file system are in use, by its own block bitmaps.
+//! Which blocks of a new file system are in use, according to its own block bitmaps.
 //!
-//! Free blocks need not be zeroed, which takes minutes on a disk that can't do it by itself.
+//! Free blocks need not be zeroed, which would take minutes on a disk without a command for it.
 
 use std::io;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::le;
 
 /// Size of a block.
 const BLOCK: u64 = 4096;
-/// Where the superblock stands.
+/// Offset of the superblock.
 const SUPERBLOCK_AT: u64 = 1024;
 /// Size of a group descriptor without the 64-bit feature.
 const DESCRIPTOR_BYTES: u64 = 32;

@@ -25,12 +25,12 @@ const SECTOR_BYTES: u32 = 512;
 /// [`SECTOR_BYTES`] for positions.
 const SECTOR: u64 = SECTOR_BYTES as u64;
 
-/// What the file system is.
+/// Properties of the file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Length of the partition: at least 34 MiB, a whole number of sectors of 512 bytes.
+    /// Length of the partition: at least 34 MiB, and a multiple of 512 bytes.
     pub bytes: u64,
-    /// Where the partition starts on its disk, in bytes.
+    /// Offset of the partition on its disk, in bytes.
     pub offset: u64,
     /// Serial number of the volume.
     pub serial: u32,
@@ -44,15 +44,15 @@ pub enum FatError {
     /// The label does not fit.
     #[error("label {0:?}: expected 1 to 11 ASCII characters that FAT allows")]
     Label(String),
-    /// The path is no relative one.
+    /// The path is not a valid relative path.
     #[error("path {0:?}: expected a relative path without '.' and '..' and without empty parts")]
     Path(String),
-    /// A file can't be put in, or the partition is too small for all.
+    /// A file can't be added, or the partition is too small for all of them.
     #[error("writing FAT32 of {bytes} bytes: {reason}")]
     Write {
-        /// Length of the partition.
+        /// Length of the partition in bytes.
         bytes: u64,
-        /// What the library answers, with the path if it is about one.
+        /// The library's reason, with the path if it is about a file.
         reason: String,
     },
     /// A file can't be read.
@@ -65,13 +65,14 @@ pub enum FatError {
     },
 }
 
-/// Writes a FAT32 with these files; directories on the way are made.
+/// Creates a FAT32 with these files and the directories that they need.
 ///
 /// Paths are relative and `/`-separated, as in `EFI/BOOT/BOOTX64.EFI`. The result is sparse: copy its
 /// [`ReadAt::next_data`] ranges.
 ///
 /// # Errors
-/// [`FatError`] if the label or a path does not fit, or the partition is too small.
+/// [`FatError::Label`] or [`FatError::Path`] if the label or a path is invalid, [`FatError::Write`] if the
+/// partition is too small.
 pub fn write(files: BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Memory, FatError> {
     let told = |e: &PathError| FatError::Write { bytes: options.bytes, reason: e.to_string() };
     let label = VolumeLabel::new(&options.label).map_err(|_| FatError::Label(options.label.clone()))?;
@@ -101,7 +102,7 @@ fn tree(files: BTreeMap<String, Vec<u8>>) -> Result<Tree, PathError> {
     Ok(tree)
 }
 
-/// The sparse disk in the terms of the library.
+/// The sparse disk, as the library sees it.
 struct Device {
     disk: Memory,
     offset: u64,
@@ -137,7 +138,7 @@ impl BlockDevice for Device {
     }
 }
 
-/// Tells the library that a range is not on the disk, the only way in which memory fails.
+/// Returns the library's error for a range that exceeds the disk, the only error of a disk in memory.
 fn lost(_: io::Error) -> Error<Infallible> {
     Error::new(ErrorKind::InvalidInput, "the range leaves the disk")
 }

@@ -1,4 +1,4 @@
-//! Reads a file of a FAT back, with the `hadris-fat` crate. Nothing on the disk is trusted.
+//! Reads a file of a FAT with the `hadris-fat` crate. Nothing on the disk is trusted.
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::disk::ReadAt;
 /// Reads the file at a `/`-separated path of the FAT that fills `disk`.
 ///
 /// # Errors
-/// [`FatError::Read`] if there is no FAT, no such file, or one that claims to be longer than the disk.
+/// [`FatError::Read`] if there is no FAT, the file does not exist, or its length exceeds the disk.
 pub fn read(disk: &impl ReadAt, path: &str) -> Result<Vec<u8>, FatError> {
     read_file(disk, path).map_err(|reason| FatError::Read { path: path.to_owned(), reason })
 }
@@ -29,7 +29,7 @@ fn read_file(disk: &impl ReadAt, path: &str) -> Result<Vec<u8>, String> {
         return Err(format!("found {:?}, expected a file", found.file_type()));
     }
     let length = found.len();
-    // Before anything is allocated: a length is only a claim.
+    // Checked before allocating, since the length on the disk is not trusted.
     let claimed = usize::try_from(length).ok().filter(|_| length <= disk.len());
     let claimed = claimed.ok_or_else(|| format!("length is {length}, the disk has {}", disk.len()))?;
     let mut bytes = vec![0; claimed];
@@ -43,7 +43,7 @@ fn read_file(disk: &impl ReadAt, path: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A disk in the terms of the library.
+/// A disk, as the library sees it.
 struct Device<'a, D> {
     disk: &'a D,
 }

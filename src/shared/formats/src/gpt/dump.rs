@@ -1,4 +1,4 @@
-//! A table as text, for review and `inspect`.
+//! Formats a table as text, for review and `inspect`.
 
 use std::fmt::Write;
 

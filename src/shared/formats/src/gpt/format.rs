@@ -18,7 +18,7 @@ const HEADER_BYTES: usize = 92;
 const SIGNATURE: [u8; 8] = *b"EFI PART";
 const REVISION: u32 = 0x0001_0000;
 
-/// Which of the two tables.
+/// One of the two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     /// At the start of the disk.
@@ -27,11 +27,11 @@ pub(super) enum Which {
     Backup,
 }
 
-/// What a header says that is not constant.
+/// The variable fields of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub disk_guid: Guid,
-    /// Block of the other header.
+    /// Block of the other table's header.
     pub other: u64,
     /// First block of the entries.
     pub array: u64,
@@ -53,7 +53,7 @@ const fn crc_of_bytes() -> [u32; 256] {
     table
 }
 
-/// Moves eight bits through the polynomial.
+/// Shifts eight bits through the polynomial.
 const fn crc_steps(mut crc: u32) -> u32 {
     let mut bit = 0;
     while bit < 8 {
@@ -65,7 +65,7 @@ const fn crc_steps(mut crc: u32) -> u32 {
 
 /// Returns the CRC-32 of UEFI (that of zlib).
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    // A byte never leaves a table of 256.
+    // A byte is always a valid index of a table of 256.
     !bytes.iter().fold(!0, |crc: u32, b| (crc >> 8) ^ CRC_OF_BYTE[usize::from(crc.to_le_bytes()[0] ^ b)])
 }
 
@@ -95,7 +95,7 @@ pub(super) fn header_block(table: &Table, which: Which, array: &[u8]) -> [u8; BL
     block
 }
 
-/// Parses the header that stands in block `at`; tells what is off.
+/// Parses the header in block `at`; the error says what is invalid.
 pub(super) fn parse_header(block: &[u8; BLOCK], at: u64) -> Result<Header, String> {
     let wide = |at| le::u64(block, at).unwrap_or_default();
     let half = |at| le::u32(block, at).unwrap_or_default();
@@ -122,7 +122,7 @@ pub(super) fn parse_header(block: &[u8; BLOCK], at: u64) -> Result<Header, Strin
     })
 }
 
-/// Returns the entries as they stand on disk.
+/// Returns the entries in disk format.
 pub(super) fn entry_array(table: &Table) -> Vec<u8> {
     let mut array = vec![0; ARRAY_BYTES];
     for p in &table.partitions {
@@ -161,7 +161,7 @@ fn parse_entry(number: u32, entry: &[u8]) -> Option<Partition> {
     (type_guid != Guid::default()).then_some(partition)
 }
 
-/// Returns the protective MBR of a disk: one partition of type 0xEE over all of it.
+/// Returns the protective MBR of a disk: one partition of type 0xEE that covers it.
 pub(super) fn protective_mbr(disk_blocks: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let length = u32::try_from(disk_blocks.saturating_sub(1)).unwrap_or(u32::MAX);

@@ -1,8 +1,8 @@
-//! Extends the last partition after the disk became larger.
+//! Extends the last partition after the disk has become larger.
 //!
-//! Safe against power loss at any point: the new backup is on the disk before the primary is touched, so at any time
-//! one of the two is valid, with either the old or the new size. Run again, it completes what was interrupted; run on a
-//! finished disk, it writes nothing.
+//! Safe against power loss at any point: the new backup is on the disk before the primary is changed, so at
+//! any time one of the two is valid, with either the old or the new size. Run again, it completes what was
+//! interrupted; if nothing is left to do, it writes nothing.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -11,26 +11,26 @@ use super::reader::{read, read_one};
 use super::writer::{write_mbr, write_one};
 use super::{GptError, Partition, TAIL_BLOCKS, Table};
 
-/// Partitions end at a multiple of this many blocks: 1 MiB.
+/// Partitions end at a multiple of this many blocks, which is 1 MiB.
 const ALIGN_BLOCKS: u64 = 2048;
 
-/// What growing did.
+/// The result of growing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grown {
-    /// The last partition as it is now.
+    /// The last partition after growing.
     pub last: Partition,
     /// Whether anything was written.
     pub changed: bool,
 }
 
-/// Moves the backup table to the end of a disk of `disk_blocks` blocks of 512 bytes, and the end of the
-/// last partition to the last whole MiB in front of it. A partition never becomes smaller.
+/// Moves the backup table to the end of a disk of `disk_blocks` blocks of 512 bytes, and the end of the last
+/// partition to the last whole MiB before it. A partition never becomes smaller.
 ///
-/// `sync` makes what was written durable; it is called between the steps.
+/// `sync` is called between the steps and must make all writes durable.
 ///
 /// # Errors
-/// [`GptError`] if no sound table is found, it has no partitions, or the disk fails. The disk then still
-/// has a sound table, if it had one.
+/// [`GptError::Unsound`] if no valid table is found, [`GptError::Empty`] if it has no partitions,
+/// [`GptError::Io`] if the disk fails. If the disk had a valid table, it still has one.
 pub fn grow_last<D: Read + Write + Seek>(
     disk: &mut D,
     disk_blocks: u64,

@@ -1,4 +1,4 @@
-//! GUIDs: sixteen bytes in the order in which they are printed; on disk the first three groups are
+//! GUIDs: sixteen bytes in the order of the text form; in disk format the first three groups are
 //! little-endian.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Guid(pub [u8; 16]);
 
 impl Guid {
-    /// Parses the text form with dashes, of either case.
+    /// Parses the text form with dashes, in either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Guid> {
         let mut groups = text.split('-');
@@ -26,7 +26,7 @@ impl Guid {
         u128::from_str_radix(&digits, 16).ok().map(|n| Guid(n.to_be_bytes()))
     }
 
-    /// Returns the bytes as they stand on disk.
+    /// Returns the bytes in disk format.
     #[must_use]
     pub fn to_disk(self) -> [u8; 16] {
         let [a, b, c, d, e, f, g, h, rest @ ..] = self.0;
@@ -34,10 +34,10 @@ impl Guid {
         [d, c, b, a, f, e, h, g, i, j, k, l, m, n, o, p]
     }
 
-    /// Returns the GUID that stands on disk as `bytes`.
+    /// Returns the GUID from bytes in disk format.
     #[must_use]
     pub fn from_disk(bytes: [u8; 16]) -> Guid {
-        // The exchange of bytes is its own inverse.
+        // The conversion is its own inverse.
         Guid(Guid(bytes).to_disk())
     }
 }

@@ -1,9 +1,8 @@
 //! GUID partition tables, for disks with logical blocks of 512 bytes.
 //!
-//! Written, read, and grown on first boot when a disk turned out larger than its image. 128 entries of
-//! 128 bytes, as usual. Our own code rather than a crate's, because growing needs an order of
-//! writes that is safe at any point of a power loss, and because PID 1 uses it: nothing here panics.
-//! Spec: UEFI 2.10, chapter 5.
+//! Written, read, and grown on first boot if the disk is larger than its image. 128 entries of 128 bytes, as
+//! usual. Our own code rather than a crate's, because growing needs an order of writes that is safe against
+//! power loss at any point, and because PID 1 uses it: nothing here panics. Spec: UEFI 2.10, chapter 5.
 
 #[cfg(feature = "builder")]
 mod dump;
@@ -24,9 +23,9 @@ pub use writer::write;
 
 /// Size of a logical block.
 pub const BLOCK_BYTES: u64 = 512;
-/// Blocks in front of the first partition: protective MBR, header, entries.
+/// Blocks before the first partition: protective MBR, header, entries.
 pub const FIRST_USABLE: u64 = 34;
-/// Blocks behind the last partition: entries, header.
+/// Blocks after the last partition: entries, header.
 pub const TAIL_BLOCKS: u64 = 33;
 
 /// A partition.
@@ -34,9 +33,9 @@ pub const TAIL_BLOCKS: u64 = 33;
 pub struct Partition {
     /// Number in the table, 1 to 128.
     pub number: u32,
-    /// What it is for.
+    /// GUID of its type.
     pub type_guid: Guid,
-    /// Which one it is.
+    /// GUID of this partition.
     pub unique_guid: Guid,
     /// First block.
     pub first_lba: u64,
@@ -51,27 +50,27 @@ pub struct Partition {
 /// A whole table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Which disk it is.
+    /// GUID of the disk.
     pub disk_guid: Guid,
-    /// Blocks of the disk that the table was made for.
+    /// Number of blocks of the disk that the table was made for.
     pub disk_blocks: u64,
-    /// Partitions by ascending number.
+    /// Partitions, sorted by number.
     pub partitions: Vec<Partition>,
 }
 
 /// Why a table can't be written, read or grown.
 #[derive(Debug, thiserror::Error)]
 pub enum GptError {
-    /// The disk failed.
+    /// Reading or writing the disk failed.
     #[error("reading or writing a partition table")]
     Io(#[from] io::Error),
     /// The disk can't hold a table.
     #[error("disk has {0} blocks, a partition table needs at least 68")]
     TooSmall(u64),
-    /// A partition number out of range, or twice.
+    /// A partition number is out of range or used twice.
     #[error("partition {0}: expected a number from 1 to 128 that no other partition has")]
     Number(u32),
-    /// A name that does not fit.
+    /// The name of a partition is too long.
     #[error("partition {number}: name {name:?} is longer than 36 UTF-16 units")]
     Name {
         /// Number of the partition.
@@ -79,7 +78,7 @@ pub enum GptError {
         /// Its name.
         name: String,
     },
-    /// A partition that leaves the usable area, or ends before it starts.
+    /// A partition is not within the usable area, or ends before it starts.
     #[error("partition {number}: blocks {first} to {last}, usable are 34 to {last_usable}")]
     Range {
         /// Number of the partition.
@@ -91,23 +90,23 @@ pub enum GptError {
         /// Last usable block of the disk.
         last_usable: u64,
     },
-    /// Two partitions share a block.
+    /// Two partitions overlap.
     #[error("partitions {0} and {1} overlap")]
     Overlap(u32, u32),
-    /// Neither the primary nor the backup table is sound.
+    /// Neither the primary nor the backup table is valid.
     #[error("no valid partition table: primary {primary}, backup {backup}")]
     Unsound {
-        /// What is wrong with the primary one.
+        /// What is wrong with the primary table.
         primary: String,
-        /// What is wrong with the backup.
+        /// What is wrong with the backup table.
         backup: String,
     },
-    /// The table has no partition that could be grown.
+    /// The table has no partition that can be grown.
     #[error("partition table has no partitions")]
     Empty,
 }
 
-/// Checks that `table` can stand on its disk.
+/// Checks that `table` is valid for its disk.
 fn check(table: &Table) -> Result<(), GptError> {
     if table.disk_blocks < FIRST_USABLE + TAIL_BLOCKS + 1 {
         return Err(GptError::TooSmall(table.disk_blocks));

@@ -7,11 +7,11 @@ use super::{BLOCK_BYTES, GptError, Table, check};
 
 /// Reads the table of a disk of `disk_blocks` blocks of 512 bytes.
 ///
-/// `disk_blocks` of the result is what the table says, which is less where a disk has become larger.
+/// `disk_blocks` of the result comes from the table, and is smaller if the disk has become larger.
 ///
 /// # Errors
-/// [`GptError::Unsound`] if neither of the two tables is sound, with the reason for each; otherwise the
-/// disk's error.
+/// [`GptError::Unsound`] if neither of the two tables is valid, with the reason for each; [`GptError::Io`] if
+/// the disk can't be read.
 pub fn read(disk: &mut (impl Read + Seek), disk_blocks: u64) -> Result<Table, GptError> {
     let primary = match read_one(disk, disk_blocks, Which::Primary)? {
         Ok(table) => return Ok(table),
@@ -23,7 +23,7 @@ pub fn read(disk: &mut (impl Read + Seek), disk_blocks: u64) -> Result<Table, Gp
     }
 }
 
-/// Reads one of the two tables; the inner error is why it is not sound.
+/// Reads one of the two tables; the inner error is the reason why it is not valid.
 pub(super) fn read_one(
     disk: &mut (impl Read + Seek),
     disk_blocks: u64,

@@ -5,14 +5,14 @@ use std::io::{Seek, SeekFrom, Write};
 use super::format::{ARRAY_BLOCKS, Which, entry_array, header_block, protective_mbr};
 use super::{BLOCK_BYTES, GptError, Table, check};
 
-/// Writes protective MBR, primary and backup table; what is between them is left as it is.
+/// Writes protective MBR, primary and backup table; everything between them is left unchanged.
 ///
-/// `disk` must hold `table.disk_blocks` blocks of 512 bytes; it may be sparse or empty, as long as it
-/// can be written at any place.
+/// `disk` must be able to hold `table.disk_blocks` blocks of 512 bytes; it may be sparse or empty, as long as
+/// it can be written at any offset.
 ///
 /// # Errors
-/// [`GptError`] if the table can't stand on its disk: nothing has been written then. Otherwise the disk's
-/// error.
+/// [`GptError`] if the table is not valid for its disk; nothing is written then. [`GptError::Io`] if the disk
+/// can't be written; one of the two tables may be incomplete then.
 pub fn write(disk: &mut (impl Write + Seek), table: &Table) -> Result<(), GptError> {
     check(table)?;
     write_one(disk, table, Which::Primary)?;

@@ -1,4 +1,4 @@
-//! The part of ELF that matters here: loadable segments, relocations, functions. Bounds-checked.
+//! The parts of ELF that are needed here: loadable segments, relocations, functions. Bounds-checked.
 
 use super::PeError;
 use crate::le;
@@ -10,23 +10,23 @@ const EM_X86_64: u16 = 62;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
-/// Size of a program header, a section header, a symbol, a relocation and an entry of the dynamic section.
+/// Sizes of a program header, a section header, a symbol, a relocation and a dynamic entry.
 const PROGRAM_HEADER: usize = 56;
 const SECTION_HEADER: usize = 64;
 const SYMBOL: usize = 24;
 const RELA: usize = 24;
 const DYNAMIC: usize = 16;
-/// `sh_type` of a symbol table, and the type of a symbol that is a function.
+/// `sh_type` of a symbol table, and the symbol type of a function.
 const SHT_SYMTAB: u32 = 2;
 const STT_FUNC: u8 = 2;
-/// The relocation that adds the load address to a number: the only one that a self-contained file needs.
+/// The relocation that adds the load address: the only one that a self-contained file needs.
 const R_X86_64_RELATIVE: u64 = 8;
-/// Longest image that is believed; ours is a thousandth of it.
+/// Maximum length of an image; ours has a thousandth of it.
 const LONGEST: u64 = 64 << 20;
-/// Size of a page: the unit of permissions.
+/// Size of a page, the unit of permissions.
 pub(super) const PAGE: u32 = 4096;
 
-/// What a segment's bytes may be used for.
+/// The access permissions of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Execute,
@@ -37,7 +37,7 @@ pub(super) enum Access {
 /// A loadable segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment<'a> {
-    /// Its first address, on a page.
+    /// Its first address, page-aligned.
     pub address: u32,
     /// Its length in memory.
     pub memory: u32,
@@ -47,14 +47,14 @@ pub(super) struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    /// Returns where `length` bytes at `address` stand in the segment's file bytes.
+    /// Returns the offset of `length` bytes at `address` in the segment's file bytes.
     pub(super) fn offset(&self, address: u64, length: usize) -> Option<usize> {
         let at = usize::try_from(address.checked_sub(self.address.into())?).ok()?;
         (at.checked_add(length)? <= self.bytes.len()).then_some(at)
     }
 }
 
-/// A function: where it begins, and its name.
+/// A function's address and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Function {
     pub address: u64,
@@ -66,16 +66,16 @@ pub(super) struct Function {
 pub(super) struct Elf<'a> {
     /// Address of its first instruction.
     pub entry: u64,
-    /// By address; they do not share a page.
+    /// Sorted by address; they do not share a page.
     pub segments: Vec<Segment<'a>>,
-    /// Where an address stands, and which: (place, address).
+    /// Where an address is stored, and the address: (place, address).
     pub relocations: Vec<(u64, u64)>,
-    /// By address.
+    /// Sorted by address.
     pub functions: Vec<Function>,
 }
 
 impl<'a> Elf<'a> {
-    /// Parses a file; refuses what needs a loader other than the firmware's.
+    /// Parses a file; refuses one that needs more than the firmware's loader.
     pub(super) fn parse(file: &'a [u8]) -> Result<Elf<'a>, PeError> {
         if file.get(..6) != Some(b"\x7fELF\x02\x01") {
             return Err(PeError::malformed("expected a 64-bit little-endian ELF file"));
@@ -125,7 +125,7 @@ fn slice(file: &[u8], at: u64, bytes: u64) -> Result<&[u8], PeError> {
     range().ok_or_else(cut)
 }
 
-/// Returns the headers whose place, size and number stand at these offsets.
+/// Returns the headers whose offset, size and number are at these offsets.
 fn table(file: &[u8], (at, size, count): (usize, usize, usize), wanted: usize) -> Result<&[u8], PeError> {
     let at = le::u64(file, at).ok_or_else(cut)?;
     let size = usize::from(le::u16(file, size).ok_or_else(cut)?);
@@ -160,7 +160,7 @@ fn segment<'a>(file: &'a [u8], header: &[u8]) -> Result<Option<Segment<'a>>, PeE
     };
     let bytes = content(file, header)?;
     let fits = address.checked_add(memory).is_some_and(|end| end <= LONGEST);
-    // The first page is that of the headers.
+    // The first page is needed for the headers.
     if !fits || address == 0 || !address.is_multiple_of(PAGE.into()) || bytes.len() as u64 > memory {
         let what =
             format!("the segment at {address:#x} of {memory} bytes: expected a page from 1 on below 64 MiB");
@@ -170,7 +170,7 @@ fn segment<'a>(file: &'a [u8], header: &[u8]) -> Result<Option<Segment<'a>>, PeE
     Ok(Some(Segment { address: small(address)?, memory: small(memory)?, bytes, access }))
 }
 
-/// Reads the relocations that the dynamic section names.
+/// Reads the relocations that the dynamic section refers to.
 fn relocations(dynamic: &[u8], segments: &[Segment<'_>]) -> Result<Vec<(u64, u64)>, PeError> {
     let (mut address, mut bytes) = (0, 0);
     for entry in dynamic.chunks_exact(DYNAMIC) {
@@ -206,7 +206,7 @@ fn relocations(dynamic: &[u8], segments: &[Segment<'_>]) -> Result<Vec<(u64, u64
         match kind {
             0 => {}
             R_X86_64_RELATIVE => relocations.push((place, value)),
-            // A symbol that nobody defines ends here.
+            // Also for an undefined symbol.
             _ => {
                 return Err(PeError::unfit(format!(
                     "the relocation at {place:#x} is of the kind {kind:#x}, expected {R_X86_64_RELATIVE:#x} alone"

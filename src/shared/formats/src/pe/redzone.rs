@@ -1,9 +1,9 @@
-//! Finds code that touches memory under the stack pointer.
+//! Finds code that accesses memory below the stack pointer.
 //!
 //! The ABI of Linux lets a function use 128 bytes there, its red zone, without moving the pointer. In
-//! firmware an interrupt comes in on the same stack and writes over them. Our own code is compiled
-//! without, but the precompiled parts of `core` that are linked in are not: so what was linked is looked
-//! at. The reading is linear and errs on the side of a find.
+//! firmware, interrupts use the same stack and overwrite them. Our own code is compiled without a red zone,
+//! but the precompiled parts of `core` that are linked in are not; therefore the linked code is checked. It
+//! is decoded linearly, and doubtful cases are reported.
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
@@ -13,20 +13,20 @@ use super::elf::{Access, Elf, Function};
 /// A function that uses the red zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedZoneUse {
-    /// Its name as linked; empty for code in front of the first function.
+    /// Its symbol name; empty for code before the first function.
     pub function: String,
-    /// Address of the first instruction that does.
+    /// Address of the first such instruction.
     pub address: u64,
 }
 
-/// Returns the functions of a static-pie x86-64 ELF file that touch memory under the stack pointer.
+/// Returns the functions of a static-pie x86-64 ELF file that access memory below the stack pointer.
 ///
-/// Found are operands at a negative distance from `rsp`, and in functions with a frame such from `rbp` that
-/// are deeper than what the function took. All executable bytes are read.
+/// Reported are operands at a negative offset from `rsp`, and in functions with a frame those from `rbp` that
+/// are below the allocated stack. All executable bytes are decoded.
 ///
 /// # Errors
-/// [`PeError`] if the file can't be read, has no symbols (nobody could tell where functions begin), or has
-/// bytes in its code that are no instruction.
+/// [`PeError`] if the file is malformed, has no symbols (the starts of functions would be unknown), or its
+/// code contains invalid instructions.
 pub fn red_zone(file: &[u8]) -> Result<Vec<RedZoneUse>, PeError> {
     let elf = Elf::parse(file)?;
     if elf.functions.is_empty() {
@@ -54,7 +54,7 @@ pub fn red_zone(file: &[u8]) -> Result<Vec<RedZoneUse>, PeError> {
 
 /// Returns the address of the first instruction of a function that uses the red zone.
 fn first_use(code: &[u8], address: u64) -> Result<Option<u64>, PeError> {
-    // How far the stack pointer is under `rbp`, once that is the frame's.
+    // The distance of the stack pointer below `rbp`, once `rbp` is the frame pointer.
     let mut frame: Option<i64> = None;
     for instruction in Decoder::with_ip(64, code, address, DecoderOptions::NONE) {
         if instruction.is_invalid() {
@@ -72,7 +72,7 @@ fn first_use(code: &[u8], address: u64) -> Result<Option<u64>, PeError> {
     Ok(None)
 }
 
-/// Returns by how much an instruction lowers the stack pointer for good: what a call takes is given back.
+/// Returns by how much an instruction lowers the stack pointer permanently; a call restores it.
 fn taken(instruction: &Instruction) -> i64 {
     let of_pointer = instruction.op0_register() == Register::RSP;
     let constant = || instruction.try_immediate(1).map_or(0, u64::cast_signed);
@@ -93,17 +93,17 @@ fn takes_frame(instruction: &Instruction) -> bool {
         && instruction.op1_register() == Register::RSP
 }
 
-/// Returns whether an instruction touches memory under the stack pointer.
+/// Returns whether an instruction accesses memory below the stack pointer.
 fn is_under(instruction: &Instruction, frame: Option<i64>) -> bool {
     let touches = instruction.op_kinds().any(|kind| kind == OpKind::Memory)
-        // Both only compute.
+        // These only compute an address.
         && !matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
     let distance = instruction.memory_displacement64().cast_signed();
     let floor = match instruction.memory_base() {
         Register::RSP | Register::ESP => 0,
         Register::RBP => match frame {
             Some(depth) => -depth,
-            // An ordinary register in this function.
+            // `rbp` is an ordinary register in this function.
             None => return false,
         },
         _ => return false,

@@ -1,4 +1,4 @@
-//! Writes the EFI application: headers, one section a segment, and the relocations as `.reloc`.
+//! Writes the EFI application: headers, one section for each segment, and the relocations as `.reloc`.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use super::PeError;
 use super::elf::{Access, Elf, PAGE, Segment};
 use crate::le;
 
-/// Alignment of what stands in the file.
+/// Alignment of sections in the file.
 const FILE_ALIGNMENT: usize = 512;
-/// Where the PE signature stands, behind the DOS header; sizes of what follows it.
+/// Offset of the PE signature, after the DOS header; sizes of what follows it.
 const SIGNATURE: usize = 64;
 const COFF: usize = SIGNATURE + 4;
 const OPTIONAL: usize = COFF + 20;
@@ -23,7 +23,7 @@ const FILE_FLAGS: u16 = 0x022e;
 const DLL_FLAGS: u16 = 0x0160;
 /// `Subsystem`: EFI application.
 const EFI_APPLICATION: u16 = 10;
-/// Number of data directories, and which one is for relocations.
+/// Number of data directories, and the number of the one for relocations.
 const DIRECTORIES: u32 = 16;
 const RELOCATIONS: usize = 5;
 /// The relocation of a 64-bit address.
@@ -39,16 +39,16 @@ struct Section {
     characteristics: u32,
 }
 
-/// Turns a static-pie x86-64 ELF file into an EFI application: the same input, the same bytes.
+/// Converts a static-pie x86-64 ELF file to an EFI application; the same input gives the same bytes.
 ///
-/// Each loadable segment becomes a section of the same address; segments start at page 1 or above and are
-/// read-only, writable or executable. Image base, time stamp and checksum are zero.
+/// Each loadable segment becomes a section at the same address; segments start at page 1 or above and are
+/// read-only, writable or executable. Image base, timestamp and checksum are zero.
 ///
 /// # Errors
-/// [`PeError::Malformed`] if the file is cut off or no ELF file. [`PeError::Unfit`] if it has an interpreter,
-/// needs a library, has a segment that is writable and executable or shares a page with another, a
-/// relocation other than `R_X86_64_RELATIVE` (as an undefined symbol leaves) or one in code, or no code at
-/// its entry point.
+/// [`PeError::Malformed`] if the file is truncated or not an ELF file. [`PeError::Unfit`] if it has an
+/// interpreter, needs a library, has a segment that is writable and executable or shares a page with another,
+/// a relocation other than `R_X86_64_RELATIVE` (as for an undefined symbol) or one in code, or no code at its
+/// entry point.
 pub fn from_elf(file: &[u8]) -> Result<Vec<u8>, PeError> {
     let elf = Elf::parse(file)?;
     let entry = elf.segments.iter().find(|s| s.offset(elf.entry, 1).is_some());
@@ -68,12 +68,12 @@ pub fn from_elf(file: &[u8]) -> Result<Vec<u8>, PeError> {
     write(small(elf.entry)?, &sections)
 }
 
-/// Returns a number that the checks of the ELF file keep below 4 GiB.
+/// Returns a number that was checked to be below 4 GiB when the ELF file was parsed.
 fn small<N: TryInto<u32> + Copy + std::fmt::Display>(n: N) -> Result<u32, PeError> {
     n.try_into().map_err(|_| PeError::unfit(format!("{n} does not fit in 32 bits")))
 }
 
-/// Returns the section of a segment.
+/// Converts a segment to a section.
 fn section(segment: &Segment<'_>) -> Section {
     let (name, characteristics) = match segment.access {
         Access::Execute => (".text", 0x6000_0020),
@@ -84,8 +84,7 @@ fn section(segment: &Segment<'_>) -> Section {
     Section { name, address, memory, bytes, characteristics }
 }
 
-/// Puts each relocation's address where it belongs, as for image base 0, and returns the table of places:
-/// blocks of one page each.
+/// Applies the relocations for image base 0, and returns the relocation table: one block for each page.
 fn relocate(elf: &Elf<'_>, sections: &mut [Section]) -> Result<Vec<u8>, PeError> {
     let mut pages: BTreeMap<u32, Vec<u16>> = BTreeMap::new();
     for &(place, value) in &elf.relocations {
@@ -102,7 +101,7 @@ fn relocate(elf: &Elf<'_>, sections: &mut [Section]) -> Result<Vec<u8>, PeError>
         pages.entry(place - place % PAGE).or_default().push(DIR64 | offset);
     }
     if pages.is_empty() {
-        // A table that is not empty: firmware takes a file without one as not relocatable.
+        // The table must not be empty: firmware regards a file without one as not relocatable.
         pages.insert(sections.first().map_or(PAGE, |s| s.address), vec![0, 0]);
     }
     let mut table = Vec::new();
@@ -138,7 +137,7 @@ fn write(entry: u32, sections: &[Section]) -> Result<Vec<u8>, PeError> {
     Ok(file)
 }
 
-/// Returns the headers, up to the table of sections.
+/// Returns the headers, including the section table.
 fn headers(entry: u32, sections: &[Section], headers_end: u32) -> Result<Vec<u8>, PeError> {
     let raw = |kind: u32| {
         let chosen = sections.iter().filter(|s| s.characteristics & kind != 0);

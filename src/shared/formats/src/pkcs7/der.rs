@@ -1,4 +1,4 @@
-//! DER as far as signatures need it: a tag, a length, the bytes.
+//! DER as far as signatures need it: tag, length, content.
 
 /// The first byte of an element.
 #[derive(Clone, Copy)]
@@ -13,18 +13,18 @@ impl Tag {
     pub(crate) const SEQUENCE: Tag = Tag(0x30);
     pub(crate) const SET: Tag = Tag(0x31);
 
-    /// Returns the tag of the numbered part of a structure that is itself a structure.
+    /// Returns the context-specific tag of a constructed element.
     pub(crate) const fn context(number: u8) -> Tag {
         Tag(0xa0 | number)
     }
 
-    /// Returns the tag of the numbered part of a structure that is plain bytes.
+    /// Returns the context-specific tag of a primitive element.
     pub(crate) const fn plain(number: u8) -> Tag {
         Tag(0x80 | number)
     }
 }
 
-/// Returns an element made of parts.
+/// Returns an element whose content is made of parts.
 pub(crate) fn tlv(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|p| p.len()).sum();
     let mut element = vec![tag.0];
@@ -42,7 +42,7 @@ pub(crate) fn tlv(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
     element
 }
 
-/// Returns a number below 128.
+/// Returns an integer below 128.
 pub(crate) fn integer(n: u8) -> Vec<u8> {
     tlv(Tag::INTEGER, &[&[n]])
 }

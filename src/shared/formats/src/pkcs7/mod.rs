@@ -1,9 +1,9 @@
-//! Signatures that firmware accepts: PKCS #7 signed data, one signer, RSA with SHA-256, no time stamp.
+//! Signatures that firmware accepts: PKCS #7 signed data, one signer, RSA with SHA-256, no timestamp.
 //!
-//! Only written: the readers are firmware and foreign tools. Nothing random is in it and PKCS #1 v1.5 has no
-//! salt, so the same content, certificate and key give the same bytes. The caller signs:
-//! it gets the bytes to sign and passes back the signature. Specs: RFC 2315 (the version that
-//! Authenticode and UEFI name), X.690 for the encoding.
+//! Only written here; the readers are firmware and foreign tools. Nothing in it is random and PKCS #1 v1.5
+//! has no salt, so the same content, certificate and key give the same bytes. The caller signs: it gets the
+//! bytes to sign and passes back the signature. Specs: RFC 2315 (the version that Authenticode and UEFI refer
+//! to), X.690 for the encoding.
 
 mod der;
 
@@ -25,10 +25,10 @@ pub(crate) mod oid {
     pub(crate) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 }
 
-/// The certificate of who signs, with the two parts of it that a signature names it by.
+/// The signer's certificate, with the two fields by which a signature identifies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// The whole certificate, DER.
+    /// The complete certificate, DER.
     pub der: Vec<u8>,
     /// The name of its issuer, DER with tag and length.
     pub issuer: Vec<u8>,
@@ -36,22 +36,22 @@ pub struct Certificate {
     pub serial: Vec<u8>,
 }
 
-/// What is signed, besides its signature.
+/// What is signed.
 pub(crate) struct Content<'a> {
-    /// What the content is.
+    /// Object identifier of the content's type.
     pub kind: &'a [u8],
-    /// The content itself, DER; `None` if it stands elsewhere.
+    /// The content itself, DER; `None` if it is elsewhere.
     pub bytes: Option<&'a [u8]>,
-    /// The attributes that are signed in place of the content, without their own tag.
+    /// The attributes that are signed instead of the content, without their own tag.
     pub attributes: Option<&'a [u8]>,
 }
 
-/// Returns an algorithm without parameters.
+/// Returns an algorithm identifier without parameters.
 pub(crate) fn algorithm(oid: &[u8]) -> Vec<u8> {
     tlv(Tag::SEQUENCE, &[&tlv(Tag::OID, &[oid]), &tlv(Tag::NULL, &[])])
 }
 
-/// Returns the signed data, without the wrapping that says that it is signed data.
+/// Returns the signed data, without the outer ContentInfo.
 pub(crate) fn signed_data(content: &Content<'_>, certificate: &Certificate, signature: &[u8]) -> Vec<u8> {
     let sha256 = algorithm(oid::SHA256);
     let explicit = content.bytes.map(|bytes| tlv(Tag::context(0), &[bytes])).unwrap_or_default();
@@ -82,7 +82,7 @@ pub(crate) fn signed_data(content: &Content<'_>, certificate: &Certificate, sign
     )
 }
 
-/// Wraps signed data so that it says what it is.
+/// Wraps signed data in a ContentInfo.
 pub(crate) fn wrap(signed_data: &[u8]) -> Vec<u8> {
     tlv(Tag::SEQUENCE, &[&tlv(Tag::OID, &[oid::SIGNED_DATA]), &tlv(Tag::context(0), &[signed_data])])
 }

@@ -1,7 +1,7 @@
-//! One cluster, compressed and back.
+//! Compresses and decompresses one cluster.
 //!
-//! A context of zstd is made anew for each cluster: since 1.5.5 a used one salts its hashes by what it
-//! did before, so that the same cluster could become other bytes on another thread.
+//! Each cluster gets a new zstd context: since 1.5.5 a reused one salts its hashes depending on previous
+//! input, so that the same cluster could give other bytes on another thread.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 use super::Codec;
 use super::format::CLUSTER_BYTES;
 
-/// Window that readers of qcow2 have for zlib.
+/// Window size of zlib that readers of qcow2 use.
 const WINDOW_BITS: u8 = 12;
 
-/// What one thread needs to compress clusters.
+/// One thread's state for compressing clusters.
 pub(super) struct Compressor {
     method: Method,
     output: Vec<u8>,
@@ -39,13 +39,13 @@ impl Compressor {
         Compressor { method, output: Vec::with_capacity(room) }
     }
 
-    /// Compresses a cluster; `None` if that does not make it shorter.
+    /// Compresses a cluster; `None` if the result is not shorter.
     pub(super) fn compress(&mut self, input: &[u8]) -> io::Result<Option<&[u8]>> {
         self.output.clear();
         let whole = match &mut self.method {
             Method::Zlib(compress) => {
                 compress.reset();
-                // The output may not grow: what does not fit is better stored as it is.
+                // The output must not grow: a result that does not fit is not shorter.
                 let status = compress.compress_vec(input, &mut self.output, FlushCompress::Finish);
                 status.map_err(io::Error::other)? == Status::StreamEnd
             }
@@ -58,8 +58,7 @@ impl Compressor {
     }
 }
 
-/// Reads a compressed cluster of `bytes` back; what follows it in `input` is left alone. The result is never
-/// longer.
+/// Decompresses a cluster of `bytes` bytes; data after it in `input` is ignored. The result is never longer.
 pub(super) fn decompress(codec: Codec, input: &[u8], bytes: usize) -> io::Result<Vec<u8>> {
     let mut output = Vec::with_capacity(bytes);
     match codec {

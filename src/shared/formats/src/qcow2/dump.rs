@@ -1,4 +1,4 @@
-//! The contents of a qcow2 file as text, for review and `inspect`.
+//! Formats the contents of a qcow2 file as text, for review and `inspect`.
 
 use std::fmt::Write;
 use std::io;

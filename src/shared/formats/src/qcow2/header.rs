@@ -1,4 +1,4 @@
-//! Reads a header of any writer: versions 2 and 3, and the extensions that name other files.
+//! Reads the header of any writer: versions 2 and 3, and the extensions that name other files.
 
 use super::format::{
     COMPRESSION, COMPRESSION_AT, DIRTY, EXTENDED_L2, EXTERNAL_DATA, MAGIC, MAX_DISK_BYTES, ZSTD, off,
@@ -7,33 +7,34 @@ use super::map::Geometry;
 use super::{Backing, Codec, Links, Qcow2Error};
 use crate::disk::{ReadAt, read_vec};
 
-/// Sizes of clusters that QEMU makes: 512 bytes to 2 MiB.
+/// Cluster sizes that QEMU supports: 512 bytes to 2 MiB.
 const CLUSTER_BITS: std::ops::RangeInclusive<u32> = 9..=21;
-/// Longest L1 table, as in QEMU.
+/// Maximum length of an L1 table, as in QEMU.
 const MAX_L1_BYTES: u64 = 32 << 20;
-/// What of a file is read for its header, extensions and names; they are all in its first cluster.
+/// Length of the part of a file that is read for header, extensions and names, which are in its first
+/// cluster.
 const HEAD_BYTES: u64 = 64 << 10;
-/// Longest name of a backing file.
+/// Maximum length of a backing file's name.
 const MAX_NAME_BYTES: usize = 1023;
 /// Length of a header of version 2.
 const VERSION_2_BYTES: usize = 72;
 
-/// Header extensions: format of the backing file, name of the file with the data.
+/// Header extensions: format of the backing file, name of the external data file.
 const BACKING_FORMAT: u32 = 0xe279_2aca;
 const DATA_FILE: u32 = 0x4441_5441;
 
-/// What a header says to a reader.
+/// The fields of a header that a reader needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub geometry: Geometry,
     pub codec: Codec,
     pub disk_bytes: u64,
-    /// Where the L1 table stands.
+    /// Offset of the L1 table.
     pub l1_at: u64,
     pub links: Links,
 }
 
-/// The first bytes of a file, and numbers at places in them.
+/// The first bytes of a file, with bounds-checked access to numbers.
 struct Head(Vec<u8>);
 
 impl Head {
@@ -54,8 +55,8 @@ impl Head {
 /// Reads the header of `file`.
 ///
 /// # Errors
-/// [`Qcow2Error::Unsupported`] for what is no qcow2, is encrypted, or has a feature that nobody knows;
-/// [`Qcow2Error::TooLong`]; [`Qcow2Error::Io`] from the file.
+/// [`Qcow2Error::Unsupported`] if it is not a qcow2, is encrypted, or uses an unknown feature;
+/// [`Qcow2Error::TooLong`] if the disk is too long; [`Qcow2Error::Io`] if the file can't be read.
 pub(super) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Header, Qcow2Error> {
     let head = Head(read_vec(file, 0, file.len().min(HEAD_BYTES))?);
     if head.u32(0)? != MAGIC {
@@ -89,11 +90,11 @@ pub(super) fn read(file: &(impl ReadAt + ?Sized)) -> Result<Header, Qcow2Error> 
     Ok(header)
 }
 
-/// Reads how the disk is divided.
+/// Reads sizes of clusters and tables.
 fn geometry(head: &Head, version: u32, features: u64) -> Result<Geometry, Qcow2Error> {
     let cluster_bits = head.u32(20)?;
     let extended = features & EXTENDED_L2 != 0;
-    // A 32nd of a cluster is a sector at least.
+    // A 32nd of a cluster must be at least a sector.
     let least = if extended { 14 } else { *CLUSTER_BITS.start() };
     if !(least..=*CLUSTER_BITS.end()).contains(&cluster_bits) {
         return Err(off("cluster bits", cluster_bits, "9 to 21, with extended L2 entries 14 to 21"));
@@ -101,9 +102,9 @@ fn geometry(head: &Head, version: u32, features: u64) -> Result<Geometry, Qcow2E
     Ok(Geometry { version, cluster_bits, extended, external_data: features & EXTERNAL_DATA != 0 })
 }
 
-/// Reads how clusters are compressed.
+/// Reads the compression type.
 fn codec(head: &Head, features: u64) -> Result<Codec, Qcow2Error> {
-    // The byte is there only if the header is that long; the bit says that it matters.
+    // The field exists only if the header is long enough; the feature bit says that it is used.
     if features & COMPRESSION == 0 {
         return Ok(Codec::ZLIB);
     }
@@ -113,11 +114,11 @@ fn codec(head: &Head, features: u64) -> Result<Codec, Qcow2Error> {
     }
 }
 
-/// Reads the names of the files that belong to this one; header extensions begin after `length` bytes.
+/// Reads the names of the files that belong to this one; header extensions begin at offset `length`.
 fn links(head: &Head, length: usize, features: u64) -> Result<Links, Qcow2Error> {
     let (mut format, mut data_file) = (None, None);
     let mut at = length;
-    // A first cluster that is full has no end mark.
+    // The extensions may fill the first cluster without an end mark.
     while let Ok(kind) = head.u32(at) {
         let bytes = usize::try_from(head.u32(at + 4)?).unwrap_or(usize::MAX);
         match kind {
@@ -145,7 +146,7 @@ fn links(head: &Head, length: usize, features: u64) -> Result<Links, Qcow2Error>
     }
 }
 
-/// Checks that disk and L1 table go together, and that neither is longer than is believed.
+/// Checks that disk and L1 table match, and that neither exceeds its maximum length.
 fn check_size(header: &Header, l1_entries: u32) -> Result<(), Qcow2Error> {
     if header.disk_bytes > MAX_DISK_BYTES {
         return Err(Qcow2Error::TooLong(header.disk_bytes));

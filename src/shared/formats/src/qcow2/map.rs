@@ -1,31 +1,31 @@
-//! Locates the bytes of a disk from its L2 entries, in all their forms. Pure.
+//! Locates the data of a disk according to its L2 entries, in all their forms. Pure.
 
 use std::io;
 
 use super::format::{COMPRESSED, COPIED, OFFSET_MASK, ZERO, sectors_shift};
 
-/// Parts of a cluster that an extended L2 entry tells apart.
+/// Number of subclusters in a cluster with extended L2 entries.
 const SUBCLUSTERS: u64 = 32;
 
-/// How a file divides its disk.
+/// Sizes of clusters and tables in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub version: u32,
     pub cluster_bits: u32,
-    /// L2 entries have a second half that says of each subcluster where it is.
+    /// Whether L2 entries have a second half that describes each subcluster.
     pub extended: bool,
-    /// Data is in a file of its own, in which a cluster may stand at byte 0.
+    /// Whether the data is in an external file, in which a cluster may be at offset 0.
     pub external_data: bool,
 }
 
-/// Where a unit of the disk is.
+/// The location of a unit of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Not in this file: in the backing file, or zero if there is none.
     Under,
-    /// Zero, whatever the backing file has.
+    /// Zero, whatever the backing file contains.
     Zeros,
-    /// In the data file; its cluster begins at this byte.
+    /// In the data file; its cluster is at this offset.
     Data(u64),
     /// In the compressed cluster of this entry.
     Compressed(u64),
@@ -37,25 +37,25 @@ impl Geometry {
         1 << self.cluster_bits
     }
 
-    /// Returns the length in bytes of what an entry tells apart: a subcluster or a cluster.
+    /// Returns the length in bytes of the unit that entries describe: a subcluster or a cluster.
     pub(super) fn unit(self) -> u64 {
         if self.extended { self.cluster() / SUBCLUSTERS } else { self.cluster() }
     }
 
-    /// Returns how many numbers of eight bytes an L2 entry has.
+    /// Returns the number of 64-bit words in an L2 entry.
     pub(super) fn words(self) -> u64 {
         if self.extended { 2 } else { 1 }
     }
 
-    /// Returns how many bytes of the disk one L2 table, which is one cluster, speaks for.
+    /// Returns how many bytes of the disk one L2 table, which is one cluster, covers.
     pub(super) fn table_reach(self) -> u64 {
         self.cluster() / (8 * self.words()) * self.cluster()
     }
 
-    /// Returns where the unit at byte `at` of the disk is, by the L2 table that speaks for it.
+    /// Returns the location of the unit at offset `at` of the disk, according to the L2 table that covers it.
     ///
     /// # Errors
-    /// `InvalidData` for an entry that no writer makes.
+    /// `InvalidData` if the entry is invalid.
     pub(super) fn place(self, table: &[u64], at: u64) -> io::Result<Place> {
         let index = at % self.table_reach() / self.cluster() * self.words();
         let word = |index: u64| usize::try_from(index).ok().and_then(|i| table.get(i)).copied();
@@ -94,7 +94,7 @@ impl Geometry {
         }
     }
 
-    /// Returns where a compressed cluster starts and how long it is at most.
+    /// Returns offset and maximum length of a compressed cluster.
     pub(super) fn compressed_range(self, entry: u64) -> (u64, u64) {
         let shift = sectors_shift(self.cluster_bits);
         let at = entry & ((1 << shift) - 1);

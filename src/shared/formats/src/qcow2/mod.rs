@@ -1,9 +1,9 @@
 //! qcow2: the disk format of QEMU and many clouds.
 //!
-//! Written as version 3 with compressed clusters of 64 KiB, in parallel and always the same. [`Reader`] reads what
-//! QEMU writes, too: version 2, clusters of any size, extended L2 entries, external data, a disk over a backing
-//! file, whose chain the caller opens ([`links`]). Left out are encryption and the disks of internal snapshots.
-//! Spec: QEMU's `docs/interop/qcow2.txt`.
+//! Written as version 3 with compressed clusters of 64 KiB, in parallel and reproducibly. [`Reader`] also
+//! reads what QEMU writes: version 2, clusters of any size, extended L2 entries, external data, a disk with a
+//! backing file, whose chain the caller opens ([`links`]). Encryption and the disks of internal snapshots are
+//! not supported. Spec: QEMU's `docs/interop/qcow2.txt`.
 
 mod codec;
 mod dump;
@@ -21,7 +21,7 @@ pub use dump::dump;
 pub use reader::{Others, Reader};
 pub use writer::write;
 
-/// How to write.
+/// Options of the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How clusters are compressed.
@@ -29,13 +29,13 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// What every reader of qcow2 knows.
+    /// The defaults, which every reader of qcow2 supports.
     fn default() -> Self {
         Options { codec: Codec::ZLIB }
     }
 }
 
-/// How clusters are compressed: one way for a whole image. The level matters to the writer alone.
+/// How clusters are compressed, the same for the complete image. The level matters only to the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// Deflate without a header.
@@ -53,16 +53,16 @@ pub enum Codec {
 impl Codec {
     /// zlib at its highest level: 3 % smaller than 7 or 8, and still faster than `qemu-img` at 6.
     pub const ZLIB: Codec = Codec::Zlib { level: 9 };
-    /// zstd at the level after which clusters hardly get smaller: 12 takes three times as long for 0.2 %.
+    /// zstd at level 9; higher ones hardly help: 12 takes three times as long for 0.2 %.
     pub const ZSTD: Codec = Codec::Zstd { level: 9 };
 }
 
-/// The files without which a qcow2 file is not whole, as it names them: paths are relative to its directory.
+/// The other files that a qcow2 file needs, as it names them: paths are relative to its directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
-    /// The disk below this one.
+    /// The backing file, which contains the disk below this one.
     pub backing: Option<Backing>,
-    /// Name of the file with the data, which is then not in the qcow2 file itself.
+    /// Name of the external data file.
     pub data_file: Option<Vec<u8>>,
 }
 
@@ -71,15 +71,15 @@ pub struct Links {
 pub struct Backing {
     /// Its name.
     pub name: Vec<u8>,
-    /// Name of its format, such as `raw`; `None` if it is to be guessed.
+    /// Name of its format, such as `raw`; `None` if it is not stated.
     pub format: Option<Vec<u8>>,
 }
 
-/// Reads which other files `file` is read with.
+/// Reads which other files `file` needs.
 ///
 /// # Errors
 /// [`Qcow2Error::Unsupported`] if `file` is not a qcow2, is encrypted or uses an unknown feature;
-/// [`Qcow2Error::TooLong`]; [`Qcow2Error::Io`] from the file.
+/// [`Qcow2Error::TooLong`] if the disk is too long; [`Qcow2Error::Io`] if the file can't be read.
 pub fn links(file: &(impl ReadAt + ?Sized)) -> Result<Links, Qcow2Error> {
     header::read(file).map(|header| header.links)
 }
@@ -87,16 +87,16 @@ pub fn links(file: &(impl ReadAt + ?Sized)) -> Result<Links, Qcow2Error> {
 /// Why an image can't be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Qcow2Error {
-    /// The input or the output failed.
+    /// Reading the input or writing the output failed.
     #[error("reading or writing a qcow2 image")]
     Io(#[from] io::Error),
-    /// The disk is longer than is believed.
+    /// The disk exceeds the maximum length.
     #[error("disk is {0} bytes long, at most 64 TiB are supported")]
     TooLong(u64),
-    /// An image that is no qcow2, or uses what the reader leaves out.
+    /// An image is not a qcow2, or uses a feature that is not supported.
     #[error("parsing qcow2: {what} is {found}, expected {expected}")]
     Unsupported {
-        /// What is off.
+        /// The field or feature.
         what: &'static str,
         /// Its value.
         found: String,

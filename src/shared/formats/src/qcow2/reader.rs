@@ -12,12 +12,12 @@ use super::map::{Geometry, Place};
 use super::{Codec, Links, Qcow2Error};
 use crate::disk::{ReadAt, read_vec};
 
-/// The files that a qcow2 file is read with, open: those that its [`Links`] name.
+/// The open files that a qcow2 file needs according to its [`Links`].
 #[derive(Default)]
 pub struct Others {
-    /// The disk of the backing file, whatever its format.
+    /// The disk in the backing file, whatever its format.
     pub backing: Option<Box<dyn ReadAt + Send>>,
-    /// The file with the data.
+    /// The external data file.
     pub data: Option<Box<dyn ReadAt + Send>>,
 }
 
@@ -33,8 +33,8 @@ impl fmt::Debug for Others {
 
 /// The disk in a qcow2 file.
 ///
-/// Memory: the L1 table (at most 32 MiB), and the L2 table and the compressed cluster read last (at most 2 MiB
-/// each).
+/// Memory: the L1 table (at most 32 MiB), and the most recently read L2 table and compressed cluster (at most
+/// 2 MiB each).
 #[derive(Debug)]
 pub struct Reader<D> {
     file: D,
@@ -42,19 +42,19 @@ pub struct Reader<D> {
     geometry: Geometry,
     codec: Codec,
     disk_bytes: u64,
-    /// Where the L2 tables stand; 0 where there is none.
+    /// Offsets of the L2 tables; 0 if there is none.
     l1: Vec<u64>,
-    /// The L2 table read last: where it stands, and its numbers.
+    /// The most recently read L2 table: its offset and its entries.
     table: Mutex<(u64, Arc<[u64]>)>,
-    /// The compressed cluster read last: entry and bytes.
+    /// The most recently read compressed cluster: its entry and its content.
     last: Mutex<(u64, Vec<u8>)>,
 }
 
 impl<D: ReadAt> Reader<D> {
-    /// Opens a qcow2 file that is whole by itself.
+    /// Opens a qcow2 file that needs no other files.
     ///
     /// # Errors
-    /// As [`Reader::open_with`]; [`Qcow2Error::Unsupported`] if the file needs another one.
+    /// Those of [`Reader::open_with`]; [`Qcow2Error::Unsupported`] if the file needs another one.
     pub fn open(file: D) -> Result<Reader<D>, Qcow2Error> {
         Reader::open_with(file, Others::default())
     }
@@ -62,8 +62,9 @@ impl<D: ReadAt> Reader<D> {
     /// Opens a qcow2 file with the files that its [`links`](super::links) name.
     ///
     /// # Errors
-    /// [`Qcow2Error::Unsupported`] if it is none, is encrypted, uses what this reader lacks, or names a file that
-    /// is not among `others`; [`Qcow2Error::TooLong`]; [`Qcow2Error::Io`] from the file.
+    /// [`Qcow2Error::Unsupported`] if it is not a qcow2, is encrypted, uses a feature that is not supported,
+    /// or needs a file that is not in `others`; [`Qcow2Error::TooLong`] if the disk is too long;
+    /// [`Qcow2Error::Io`] if the file can't be read.
     pub fn open_with(file: D, others: Others) -> Result<Reader<D>, Qcow2Error> {
         let Header { geometry, codec, disk_bytes, l1_at, links } = header::read(&file)?;
         check_links(&links, &others)?;
@@ -74,7 +75,7 @@ impl<D: ReadAt> Reader<D> {
         Ok(Reader { file, others, geometry, codec, disk_bytes, l1, table, last })
     }
 
-    /// Returns the L2 table that speaks for byte `at` of the disk; empty if there is none.
+    /// Returns the L2 table that covers offset `at` of the disk; empty if there is none.
     fn table(&self, at: u64) -> io::Result<Arc<[u64]>> {
         let index = usize::try_from(at / self.geometry.table_reach()).unwrap_or(usize::MAX);
         let start = self.l1.get(index).copied().unwrap_or_default();
@@ -88,7 +89,7 @@ impl<D: ReadAt> Reader<D> {
         Ok(Arc::clone(&table.1))
     }
 
-    /// Fills `buf` from one unit of the disk, from byte `at` on.
+    /// Fills `buf` from one unit of the disk, starting at offset `at`.
     fn read_unit(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         let within = at % self.geometry.cluster();
         match self.geometry.place(&self.table(at)?, at)? {
@@ -111,7 +112,7 @@ impl<D: ReadAt> Reader<D> {
         Ok(())
     }
 
-    /// Fills `buf` from the backing file, and with zeros where there is none or it has ended.
+    /// Fills `buf` from the backing file, and with zeros if there is none or after its end.
     fn read_under(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         let left = self.others.backing.as_ref().map_or(0, |b| b.len().saturating_sub(at));
         let (part, rest) = buf.split_at_mut(usize::try_from(left).unwrap_or(usize::MAX).min(buf.len()));
@@ -122,7 +123,7 @@ impl<D: ReadAt> Reader<D> {
         }
     }
 
-    /// Reads a compressed cluster.
+    /// Reads and decompresses a compressed cluster.
     fn unpack(&self, entry: u64) -> io::Result<Vec<u8>> {
         let (at, most) = self.geometry.compressed_range(entry);
         let there = self.file.len().saturating_sub(at).min(most);
@@ -137,8 +138,8 @@ impl<D: ReadAt> Reader<D> {
         Ok(output)
     }
 
-    /// Returns how long the disk goes on from `at` as it begins there, at most as far as one L2 table speaks for,
-    /// and how that is.
+    /// Returns the kind of the units at `at`, and how far units of that kind continue, at most to the end of
+    /// the range that one L2 table covers.
     fn run(&self, at: u64) -> io::Result<(Run, u64)> {
         let (table, unit) = (self.table(at)?, self.geometry.unit());
         let table_end = (at / self.geometry.table_reach() + 1).saturating_mul(self.geometry.table_reach());
@@ -161,11 +162,12 @@ impl<D: ReadAt> Reader<D> {
         Ok((first, end.min(limit)))
     }
 
-    /// Returns the first range at or after `from` that the file itself or its backing file has; it ends where
-    /// one L2 table or one kind of place ends.
+    /// Returns the first range at or after `from` with data in the file itself or its backing file. It ends
+    /// at the latest where one L2 table or one kind of units ends.
     fn next_piece(&self, from: u64) -> io::Result<Option<Range<u64>>> {
         let mut at = from;
-        // The backing file's first data at or after `at`, so that it is asked once for many units without any.
+        // The backing file's first data at or after `at`, so that it is queried once for many units without
+        // data.
         let mut under: Option<Range<u64>> = None;
         while at < self.disk_bytes {
             let (run, end) = self.run(at)?;
@@ -188,7 +190,7 @@ impl<D: ReadAt> Reader<D> {
     }
 }
 
-/// What a run of units has in common.
+/// The common kind of consecutive units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     Under,
@@ -218,8 +220,8 @@ impl<D: ReadAt> ReadAt for Reader<D> {
 
     fn next_data(&self, from: u64) -> io::Result<Option<Range<u64>>> {
         let Some(mut found) = self.next_piece(from)? else { return Ok(None) };
-        // Only what this file has is joined: asking the backing file twice at each file of a chain would make
-        // the work double with each.
+        // Only ranges of this file are joined: querying the backing file twice at each level of a chain would
+        // double the work with each level.
         while found.end < self.disk_bytes
             && let (Run::Data, end) = self.run(found.end)?
         {
@@ -229,7 +231,7 @@ impl<D: ReadAt> ReadAt for Reader<D> {
     }
 }
 
-/// Checks that every file that is named is there.
+/// Checks that every required file was passed.
 fn check_links(links: &Links, others: &Others) -> Result<(), Qcow2Error> {
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     match (&links.backing, &links.data_file) {
@@ -241,8 +243,8 @@ fn check_links(links: &Links, others: &Others) -> Result<(), Qcow2Error> {
     }
 }
 
-/// Checks that no two L2 tables are one and that all are in the file: then walking over the disk is
-/// bounded by the length of the file.
+/// Checks that no two L2 tables are the same and that all are in the file, so that reading the complete disk
+/// is bounded by the length of the file.
 fn check_tables(l1: &[u64], geometry: Geometry, file_bytes: u64) -> Result<(), Qcow2Error> {
     let mut tables: Vec<u64> = l1.iter().copied().filter(|at| *at != 0).collect();
     tables.sort_unstable();
@@ -256,7 +258,7 @@ fn check_tables(l1: &[u64], geometry: Geometry, file_bytes: u64) -> Result<(), Q
     }
 }
 
-/// Returns the big-endian numbers in these bytes, eight for each.
+/// Returns the big-endian 64-bit numbers in these bytes.
 fn numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
     bytes.chunks_exact(8).map(|number| number.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }

@@ -1,9 +1,9 @@
 //! Writes a disk as qcow2: clusters first, then their tables, the header last.
 //!
-//! A batch of clusters is read and compressed in parallel and then put in order, so threads never
-//! change the result. Compressed clusters have no gaps between them; those that do not shrink come at the
-//! end of their batch, since they must start at a multiple of the cluster size. Until the header is
-//! written the file is not a qcow2, so a half-written one is never mistaken for a complete one.
+//! A batch of clusters is read and compressed in parallel and then written in order, so the number of threads
+//! does not change the result. Compressed clusters have no gaps between them; incompressible ones come at the
+//! end of their batch, since they must start at a multiple of the cluster size. Until the header is written
+//! the file is not a qcow2, so a half-written one is never mistaken for a complete one.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -16,16 +16,17 @@ use super::format::{
 use super::{Codec, Options, Qcow2Error};
 use crate::disk::ReadAt;
 
-/// Clusters compressed at once: 32 MiB of the disk.
+/// Number of clusters in a batch: 32 MiB of the disk.
 const BATCH_CLUSTERS: usize = 512;
 
 /// Writes `disk` as a compressed qcow2; returns the length of the file.
 ///
-/// Only the ranges that [`ReadAt::next_data`] shows are read, and clusters of zeros take no room.
-/// `out` must be empty.
+/// Only the ranges returned by [`ReadAt::next_data`] are read, and clusters of zeros take no space. `out`
+/// must be empty.
 ///
 /// # Errors
-/// [`Qcow2Error::TooLong`] before anything is written; otherwise the disk's or the output's error.
+/// [`Qcow2Error::TooLong`] if the disk exceeds the maximum length; nothing is written then.
+/// [`Qcow2Error::Io`] if reading or writing fails; `out` is not a valid qcow2 then.
 pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Result<u64, Qcow2Error> {
     if disk.len() > MAX_DISK_BYTES {
         return Err(Qcow2Error::TooLong(disk.len()));
@@ -46,17 +47,17 @@ pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Re
     image.finish()
 }
 
-/// Walks the clusters of a disk that may hold data.
+/// Iterates over the clusters of a disk that may contain data.
 struct Clusters<'a, D> {
     disk: &'a D,
-    /// First cluster not looked at.
+    /// The next cluster to examine.
     next: u64,
-    /// End of the data range that `next` is in, in clusters.
+    /// End of the data range that contains `next`, in clusters.
     data_end: u64,
 }
 
 impl<D: ReadAt> Clusters<'_, D> {
-    /// Returns the next clusters, at most `count`; none at the end of the disk.
+    /// Returns up to `count` next clusters; none at the end of the disk.
     fn take(&mut self, count: usize) -> io::Result<Vec<u64>> {
         let mut batch = Vec::with_capacity(count);
         while batch.len() < count {
@@ -75,14 +76,14 @@ impl<D: ReadAt> Clusters<'_, D> {
     }
 }
 
-/// A cluster as it will stand in the file.
+/// A cluster in the form in which it will be written.
 enum Packed {
     Zeros,
     Compressed(Vec<u8>),
     Raw(Vec<u8>),
 }
 
-/// What one thread needs to pack clusters.
+/// One thread's state for compressing clusters.
 struct Packer {
     compressor: Compressor,
     input: Vec<u8>,
@@ -93,7 +94,7 @@ impl Packer {
         Packer { compressor: Compressor::new(codec), input: vec![0; CLUSTER_BYTES] }
     }
 
-    /// Reads a cluster, the last one filled up with zeros, and compresses it.
+    /// Reads a cluster, padded with zeros at the end of the disk, and compresses it.
     fn pack(&mut self, disk: &impl ReadAt, cluster: u64) -> io::Result<Packed> {
         let at = cluster * CLUSTER;
         let there = usize::try_from(disk.len() - at).unwrap_or(usize::MAX).min(CLUSTER_BYTES);
@@ -115,16 +116,16 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(64).all(|c| c.iter().fold(0, |all, b| all | b) == 0)
 }
 
-/// The file in the making.
+/// The file while it is written.
 struct Image<W> {
     out: W,
     codec: Codec,
     disk_bytes: u64,
-    /// Where the next byte goes.
+    /// Offset of the next byte.
     at: u64,
-    /// L2 tables by index; empty where no cluster has data.
+    /// L2 tables by index; empty if none of its clusters has data.
     l2: Vec<Vec<u64>>,
-    /// References to each cluster of the file.
+    /// Reference counts of the file's clusters.
     refcounts: Vec<u16>,
 }
 
@@ -135,7 +136,7 @@ impl<W: Write + Seek> Image<W> {
         Ok(Image { out, codec, disk_bytes, at: CLUSTER, l2: vec![Vec::new(); tables], refcounts: vec![1] })
     }
 
-    /// Writes a batch: what is compressed first, then what is not.
+    /// Writes a batch: first the compressed clusters, then the others.
     fn put_batch(&mut self, clusters: &[u64], packed: &[Packed]) -> Result<(), Qcow2Error> {
         for (cluster, packed) in clusters.iter().zip(packed) {
             let Packed::Compressed(bytes) = packed else { continue };
@@ -151,7 +152,7 @@ impl<W: Write + Seek> Image<W> {
         Ok(())
     }
 
-    /// Enters a cluster of the disk into its L2 table.
+    /// Sets the L2 entry of a cluster of the disk.
     fn map(&mut self, cluster: u64, entry: u64) {
         let index = |n: u64| usize::try_from(n).expect("within tables that are in memory");
         let table = &mut self.l2[index(cluster / L2_ENTRIES)];
@@ -159,7 +160,7 @@ impl<W: Write + Seek> Image<W> {
         table[index(cluster % L2_ENTRIES)] = entry;
     }
 
-    /// Appends `bytes`, with one reference more for each cluster of the file that they touch.
+    /// Appends `bytes`, and increments the reference count of each cluster of the file that they touch.
     fn put(&mut self, bytes: &[u8]) -> Result<(), Qcow2Error> {
         self.out.write_all(bytes)?;
         let first = self.at / CLUSTER;
@@ -173,7 +174,7 @@ impl<W: Write + Seek> Image<W> {
         Ok(())
     }
 
-    /// Appends zeros, without references, up to the next cluster.
+    /// Appends zeros up to the next cluster, without counting references.
     fn align(&mut self) -> Result<(), Qcow2Error> {
         let end = self.at.next_multiple_of(CLUSTER);
         let zeros = usize::try_from(end - self.at).map_err(io::Error::other)?;
@@ -182,7 +183,7 @@ impl<W: Write + Seek> Image<W> {
         Ok(())
     }
 
-    /// Appends a table of big-endian entries at the next cluster; returns where it stands.
+    /// Appends a table of big-endian entries at the next cluster; returns its offset.
     fn put_table(&mut self, entries: &[u64]) -> Result<u64, Qcow2Error> {
         self.align()?;
         let at = self.at;
@@ -200,7 +201,7 @@ impl<W: Write + Seek> Image<W> {
                 *entry = COPIED | self.put_table(&table)?;
             }
         }
-        // QEMU wants a table even for a disk without clusters.
+        // QEMU requires a table even for a disk without clusters.
         let l1_at = self.put_table(if l1.is_empty() { &[0] } else { &l1 })?;
         let (refcounts_at, refcount_clusters) = self.put_refcounts()?;
         let l1_entries = u32::try_from(l1.len()).map_err(io::Error::other)?;
@@ -214,12 +215,12 @@ impl<W: Write + Seek> Image<W> {
         Ok(self.at)
     }
 
-    /// Writes refcount table and blocks, which count themselves too; returns place and clusters of the
+    /// Writes refcount table and blocks, which also count themselves; returns offset and clusters of the
     /// table.
     fn put_refcounts(&mut self) -> Result<(u64, u32), Qcow2Error> {
         let clusters = self.at / CLUSTER;
         let (mut blocks, mut tables) = (1, 1);
-        // Each may make the other longer; both only grow, so this ends.
+        // Each may enlarge the other; both only grow, so the loop ends.
         while clusters + blocks + tables > blocks * REFCOUNTS_PER_BLOCK || blocks > tables * L2_ENTRIES {
             blocks = (clusters + blocks + tables).div_ceil(REFCOUNTS_PER_BLOCK);
             tables = blocks.div_ceil(L2_ENTRIES);

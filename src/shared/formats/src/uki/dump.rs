@@ -1,13 +1,13 @@
-//! The sections of an image as text, for review and `inspect`.
+//! Formats the sections of an image as text, for review and `inspect`.
 
 use std::fmt::Write;
 
 use super::Section;
 
-/// Longest text that is shown whole.
+/// Maximum length of a text that is included.
 const SHOWN_BYTES: usize = 512;
 
-/// Returns the sections as text: name, address, length in memory and in the file; short texts follow.
+/// Returns the sections as text: name, address, length in memory and in the file, followed by short texts.
 #[must_use]
 pub fn dump(sections: &[Section<'_>]) -> String {
     let mut text = String::new();

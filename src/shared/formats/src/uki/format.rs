@@ -1,19 +1,19 @@
-//! The few PE fields that matter here, and their bounds-checked parsing.
+//! The PE fields that are needed here, parsed with bounds checks.
 
 use super::UkiError;
 use crate::le;
 
 /// Size of a section header.
 pub(crate) const SECTION_BYTES: usize = 40;
-/// Most sections that a PE file of ours or of anybody else has.
+/// Maximum number of sections in a PE file.
 const MAX_SECTIONS: u16 = 96;
-/// Largest alignment in a file, by the specification.
+/// Maximum file alignment according to the specification.
 const MAX_FILE_ALIGNMENT: u32 = 64 << 10;
 /// `Magic` of a 64-bit optional header.
 const PE32_PLUS: u16 = 0x20b;
 /// `Subsystem` of an EFI application.
 const EFI_APPLICATION: u16 = 10;
-/// Where the data directories stand in the optional header, and the number of the one for signatures.
+/// Offset of the data directories in the optional header, and the number of the one for signatures.
 const DIRECTORIES_AT: usize = 112;
 const CERTIFICATES: usize = 4;
 
@@ -24,10 +24,10 @@ pub(crate) const CODE: u32 = 0x6000_0020;
 #[cfg(feature = "builder")]
 pub(crate) const DATA: u32 = 0x4000_0040;
 
-/// Where the headers of a PE file stand and what they say.
+/// Offsets of a PE file's headers, and their fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Headers {
-    /// Offset of the COFF header, behind the signature.
+    /// Offset of the COFF header, after the signature.
     pub coff: usize,
     /// Offset of the optional header.
     pub optional: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Returns the header as it stands in the file.
+    /// Returns the header as bytes.
     #[cfg(feature = "builder")]
     pub(crate) fn to_bytes(&self) -> [u8; SECTION_BYTES] {
         let mut bytes = [0; SECTION_BYTES];
@@ -82,7 +82,7 @@ impl Header {
 }
 
 impl Headers {
-    /// Parses the headers at the start of `bytes`, which is called `file` in errors.
+    /// Parses the headers at the start of `bytes`; `file` is its name in errors.
     pub(crate) fn parse(bytes: &[u8], file: &'static str) -> Result<Headers, UkiError> {
         let bad = |what: String| UkiError::Malformed { file, what };
         let cut = || bad("its headers are cut off".into());
@@ -110,7 +110,7 @@ impl Headers {
         if !section_alignment.is_power_of_two() || !file_alignment.is_power_of_two() {
             return Err(bad(format!("it has alignments {section_alignment} and {file_alignment}")));
         }
-        // Whatever is added is filled up to it.
+        // Everything that is added is padded to it.
         if file_alignment > MAX_FILE_ALIGNMENT {
             return Err(bad(format!(
                 "it has a file alignment of {file_alignment}, at most 65536 is believed"

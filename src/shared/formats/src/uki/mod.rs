@@ -1,7 +1,7 @@
-//! Unified kernel images: a systemd stub with kernel, initrd and command line as sections of one PE.
+//! Unified kernel images: a systemd stub with kernel, initrd and command line as sections of one PE file.
 //!
-//! Sections are appended the way ukify does it; nothing of the stub is changed but its headers. No
-//! signing here. Specs: UAPI.5 "Unified Kernel Image", PE/COFF revision 11.
+//! Sections are appended in the same way as ukify does; of the stub only the headers are changed. Signing is
+//! elsewhere. Specs: UAPI.5 "Unified Kernel Image", PE/COFF revision 11.
 
 #[cfg(feature = "builder")]
 mod dump;
@@ -19,7 +19,7 @@ pub use writer::{Parts, build};
 /// Why an image can't be built or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UkiError {
-    /// A header is cut off, or not one of a 64-bit EFI program.
+    /// A header is truncated, or not that of a 64-bit EFI program.
     #[error("parsing {file} as PE: {what}")]
     Malformed {
         /// `stub`, `kernel` or `image`.
@@ -27,18 +27,18 @@ pub enum UkiError {
         /// What is wrong.
         what: String,
     },
-    /// The stub is signed: what is appended would break the signature.
+    /// The stub is signed: appending sections would break the signature.
     #[error("adding sections to the stub: it is signed already")]
     Signed,
-    /// The stub has such a section already.
+    /// The stub already has such a section.
     #[error("adding section {0:?}: the stub has one already")]
     Twice(String),
-    /// There is no room for more section headers.
+    /// There is no space for more section headers.
     #[error("adding {wanted} section headers: the stub has room for {room}")]
     NoRoom {
-        /// Headers to be added.
+        /// Number of headers to add.
         wanted: usize,
-        /// Headers that fit.
+        /// Number of headers that fit.
         room: usize,
     },
     /// The image would be 4 GiB or longer.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::UkiError;
 use super::format::Headers;
 
-/// Bytes at the beginning of an image that hold all of its headers.
+/// Length of the start of an image that contains all of its headers.
 pub const HEAD_BYTES: u64 = 4096;
 /// Longest command line that is believed; the kernel takes no longer one.
 pub const MAX_CMDLINE_BYTES: u64 = 4096;
@@ -15,18 +15,18 @@ pub const MAX_CMDLINE_BYTES: u64 = 4096;
 pub struct Section<'a> {
     /// Name, with its dot.
     pub name: String,
-    /// Address in memory, from the start of the image.
+    /// Address in memory, relative to the start of the image.
     pub address: u32,
     /// Length in memory.
     pub virtual_size: u32,
-    /// Its bytes in the file, without the padding behind them.
+    /// Its bytes in the file, without padding.
     pub bytes: &'a [u8],
 }
 
-/// Returns the sections of the image that starts with `bytes`; what follows it there does not matter.
+/// Returns the sections of the image at the start of `bytes`; data after it is ignored.
 ///
 /// # Errors
-/// [`UkiError::Malformed`] if it is no 64-bit EFI program or a section is cut off.
+/// [`UkiError::Malformed`] if it is not a 64-bit EFI program or a section is truncated.
 pub fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, UkiError> {
     let headers = Headers::parse(bytes, "image")?;
     let mut sections = Vec::with_capacity(headers.sections.len());
@@ -44,12 +44,11 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, UkiError> {
     Ok(sections)
 }
 
-/// Returns where in an image the bytes of a section stand, without the padding behind them, or `None` if it
-/// has no such section. Of the image only its beginning is needed: all headers must be in `head`, see
-/// [`HEAD_BYTES`].
+/// Returns the range of a section's bytes in an image, without padding; `None` if it has no such section.
+/// Only the start of the image is needed: all headers must be in `head`, see [`HEAD_BYTES`].
 ///
 /// # Errors
-/// [`UkiError::Malformed`] if it is no 64-bit EFI program or its headers are cut off.
+/// [`UkiError::Malformed`] if it is not a 64-bit EFI program or its headers are truncated.
 pub fn locate(head: &[u8], name: &str) -> Result<Option<Range<u64>>, UkiError> {
     let headers = Headers::parse(head, "image")?;
     let found = headers.sections.iter().find(|s| s.name == name);

@@ -4,20 +4,20 @@ use super::UkiError;
 use super::format::{CODE, DATA, Header, Headers, SECTION_BYTES};
 use crate::le;
 
-/// Size of a page. Sections of data and of code never share one, whatever the stub's alignment is:
-/// firmware may set permissions by page.
+/// Size of a page. Sections of data and of code never share one, whatever the stub's alignment: firmware may
+/// set permissions for each page.
 const PAGE_BYTES: u64 = 4096;
 
-/// What goes into an image.
+/// The parts of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     /// The systemd stub, unsigned.
     pub stub: &'a [u8],
-    /// Text of os-release.
+    /// Content of os-release.
     pub os_release: &'a str,
     /// The kernel command line.
     pub cmdline: &'a str,
-    /// Release of the kernel, as `uname -r` says it.
+    /// Release of the kernel, as in `uname -r`.
     pub uname: &'a str,
     /// The initrd, compressed or not.
     pub initrd: &'a [u8],
@@ -25,14 +25,15 @@ pub struct Parts<'a> {
     pub kernel: &'a [u8],
 }
 
-/// Builds the image: `.osrel`, `.cmdline`, `.uname`, `.initrd`, `.linux` behind the sections of the stub.
+/// Builds the image: `.osrel`, `.cmdline`, `.uname`, `.initrd`, `.linux` after the sections of the stub.
 ///
-/// `.linux` is last and as large in memory as the kernel says (`SizeOfImage`), so that the kernel may
+/// `.linux` is last and as large in memory as the kernel requires (`SizeOfImage`), so that the kernel may
 /// expand in place. The stub's COFF symbols are dropped, and its checksum is cleared.
 ///
 /// # Errors
-/// [`UkiError`] if stub or kernel is no 64-bit EFI program, the stub is signed, has one of the sections
-/// already, or has no room for five headers.
+/// [`UkiError::Malformed`] if stub or kernel is not a 64-bit EFI program, [`UkiError::Signed`] if the stub is
+/// signed, [`UkiError::Twice`] if it already has one of the sections, [`UkiError::NoRoom`] if it has no space
+/// for five headers, [`UkiError::TooLong`] if the image would be too long.
 pub fn build(parts: &Parts<'_>) -> Result<Vec<u8>, UkiError> {
     let headers = Headers::parse(parts.stub, "stub")?;
     let kernel = Headers::parse(parts.kernel, "kernel")?;
@@ -62,7 +63,7 @@ pub fn build(parts: &Parts<'_>) -> Result<Vec<u8>, UkiError> {
     Ok(image.finish())
 }
 
-/// A section to be added.
+/// A section to add.
 struct New<'a> {
     name: &'static str,
     bytes: &'a [u8],
@@ -71,9 +72,9 @@ struct New<'a> {
     characteristics: u32,
 }
 
-/// Returns how many more section headers fit in front of the first section.
+/// Returns how many more section headers fit before the first section.
 fn header_room(headers: &Headers) -> usize {
-    // A section with bytes may begin at 0 of the file, on the headers themselves: there is no room then.
+    // A malformed stub may have a section that begins at offset 0, over the headers: there is no space then.
     let starts = |s: &Header| [(s.address > 0).then_some(s.address), (s.raw_size > 0).then_some(s.raw_at)];
     let limit = headers.sections.iter().flat_map(starts).flatten().min();
     let limit = limit.unwrap_or(headers.size_of_headers);
@@ -81,21 +82,21 @@ fn header_room(headers: &Headers) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(used) / SECTION_BYTES
 }
 
-/// The image in the making.
+/// The image while it is built.
 struct Image {
     bytes: Vec<u8>,
     headers: Headers,
-    /// Alignment of what is added, in memory.
+    /// Alignment of added sections in memory.
     alignment: u64,
-    /// Where the next section stands in memory.
+    /// Address of the next section in memory.
     address: u64,
-    /// Bytes of data and of code that were added.
+    /// Added bytes of data and of code.
     data_bytes: u32,
     code_bytes: u32,
 }
 
 impl Image {
-    /// Takes over the stub, without what stands behind its sections.
+    /// Copies the stub, without data after its sections.
     fn new(stub: &[u8], headers: Headers) -> Result<Image, UkiError> {
         let bad = |what: &str| UkiError::Malformed { file: "stub", what: what.to_owned() };
         let ends = headers.sections.iter().map(|s| u64::from(s.raw_at) + u64::from(s.raw_size));
@@ -139,13 +140,13 @@ impl Image {
         Ok(())
     }
 
-    /// Fills up to the file alignment.
+    /// Pads to the file alignment.
     fn pad(&mut self) {
         let alignment = usize::try_from(self.headers.file_alignment).expect("32 bits");
         self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
     }
 
-    /// Brings the headers up to date.
+    /// Updates the headers.
     fn finish(mut self) -> Vec<u8> {
         let Headers { coff, optional, table, .. } = self.headers;
         let count = self.headers.sections.len();
@@ -157,7 +158,7 @@ impl Image {
         let (code, data) = (add(optional + 4, self.code_bytes), add(optional + 8, self.data_bytes));
         let bytes = &mut self.bytes;
         le::put(bytes, coff + 2, &u16::try_from(count).expect("at most 101").to_le_bytes());
-        // PointerToSymbolTable and NumberOfSymbols: the symbols stood behind the sections.
+        // PointerToSymbolTable and NumberOfSymbols: the symbols were after the sections.
         le::put(bytes, coff + 8, &[0; 8]);
         le::put(bytes, optional + 4, &code.to_le_bytes());
         le::put(bytes, optional + 8, &data.to_le_bytes());

@@ -1,4 +1,4 @@
-//! A verity superblock as text, for review and `inspect`.
+//! Formats a verity superblock as text, for review and `inspect`.
 
 use std::fmt::Write;
 

@@ -5,7 +5,7 @@ use crate::le;
 
 /// Size of a data block and of a hash block.
 pub const BLOCK_BYTES: usize = 4096;
-/// Size of the superblock proper; the rest of its block is zeros.
+/// Size of the superblock itself; the rest of its block is zeros.
 pub(super) const SUPERBLOCK_BYTES: usize = 512;
 
 const MAGIC: [u8; 8] = *b"verity\0\0";
@@ -13,7 +13,7 @@ const VERSION: u32 = 1;
 const HASH_TYPE: u32 = 1;
 const SALT_BYTES: u16 = 32;
 
-/// What a verity superblock says, within our profile.
+/// The variable fields of a verity superblock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Superblock {
     /// UUID of the hash area.
@@ -25,7 +25,7 @@ pub struct Superblock {
 }
 
 impl Superblock {
-    /// Returns the superblock as it stands on disk, padded to a block.
+    /// Returns the superblock in disk format, padded to a block.
     #[must_use]
     pub fn to_block(&self) -> [u8; BLOCK_BYTES] {
         let mut block = [0; BLOCK_BYTES];
@@ -45,8 +45,8 @@ impl Superblock {
     /// Parses the superblock at the start of `bytes`.
     ///
     /// # Errors
-    /// [`VerityError::Superblock`] naming the field, if it is cut off, is no superblock or not of our
-    /// profile.
+    /// [`VerityError::Superblock`] with the field, if it is truncated, not a verity superblock or has
+    /// unsupported values.
     pub fn parse(bytes: &[u8]) -> Result<Superblock, VerityError> {
         let whole = bytes.get(..SUPERBLOCK_BYTES);
         let b = whole.ok_or_else(|| off("length", bytes.len(), "at least 512"))?;
@@ -81,11 +81,11 @@ impl Superblock {
         })
     }
 
-    /// A superblock of nothing, for its constant fields.
+    /// An empty superblock, for its constant fields.
     const EMPTY: Superblock = Superblock { uuid: [0; 16], data_blocks: 0, salt: [0; 32] };
 }
 
-/// Returns the error that `field` is off.
+/// Returns the error for an invalid `field`.
 fn off(field: &'static str, found: impl ToString, expected: &'static str) -> VerityError {
     VerityError::Superblock { field, found: found.to_string(), expected }
 }

@@ -1,18 +1,18 @@
-//! How long a verified root is.
+//! The length of a root with its verity data.
 
 use slots::RootParams;
 
 use super::BLOCK_BYTES;
 
-/// Digests of a hash block.
+/// Number of digests in a hash block.
 const DIGESTS_PER_BLOCK: u64 = BLOCK_BYTES as u64 / 32;
 
-/// Returns the length of a root with its verity superblock and tree; `None` if no disk is that long.
+/// Returns the length of a root with its verity superblock and tree; `None` if it exceeds 64 bits.
 #[must_use]
 pub fn root_bytes(params: &RootParams) -> Option<u64> {
     let levels =
         std::iter::successors(Some(params.data_blocks), |blocks| Some(blocks.div_ceil(DIGESTS_PER_BLOCK)));
-    // Each level is the digests of the one below, up to the one that is a single block.
+    // Each level contains the digests of the level below, up to one that is a single block.
     let below: Vec<u64> = levels.take_while(|blocks| *blocks > 1).collect();
     let tree: u64 = below.iter().map(|blocks| blocks.div_ceil(DIGESTS_PER_BLOCK)).sum();
     params.hash_block.checked_add(1)?.checked_add(tree)?.checked_mul(BLOCK_BYTES as u64)

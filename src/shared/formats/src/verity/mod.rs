@@ -1,8 +1,8 @@
-//! dm-verity: the hash tree behind a root, its superblock, and the table that activates it.
+//! dm-verity: the hash tree after a root, its superblock, and the table that activates it.
 //!
-//! One profile only: superblock version 1, hash type 1 (salt before block), SHA-256, blocks of 4096
-//! bytes for data and hashes, a salt of 32 bytes, tree behind the superblock. No forward error
-//! correction. Format: cryptsetup's wiki page "DMVerity" and the kernel's admin-guide/device-mapper/verity.
+//! One set of parameters: superblock version 1, hash type 1 (salt before block), SHA-256, blocks of 4096
+//! bytes for data and hashes, a salt of 32 bytes, tree after the superblock. No forward error correction.
+//! Format: cryptsetup's wiki page "DMVerity" and the kernel's admin-guide/device-mapper/verity.
 //! Byte-identical to `veritysetup format` with the same salt and UUID.
 
 mod format;
@@ -28,23 +28,23 @@ pub use table::{data_sectors, table};
 #[cfg(feature = "verify")]
 pub use writer::{Hasher, Verity};
 
-/// Why a tree can't be made, read or believed.
+/// Why a tree can't be made, read or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerityError {
-    /// The disk or the output failed.
+    /// Reading the disk or writing the output failed.
     #[error("reading or writing verity data")]
     Io(#[from] io::Error),
-    /// The data is empty or no whole number of blocks.
+    /// The length of the data is 0 or not a multiple of the block size.
     #[error("hashing {0} bytes: expected a multiple of 4096, at least 4096")]
     DataLength(u64),
-    /// The superblock is not one, or not of our profile.
+    /// The superblock is malformed or has unsupported values.
     #[error("parsing verity superblock: {field} is {found}, expected {expected}")]
     Superblock {
-        /// The field that is off.
+        /// The invalid field.
         field: &'static str,
-        /// What stands there.
+        /// Its value.
         found: String,
-        /// What was expected.
+        /// The expected value.
         expected: &'static str,
     },
     /// A data block does not have the digest in the tree.
@@ -53,18 +53,18 @@ pub enum VerityError {
         /// Index of the first such block.
         block: u64,
     },
-    /// The stored tree is not the tree of its own leaves.
+    /// The stored tree differs from the tree computed from the data.
     #[error("verifying hash block {block}: it differs from the tree of the data")]
     Tree {
         /// Index of the first such block, from the start of the tree.
         block: u64,
     },
-    /// The data and the tree agree, but under another root.
+    /// The data and the tree match, but have another root hash.
     #[error("verifying root: root hash is {found}, expected {expected}")]
     Root {
         /// Root hash of the data.
         found: String,
-        /// Root hash that was asked for.
+        /// The expected root hash.
         expected: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Verifies all data against its hash tree, as a build verifies its own output.
+//! Verifies all data against its hash tree.
 
 use std::io::Write;
 
@@ -8,21 +8,21 @@ use super::{VerityError, hex};
 use crate::disk::{ReadAt, read_vec};
 use slots::RootParams;
 
-/// Bytes read at once.
+/// Size of a read in bytes.
 const READ_BYTES: u64 = 4 << 20;
 
-/// Checks every block of the root that `params` describe on `disk`: data, tree and root hash.
+/// Checks every block of the root on `disk` against `params`: data, tree and root hash.
 ///
 /// # Errors
 /// [`VerityError::Superblock`], [`VerityError::Block`], [`VerityError::Tree`] or [`VerityError::Root`] for
-/// the first thing that is off, in this order; otherwise the disk's error.
+/// the first mismatch, checked in this order; [`VerityError::Io`] if the disk can't be read.
 pub fn verify(disk: &impl ReadAt, params: &RootParams) -> Result<(), VerityError> {
     let block = BLOCK_BYTES as u64;
     let hash_start = params.hash_block.saturating_mul(block);
     let stored = read_vec(disk, hash_start, block)?;
     let superblock = Superblock::parse(&stored)?;
     check_superblock(&superblock, params)?;
-    // Nothing else vouches for what no field of it holds.
+    // Bytes outside the fields are covered by no other check.
     if stored != superblock.to_block() {
         let found = "something".to_owned();
         return Err(VerityError::Superblock { field: "unused part", found, expected: "zeros" });
@@ -43,7 +43,7 @@ pub fn verify(disk: &impl ReadAt, params: &RootParams) -> Result<(), VerityError
     Ok(())
 }
 
-/// Checks that the superblock tells the same as the command line.
+/// Checks that the superblock matches the command line.
 fn check_superblock(found: &Superblock, params: &RootParams) -> Result<(), VerityError> {
     let off = |field, found, expected| Err(VerityError::Superblock { field, found, expected });
     if found.salt != params.salt {
@@ -62,7 +62,7 @@ fn check_superblock(found: &Superblock, params: &RootParams) -> Result<(), Verit
 fn compare(disk: &impl ReadAt, start: u64, tree: &Verity) -> Result<(), VerityError> {
     let wanted = tree.levels.iter().rev().map(Vec::as_slice).collect::<Vec<_>>().concat();
     let stored = read_vec(disk, start, wanted.len() as u64)?;
-    // A changed data block changes every level above it: the leaves tell which one it was.
+    // A changed data block changes every level above it; the leaves show which block it was.
     let leaves = wanted.len() - tree.levels.first().map_or(0, Vec::len);
     let digest = first_difference(&stored[leaves..], &wanted[leaves..], 32);
     if let Some(block) = digest.filter(|d| *d < tree.data_blocks) {

@@ -7,11 +7,11 @@ use super::hex;
 /// Sectors of 512 bytes in one block.
 const SECTORS_PER_BLOCK: u64 = 8;
 
-/// Returns the parameters of the `verity` target for `root` on `device`, which holds both data and
-/// tree. `digest` is the kernel's name of SHA-256 or of one of its implementations.
+/// Returns the parameters of the `verity` target for `root` on `device`, which contains both data and tree.
+/// `digest` is the kernel's name of SHA-256 or of one of its implementations.
 ///
-/// A block that fails its digest panics the kernel: with `panic=` on the command line that is a reset,
-/// and the reset is what makes the boot loader count the try.
+/// A block that does not match its digest panics the kernel. With `panic=` on the command line, this leads to
+/// a reset, so that the boot loader counts the try.
 #[must_use]
 pub fn table(device: &str, root: &RootParams, digest: &str) -> String {
     let (hash, salt) = (hex(&root.root_hash), hex(&root.salt));

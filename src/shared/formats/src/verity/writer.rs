@@ -1,7 +1,7 @@
 //! Hashes a stream of data blocks and writes the tree.
 //!
-//! Digests of the leaves stay in memory: 8 MiB per GiB of data. Batches are hashed in parallel and put
-//! in order, so threads never change the result.
+//! Digests of the leaves stay in memory: 8 MiB per GiB of data. Batches are hashed in parallel and stored in
+//! order, so the number of threads does not change the result.
 
 use std::io::{self, Write};
 use std::mem;
@@ -12,14 +12,14 @@ use sha2::{Digest, Sha256};
 use super::format::{BLOCK_BYTES, Superblock};
 use super::{VerityError, hex};
 
-/// Bytes hashed at once: enough for some threads, small enough for the caches.
+/// Bytes hashed in parallel: enough for several threads, small enough for the caches.
 const BATCH_BYTES: usize = 1 << 20;
-/// Blocks that one thread takes at a time.
+/// Blocks in one task of a thread.
 const BLOCKS_PER_TASK: usize = 16;
 /// Length of a digest.
 const DIGEST_BYTES: usize = 32;
 
-/// Takes the data as a stream and remembers the digest of each block.
+/// Receives the data as a stream and keeps the digest of each block.
 #[derive(Debug)]
 pub struct Hasher {
     salt: [u8; 32],
@@ -27,12 +27,12 @@ pub struct Hasher {
     pending: Vec<u8>,
     /// Digests of the leaves, in order.
     leaves: Vec<u8>,
-    /// Bytes taken.
+    /// Bytes received.
     bytes: u64,
 }
 
 impl Hasher {
-    /// Returns a hasher that has seen no data.
+    /// Returns a hasher that has received no data.
     #[must_use]
     pub fn new(salt: [u8; 32]) -> Hasher {
         Hasher { salt, pending: Vec::with_capacity(BATCH_BYTES), leaves: Vec::new(), bytes: 0 }
@@ -41,7 +41,7 @@ impl Hasher {
     /// Ends the data and builds the tree.
     ///
     /// # Errors
-    /// [`VerityError::DataLength`] if the data is empty or no whole number of blocks.
+    /// [`VerityError::DataLength`] if the data is empty or its length is not a multiple of the block size.
     pub fn finish(mut self) -> Result<Verity, VerityError> {
         let block = BLOCK_BYTES as u64;
         if self.bytes == 0 || !self.bytes.is_multiple_of(block) {
@@ -122,7 +122,7 @@ pub struct Verity {
 }
 
 impl Verity {
-    /// Returns the length of what [`Verity::write`] writes.
+    /// Returns the number of bytes that [`Verity::write`] writes.
     #[must_use]
     pub fn hash_area_bytes(&self) -> u64 {
         (BLOCK_BYTES + self.levels.iter().map(Vec::len).sum::<usize>()) as u64
@@ -131,7 +131,7 @@ impl Verity {
     /// Writes the hash area: the superblock's block, then the tree from the root level down.
     ///
     /// # Errors
-    /// The I/O error of `out`, which then has part of the hash area.
+    /// The I/O error of `out`, which then contains part of the hash area.
     pub fn write(&self, uuid: [u8; 16], mut out: impl Write) -> io::Result<()> {
         let superblock = Superblock { uuid, data_blocks: self.data_blocks, salt: self.salt };
         out.write_all(&superblock.to_block())?;
@@ -140,7 +140,7 @@ impl Verity {
 }
 
 impl std::fmt::Debug for Verity {
-    /// Leaves the tree out: it may be megabytes.
+    /// Leaves out the tree, which may be megabytes.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut f = f.debug_struct("Verity");
         f.field("root_hash", &hex(&self.root_hash)).field("salt", &hex(&self.salt));

@@ -1,4 +1,4 @@
-//! What the tests of all formats share: foreign tools that judge, and bytes to judge.
+//! Shared by the tests of all formats: foreign checkers, and bytes to check.
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
 use std::path::Path;
@@ -10,7 +10,7 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Returns bytes that look random and are always the same.
+/// Returns fixed bytes that look random.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -33,7 +33,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Calls `check` with `good` cut off and with bits flipped, at some hundred places each.
+/// Calls `check` with `good` truncated and with flipped bits, at some hundred offsets each.
 pub fn damaged(good: &[u8], mut check: impl FnMut(&[u8])) {
     let step = (good.len() / 300).max(1);
     for at in (0..good.len().min(4096)).chain((0..good.len()).step_by(step)) {
