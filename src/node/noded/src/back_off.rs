@@ -1,9 +1,9 @@
-//! Pauses between attempts: they double up to a limit.
+//! Pauses between attempts, which double up to a limit.
 
 use std::thread;
 use std::time::Duration;
 
-/// A pause that grows.
+/// A growing pause.
 #[derive(Clone, Copy, Debug)]
 pub struct BackOff {
     first: Duration,
@@ -12,7 +12,7 @@ pub struct BackOff {
 }
 
 impl BackOff {
-    /// Begins at `first`, ends at `longest`.
+    /// Returns a pause that starts at `first` and grows to `longest`.
     pub fn new(first: Duration, longest: Duration) -> BackOff {
         BackOff { first, next: first, longest }
     }

@@ -1,53 +1,53 @@
-//! The node's conditions: what is true of it right now, and since when.
+//! The node's conditions: what is true of it now, and since when.
 
 use std::collections::BTreeMap;
 
 use api::{Condition, ConditionStatus};
 
-/// What is claimed, by its name in the status.
+/// Types of conditions. A config has been accepted.
 pub const CONFIG_ACCEPTED: &str = "ConfigAccepted";
-/// Every link has what the config asks for.
+/// Every link has the configured addresses and routes.
 pub const NETWORK_READY: &str = "NetworkReady";
-/// The clock was compared with a time server.
+/// The clock was synchronized with a time server.
 pub const TIME_SYNCED: &str = "TimeSynced";
-/// All services run and are ready.
+/// All services are running and ready.
 pub const SERVICES_READY: &str = "ServicesReady";
 /// All manifests were applied.
 pub const MANIFESTS_APPLIED: &str = "ManifestsApplied";
-/// Kubernetes says that the node is ready.
+/// The Kubernetes node is ready.
 pub const NODE_READY: &str = "NodeReady";
-/// The state is the one that the last generation left. Not part of a node without a change of generations.
+/// The state was kept when the generation changed. Absent if the generation never changed.
 pub const STATE_KEPT: &str = "StateKept";
-/// The last upgrade was kept. Absent on a node that has had none.
+/// The last upgrade was kept. Absent on a node that was never upgraded.
 pub const UPGRADE_HELD: &str = "UpgradeHeld";
-/// All pods of the manifests run and are ready.
+/// All pods of the manifests are running and ready.
 pub const PODS_READY: &str = "PodsReady";
-/// Every slot that holds a generation was read whole, and nothing in it is damaged.
+/// Every slot with a generation was read completely, and no damage was found.
 pub const SLOTS_SOUND: &str = "SlotsSound";
 
-/// A claim about the node, before it has a time.
+/// A condition without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Whether it holds.
+    /// Whether it is true.
     pub status: ConditionStatus,
-    /// Why, in one word.
+    /// The reason, in one word.
     pub reason: &'static str,
-    /// Why, in one line.
+    /// The reason, in one line.
     pub message: String,
 }
 
 impl Claim {
-    /// It holds.
+    /// Returns a condition that is true.
     pub fn yes(reason: &'static str) -> Claim {
         Claim { status: ConditionStatus::True, reason, message: String::new() }
     }
 
-    /// It does not.
+    /// Returns a condition that is false.
     pub fn no(reason: &'static str, message: impl Into<String>) -> Claim {
         Claim { status: ConditionStatus::False, reason, message: message.into() }
     }
 
-    /// Nobody can tell.
+    /// Returns a condition that is not known.
     pub fn unknown(reason: &'static str, message: impl Into<String>) -> Claim {
         Claim { status: ConditionStatus::Unknown, reason, message: message.into() }
     }
@@ -58,8 +58,8 @@ impl Claim {
 pub struct Conditions(BTreeMap<&'static str, Condition>);
 
 impl Conditions {
-    /// Records a claim at `now_ms`; tells whether it differs from what was recorded before. The time
-    /// changes only with the status.
+    /// Records a condition at `now_ms`; returns whether it differs from the recorded one. The time changes
+    /// only with the status.
     pub fn set(&mut self, kind: &'static str, claim: Claim, now_ms: u64) -> bool {
         let before = self.0.get(kind);
         let since_ms = match before {
@@ -73,7 +73,7 @@ impl Conditions {
         changed
     }
 
-    /// All conditions, by name.
+    /// Returns all conditions, sorted by type.
     pub fn list(&self) -> Vec<Condition> {
         self.0.values().cloned().collect()
     }

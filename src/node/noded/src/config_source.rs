@@ -1,8 +1,8 @@
 //! Chooses the config that the node runs: the one in its user-data, otherwise the last accepted one.
 //!
-//! An accepted config is stored only after the snapshot of the state was taken ([`keep_accepted`]), since the snapshot
-//! must hold the config that the previous generation accepted. That generation reads it there if it finds no other
-//! config that it can read.
+//! An accepted config is stored only after the snapshot of the state was taken ([`keep_accepted`]), since the
+//! snapshot must contain the config that the previous generation accepted. That generation uses it if it
+//! finds no other config that it can read.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -16,31 +16,31 @@ use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
 
 use crate::console;
 
-/// The last accepted config.
+/// Path of the last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
-/// Copies of the state as generations left it, by their numbers.
+/// Directory with snapshots of the state, named after their generations.
 const SNAPSHOTS: &str = "state/snapshots";
-/// Said where there is neither a config nor one from before.
+/// Printed if there is no config at all.
 const NOTHING_FOUND: &str = "no config found\nhint: in QEMU: -fw_cfg name=opt/ironhull/config,file=FILE";
-/// Between two looks for a config while there is none.
+/// Pause between two searches while there is no config.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A config that can be run.
+/// A config that can be used.
 #[derive(Debug)]
 pub struct Accepted<T> {
     /// The documents.
     pub documents: NodeDocuments,
-    /// What the check made of them.
+    /// The result of the check.
     pub checked: T,
-    /// Where they came from, and what was refused.
+    /// Where they come from, and errors of a newer config.
     pub facts: ConfigFacts,
-    /// The text, if it was given: to be kept for the next boot.
+    /// The text, if it comes from user-data: to be stored for the next boot.
     pub given: Option<String>,
 }
 
-/// Looks for a config until there is one. Without any the node is in maintenance: it has no operator CA,
-/// so it can't serve its API either, and says so where a person can read it. `check` may refuse what is
-/// well-formed, such as a key that is not the certificate's; `waiting` is called after each look in vain.
+/// Searches for a config until there is one. Without a config the node has no operator CA, so it can't serve
+/// its API; it prints that on the console. `check` may refuse a well-formed config, for instance if a key
+/// does not match its certificate; `waiting` is called after each search without a result.
 pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) -> Accepted<T> {
     let mut told = String::new();
     loop {
@@ -61,7 +61,7 @@ pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) 
     }
 }
 
-/// Keeps what was given for the next boot; a failure is told. A full disk is no reason to refuse a good config.
+/// Stores a config for the next boot; a failure is logged. A full disk is no reason to refuse a valid config.
 pub fn keep_accepted(text: &str) {
     let path = Path::new("/").join(ACCEPTED);
     if let Err(e) = keep(&path, text) {
@@ -69,8 +69,8 @@ pub fn keep_accepted(text: &str) {
     }
 }
 
-/// Looks once, on the machine whose file system begins at `root`. A bad config is told, and the last good one
-/// runs.
+/// Searches once, on the machine whose file system begins at `root`. If the config is invalid, the errors are
+/// reported and the last accepted one is used.
 fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
     let refused = match userdata::find(root) {
         Ok(None) => None,
@@ -110,7 +110,7 @@ fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<A
     }
 }
 
-/// Returns where accepted configs may be: the last one, then those of snapshots, the newest first.
+/// Returns the paths where accepted configs may be: the last one, then those in snapshots, the newest first.
 fn kept_ones(root: &Path) -> impl Iterator<Item = PathBuf> {
     let snapshots = root.join(SNAPSHOTS);
     let entries = fs::read_dir(&snapshots).into_iter().flatten().flatten();
@@ -132,7 +132,7 @@ fn parse<T>(
     Ok((documents, checked))
 }
 
-/// Reads a config; `None` when there is none.
+/// Reads a config; `None` if the file does not exist.
 fn read(path: &Path) -> Result<Option<String>> {
     let reading = || format!("reading {}", path.display());
     let file = match fs::File::open(path) {
@@ -146,7 +146,8 @@ fn read(path: &Path) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// Writes a config, which holds a key, for root alone and in one step; not at all when it is there.
+/// Writes a config, which contains a key, atomically and readable only by root; does nothing if it is there
+/// already.
 fn keep(path: &Path, text: &str) -> Result<()> {
     if read(path)?.is_some_and(|there| there == text) {
         return Ok(());
@@ -174,7 +175,7 @@ mod tests {
         )
     }
 
-    /// A check that refuses one name.
+    /// A check that refuses one host name.
     fn check(documents: &NodeDocuments) -> Result<()> {
         ensure!(documents.node.hostname != "refused", "this one is refused");
         Ok(())
@@ -186,7 +187,7 @@ mod tests {
         fs::write(path, text).unwrap();
     }
 
-    /// Looks once and keeps what was given.
+    /// Searches once and stores a config from user-data.
     fn boot(root: &Path) -> Result<Accepted<()>> {
         let accepted = look(root, &check)?;
         if let Some(text) = &accepted.given {
@@ -219,7 +220,7 @@ mod tests {
         assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "b");
     }
 
-    /// A newer generation has accepted what this one can't read, and failed.
+    /// A newer generation has accepted a config that this one can't read, and has failed.
     #[test]
     fn what_a_snapshot_holds_is_better_than_nothing() {
         let root = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use std::io::Write;
 pub fn announce(text: &str) {
     eprintln!("{text}");
     let console = OpenOptions::new().write(true).open("/dev/console");
-    // No console is no reason to stop: the log has the text.
+    // The text is in the log even if there is no console.
     if let Ok(mut console) = console {
         let _ = console.write_all(format!("{}\r\n", text.replace('\n', "\r\n")).as_bytes());
     }

@@ -11,9 +11,9 @@ use control::LogLine;
 /// Returns the last `count` lines of a service's log; `None` if there is no such log.
 ///
 /// # Errors
-/// If it can't be read.
+/// If the log exists and can't be read.
 pub fn load(root: &Path, generation: u32, service: &str, count: usize) -> Result<Option<Vec<LogLine>>> {
-    // A name that `init` would not give to a service is none of a file either.
+    // Only names that `init` accepts for services are used as file names.
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if service.is_empty() || !service.chars().all(plain) {
         return Ok(None);
@@ -36,7 +36,7 @@ pub fn load(root: &Path, generation: u32, service: &str, count: usize) -> Result
     Ok(Some(last.into()))
 }
 
-/// Returns the names of the logs that there are.
+/// Returns the names of the existing logs.
 pub fn list(root: &Path, generation: u32) -> Vec<String> {
     let entries = fs::read_dir(directory(root, generation)).into_iter().flatten().flatten();
     let mut names: Vec<String> =
@@ -49,7 +49,7 @@ fn directory(root: &Path, generation: u32) -> PathBuf {
     root.join("state/failed").join(generation.to_string())
 }
 
-/// Parses `     1.234 text`; a line that is none has no time.
+/// Parses `     1.234 text`; a line of another form has no time.
 fn parse(line: &str) -> LogLine {
     let parsed = || {
         let (stamp, text) = line.trim_start().split_once(' ')?;

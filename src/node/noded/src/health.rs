@@ -1,7 +1,7 @@
 //! The health gate: what must be true of the node for its generation to be blessed, reported to `init`.
 //!
-//! `init` enforces the deadline and decides; here is only what it can't know. Pods do not count, since a user's workload
-//! may be broken for reasons of its own.
+//! `init` enforces the deadline and decides; this module reports only what `init` can't know. Pods do not
+//! count, since a user's workload may be broken for reasons of its own.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,12 +15,12 @@ use crate::condition::{CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVIC
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-/// Between two reports while a trial lasts.
+/// Time between two reports during a trial.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// What must be true. That apiserver and kubelet answer is part of their services' readiness.
+/// Conditions that must be true. API server and kubelet are covered by the readiness of their services.
 const NEEDED: [&str; 4] = [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY, NODE_READY];
 
-/// Reports once that this program runs, then keeps reporting for as long as the trial lasts.
+/// Reports once that this program is running, then continues as long as the trial lasts.
 pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
     spawn_or_tell("health", move || {
@@ -30,7 +30,7 @@ pub fn follow(node: &Arc<Node>) {
     });
 }
 
-/// Reports; tells whether there is more to report later.
+/// Sends a report; returns whether more are needed.
 fn report(node: &Node) -> bool {
     let deadline_secs = node.documents.node.health.deadline_secs;
     let reported = node.init.health(problem(&node.conditions()), deadline_secs);
@@ -49,8 +49,8 @@ fn report(node: &Node) -> bool {
     }
 }
 
-/// Returns what became of the last upgrade: the later generation of the two runs and is blessed, or was given
-/// up. Nothing while that is open, or where there is one generation only.
+/// Returns the result of the last upgrade: the newer of the two generations is running and blessed, or has
+/// failed. `None` while that is open, or if there is only one generation.
 fn held(boot: &BootStatus) -> Option<Claim> {
     let running = boot.running()?.entry;
     let (slot, other) = boot.other().map(|s| (s.name, s.entry)).filter(|(_, e)| e.generation > 0)?;
@@ -68,7 +68,7 @@ fn held(boot: &BootStatus) -> Option<Claim> {
     })
 }
 
-/// Returns the first thing that is wrong; `None` when nothing is.
+/// Returns the first condition that is not true; `None` if all are.
 fn problem(conditions: &[Condition]) -> Option<String> {
     NEEDED.iter().find_map(|kind| match conditions.iter().find(|c| c.kind == *kind) {
         Some(c) if c.status == ConditionStatus::True => None,

@@ -14,36 +14,36 @@ use control::{
 };
 use slots::Slot;
 
-/// Longest wait for an answer: `init` never blocks, but an emulated machine is slow.
+/// Time limit for a response: `init` never blocks, but an emulated machine is slow.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the slots forbid an order, and what to do about it.
+/// Why the state of the slots forbids an order, and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// One line, why.
+    /// The reason, in one line.
     pub message: String,
     /// The remedy.
     pub hint: String,
 }
 
-/// The way to `init`.
+/// The client of `init`.
 #[derive(Clone, Debug)]
 pub struct Init {
     socket: PathBuf,
 }
 
 impl Init {
-    /// `init` at `socket`; nothing is sent yet.
+    /// Returns a client for the socket; nothing is sent yet.
     pub fn at(socket: &Path) -> Init {
         Init { socket: socket.to_owned() }
     }
 
-    /// Asks for the state of everything but what services use.
+    /// Requests the status, without the resources that services use.
     pub fn status(&self) -> Result<Status> {
         self.ask_status(false)
     }
 
-    /// Asks for the state of everything.
+    /// Requests the status, including the resources that services use.
     pub fn status_with_usage(&self) -> Result<Status> {
         self.ask_status(true)
     }
@@ -62,7 +62,7 @@ impl Init {
         }
     }
 
-    /// Declares the complete set of services.
+    /// Submits the complete set of services.
     pub fn submit(&self, services: Vec<ServiceSpec>) -> Result<()> {
         self.order(&Request::Submit { services })
     }
@@ -72,18 +72,18 @@ impl Init {
         self.order(&Request::Restart { service: service.to_owned() })
     }
 
-    /// Signals the main process of a service.
+    /// Sends a signal to the main process of a service.
     pub fn signal(&self, service: &str, signal: i32) -> Result<()> {
         self.order(&Request::Signal { service: service.to_owned(), signal })
     }
 
-    /// Reports what is wrong with the node, if anything is, and when a trial of it ends.
+    /// Reports what is wrong with the node, if anything, and the deadline of a trial.
     pub fn health(&self, problem: Option<String>, deadline_secs: u32) -> Result<()> {
         self.order(&Request::Health { problem, deadline_secs: Some(deadline_secs) })
     }
 
-    /// Reports that the node runs but has no config yet. It is no fault of a generation that nobody gave it
-    /// one: a blessed one keeps its tries. A failure is told and does no harm, the next report is near.
+    /// Reports that the node is running but has no config yet. That is not the generation's fault, so a
+    /// blessed one keeps its tries. A failure is logged and does no harm, since the next report follows soon.
     pub fn waiting_for_config(&self) {
         let problem = Some("ConfigAccepted: no usable config".to_owned());
         if let Err(e) = self.order(&Request::Health { problem, deadline_secs: None }) {
@@ -91,7 +91,7 @@ impl Init {
         }
     }
 
-    /// Changes what the next boot will start; the inner error is a refusal.
+    /// Changes what the next boot starts; the inner error is a refusal.
     pub fn boot(&self, order: BootOrder) -> Result<Result<(), Refusal>> {
         self.permission(&Request::Boot { order })
     }
@@ -101,7 +101,7 @@ impl Init {
         self.permission(&Request::MayUpdate)
     }
 
-    /// Releases the slot that does not run for writing; the inner error is a refusal.
+    /// Releases the inactive slot for writing; the inner error is a refusal.
     pub fn begin_update(&self) -> Result<Result<FreeSlot, Refusal>> {
         match self.ask(&Request::Boot { order: BootOrder::BeginUpdate })? {
             Reply::Free(slot) => Ok(Ok(slot)),
@@ -110,18 +110,18 @@ impl Init {
         }
     }
 
-    /// Has the boot record note that the slot with this generation is damaged.
+    /// Records in the boot record that the slot with this generation is damaged.
     pub fn slot_rotten(&self, slot: Slot, generation: u32) -> Result<()> {
         self.order(&Request::SlotRotten { slot, generation })
     }
 
-    /// Stops everything, then leaves.
+    /// Stops everything, then reboots or powers off.
     pub fn shutdown(&self, kind: ShutdownKind) -> Result<()> {
         self.order(&Request::Shutdown { kind })
     }
 
-    /// Reads log lines and hands them on in portions until `take` says false, or, without `follow`, until
-    /// there are no more. While following, `take` gets an empty portion after each `quiet` without lines.
+    /// Reads log lines and passes them to `take` until it returns false or, without `follow`, until there are
+    /// no more. With `follow`, `take` gets an empty list after each `quiet` without lines.
     pub fn logs(
         &self,
         (service, lines, follow): (&str, u32, bool),
@@ -141,7 +141,7 @@ impl Init {
         Ok(())
     }
 
-    /// Sends a request that is answered with yes or no.
+    /// Sends a request that is answered with success or an error.
     fn order(&self, request: &Request) -> Result<()> {
         match self.ask(request)? {
             Reply::Ok => Ok(()),
@@ -173,7 +173,7 @@ impl Init {
     }
 }
 
-/// Waits at most `longest` until something can be read; a peek, so that no message is cut in two.
+/// Waits at most `longest` until something can be read, without reading it, so that no message is split.
 fn wait_readable(stream: &UnixStream, from: &BufReader<&UnixStream>, longest: Duration) -> Result<bool> {
     if !from.buffer().is_empty() {
         return Ok(true);
@@ -194,7 +194,7 @@ fn expect_logs(reply: Option<Reply>) -> Result<Vec<LogLine>> {
     }
 }
 
-/// Turns an answer that is not the wanted one into an error.
+/// Converts an unexpected response to an error.
 fn unexpected<T>(reply: Reply) -> Result<T> {
     match reply {
         Reply::Error { message } | Reply::Refused { message, .. } => bail!("{message}"),

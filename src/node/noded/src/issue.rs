@@ -8,25 +8,25 @@ use api::Kubeconfig;
 use crate::node::Node;
 use crate::plan::{plan_now, role};
 
-/// Name of the operator in the cluster's audit log.
+/// The operator's name in the cluster's audit log.
 const USER: &str = "operator";
 
-/// Makes a kubeconfig whose certificate ends after `ttl_secs`; `None` while the cluster has no
-/// authority yet. `server` must have passed [`is_server_url`].
+/// Makes a kubeconfig whose certificate expires after `ttl_secs`; `None` while the cluster has no authority
+/// yet. `server` must have passed [`is_server_url`].
 pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<Option<Kubeconfig>> {
     let (true, Some(network)) = (node.has_authority.load(Ordering::Acquire), node.network.get()) else {
         return Ok(None);
     };
     let server = server.unwrap_or_else(|| own_server(node));
     let not_after_epoch_secs = net::clock::now().as_secs() + ttl_secs;
-    // Planned anew: a plan issues by the time at which it was made, and the node may run for months.
+    // Planned again, since a plan issues certificates with its own time, and the node may run for months.
     let pki = plan_now(node, network, role(&node.image.role)?)?.pki;
     let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
     eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
     Ok(Some(Kubeconfig { kubeconfig, not_after_epoch_secs }))
 }
 
-/// The URL that the cluster gives itself.
+/// Returns the cluster's own URL of the API server.
 fn own_server(node: &Node) -> String {
     let api = &node.documents.cluster.spec.api;
     let first = || node.network.get().and_then(|n| n.state().addresses.first().map(|a| a.address()));
@@ -38,7 +38,7 @@ fn own_server(node: &Node) -> String {
     format!("https://{host}:{}", api.port)
 }
 
-/// Whether a text is `https://HOST[:PORT]` and so can stand in a kubeconfig.
+/// Returns whether a text is `https://HOST[:PORT]` and so can be used in a kubeconfig.
 pub fn is_server_url(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("https://") else { return false };
     let authority = authority.strip_suffix('/').unwrap_or(authority);

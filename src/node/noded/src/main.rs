@@ -1,10 +1,10 @@
-//! `noded`, the first service of a node: accepts the config, brings up network and cluster, serves the
-//! node API.
+//! `noded`, the first service of a node: accepts the config, brings up network and cluster, serves the node
+//! API.
 //!
-//! `init` runs it and everything that it submits. It may end at any time and be restarted: every step can be repeated
-//! without disturbing what runs. The API is served by an async runtime on the main
-//! thread; everything else blocks, on a few threads with small stacks, which uses less memory and is simpler to
-//! read. The same program holds the small commands that services use as probes and tasks.
+//! `init` runs it and everything that it submits. It may end at any time and be restarted: every step can be
+//! repeated without disturbing what is running. The API is served by an async runtime on the main thread;
+//! everything else blocks, on a few threads with small stacks, which uses less memory and is easier to read.
+//! The same program contains the small commands that services use as probes and tasks.
 #![forbid(unsafe_code)]
 
 mod back_off;
@@ -44,9 +44,9 @@ use crate::init::Init;
 use crate::node::Node;
 use crate::upgrade::Upgrader;
 
-/// What the builder wrote into the image about itself.
+/// Path of the facts that the builder wrote into the image.
 const IMAGE_FACTS: &str = "/usr/share/ironhull/image.json";
-/// Threads for questions of the API that block.
+/// Maximum number of threads for API requests that block.
 const MAX_BLOCKING_THREADS: usize = 4;
 
 fn main() -> ExitCode {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs as the node's first service, forever.
+/// Runs as the node's first service, for ever.
 fn serve_node() -> Result<()> {
     let init = Init::at(Path::new(control::SOCKET_PATH));
     init.stage("noded");
@@ -106,13 +106,13 @@ fn serve_node() -> Result<()> {
     Ok(())
 }
 
-/// Reads what the image says of itself.
+/// Reads the facts that the image states about itself.
 fn image_facts() -> Result<ImageFacts> {
     let text = fs::read(IMAGE_FACTS).with_context(|| format!("reading {IMAGE_FACTS}"))?;
     serde_json::from_slice(&text).with_context(|| format!("reading {IMAGE_FACTS}"))
 }
 
-/// What the accepted config means.
+/// Returns the condition for the accepted config.
 fn config_claim(facts: &api::ConfigFacts) -> Claim {
     let source = facts.source.clone().unwrap_or_default();
     match facts.errors.is_empty() {

@@ -1,10 +1,10 @@
-//! The machine's memory, from `/proc/meminfo`, and that of PID 1.
+//! The memory use of the machine, from `/proc/meminfo`, and of PID 1.
 
 use std::fs;
 
 use api::Memory;
 
-/// Reads it; zeros where the kernel does not tell.
+/// Reads the memory use; zeros if it is not available.
 pub fn load() -> Memory {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     parse(&read("/proc/meminfo"), &read("/proc/1/status"))
@@ -13,7 +13,7 @@ pub fn load() -> Memory {
 /// Parses `/proc/meminfo` and `/proc/1/status`.
 fn parse(machine: &str, init: &str) -> Memory {
     let total_bytes = bytes(machine, "MemTotal");
-    // Files in memory (tmpfs) are counted as cache by the kernel, but can't be dropped.
+    // The kernel counts files in memory (tmpfs) as cache, but they can't be dropped.
     let cache: u64 = ["Buffers", "Cached", "SReclaimable"].iter().map(|key| bytes(machine, key)).sum();
     let cache = cache.saturating_sub(bytes(machine, "Shmem"));
     let unused = bytes(machine, "MemFree").saturating_add(cache);

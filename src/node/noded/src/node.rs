@@ -13,15 +13,15 @@ use crate::init::Init;
 /// The node. Shared by all threads.
 #[derive(Debug)]
 pub struct Node {
-    /// The way to `init`.
+    /// The client of `init`.
     pub init: Init,
-    /// What the image says of itself.
+    /// The facts the image states about itself.
     pub image: ImageFacts,
     /// The accepted config.
     pub documents: NodeDocuments,
-    /// The network, once it was started.
+    /// The network, once it is started.
     pub network: OnceLock<Network>,
-    /// The cluster's certificate authorities are on disk.
+    /// Whether the cluster's certificate authorities are on the disk.
     pub has_authority: AtomicBool,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
@@ -35,7 +35,7 @@ struct Facts {
 }
 
 impl Node {
-    /// A node that has just accepted `documents`.
+    /// Returns a node that has just accepted `documents`.
     pub fn new(init: Init, image: ImageFacts, documents: NodeDocuments, config: ConfigFacts) -> Node {
         let facts = Facts { config, ..Facts::default() };
         Node {
@@ -49,14 +49,14 @@ impl Node {
         }
     }
 
-    /// Records that the API listens, or that there is a network to reach it by: with both, it answers.
+    /// Called when the API listens and when the network is up; once both are true, reports the stage.
     pub fn api_part_is_ready(&self) {
         if self.api_parts.fetch_add(1, Ordering::Relaxed) == 1 {
             self.init.stage("node-api");
         }
     }
 
-    /// Records a claim, and logs it when it is news.
+    /// Records a condition, and logs it if it has changed.
     pub fn claim(&self, kind: &'static str, claim: Claim) {
         let text = format!("{kind} is {:?} ({}) {}", claim.status, claim.reason, claim.message);
         if self.lock().conditions.set(kind, claim, sys::boot_ms()) {
@@ -76,8 +76,8 @@ impl Node {
         self.lock().certificates = certificates;
     }
 
-    /// Fills in what the node knows of itself; services and stages are `init`'s to tell, the
-    /// upgrade is the upgrader's.
+    /// Fills in what the node knows about itself. Services and stages come from `init`, the upgrade from the
+    /// upgrader.
     pub fn describe(&self, status: &mut api::Status) {
         let facts = self.lock();
         status.node_name.clone_from(&self.documents.node.hostname);

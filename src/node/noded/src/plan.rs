@@ -1,4 +1,4 @@
-//! The plan of the cluster for this node, from its current facts. Nothing is written here.
+//! Plans the cluster for this node from its current facts. Nothing is written here.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -10,19 +10,20 @@ use net::{Network, clock};
 
 use crate::node::Node;
 
-/// Reads the role out of the image's facts.
+/// Parses the role in the image's facts.
 ///
 /// # Errors
-/// If the image names none that this program knows.
+/// If this program does not know the role.
 pub fn role(name: &str) -> Result<Role> {
     let known = || Role::ALL.map(|r| format!("{:?}", r.name())).join(" or ");
     Role::from_name(name).with_context(|| format!("image.json: role: expected {}, found {name:?}", known()))
 }
 
-/// Plans the cluster by the config, the node's addresses, the clock and the certificates on disk.
+/// Plans the cluster according to the config, the node's addresses, the clock and the certificates on the
+/// disk.
 ///
 /// # Errors
-/// If the node has no address yet, a certificate can't be read, or the config can't be planned for.
+/// If the node has no address yet, a certificate can't be read, or a certificate authority is damaged.
 pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
     let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
     let address = *addresses.first().context("the node has no address")?;

@@ -1,4 +1,4 @@
-//! The cluster's step: certificates and files, then the services for `init`.
+//! Brings up the cluster: writes certificates and files, then submits the services to `init`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::node::Node;
 use crate::plan::plan_now;
 use crate::thread::spawn_or_tell;
 
-/// Longest sleep until certificates are looked at again: a clock may be set meanwhile.
+/// Maximum time until certificates are checked again, since the clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);
 
-/// Writes what the cluster needs and hands the services to `init`; returns the objects to apply.
+/// Writes the cluster's files and submits the services to `init`; returns the objects to apply.
 pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
     let mut pauses = BackOff::new(Duration::from_millis(500), Duration::from_secs(30));
     loop {
@@ -41,7 +41,7 @@ pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest
     }
 }
 
-/// What is left to do once the files are written.
+/// What remains to be done once the files are written.
 struct Prepared {
     services: Vec<ServiceSpec>,
     manifests: Vec<Manifest>,
@@ -69,8 +69,8 @@ fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {
     certificates.iter().map(expiry).collect()
 }
 
-/// Prepares again whenever the first certificate reaches two thirds of its life. The components read
-/// their certificates again by themselves; the services are not touched.
+/// Prepares again whenever the first certificate reaches two thirds of its validity. The components reload
+/// their certificates by themselves; the services are not touched.
 fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first_due_secs: u64) {
     let (node, network) = (Arc::clone(node), network.clone());
     spawn_or_tell("renewal", move || {
@@ -92,7 +92,7 @@ fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first_due_secs: u
     });
 }
 
-/// Sleeps until a time of the wall clock, or some hours at most.
+/// Sleeps until `due_secs` on the wall clock, or some hours at most.
 fn sleep_until(due_secs: u64) {
     let left = Duration::from_secs(due_secs.saturating_sub(clock::now().as_secs()));
     thread::sleep(left.clamp(Duration::from_secs(60), LONGEST_SLEEP));

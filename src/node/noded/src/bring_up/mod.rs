@@ -15,10 +15,10 @@ use crate::node::Node;
 use crate::upgrade::Upgrader;
 use crate::{config_source, state, thread};
 
-/// Starts everything; returns at once. `given` is the config to be kept for the next boot.
+/// Starts everything and returns at once. `given` is the config to be stored for the next boot.
 ///
 /// # Errors
-/// If the first thread can't be started.
+/// If the first thread can't be started; nothing is started then.
 pub fn start(
     node: Arc<Node>,
     upgrader: Arc<Upgrader>,
@@ -28,7 +28,7 @@ pub fn start(
     thread::spawn("bring-up", move || run(&node, &upgrader, role, given.as_deref()))
 }
 
-/// The steps that must come one after the other.
+/// The steps that must be performed in order.
 fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, role: config::Role, given: Option<&str>) {
     let clock_was_behind = time::apply_floor(node);
     let network = network::bring_up(node);

@@ -1,4 +1,4 @@
-//! The network's step.
+//! Brings up the network.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::condition::{Claim, NETWORK_READY};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-/// Longest sleep while nothing changes.
+/// Maximum sleep while nothing changes.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Starts the network and waits until there is an address to build a cluster on.
+/// Starts the network and waits until the node has an address for the cluster.
 pub fn bring_up(node: &std::sync::Arc<Node>) -> Network {
     let network = start(node);
-    // Set once, here; a second time can't be.
+    // It is set only here, once.
     let _ = node.network.set(network.clone());
     let mut seen = 0;
     let state = loop {
@@ -52,7 +52,7 @@ fn start(node: &Node) -> Network {
     }
 }
 
-/// What a state of the network means.
+/// Returns the condition for a state of the network.
 fn claim(state: &NetworkState) -> Claim {
     match (state.complete, state.problems.is_empty()) {
         (true, _) => Claim::yes("Configured"),

@@ -14,17 +14,17 @@ use crate::condition::{Claim, SERVICES_READY};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-/// Between two looks while the node boots, and afterwards.
+/// Polling intervals: while the node boots, and afterwards.
 const WHILE_BOOTING: Duration = Duration::from_millis(250);
 const LATER: Duration = Duration::from_secs(10);
-/// A node that has not come up by now will not, so there is no hurry any more.
+/// A node that has not come up by then will not, so it is polled less often.
 const LONGEST_BOOT: Duration = Duration::from_secs(600);
 
-/// Stages and the service whose readiness each one is.
+/// Boot stages, and the service whose readiness each one is.
 const STAGES: [(&str, &str); 4] =
     [("etcd", "etcd"), ("etcd", "kine"), ("apiserver", "kube-apiserver"), ("kubelet", "kubelet")];
 
-/// Starts to follow; returns at once.
+/// Starts following; returns at once.
 pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
     spawn_or_tell("services", move || {
@@ -52,13 +52,13 @@ pub fn follow(node: &Arc<Node>) {
 
 /// Waits until a service is ready.
 pub fn wait_for(node: &Node, service: &str) {
-    // An error is the other thread's to tell.
+    // An error is reported by the other thread.
     while !node.init.status().is_ok_and(|s| state_of(&s, service) == Some(ServiceState::Ready)) {
         thread::sleep(WHILE_BOOTING);
     }
 }
 
-/// Stages whose service is ready.
+/// Returns the stages whose service is ready.
 fn reached(status: &Status) -> impl Iterator<Item = &'static str> {
     STAGES
         .into_iter()
@@ -70,7 +70,7 @@ fn state_of(status: &Status, name: &str) -> Option<ServiceState> {
     status.services.iter().find(|s| s.name == name).map(|s| s.state)
 }
 
-/// Whether all services are ready, or tasks that have ended well.
+/// Returns whether all services are ready and all tasks have succeeded.
 fn claim(status: &Status) -> Claim {
     let settled = |s: ServiceState| matches!(s, ServiceState::Ready | ServiceState::Done);
     let open: Vec<&str> = status

@@ -1,8 +1,8 @@
-//! The clock: at least the build time of the image, then that of a time server.
+//! Sets the clock: at least to the build time of the image, then to that of a time server.
 //!
-//! Corrections are steps, and only of more than a second. Certificates are backdated by an hour, so a
-//! small error does no harm; when the machine's clock was clearly wrong, a server is queried before the
-//! first certificate is issued.
+//! Corrections are steps, and only of more than a second. Certificates are backdated by an hour, so a small
+//! error does no harm; if the machine's clock was clearly wrong, a server is queried before the first
+//! certificate is issued.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,15 +15,15 @@ use crate::condition::{Claim, TIME_SYNCED};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-/// Smaller errors are left alone.
+/// Smaller errors are not corrected.
 const MIN_STEP: Duration = Duration::from_secs(1);
-/// Time between two looks at a server once one has answered.
+/// Time between two queries of a server that has answered.
 const INTERVAL: Duration = Duration::from_secs(3600);
-/// Between rounds without an answer.
+/// Pauses between rounds without an answer.
 const FIRST_RETRY: Duration = Duration::from_secs(4);
 const LONGEST_RETRY: Duration = Duration::from_secs(1024);
 
-/// Sets a clock that is behind the image to when the image was built; tells whether it was.
+/// Sets a clock that is behind the image's build time to that time; returns whether it was.
 pub fn apply_floor(node: &Node) -> bool {
     match clock::set_at_least(node.image.build_time) {
         Ok(was_behind) => {
@@ -39,7 +39,7 @@ pub fn apply_floor(node: &Node) -> bool {
     }
 }
 
-/// Keeps the clock right from now on; with `first` the first round is over when this returns.
+/// Keeps the clock correct from now on; with `first`, returns only after the first round of queries.
 pub fn follow(node: &Arc<Node>, network: &Network, first: bool) {
     if first {
         synchronize(node, network);
@@ -58,7 +58,7 @@ pub fn follow(node: &Arc<Node>, network: &Network, first: bool) {
     });
 }
 
-/// Asks the servers in turn until one answers; tells whether one did.
+/// Queries the servers in turn until one answers; returns whether one did.
 fn synchronize(node: &Node, network: &Network) -> bool {
     let mut servers = node.documents.node.time.servers.clone();
     if servers.is_empty() {
@@ -82,7 +82,7 @@ fn synchronize(node: &Node, network: &Network) -> bool {
     false
 }
 
-/// Steps the clock to `time` where it is far off and `time` makes sense.
+/// Steps the clock to `time` if the difference is large enough and `time` is plausible.
 fn correct(node: &Node, time: Duration) -> Result<(), net::NetError> {
     if time.as_secs() < node.image.build_time {
         return Err(net::NetError::Malformed {

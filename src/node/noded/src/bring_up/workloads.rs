@@ -1,4 +1,4 @@
-//! Workloads: applies the manifests, then follows the node and the manifests' pods.
+//! Workloads: applies the manifests, then follows the Kubernetes node and the manifests' pods.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,12 +18,12 @@ use crate::node::Node;
 use crate::thread::spawn_or_tell;
 use crate::upgrade::Upgrader;
 
-/// The apiserver ends a watch after this long; then the next one begins.
+/// The API server ends a watch after this time; then the next one begins.
 const WATCH: Duration = Duration::from_secs(600);
-/// Between two looks at the pods once they are ready.
+/// Polling interval of pods once they are ready.
 const LATER: Duration = Duration::from_secs(60);
 
-/// Applies the manifests and follows; returns when the threads that do it have been started.
+/// Applies the manifests and follows their pods; returns when the threads for this have been started.
 pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]) {
     for kind in [MANIFESTS_APPLIED, NODE_READY] {
         node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
@@ -39,7 +39,7 @@ pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]
     }
 }
 
-/// A client with the current certificate, since certificates are renewed.
+/// Returns a client with the current certificate, since certificates are renewed.
 fn connect(node: &Node) -> Result<Kube> {
     kube::connect(node.documents.cluster.spec.api.port)
 }
@@ -48,7 +48,7 @@ fn pauses() -> BackOff {
     BackOff::new(Duration::from_millis(250), Duration::from_secs(4))
 }
 
-/// Applies all manifests, until every one was.
+/// Applies all manifests, and retries until every one is applied.
 fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
     let mut pauses = pauses();
     loop {
@@ -63,7 +63,7 @@ fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
     }
 }
 
-/// Watches the Kubernetes node of this machine, forever.
+/// Watches the Kubernetes node of this machine, for ever.
 fn follow_node(node: &Node, upgrader: &Upgrader) {
     let itself = Resource {
         kind: "Node".into(),
@@ -99,8 +99,8 @@ fn follow_node(node: &Node, upgrader: &Upgrader) {
     }
 }
 
-/// Gives the Kubernetes node the label by which `kubectl` shows its role. The kubelet may not do so itself
-/// (admission plugin `NodeRestriction`). It is done again with each watch, so a failure is only told.
+/// Sets the label by which `kubectl` shows the role of the Kubernetes node. The kubelet must not do so itself
+/// (admission plugin `NodeRestriction`). It is set again with each watch, so a failure is only logged.
 fn name_role(kube: &Kube, itself: &Resource) {
     let object = json!({
         "apiVersion": "v1",
@@ -112,7 +112,7 @@ fn name_role(kube: &Kube, itself: &Resource) {
     }
 }
 
-/// Lets pods come again after an upgrade that has emptied the node.
+/// Makes the Kubernetes node schedulable again after an upgrade that has drained it.
 fn welcome_pods(upgrader: &Upgrader, kube: &Kube, itself: &Resource) {
     if upgrader.status().stage.is_busy() {
         return;
@@ -122,12 +122,12 @@ fn welcome_pods(upgrader: &Upgrader, kube: &Kube, itself: &Resource) {
     }
 }
 
-/// Waits until all workloads are ready, then checks them periodically, forever.
+/// Waits until all workloads are ready, then checks them periodically, for ever.
 fn follow_pods(node: &Node, workloads: &[Resource]) {
     let mut pauses = pauses();
     loop {
         let waited = connect(node).and_then(|kube| {
-            // All must be ready, so it does not matter which one is waited for first.
+            // All must be ready, so the order of waiting does not matter.
             workloads.iter().try_for_each(|workload| wait_for(node, &kube, workload))
         });
         match waited {
@@ -159,7 +159,7 @@ fn wait_for(node: &Node, kube: &Kube, workload: &Resource) -> Result<()> {
     Ok(())
 }
 
-/// Looks at ready workloads until one is not ready any more or can't be read.
+/// Checks ready workloads until one is no longer ready or can't be read.
 fn watch_over(node: &Node, workloads: &[Resource]) {
     loop {
         thread::sleep(LATER);
@@ -173,7 +173,7 @@ fn watch_over(node: &Node, workloads: &[Resource]) {
     }
 }
 
-/// What an object's state means.
+/// Returns the condition for the state of an object.
 fn claim(kind: &str, state: Option<&Observed>) -> Claim {
     match state.map(|s| readiness(kind, s)) {
         Some(Readiness::Ready) => Claim::yes("Ready"),

@@ -1,8 +1,9 @@
-//! Imports the image archives of the root into containerd, each once, pinned so that the kubelet's garbage collection
-//! keeps them.
+//! Imports the container images of the root into containerd, each once, pinned so that the kubelet's garbage
+//! collection keeps them.
 //!
-//! `ctr` does it, since it is on the root anyway. A stamp on the data partition says which archive was
-//! imported; it is stored beside containerd's own data, so that both are lost together or not at all.
+//! The import is done by `ctr`, which is on the root anyway. A stamp on the data partition records which
+//! archive was imported; it is stored beside containerd's own data, so that both are lost together or not at
+//! all.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -15,10 +16,10 @@ const STORE: &str = "/usr/share/ironhull/images";
 const STAMPS: &str = "/var/lib/containerd/ironhull-images";
 const CTR: &str = "/usr/bin/ctr";
 
-/// Imports all archives that were not.
+/// Imports all archives that have not been imported yet.
 ///
 /// # Errors
-/// The first failure; archives before it are imported and stamped.
+/// The first failure; the archives before it are imported and stamped.
 pub fn import_images() -> Result<()> {
     fs::create_dir_all(STAMPS).with_context(|| format!("making {STAMPS}"))?;
     for archive in archives(Path::new(STORE))? {
@@ -33,7 +34,7 @@ pub fn import_images() -> Result<()> {
     Ok(())
 }
 
-/// All archives, by name.
+/// Returns all archives, sorted by name.
 fn archives(store: &Path) -> Result<Vec<PathBuf>> {
     let reading = || format!("reading {}", store.display());
     let mut found = Vec::new();
@@ -47,8 +48,8 @@ fn archives(store: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The stamp of an archive: where it lies and what it says. The root is verified and its times are fixed
-/// by the build, so size and time of a file change with the image that holds it.
+/// Returns the path and the content of an archive's stamp. The root is verified and its times are set by the
+/// build, so size and time of a file change with the image that contains it.
 fn stamp(archive: &Path) -> Result<(PathBuf, String)> {
     let facts = fs::metadata(archive).with_context(|| format!("reading {}", archive.display()))?;
     let name = archive.file_name().context("an archive has a name")?;
@@ -56,8 +57,8 @@ fn stamp(archive: &Path) -> Result<(PathBuf, String)> {
     Ok((Path::new(STAMPS).join(name), format!("{} {}\n{build}", facts.size(), facts.mtime())))
 }
 
-/// Imports one archive, pinned. `--local` unpacks in one process; the transfer service would do it
-/// through the daemon at twice the cost.
+/// Imports one archive, pinned. With `--local`, `ctr` unpacks it itself; the transfer service of the daemon
+/// would take twice as long.
 fn import(archive: &Path) -> Result<()> {
     let words = ["-n", "k8s.io", "images", "import", "--local", "--label", "io.cri-containerd.pinned=pinned"];
     let mut command = Command::new(CTR);

@@ -1,4 +1,4 @@
-//! Small commands that services use as probes and tasks. They start fast: no runtime, no threads.
+//! Small commands that services use as probes and tasks. They start fast: no async runtime, no threads.
 
 mod images;
 mod part;
@@ -18,24 +18,24 @@ pub use scrub_slots::scrub_slots;
 const USAGE: &str = "noded [wait-answer URL | wait-serving URL | wait-apiserver URL | wait-unix PATH | \
                      import-images | read-slot KERNEL ROOT | scrub-slots | --version]";
 
-/// What the program shall do.
+/// A command of this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Be the node's first service.
+    /// Run as the node's first service.
     Serve,
-    /// End when the apiserver at a URL answers anything.
+    /// Wait until the API server at a URL responds, even with an error.
     WaitAnswer(String),
-    /// End when the apiserver at a URL serves its clients.
+    /// Wait until the API server at a URL authorizes its clients.
     WaitServing(String),
-    /// End when the apiserver at a URL is ready.
+    /// Wait until the API server at a URL is ready.
     WaitApiserver(String),
-    /// End when a unix socket accepts a connection.
+    /// Wait until a unix socket accepts a connection.
     WaitUnix(String),
-    /// Bring the images of the root into containerd.
+    /// Import the container images of the root into containerd.
     ImportImages,
-    /// Read a kernel partition and a verified root whole.
+    /// Read a kernel partition and a verified root completely.
     ReadSlot(PathBuf, PathBuf),
-    /// Read all slots that hold a generation, and print what is damaged.
+    /// Read all slots with a generation, and print the damage found.
     ScrubSlots,
     /// Print the version.
     Version,
@@ -44,7 +44,7 @@ pub enum Command {
 /// Parses the arguments after the program's name.
 ///
 /// # Errors
-/// If they are none of ours.
+/// If they are not a valid command; the error contains the usage.
 pub fn parse(arguments: &[String]) -> Result<Command> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -61,10 +61,10 @@ pub fn parse(arguments: &[String]) -> Result<Command> {
     }
 }
 
-/// Runs a command that is not [`Command::Serve`].
+/// Runs a command other than [`Command::Serve`].
 ///
 /// # Errors
-/// What the command says.
+/// The error of the command.
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Serve => Ok(()),

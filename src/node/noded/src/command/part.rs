@@ -1,5 +1,5 @@
-//! A part of a slot, read completely without filling the page cache: a kernel image against its header, a root
-//! through its device or from its partition.
+//! A part of a slot, read completely without filling the page cache: a kernel image, checked against its
+//! header, or a root, through dm-verity or from its partition.
 
 use std::fs::File;
 use std::io;
@@ -18,12 +18,12 @@ use ring::digest;
 use rustix::fs::Advice;
 use slots::{HEADER_BYTES, Header, RootParams, UKI_OFFSET};
 
-/// Bytes read at once.
+/// Size of a read.
 const PIECE_BYTES: u64 = 256 << 10;
 /// The lowest priority.
 const NICE: i32 = 19;
 
-/// How much of the disk's time is taken.
+/// The share of the disk's time to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// All of it.
@@ -32,7 +32,7 @@ pub enum Pace {
     Half,
 }
 
-/// A partition or another device.
+/// A partition or another block device.
 #[derive(Debug)]
 pub struct Part {
     file: File,
@@ -42,15 +42,15 @@ pub struct Part {
 
 /// Gives this process the lowest priority.
 pub fn lower_priority() {
-    // At a higher one it only takes less time.
+    // With a higher priority it only takes processor time from others.
     let _ = rustix::process::nice(NICE);
 }
 
 impl Part {
-    /// Opens a part. What the kernel has of it in memory is dropped: what counts is on the disk.
+    /// Opens a part, and drops its pages from the page cache, so that it is read from the disk.
     ///
     /// # Errors
-    /// If it can't be opened or measured.
+    /// If it can't be opened, or its length can't be determined.
     pub fn open(path: &Path, pace: Pace) -> Result<Part> {
         let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
         let facts = file.metadata()?;
@@ -60,10 +60,10 @@ impl Part {
         Ok(part)
     }
 
-    /// Reads a range in pieces.
+    /// Reads a range in pieces, and passes them to `take`.
     ///
     /// # Errors
-    /// The disk's; `UnexpectedEof` if the range leaves the part.
+    /// The I/O error of the disk; `UnexpectedEof` if the range exceeds the part.
     pub fn read(&self, range: Range<u64>, mut take: impl FnMut(&[u8])) -> Result<()> {
         let mut at = range.start;
         while at < range.end {
@@ -75,9 +75,9 @@ impl Part {
         Ok(())
     }
 
-    /// Drops from memory what was read: it would push out what the node works with.
+    /// Drops from the page cache what was read, so that it does not displace what the node uses.
     fn forget(&self, at: u64, bytes: Option<NonZeroU64>) {
-        // A kernel that keeps it only has less room.
+        // If the kernel keeps the pages, it only has less free memory.
         let _ = rustix::fs::fadvise(&self.file, at, bytes, Advice::DontNeed);
     }
 }
@@ -98,10 +98,10 @@ impl ReadAt for Part {
     }
 }
 
-/// Compares a kernel image with its header, and returns that.
+/// Checks a kernel image against its header; returns the header.
 ///
 /// # Errors
-/// If the header is not sound, the image not the one that it describes, or the disk fails.
+/// If the header is not valid, the image does not match it, or the disk can't be read.
 pub fn check_kernel(kernel: &Part) -> Result<Header> {
     let mut block = [0; HEADER_BYTES];
     ReadAt::read_exact_at(kernel, &mut block, 0).context("reading its header")?;
@@ -119,10 +119,10 @@ pub fn check_kernel(kernel: &Part) -> Result<Header> {
     Ok(header)
 }
 
-/// Returns what the command line of a kernel image says of the root that belongs to it.
+/// Returns the root's parameters on the command line of a kernel image.
 ///
 /// # Errors
-/// If the image has no such command line, or the disk fails.
+/// If the image has no such command line, or the disk can't be read.
 pub fn root_params(kernel: &Part) -> Result<RootParams> {
     let head = read_vec(kernel, UKI_OFFSET, uki::HEAD_BYTES)?;
     let Some(place) = uki::locate(&head, ".cmdline")? else { bail!("it has no command line") };
@@ -139,7 +139,7 @@ pub mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// Makes a kernel partition as a file: header of generation 1, then this image.
+    /// Makes a kernel partition as a file: the header of generation 1, then this image.
     pub fn kernel_file(folder: &Path, uki: &[u8]) -> PathBuf {
         let sha256 = digest::digest(&digest::SHA256, uki).as_ref().try_into().unwrap();
         let header = Header { length: uki.len() as u64, sha256, generation: 1, epoch: 0 };

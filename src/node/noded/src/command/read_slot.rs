@@ -1,7 +1,7 @@
 //! Reads both parts of a slot completely at the lowest priority: `init` runs this before it blesses.
 //!
-//! The kernel image is compared with its header's digest. The root is read through its dm-verity device,
-//! where the kernel compares each block with the tree that the signed command line authenticates.
+//! The kernel image is checked against its header's digest. The root is read through its dm-verity device, so
+//! that the kernel checks each block against the tree that the signed command line authenticates.
 
 use std::path::Path;
 
@@ -10,11 +10,10 @@ use formats::disk::ReadAt;
 
 use super::part::{Pace, Part, check_kernel, lower_priority};
 
-/// Reads the slot whose kernel image is in the partition `kernel` and whose verified root is the device
-/// `root`.
+/// Reads the slot with the kernel partition `kernel` and the dm-verity device `root`.
 ///
 /// # Errors
-/// If a part can't be read or the kernel image is not the one that its header describes.
+/// If a part can't be read, or the kernel image does not match its header.
 pub fn read_slot(kernel: &Path, root: &Path) -> Result<()> {
     lower_priority();
     Part::open(kernel, Pace::Full)
@@ -25,7 +24,7 @@ pub fn read_slot(kernel: &Path, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads a device from beginning to end; returns its length.
+/// Reads a device completely; returns its length.
 fn read_all(path: &Path) -> Result<u64> {
     let part = Part::open(path, Pace::Full)?;
     part.read(0..part.len(), |_| {})?;

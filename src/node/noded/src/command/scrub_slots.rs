@@ -1,9 +1,9 @@
-//! Reads every slot that holds a generation, running or not, at the lowest priority, and prints what is
-//! damaged as JSON.
+//! Reads every slot with a generation, whether running or not, at the lowest priority, and prints the damage
+//! found as JSON.
 //!
-//! Both parts are read from their partitions and verified here. Through dm-verity one damaged block of the running
-//! root, which may never be needed, would panic a healthy node. It needs one thread, and a few MB plus 8 MiB per GiB
-//! of root for the digests of its blocks.
+//! Both parts are read from their partitions and verified here. Through dm-verity, one damaged block of the
+//! running root, which may never be needed, would panic a healthy node. Needs one thread, and a few MB of
+//! memory plus 8 MiB per GiB of root for the digests of its blocks.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::scrub::Found;
 /// Reads the slots and prints a list of [`Found`].
 ///
 /// # Errors
-/// If `init` does not tell which slots there are. Damage is no error, it is what was asked for.
+/// If `init` can't be asked which slots exist. Damage is not an error but part of the result.
 pub fn scrub_slots() -> Result<()> {
     lower_priority();
     let init = Init::at(Path::new(control::SOCKET_PATH));
@@ -30,7 +30,7 @@ pub fn scrub_slots() -> Result<()> {
     Ok(())
 }
 
-/// Asks which slots hold a generation.
+/// Asks `init` which slots have a generation.
 fn present(init: &Init) -> Result<Vec<SlotStatus>> {
     let boot = init.status()?.boot.context("the disk has no boot record")?;
     Ok(boot.slots.into_iter().filter(|s| s.entry.is_present()).collect())
@@ -42,7 +42,7 @@ fn scrub(slot: &SlotStatus) -> Found {
     Found { slot: slot.name, generation: slot.entry.generation, damage }
 }
 
-/// Checks both parts of a slot; the first thing that is wrong is the error.
+/// Checks both parts of a slot; the error is the first damage found.
 fn check(slot: &SlotStatus) -> Result<()> {
     let part = |name: &'static str| move || format!("{name} of slot {}", slot.name);
     let kernel = Part::open(&slot.kernel, Pace::Half).with_context(part("kernel"))?;
@@ -64,7 +64,7 @@ mod tests {
     use slots::{Entry, Slot};
     use std::os::unix::fs::FileExt;
 
-    /// A folder with a root of 300 blocks, and a kernel image whose command line vouches for it.
+    /// Makes a root of 300 blocks, and a kernel image whose command line matches it.
     fn slot(folder: &Path) -> SlotStatus {
         let mut root: Vec<u8> = (0..300 * 4096u32).map(|i| (i / 97).to_le_bytes()[0]).collect();
         let mut hasher = verity::Hasher::new([5; 32]);
@@ -83,7 +83,7 @@ mod tests {
         SlotStatus { name: Slot::B, entry, kernel, root: folder.join("root") }
     }
 
-    /// The least PE file with a command line.
+    /// The smallest PE file with a command line.
     fn image(cmdline: &str) -> Vec<u8> {
         let mut bytes = vec![0; 0x400];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);

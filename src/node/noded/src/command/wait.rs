@@ -1,4 +1,4 @@
-//! Waits for something to answer. Each wait is limited: the caller asks again.
+//! Waits for a service to respond. Each wait has a limit; the caller tries again.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,19 +9,19 @@ use anyhow::{Context, Result, bail};
 
 use crate::kube::{Access, Kube};
 
-/// Between two tries at a socket.
+/// Pause between two connection attempts.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Between two questions to the apiserver. Each makes it run all its checks, while it starts.
+/// Pause between two requests to the API server. Each makes it run all its checks, while it is starting.
 const KUBE_PAUSE: Duration = Duration::from_millis(500);
-/// Longest wait for an apiserver or another service on this machine.
+/// Time limit for waiting for the API server or another service on this machine.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Longest wait for a unix socket: this one is a health check too.
+/// Time limit for waiting for a unix socket, which is also used as a health check.
 const LONGEST_UNIX: Duration = Duration::from_secs(10);
-/// What may be shown by who probes the apiserver as its own user.
+/// Directory with the certificates for probing the API server as its own user.
 const PROBE_DIRECTORY: &str = "/state/pki/apiserver";
 
-/// Waits until the apiserver says that it is ready. The connection is kept between two questions: a new
-/// one for each costs an emulated machine more than the answer.
+/// Waits until the API server is ready. The connection is kept between requests: on an emulated machine a new
+/// one for each costs more than the response.
 pub fn for_apiserver(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
     until(LONGEST, KUBE_PAUSE, || match kube.is_ready() {
@@ -31,14 +31,15 @@ pub fn for_apiserver(url: &str) -> Result<()> {
     })
 }
 
-/// Waits until the apiserver answers, be it with a refusal. Its port accepts connections long before: it
-/// listens first of all and answers when its store does.
+/// Waits until the API server responds, even with an error. An open port is not enough: it listens first and
+/// responds only when its store does.
 pub fn for_answer(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
     until(LONGEST, KUBE_PAUSE, || kube.is_serving().map(drop))
 }
 
-/// Waits until the apiserver serves its clients, ready or not: before it has made the roles it refuses them.
+/// Waits until the API server authorizes its clients, ready or not: it refuses them until it has created the
+/// roles.
 pub fn for_serving(url: &str) -> Result<()> {
     let kube = Kube::new(&Access::in_directory(url, Path::new(PROBE_DIRECTORY), "probe"))?;
     until(LONGEST, KUBE_PAUSE, || match kube.is_serving() {
@@ -55,7 +56,7 @@ pub fn for_unix(path: &str) -> Result<()> {
     })
 }
 
-/// Tries until `attempt` succeeds or the time is over, with a pause between; then its last error counts.
+/// Calls `attempt`, with pauses, until it succeeds or the time is over; then returns its last error.
 fn until(longest: Duration, pause: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
     let end = Instant::now() + longest;
     loop {

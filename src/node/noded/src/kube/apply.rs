@@ -1,15 +1,15 @@
-//! Applying manifests.
+//! Applies manifests.
 
 use anyhow::{Context, Result};
 
 use super::client::Kube;
 use super::resource::{Resource, find};
 
-/// Applies every object of every manifest, in order, and returns where they are. One that fails does not
-/// keep those after it from being applied: it may need one of them.
+/// Applies every object of every manifest, in order, and returns their paths. Objects after one that fails
+/// are applied nevertheless, since it may depend on one of them.
 ///
 /// # Errors
-/// All failures, each with the manifest's name; apply again later.
+/// All failures, each with the manifest's name. The other objects are applied; the same call may be repeated.
 pub fn apply_all(kube: &Kube, manifests: &[cluster::Manifest]) -> Result<Vec<Resource>> {
     let mut applied = Vec::new();
     let mut failures = Vec::new();

@@ -13,28 +13,28 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-/// Longest time of a request; an apiserver that has just started is slow.
+/// Time limit of a request; an API server that has just started is slow.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest wait for a connection on this machine.
+/// Time limit for connecting on this machine.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest answer that is read.
+/// Maximum length of a response.
 const MAX_ANSWER_BYTES: u64 = 16 << 20;
 
-/// Where the apiserver is and what it is shown.
+/// URL of the API server and credentials for it.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// `https://127.0.0.1:6443`.
+    /// URL such as `https://127.0.0.1:6443`.
     pub server: String,
     /// Certificate of the cluster's authority, PEM.
     pub authority: PathBuf,
-    /// Our certificate, PEM.
+    /// The client certificate, PEM.
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
 }
 
 impl Access {
-    /// Access by the files `ca.crt`, `NAME.crt` and `NAME.key` of a directory.
+    /// Returns access with the files `ca.crt`, `NAME.crt` and `NAME.key` in a directory.
     pub fn in_directory(server: &str, directory: &Path, name: &str) -> Access {
         Access {
             server: server.to_owned(),
@@ -45,8 +45,8 @@ impl Access {
     }
 }
 
-/// Returns a client of this node's own apiserver, which listens on `port`, with the certificate of `noded` that is
-/// there now: certificates are renewed, so a client is not kept for long.
+/// Returns a client of this node's own API server, which listens on `port`, with the current certificate of
+/// `noded`. Certificates are renewed, so a client must not be kept for long.
 ///
 /// # Errors
 /// If the certificates can't be read. Nothing is sent yet.
@@ -66,7 +66,7 @@ impl Kube {
     /// Reads the files; nothing is sent yet.
     ///
     /// # Errors
-    /// If a file can't be read or holds no PEM.
+    /// If a file can't be read or is not PEM.
     pub fn new(access: &Access) -> Result<Kube> {
         let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
         let pem = |path: &Path| -> Result<Certificate<'static>> {
@@ -92,23 +92,23 @@ impl Kube {
         Ok(Kube { server: access.server.clone(), agent: config.new_agent() })
     }
 
-    /// Whether the apiserver says that it is ready.
+    /// Returns whether the API server is ready.
     ///
     /// # Errors
-    /// If it can't be asked.
+    /// If it can't be reached or does not respond in time.
     pub fn is_ready(&self) -> Result<bool> {
         let response = self.agent.get(self.url("/readyz")).call().context("calling the API server")?;
         let ready = response.status().as_u16() == 200;
-        // The connection is kept only when the body has been read.
+        // The connection is kept only if the body has been read.
         read(response)?;
         Ok(ready)
     }
 
-    /// Whether the apiserver serves those whom it knows: it has made the roles that let any of its users
-    /// ask this. Costs it nothing; [`Kube::is_ready`] makes it run all its checks.
+    /// Returns whether the API server authorizes its clients: it has created the roles that allow its users
+    /// this request. Unlike [`Kube::is_ready`], this does not make it run all its checks.
     ///
     /// # Errors
-    /// If it can't be asked.
+    /// If it can't be reached or does not respond in time.
     pub fn is_serving(&self) -> Result<bool> {
         let response = self.agent.get(self.url("/version")).call().context("calling the API server")?;
         let serving = response.status().as_u16() == 200;
@@ -119,29 +119,31 @@ impl Kube {
     /// Reads an object.
     ///
     /// # Errors
-    /// If it can't be read, with the apiserver's reason.
+    /// If the API server can't be reached, or refuses, with its reason.
     pub fn get<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T> {
         let response = self.agent.get(self.url(path)).call().with_context(|| format!("reading {path}"))?;
         let text = checked(response).with_context(|| format!("reading {path}"))?;
         serde_json::from_slice(&text).with_context(|| format!("reading {path}"))
     }
 
-    /// Makes an object what `object` says, by server-side apply; fields that others own are taken over.
+    /// Applies `object` by server-side apply; takes over fields that others own.
     ///
     /// # Errors
-    /// If the apiserver refuses, with its reason.
+    /// If the API server can't be reached, or refuses, with its reason; the object is unchanged when it
+    /// refuses.
     pub fn apply(&self, path: &str, object: &Value) -> Result<()> {
         self.apply_as("ironhull", path, object)
     }
 
-    /// The same under another name: what one manager does not name any more is taken away, the fields of
-    /// another one stay.
+    /// Like [`Kube::apply`], as another field manager: server-side apply removes fields that this manager no
+    /// longer sets, and keeps those of other managers.
     ///
     /// # Errors
-    /// If the apiserver refuses, with its reason.
+    /// If the API server can't be reached, or refuses, with its reason; the object is unchanged when it
+    /// refuses.
     pub fn apply_as(&self, manager: &str, path: &str, object: &Value) -> Result<()> {
         let url = format!("{}?fieldManager={manager}&force=true", self.url(path));
-        // JSON is YAML, and the only content type that takes it is this one.
+        // JSON is valid YAML, and server-side apply accepts only this content type.
         let request = self.agent.patch(url).content_type("application/apply-patch+yaml");
         let sent = request.send(&serde_json::to_vec(object)?[..]);
         let response = sent.with_context(|| format!("applying {path}"))?;
@@ -151,7 +153,7 @@ impl Kube {
     /// Posts an object.
     ///
     /// # Errors
-    /// If the apiserver refuses, with its reason.
+    /// If the API server can't be reached, or refuses, with its reason; nothing is created when it refuses.
     pub fn post(&self, path: &str, object: &Value) -> Result<()> {
         let request = self.agent.post(self.url(path)).content_type("application/json");
         let response = request.send(&serde_json::to_vec(object)?[..]);
@@ -159,10 +161,10 @@ impl Kube {
         checked(response).map(drop).with_context(|| format!("posting to {path}"))
     }
 
-    /// Opens a stream of events that the apiserver ends after `longest`.
+    /// Opens a stream of events, which the API server ends after `longest`.
     ///
     /// # Errors
-    /// If the apiserver refuses.
+    /// If the API server can't be reached, or refuses, with its reason.
     pub fn stream(&self, path_and_query: &str, longest: Duration) -> Result<impl Read + use<>> {
         let url = format!("{}&timeoutSeconds={}", self.url(path_and_query), longest.as_secs());
         let request = self.agent.get(url).config().timeout_global(Some(longest + TIMEOUT)).build();
@@ -178,7 +180,7 @@ impl Kube {
     }
 }
 
-/// Reads a bounded body.
+/// Reads a body up to its maximum length.
 fn read(response: Response<Body>) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let mut body = response.into_body().into_reader().take(MAX_ANSWER_BYTES + 1);
@@ -187,7 +189,7 @@ fn read(response: Response<Body>) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The body of a good answer, else the reason that the apiserver gives.
+/// Returns the body of a successful response, otherwise the API server's reason.
 fn checked(response: Response<Body>) -> Result<Vec<u8>> {
     #[derive(Default, Deserialize)]
     #[serde(default)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::client::Kube;
 
-/// Who cordons: not who labels the node.
+/// The field manager for cordoning; labels have another one.
 const MANAGER: &str = "ironhull-upgrade";
 
 /// Marks the Kubernetes node `name` as unschedulable.
@@ -31,7 +31,7 @@ fn path(name: &str) -> String {
     format!("/api/v1/nodes/{name}")
 }
 
-/// Returns the node object with `more` in it.
+/// Returns the node object with the fields `more`.
 fn node(name: &str, more: Value) -> Value {
     let mut node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } });
     if let (Value::Object(node), Value::Object(more)) = (&mut node, more) {

@@ -1,6 +1,6 @@
 //! A client for the API server: one persistent connection, one request at a time.
 //!
-//! Blocking. Only the few fields of Kubernetes types that matter here are parsed.
+//! Blocking. Of the Kubernetes types only the few fields that are needed are parsed.
 
 mod apply;
 mod client;

@@ -1,8 +1,8 @@
-//! Whether an object is ready, from the fields that say so. Pure.
+//! Decides whether an object is ready. Pure.
 
 use serde::Deserialize;
 
-/// What is read of an object, whatever its kind.
+/// The fields that are read, of objects of any kind.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Observed {
@@ -46,13 +46,13 @@ struct Condition {
 /// Whether an object is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It is.
+    /// It is ready.
     Ready,
-    /// It is not: why, in one line.
+    /// It is not ready; the reason in one line.
     NotReady(String),
 }
 
-/// Judges an object of a kind; other kinds than nodes and those with pods are ready when they are there.
+/// Decides whether an object is ready; kinds other than nodes and those with pods are ready once they exist.
 pub fn readiness(kind: &str, object: &Observed) -> Readiness {
     let status = &object.status;
     let counted = |ready: i64, wanted: i64, settled: bool| match settled && ready >= wanted {
@@ -69,7 +69,7 @@ pub fn readiness(kind: &str, object: &Observed) -> Readiness {
         "ReplicaSet" => counted(status.ready_replicas, replicas, current),
         "DaemonSet" => {
             let wanted = status.desired_number_scheduled;
-            // Before any node is counted, nothing wanted is nothing done.
+            // Before the controller has counted any node, 0 wanted pods mean nothing.
             let settled = current && wanted > 0 && status.updated_number_scheduled >= wanted;
             counted(status.number_ready, wanted, settled)
         }
@@ -77,7 +77,7 @@ pub fn readiness(kind: &str, object: &Observed) -> Readiness {
     }
 }
 
-/// Judges by the condition `Ready`.
+/// Decides according to the condition `Ready`.
 fn by_condition(conditions: &[Condition]) -> Readiness {
     match conditions.iter().find(|c| c.r#type == "Ready") {
         Some(c) if c.status == "True" => Readiness::Ready,

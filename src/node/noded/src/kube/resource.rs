@@ -1,4 +1,4 @@
-//! The API server's path for objects of a kind.
+//! The API server's paths of objects.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::Kube;
 
-/// An object's place.
+/// The path of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// Kind, such as `Deployment`.
@@ -18,13 +18,13 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Path of the object.
+    /// Returns the path of the object.
     pub fn path(&self) -> String {
         format!("{}/{}", self.collection, self.name)
     }
 }
 
-/// Kinds that are so common that asking for them would be a waste: kind, plural, in a namespace.
+/// Common kinds, which need not be looked up: kind, plural, whether namespaced.
 const KNOWN: [(&str, &str, &str, bool); 22] = [
     ("v1", "ConfigMap", "configmaps", true),
     ("v1", "Namespace", "namespaces", false),
@@ -50,15 +50,15 @@ const KNOWN: [(&str, &str, &str, bool); 22] = [
     ("storage.k8s.io/v1", "StorageClass", "storageclasses", false),
 ];
 
-/// Kinds whose objects run pods that can be waited for.
+/// Returns whether objects of this kind run pods that can be waited for.
 pub fn has_pods(kind: &str) -> bool {
     matches!(kind, "Pod" | "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
 }
 
-/// Finds the place of `object`; kinds that are not known here are asked for.
+/// Finds the path of `object`; kinds that are not in the list are looked up.
 ///
 /// # Errors
-/// If the apiserver does not know the kind (yet), or the object lacks what it must have.
+/// If the API server does not know the kind (yet), or the object lacks `apiVersion`, `kind` or a valid name.
 pub fn find(kube: &Kube, object: &Value) -> Result<Resource> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).filter(|t| is_plain(t));
     let version = text("/apiVersion").context("object has no apiVersion")?;
@@ -74,7 +74,7 @@ pub fn find(kube: &Kube, object: &Value) -> Result<Resource> {
     Ok(Resource { kind: kind.to_owned(), collection, name: name.to_owned() })
 }
 
-/// Whether a text can stand in a path as it is.
+/// Returns whether a text can be used in a path without escaping.
 fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/');
     !text.is_empty() && !text.contains("..") && text.chars().all(plain)
@@ -91,7 +91,7 @@ fn collection(version: &str, namespace: Option<&str>, plural: &str) -> String {
     }
 }
 
-/// Asks the apiserver for the plural of a kind, and whether it lives in a namespace.
+/// Asks the API server for the plural of a kind, and whether it is namespaced.
 fn discover(kube: &Kube, version: &str, kind: &str) -> Result<(String, bool)> {
     #[derive(Deserialize)]
     struct List {

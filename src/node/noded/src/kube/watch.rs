@@ -11,15 +11,15 @@ use super::client::Kube;
 use super::ready::Observed;
 use super::resource::Resource;
 
-/// Longest event that is read.
+/// Maximum length of an event.
 const MAX_EVENT_BYTES: u64 = 4 << 20;
 
-/// Watches one object for at most `longest`, from its state now; `seen` gets each state, `None` when the
-/// object is gone, and ends the watch by false. Returns when the watch ends, for whatever reason that is
-/// no error.
+/// Watches one object for at most `longest`, beginning with its current state. `seen` is called with each
+/// state, `None` if the object does not exist, and ends the watch by returning false. Returns when the watch
+/// ends without an error.
 ///
 /// # Errors
-/// If the apiserver refuses, or the connection fails.
+/// If the API server refuses, with its reason, or the connection fails.
 pub fn watch_one(
     kube: &Kube,
     resource: &Resource,

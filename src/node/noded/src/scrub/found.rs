@@ -4,20 +4,20 @@ use control::SlotStatus;
 use serde::{Deserialize, Serialize};
 use slots::Slot;
 
-/// What was found in a slot.
+/// The result of reading a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Found {
-    /// Which one.
+    /// The slot.
     pub slot: Slot,
     /// Its generation.
     pub generation: u32,
-    /// What is damaged, with part and place; absent when nothing is.
+    /// The damage, with part and block; absent if there is none.
     pub damage: Option<String>,
 }
 
 impl Found {
-    /// Returns whether this was found in what the slot holds.
+    /// Returns whether this result is about what the slot holds now.
     pub fn is_of(&self, slot: &SlotStatus) -> bool {
         slot.name == self.slot && slot.entry.generation == self.generation
     }

@@ -1,5 +1,5 @@
-//! The result of the last scrub, stored on the state partition, so that a reboot neither repeats it nor restarts the
-//! week, and damage stays known.
+//! The result of the last scrub, stored on the state partition, so that a reboot neither repeats it nor
+//! restarts the week, and damage stays known.
 
 use std::fs;
 use std::path::Path;
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 
 use super::found::Found;
 
-/// A run.
+/// The result of a scrub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Kept {
-    /// Seconds since 1970.
+    /// When it ended, in seconds since 1970.
     at_epoch_secs: u64,
-    /// What it found.
+    /// What was found.
     pub(super) found: Vec<Found>,
 }
 
 impl Kept {
-    /// A run that has just ended.
+    /// Returns the result of a scrub that has just ended.
     pub(super) fn new(now: Duration, found: Vec<Found>) -> Kept {
         Kept { at_epoch_secs: now.as_secs(), found }
     }
@@ -32,12 +32,12 @@ impl Kept {
     }
 }
 
-/// Reads the last run; one that can't be read was none.
+/// Loads the last result; `None` if there is none or it can't be read.
 pub(super) fn load(path: &Path) -> Option<Kept> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// Writes a run, whole or not at all.
+/// Stores a result atomically.
 pub(super) fn save(path: &Path, kept: &Kept) -> Result<()> {
     durable::replace(path, &serde_json::to_vec(kept)?, 0o644)
         .with_context(|| format!("writing {}", path.display()))

@@ -26,24 +26,24 @@ use kept::Kept;
 
 pub use found::Found;
 
-/// Between two runs.
+/// Time between two scrubs.
 const INTERVAL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// After a start of the machine there is other work to do.
+/// Time without a scrub after the machine has started, when it is busy.
 const FIRST: Duration = Duration::from_secs(3600);
-/// Up to this long is added, by chance: machines of one host are often started together.
+/// Maximum random delay, since machines of one host are often started together.
 const SPREAD: Duration = Duration::from_secs(3600);
-/// Longest sleep: the clock may be set meanwhile. Also the pause after a run that could not be made.
+/// Maximum sleep, since the clock may be set meanwhile. Also the pause after a scrub that failed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
-/// Where the last run is kept.
+/// Path of the last result.
 const KEPT_PATH: &str = "/state/scrub.json";
 
 /// The reason of the condition while the slots are being read.
 const READING: &str = "Reading";
 
-/// One run at a time.
+/// Whether a scrub is running; there is only one at a time.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Scrubs from now on; returns at once. What the last run found is claimed first.
+/// Scrubs regularly from now on; returns at once. First sets the condition from the last result.
 pub fn follow(node: &Arc<Node>) {
     claim_kept(node, None);
     let node = Arc::clone(node);
@@ -52,14 +52,14 @@ pub fn follow(node: &Arc<Node>) {
         let mut ran = None;
         loop {
             let up = Duration::from_millis(sys::boot_ms());
-            // A run that could not be kept was one all the same.
+            // A scrub whose result could not be stored counts nevertheless.
             let last = kept::load(Path::new(KEPT_PATH)).map(|k| k.at()).max(ran);
             match left(earliest.saturating_sub(up), last, clock::now()) {
                 Duration::ZERO => {
                     if is_begun(&node) && finish(&node) {
                         ran = Some(clock::now());
                     }
-                    // Whether it could be made or not: never one after the other.
+                    // Never scrub immediately again, whether it succeeded or not.
                     thread::sleep(LONGEST_SLEEP);
                 }
                 left => thread::sleep(left.min(LONGEST_SLEEP)),
@@ -68,11 +68,11 @@ pub fn follow(node: &Arc<Node>) {
     });
 }
 
-/// Starts a scrub now, whenever the last one was; returns at once, with the condition updated. A run in progress
-/// continues instead.
+/// Starts a scrub now, whenever the last one was; returns at once, with the condition updated. If one is
+/// running, it continues instead.
 ///
 /// # Errors
-/// If there can be no thread for it.
+/// If its thread can't be started; nothing is running then.
 pub fn begin(node: &Arc<Node>) -> Result<()> {
     if !is_begun(node) {
         return Ok(());
@@ -87,7 +87,7 @@ pub fn begin(node: &Arc<Node>) -> Result<()> {
     })
 }
 
-/// Claims that the slots are read; false while a run is under way.
+/// Marks a scrub as running and sets the condition; returns false if one is running already.
 fn is_begun(node: &Node) -> bool {
     let begun = !RUNNING.swap(true, Ordering::SeqCst);
     if begun {
@@ -96,7 +96,8 @@ fn is_begun(node: &Node) -> bool {
     begun
 }
 
-/// Makes the run that was begun, and tells whether it could be made. Its result is claimed when all of it is noted.
+/// Performs the scrub that was begun; returns whether it succeeded. The condition is set once everything is
+/// recorded.
 fn finish(node: &Node) -> bool {
     let done = run(node);
     let is_done = done.is_ok();
@@ -108,10 +109,10 @@ fn finish(node: &Node) -> bool {
     is_done
 }
 
-/// Scrubs; returns what is to be claimed.
+/// Scrubs; returns the condition to set.
 ///
 /// # Errors
-/// If the slots could not be read at all. Damage is no error.
+/// If the slots could not be read at all. Damage is not an error.
 fn run(node: &Node) -> Result<Claim> {
     let found = read_slots()?;
     for rotten in found.iter().filter(|f| f.damage.is_some()) {
@@ -126,11 +127,11 @@ fn run(node: &Node) -> Result<Claim> {
     Ok(claim)
 }
 
-/// Has a child read the slots.
+/// Reads the slots in a child process.
 fn read_slots() -> Result<Vec<Found>> {
     let program = std::env::current_exe().context("finding this program")?;
     let mut command = Command::new(program);
-    // Its threads hash; one leaves the other processors alone.
+    // Hashing uses several threads by default; one leaves the other processors free.
     command.arg("scrub-slots").env("RAYON_NUM_THREADS", "1").stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     if !output.status.success() {
@@ -139,7 +140,8 @@ fn read_slots() -> Result<Vec<Found>> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("parsing the output of {command:?}"))
 }
 
-/// Claims what the last run found in what is still there; after a run that failed, only if that is damage.
+/// Sets the condition from the last result for what the slots hold now; after a failed scrub only if that is
+/// damage.
 fn claim_kept(node: &Node, failed: Option<anyhow::Error>) {
     let boot = node.init.status().ok().and_then(|s| s.boot);
     let slots = boot.map(|b| b.slots).unwrap_or_default();
@@ -155,7 +157,7 @@ fn claim_kept(node: &Node, failed: Option<anyhow::Error>) {
     );
 }
 
-/// What was found means.
+/// Returns the condition for what was found.
 fn claim(found: &[Found]) -> Claim {
     let damage: Vec<&str> = found.iter().filter_map(|f| f.damage.as_deref()).collect();
     if !damage.is_empty() {
@@ -170,17 +172,17 @@ fn claim(found: &[Found]) -> Claim {
     }
 }
 
-/// Returns how long to wait for the next run, at least `quiet`. A last run in the future tells of a clock
-/// that was wrong, and counts as none.
+/// Returns how long to wait until the next scrub, at least `quiet`. A last scrub in the future was recorded
+/// with a wrong clock and does not count.
 fn left(quiet: Duration, last: Option<Duration>, now: Duration) -> Duration {
     let since = last.and_then(|last| now.checked_sub(last));
     since.map_or(Duration::ZERO, |since| INTERVAL.saturating_sub(since)).max(quiet)
 }
 
-/// Returns a part of `whole`, by chance.
+/// Returns a random part of `whole`.
 fn random_part(whole: Duration) -> Duration {
     let mut random = [0; 4];
-    // Without chance there is no spread, and nothing else is lost.
+    // If there are no random numbers, there is just no delay.
     let _ = sys::random_bytes(&mut random);
     whole.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX))
 }

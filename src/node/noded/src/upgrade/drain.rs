@@ -1,7 +1,7 @@
-//! Drains the node before it goes down.
+//! Drains the node before it reboots.
 //!
-//! As `kubectl drain --ignore-daemonsets --delete-emptydir-data`: no new pods, then each is evicted, which
-//! respects disruption budgets. The bring-up after the reboot uncordons the node.
+//! Like `kubectl drain --ignore-daemonsets --delete-emptydir-data`: cordons the node, then evicts each pod,
+//! which respects disruption budgets. The bring-up after the reboot uncordons the node.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use serde_json::json;
 
 use crate::kube::{Kube, cordon, uncordon};
 
-/// How long pods get to go. Their own grace is within.
+/// Time limit for all pods to end, including their own grace periods.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Between two looks.
+/// Polling interval.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The pods of a list, as far as it matters here.
+/// The needed fields of a list of pods.
 #[derive(Deserialize)]
 struct Pods {
     items: Vec<Pod>,
@@ -51,11 +51,12 @@ struct Status {
     phase: String,
 }
 
-/// Cordons the Kubernetes node `name` and evicts its pods; returns when they are gone. `advanced` is told
-/// how many of how many are gone, and says false to stop.
+/// Cordons the Kubernetes node `name` and evicts its pods; returns when they are gone. `advanced` is called
+/// with the number of pods that are gone and the total, and returns false to stop.
 ///
 /// # Errors
-/// If some do not go in five minutes, naming them; the node is not cordoned any more then.
+/// If some pods are not gone after five minutes, with their names, or the API server can't be reached or
+/// refuses; the node is uncordoned then.
 pub fn drain(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) -> Result<()> {
     cordon(kube, name)?;
     let emptied = empty(kube, name, advanced);
@@ -82,7 +83,7 @@ fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) ->
         }
         let mut refused = Vec::new();
         for pod in left.iter().filter(|p| p.metadata.deletion_timestamp.is_none()) {
-            // A budget that does not allow it now may do so when another pod has come up elsewhere.
+            // A disruption budget may allow it once another pod is ready elsewhere.
             if let Err(e) = evict(kube, pod) {
                 refused.push(format!("{}/{}: {e:#}", pod.metadata.namespace, pod.metadata.name));
             }
@@ -96,7 +97,8 @@ fn empty(kube: &Kube, name: &str, advanced: &mut dyn FnMut(u64, u64) -> bool) ->
     }
 }
 
-/// Returns whether a pod must go: mirrors of static pods, those of daemon sets and those that have ended stay.
+/// Returns whether a pod must be evicted: mirrors of static pods, pods of daemon sets and completed ones are
+/// not.
 fn must_go(pod: &Pod) -> bool {
     let mirror = pod.metadata.annotations.contains_key("kubernetes.io/config.mirror");
     let of_daemon_set = pod.metadata.owner_references.iter().any(|o| o.kind == "DaemonSet");

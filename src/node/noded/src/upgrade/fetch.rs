@@ -1,8 +1,8 @@
 //! Downloads a bundle into the staging directory and resumes after a broken connection.
 //!
 //! Signatures authenticate a bundle, so plain `http` is sufficient; `https` is verified with the certificate
-//! authorities of the image. Credentials in the URL are sent, and neither logged nor stored. Spec: RFC 9110, 14
-//! (ranges) and 8.8 (what tells versions of a file apart).
+//! authorities of the image. Credentials in the URL are sent, and neither logged nor stored. Spec: RFC 9110,
+//! 14 (ranges) and 8.8 (entity tags and modification dates).
 
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
@@ -28,17 +28,17 @@ use crate::back_off::BackOff;
 
 /// Certificate authorities of the image.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Longest wait for a connection, and longest silence of a server.
+/// Time limits for connecting, and without data from the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(60);
-/// After this time without a single byte there is no use in trying on.
+/// The download fails after this time without a single byte.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Longest pause between two tries.
+/// Longest pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Bytes read at once.
+/// Size of a read.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Returns whether a text is an address that can be fetched.
+/// Returns whether a text is an `http://` or `https://` URL.
 pub fn is_url(text: &str) -> bool {
     let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let plain = |c: char| c.is_ascii_graphic();
@@ -47,7 +47,7 @@ pub fn is_url(text: &str) -> bool {
     })
 }
 
-/// What is fetched, and where to.
+/// A download and its destination.
 struct Fetch<'a> {
     agent: Agent,
     url: &'a WebUrl,
@@ -55,20 +55,22 @@ struct Fetch<'a> {
     free_bytes: Room<'a>,
 }
 
-/// Returns how many bytes there is room for.
+/// Returns the free space in bytes.
 type Room<'a> = &'a dyn Fn() -> Result<u64>;
 
-/// Is told how much of how much is here, and says false to stop.
+/// Called with the bytes received and the total; returns false to stop.
 type Advanced<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-/// Fetches `url` into `directory`, where there is room for `free_bytes` now; later tries ask anew.
+/// Downloads `url` to `directory`, which has `free_bytes` of free space; later attempts determine it again.
 ///
-/// `advanced` says false to call it off. That acts between two pieces and between two tries: while a name is
-/// looked up, a connection made or an answer awaited, when the time limit of that step is over, which is after
-/// two minutes at most.
+/// `advanced` returns false to cancel. It is called between two reads and two attempts: while a name is
+/// resolved, a connection made or a response awaited, cancelling takes effect when the time limit of that
+/// step is over, within two minutes.
 ///
 /// # Errors
-/// When the server refuses, can't be trusted, no longer has the same file, or nothing comes for ten minutes.
+/// If the server refuses, can't be trusted, or serves a file that can't be stored, if nothing arrives for ten
+/// minutes, or if it was cancelled. What was received stays in `directory`, so that the same download
+/// resumes.
 pub fn fetch(url: &WebUrl, directory: &Path, free_bytes: u64, advanced: Advanced<'_>) -> Result<Staged> {
     let first = Cell::new(Some(free_bytes));
     let room = || match first.take() {
@@ -78,7 +80,7 @@ pub fn fetch(url: &WebUrl, directory: &Path, free_bytes: u64, advanced: Advanced
     fetch_into(url, directory, &room, advanced)
 }
 
-/// Fetches; the room is asked for at each try.
+/// Downloads; the free space is determined for each attempt.
 fn fetch_into(
     url: &WebUrl,
     directory: &Path,
@@ -112,20 +114,21 @@ fn fetch_into(
     }
 }
 
-/// How a try ended.
+/// The result of an attempt.
 enum Attempt {
-    /// All is here.
+    /// The bundle is complete.
     Whole(Staged),
-    /// There is no use in trying again.
+    /// Another attempt would fail too.
     Refused(anyhow::Error),
-    /// The connection broke after so many bytes.
+    /// The connection broke after this many bytes.
     Broken(u64, anyhow::Error),
 }
 
 impl Fetch<'_> {
-    /// Asks once, for the rest of what is here.
+    /// Makes one attempt to download the rest.
     fn try_once(&self, advanced: Advanced<'_>) -> Result<Attempt> {
-        // The head says what it is part of; only then is it known whether anything of it is here.
+        // The first response identifies the file; only then is it known whether the received bytes belong to
+        // it.
         let head = self.ask(0)?;
         if head.status() != StatusCode::OK {
             return refusal(head.status());
@@ -136,13 +139,13 @@ impl Fetch<'_> {
         let tag = tag(head.headers());
         let mut head = BufReader::with_capacity(PIECE_BYTES, head.into_body().into_reader());
         if weburl::is_web_page(head.fill_buf().context("reading the bundle")?) {
-            // Before anything of it replaces what is here.
+            // Checked before anything of it replaces the received bytes.
             return Ok(Attempt::Refused(anyhow!(
                 "expected a bundle, found a web page, such as a network's sign-in page"
             )));
         }
         if tag.is_none() {
-            // Nobody knows whether what is here is of the same file, be it all of it.
+            // It is unknown whether the received bytes, even if complete, are of the same file.
             Staged::discard(self.directory)?;
         }
         let source = Source { id: source_id(self.url, tag.as_deref().unwrap_or_default()), bytes };
@@ -153,13 +156,13 @@ impl Fetch<'_> {
         let body = if staged.received() == 0 || staged.is_whole() {
             head
         } else {
-            // First, since a server may serve one at a time.
+            // Closed first, since a server may serve one connection at a time.
             drop(head);
             let rest = self.ask(staged.received())?;
             let range = rest.headers().get(CONTENT_RANGE).and_then(|v| v.to_str().ok());
             match answer(staged.received(), rest.status().as_u16(), range) {
                 Answer::Rest => BufReader::with_capacity(PIECE_BYTES, rest.into_body().into_reader()),
-                // A whole file is asked for anew, too: it may be another one than the head was of.
+                // A complete file is requested again, since it may differ from that of the first response.
                 Answer::Whole | Answer::StartAgain => {
                     Staged::discard(self.directory)?;
                     return Ok(Attempt::Broken(0, anyhow!("the server can't resume, starting over")));
@@ -174,7 +177,7 @@ impl Fetch<'_> {
         }
     }
 
-    /// Asks for what follows the first `received` bytes.
+    /// Requests the file from byte `received` on.
     fn ask(&self, received: u64) -> Result<Response<Body>> {
         let mut request = self.agent.get(&*self.url.without_user());
         if let Some(credentials) = self.url.authorization() {
@@ -187,13 +190,13 @@ impl Fetch<'_> {
     }
 }
 
-/// Returns what tells a bundle from others: no credentials of its address are written to the disk.
+/// Returns an identifier of the bundle that contains no credentials, since it is stored on the disk.
 fn source_id(url: &WebUrl, tag: &str) -> String {
     let address = HEXLOWER.encode(digest(&SHA256, url.secret().as_bytes()).as_ref());
     format!("address {address} {tag}")
 }
 
-/// Returns an error of the client; those that hold an address, whose query may be a credential, are replaced.
+/// Returns an error of the client; one that contains a URL, whose query may be a credential, is replaced.
 fn without_address(error: ureq::Error) -> anyhow::Error {
     use ureq::Error as E;
     match error {
@@ -203,13 +206,13 @@ fn without_address(error: ureq::Error) -> anyhow::Error {
     }
 }
 
-/// No address can be made of what the operator or the server gave.
+/// The URL, or one to which the server redirects, is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("the address, or one that the server redirects to, is malformed")]
 struct Malformed;
 
-/// Returns how a try ended with an answer that holds nothing of the file: an error that the server may recover
-/// from is borne.
+/// Returns the result of an attempt with an error response: an error from which the server may recover is
+/// retried.
 fn refusal(status: StatusCode) -> Result<Attempt> {
     let why = anyhow!("the server answers {status}");
     match status.as_u16() {
@@ -218,7 +221,8 @@ fn refusal(status: StatusCode) -> Result<Attempt> {
     }
 }
 
-/// Returns whether another try would end the same way: the server can't be trusted, or the address is none.
+/// Returns whether another attempt would end the same way: the server is not trusted, or the URL is
+/// malformed.
 fn is_final(error: &anyhow::Error) -> bool {
     use ureq::Error as E;
     match error.downcast_ref::<E>() {
@@ -229,12 +233,12 @@ fn is_final(error: &anyhow::Error) -> bool {
     }
 }
 
-/// Someone wants no more.
+/// The download was cancelled.
 #[derive(Debug, thiserror::Error)]
 #[error("cancelled")]
 struct CalledOff;
 
-/// Copies a body to where it belongs.
+/// Copies a body to the staging directory.
 fn copy(mut from: impl Read, staged: &mut Staged, advanced: Advanced<'_>) -> Result<()> {
     let total = staged.source().bytes;
     let mut piece = vec![0; PIECE_BYTES];
@@ -251,10 +255,10 @@ fn copy(mut from: impl Read, staged: &mut Staged, advanced: Advanced<'_>) -> Res
     Ok(())
 }
 
-/// Returns what tells this version of the file from another.
+/// Returns the entity tag or the date that identifies this version of the file.
 fn tag(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    // A weak tag promises the same meaning, not the same bytes.
+    // A weak tag does not guarantee the same bytes.
     let strong = text(ETAG).filter(|t| !t.starts_with("W/"));
     strong.or_else(|| text(LAST_MODIFIED)).map(str::to_owned)
 }
@@ -263,9 +267,9 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
-/// Returns a client that trusts the authorities of the image.
+/// Returns a client that trusts the certificate authorities of the image.
 fn agent() -> Agent {
-    // Without authorities nothing is trusted by https; http needs none.
+    // Without authorities no https server is trusted; http needs none.
     let pem = std::fs::read(AUTHORITIES).unwrap_or_default();
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
@@ -299,15 +303,15 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of the file.
+    /// Length of the file.
     const BYTES: usize = 100_000;
 
     fn content() -> Vec<u8> {
         (0..BYTES).map(|i| (i / 7).to_le_bytes()[0]).collect()
     }
 
-    /// A server of one file that breaks the first connection in the middle of it. Returns its address, and
-    /// where it tells the `Range` of each request.
+    /// Starts a server of one file that breaks the first connection in the middle. Returns its URL, and a
+    /// channel with the `Range` of each request.
     fn server(knows_ranges: bool) -> (WebUrl, mpsc::Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = WebUrl::new(format!("http://{}/b.hull", listener.local_addr().unwrap()));
@@ -323,7 +327,7 @@ mod tests {
         (url, heard)
     }
 
-    /// Answers one request.
+    /// Responds to one request.
     fn answer(mut stream: &TcpStream, number: usize, knows_ranges: bool) -> String {
         let head: Vec<String> =
             BufReader::new(stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
@@ -340,7 +344,7 @@ mod tests {
             BYTES - start
         );
         let end = if number == 0 { BYTES / 2 } else { BYTES };
-        // A client that has seen enough goes away.
+        // A client may close the connection early.
         drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content()[start..end])));
         range.unwrap_or_default()
     }
@@ -377,7 +381,7 @@ mod tests {
         assert!(format!("{full:#}").contains("1000 free"), "{full:#}");
     }
 
-    /// A server that gives these answers, one a connection, then closes.
+    /// Starts a server with these responses, one for each connection, which then ends.
     fn scripted(answers: &'static [&'static str]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -412,7 +416,7 @@ mod tests {
         let staged = fetch_into(&url, folder.path(), &room, &mut |_, _| true).unwrap();
         let mut text = String::new();
         staged.reader().unwrap().read_to_string(&mut text).unwrap();
-        // Without a tag nothing of the second answer is kept, and no range is asked for.
+        // Without a tag, nothing of the second response is resumed, and no range is requested.
         assert_eq!((text.as_str(), asked.get()), ("ABCD", 2));
     }
 
@@ -523,7 +527,7 @@ mod tests {
             drop(tls.complete_io(&mut stream));
         });
         let folder = tempfile::tempdir().unwrap();
-        // Another try would be called off.
+        // Another attempt would be cancelled.
         let error = fetch(&url, folder.path(), 1 << 30, &mut |_, _| false).unwrap_err();
         assert!(!format!("{error:#}").ends_with("cancelled"), "{error:#}");
         assert!(is_final(&error), "{error:#}");

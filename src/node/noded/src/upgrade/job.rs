@@ -1,7 +1,8 @@
 //! The work of an upgrade, from a bundle to the reboot.
 //!
-//! Nothing is written to a slot before the whole bundle has been checked. A failure is reported and leaves
-//! the running generation unchanged; a bad bundle is deleted, so that the next attempt does not resume it.
+//! Nothing is written to a slot before the complete bundle has been verified. A failure is reported and
+//! leaves the running generation unchanged; an invalid bundle is deleted, so that the next attempt does not
+//! resume it.
 
 use std::path::Path;
 use std::thread;
@@ -22,30 +23,30 @@ use super::{drain, fetch};
 use crate::node::Node;
 use crate::{kube, state};
 
-/// The key set that the image brings.
+/// Path of the image's key set.
 const IMAGE_KEYS: &str = "/usr/share/ironhull/update-keys.json";
-/// Between the word that the node reboots and the reboot: who watches shall hear it.
+/// Time between reporting the reboot and the reboot, so that observers see it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Where the bundle is.
+/// The source of the bundle.
 #[derive(Debug)]
 pub enum Bundle {
-    /// All of it is here.
+    /// It was uploaded completely.
     Here(Staged),
-    /// At an address.
+    /// It is downloaded from a URL.
     At(WebUrl),
 }
 
-/// What follows once the bundle is installed.
+/// What to do once the bundle is installed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Then {
-    /// The node is emptied.
+    /// Whether to drain the node.
     pub drain: bool,
-    /// It reboots.
+    /// Whether to reboot.
     pub reboot: bool,
 }
 
-/// Does it all; shows how it goes.
+/// Does all of the work, and reports its progress.
 pub fn run(node: &Node, progress: &Progress, bundle: Bundle, then: Then) {
     if let Err(error) = upgrade(node, progress, bundle, then) {
         let known = error.downcast_ref::<UpdateError>();
@@ -68,7 +69,7 @@ pub fn run(node: &Node, progress: &Progress, bundle: Bundle, then: Then) {
     }
 }
 
-/// Has the generation that was just installed not be started.
+/// Cancels the start of the generation that was just installed.
 fn give_up(node: &Node) {
     match node.init.boot(BootOrder::Cancel) {
         Ok(Ok(())) => {}
@@ -101,7 +102,7 @@ fn upgrade(node: &Node, progress: &Progress, bundle: Bundle, then: Then) -> Resu
     Ok(())
 }
 
-/// Fetches the bundle.
+/// Downloads the bundle.
 fn fetched(progress: &Progress, url: &WebUrl) -> Result<Staged> {
     let free = free_bytes()?;
     progress.enter(UpgradeStage::Fetching, 0);
@@ -114,7 +115,7 @@ fn fetched(progress: &Progress, url: &WebUrl) -> Result<Staged> {
     })
 }
 
-/// Checks the bundle, then writes it.
+/// Verifies the bundle, then writes it.
 fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
     let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
     let mut slots = Slots::load(&node.init, progress.called_off())?;
@@ -158,7 +159,7 @@ fn describe(manifest: &Manifest) -> UpgradeBundle {
     }
 }
 
-/// Empties the node.
+/// Drains the node.
 fn drain_node(node: &Node, progress: &Progress) -> Result<()> {
     progress.enter(UpgradeStage::Draining, 0);
     let kube = kube::connect(node.documents.cluster.spec.api.port)?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{Upgrade, UpgradeStage};
 
-/// The progress of the node's one upgrade. Its lock is never held for longer than a change takes.
+/// The progress of the node's only upgrade. Its lock is held only for the duration of a change.
 #[derive(Debug, Default)]
 pub struct Progress {
     shown: Mutex<Upgrade>,
@@ -13,17 +13,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Returns how it goes.
+    /// Returns the current state.
     pub fn status(&self) -> Upgrade {
         self.lock().clone()
     }
 
-    /// Shows an upgrade that begins in `stage`, with `done_bytes` of `total_bytes`; nothing is left of the one before.
+    /// Begins an upgrade in `stage`, with `done_bytes` of `total_bytes`; everything about the previous one is
+    /// removed.
     pub fn begin(&self, stage: UpgradeStage, done_bytes: u64, total_bytes: u64) {
         *self.lock() = Upgrade { stage, done_bytes, total_bytes, ..Upgrade::default() };
     }
 
-    /// Changes what is shown.
+    /// Changes the state.
     pub fn show(&self, change: impl FnOnce(&mut Upgrade)) {
         change(&mut self.lock());
     }
@@ -33,12 +34,12 @@ impl Progress {
         self.show(|u| (u.stage, u.done_bytes, u.total_bytes) = (stage, 0, total_bytes));
     }
 
-    /// Shows how far the stage is.
+    /// Sets the progress of the stage.
     pub fn advance(&self, done_bytes: u64) {
         self.show(|u| u.done_bytes = done_bytes);
     }
 
-    /// Has the job end where it stands; `false` takes that back for the next upgrade.
+    /// Requests that the job stops; `false` resets this for the next upgrade.
     pub fn call_off(&self, off: bool) {
         self.called_off.store(off, Ordering::Relaxed);
     }
@@ -48,7 +49,7 @@ impl Progress {
         self.called_off.load(Ordering::Relaxed)
     }
 
-    /// Returns the flag itself, for what looks at it before each write.
+    /// Returns the flag itself, for code that checks it before each write.
     pub fn called_off(&self) -> &AtomicBool {
         &self.called_off
     }

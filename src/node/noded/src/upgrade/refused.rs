@@ -2,10 +2,10 @@
 
 use update::UpdateError;
 
-/// Why a request about an upgrade is not carried out.
+/// Why a request about an upgrade is refused.
 #[derive(Debug)]
 pub enum Refused {
-    /// It can't be carried out as it is.
+    /// The request is invalid.
     Malformed(String),
     /// The node's state forbids it; with a remedy.
     Conflict(String, Option<String>),
@@ -23,7 +23,7 @@ impl From<UpdateError> for Refused {
 }
 
 impl Refused {
-    /// The node's state forbids it.
+    /// Returns the refusal that the node's state requires.
     pub fn conflict(message: &str, hint: &str) -> Refused {
         Refused::Conflict(message.to_owned(), Some(hint.to_owned()))
     }

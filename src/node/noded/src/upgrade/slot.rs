@@ -16,9 +16,10 @@ use update::{Device, Free, Target, UpdateError, keys};
 
 use crate::init::{Init, Refusal};
 
-/// The key set that a bundle brought.
+/// Path of the key set that came with a bundle.
 pub const KEPT_KEYS: &str = "/state/config/update-keys.json";
-/// `O_EXCL`: a device that is mounted or mapped is not opened, so nothing that runs is ever written over.
+/// `O_EXCL`: opening fails if the device is mounted or mapped, so the running generation is never
+/// overwritten.
 const EXCLUSIVE: i32 = 0o200;
 
 /// A partition.
@@ -26,12 +27,12 @@ const EXCLUSIVE: i32 = 0o200;
 pub struct Partition<'a> {
     file: File,
     bytes: u64,
-    /// Nothing more is written once it is set.
+    /// Nothing is written once it is set.
     called_off: &'a AtomicBool,
 }
 
 impl<'a> Partition<'a> {
-    /// Opens a partition that nothing else uses.
+    /// Opens a partition that is not in use.
     fn open(path: &Path, part: Kind, called_off: &'a AtomicBool) -> Result<Partition<'a>, UpdateError> {
         let open = || {
             let file = File::options().read(true).write(true).custom_flags(EXCLUSIVE).open(path)?;
@@ -65,7 +66,8 @@ impl Device for Partition<'_> {
     }
 
     fn forget(&self) {
-        // A kernel that keeps it gives back what it wrote, which is worth less than what the medium has.
+        // If the kernel keeps the pages, the data is read from memory, which proves less than reading the
+        // disk.
         let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
     }
 }
@@ -78,21 +80,21 @@ pub struct Slots<'a> {
     called_off: &'a AtomicBool,
     /// The slot that was released for writing.
     pub free: Option<Slot>,
-    /// The keys that the bundle brings.
+    /// The key set in the bundle.
     pub next_keys: Option<KeySet>,
 }
 
 impl<'a> Slots<'a> {
-    /// The slots by what `init` says of them.
+    /// Returns the slots according to `init`.
     ///
     /// # Errors
-    /// If it can't be asked, or the disk has no boot record.
+    /// If `init` can't be asked, or the disk has no boot record.
     pub fn load(init: &'a Init, called_off: &'a AtomicBool) -> Result<Slots<'a>> {
         let boot = init.status()?.boot.context("the disk has no boot record")?;
         Ok(Slots { init, boot, called_off, free: None, next_keys: None })
     }
 
-    /// Returns what `init` says.
+    /// Returns the boot status according to `init`.
     pub fn boot(&self) -> &BootStatus {
         &self.boot
     }
@@ -100,7 +102,7 @@ impl<'a> Slots<'a> {
     /// Returns the lengths of the smaller kernel and the smaller root partition.
     ///
     /// # Errors
-    /// If one can't be asked.
+    /// If the length of one can't be determined.
     pub fn room(&self) -> Result<(u64, u64)> {
         let bytes = |path: &PathBuf| -> Result<u64> {
             let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
@@ -124,7 +126,7 @@ impl<'a> Target for Slots<'a> {
         };
         let other = self.boot.other();
         let other = other.ok_or_else(|| mistake("the disk has one slot".to_owned()))?;
-        // In front of the order: what can't be opened must not cost the slot what it holds.
+        // Opened before the slot is released: if that fails, the slot keeps its content.
         let kernel = Partition::open(&other.kernel, Kind::Uki, self.called_off)?;
         let root = Partition::open(&other.root, Kind::Root, self.called_off)?;
         let free = answered(self.init.begin_update())?;
@@ -141,13 +143,14 @@ impl<'a> Target for Slots<'a> {
         if self.called_off.load(Ordering::Relaxed) {
             return Err(UpdateError::CalledOff);
         }
-        // In front of the commit: both sets have signed the bundle, and a cut in between must not lose the new one.
+        // Stored before the commit: both key sets have signed the bundle, and a power cut in between must not
+        // lose the new one.
         if let Some(set) = &self.next_keys {
             keys::keep(set, Path::new(KEPT_KEYS))?;
         }
         let order = self.init.boot(BootOrder::CommitUpdate { generation, epoch });
         match (order, self.free) {
-            // The answer is lost, the record may be written: the record says.
+            // The response was lost, but the record may have been written; its content decides.
             (Err(e), Some(slot)) if has_it(self.init, slot, generation) => {
                 eprintln!("noded: committing generation {generation}: {e:#}; but it is committed");
                 Ok(())
@@ -157,14 +160,14 @@ impl<'a> Target for Slots<'a> {
     }
 }
 
-/// Returns whether the record has the generation in the slot.
+/// Returns whether the boot record has the generation in the slot.
 fn has_it(init: &Init, slot: Slot, generation: u32) -> bool {
     let boot = init.status().ok().and_then(|s| s.boot);
     let slots = boot.map(|b| b.slots).unwrap_or_default();
     slots.iter().any(|s| s.name == slot && s.entry.generation == generation && s.entry.is_present())
 }
 
-/// Turns an answer of `init` into a result.
+/// Converts a response of `init`.
 fn answered<T>(answer: Result<Result<T, Refusal>>) -> Result<T, UpdateError> {
     match answer {
         Ok(Ok(value)) => Ok(value),

@@ -15,7 +15,7 @@ use super::staging::{STAGING, free_bytes};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
-/// After this time without a piece an upload no longer keeps others off.
+/// After this time without a piece, an upload no longer blocks other upgrades.
 const HOLD: Duration = Duration::from_secs(60);
 
 /// The node's one upgrade.
@@ -26,23 +26,23 @@ pub struct Upgrader {
     upload: Mutex<Upload>,
 }
 
-/// What is on its way by upload. Who begins an upgrade or takes a piece of one holds it meanwhile.
+/// The running upload. Locked by whoever begins an upgrade or receives a piece.
 #[derive(Debug, Default)]
 struct Upload {
     staged: Option<Staged>,
-    /// When something of it came last.
+    /// When the last piece arrived.
     heard: Option<Instant>,
-    /// What was asked for along with it.
+    /// What to do afterwards, according to the request.
     then: Then,
 }
 
 impl Upgrader {
-    /// The upgrader of a node that has no upgrade.
+    /// Returns the upgrader of a node without an upgrade.
     pub fn new(node: Arc<Node>) -> Upgrader {
         Upgrader { node, progress: Arc::default(), upload: Mutex::default() }
     }
 
-    /// Returns how it goes.
+    /// Returns the state of the upgrade.
     pub fn status(&self) -> Upgrade {
         self.progress.status()
     }
@@ -50,7 +50,9 @@ impl Upgrader {
     /// Begins an upgrade; an upload resumes where it was interrupted.
     ///
     /// # Errors
-    /// [`Refused`]; nothing has changed then.
+    /// [`Refused::Malformed`] if the source is invalid, [`Refused::Conflict`] if another upgrade is running
+    /// or the state of the slots forbids it, [`Refused::Failed`] if `init` or the disk fails. No upgrade
+    /// begins then.
     pub fn begin(&self, request: &UpgradeRequest) -> Result<Upgrade, Refused> {
         check_source(&request.source)?;
         may_begin(&self.node)?;
@@ -86,10 +88,11 @@ impl Upgrader {
         Ok(self.status())
     }
 
-    /// Takes a piece of an upload.
+    /// Stores a piece of an upload.
     ///
     /// # Errors
-    /// [`Refused`]; nothing was taken then.
+    /// [`Refused::Conflict`] if it does not continue the running upload, [`Refused::Failed`] if it can't be
+    /// stored. The upload is unchanged then.
     pub fn take(&self, query: &PieceQuery, piece: &[u8]) -> Result<Upgrade, Refused> {
         let mut upload = self.lock();
         let expected = source_id(&query.id);
@@ -103,10 +106,10 @@ impl Upgrader {
         Ok(self.status())
     }
 
-    /// Calls the upgrade off.
+    /// Cancels the upgrade.
     ///
     /// # Errors
-    /// [`Refused::Conflict`] if there is none that can be.
+    /// [`Refused::Conflict`] if there is none that can be cancelled.
     pub fn cancel(&self) -> Result<Upgrade, Refused> {
         let mut upload = self.lock();
         match self.status().stage {
@@ -120,7 +123,7 @@ impl Upgrader {
         Ok(self.status())
     }
 
-    /// Updates the progress; when the bundle is complete, starts the job.
+    /// Updates the progress, and starts the job if the bundle is complete.
     fn receive(&self, upload: &mut Upload, staged: Staged) {
         let (done_bytes, total_bytes) = (staged.received(), staged.source().bytes);
         if staged.is_whole() {
@@ -133,7 +136,7 @@ impl Upgrader {
         }
     }
 
-    /// Starts the work.
+    /// Starts the job.
     fn start(&self, bundle: Bundle, then: Then) {
         let (node, progress) = (Arc::clone(&self.node), Arc::clone(&self.progress));
         spawn_or_tell("upgrade", move || job::run(&node, &progress, bundle, then));
@@ -144,19 +147,19 @@ impl Upgrader {
     }
 }
 
-/// Returns what an upload is known by where it is kept.
+/// Returns the identifier of an upload in the staging directory.
 fn source_id(sha256: &str) -> String {
     format!("sha256:{sha256}")
 }
 
-/// Returns whether `wanted` must wait for the upload `arriving`, of which something came `silence` ago.
+/// Returns whether `wanted` must wait for the upload `arriving`, whose last piece arrived `silence` ago.
 fn is_held(arriving: Option<&str>, wanted: &UpgradeSource, silence: Option<Duration>) -> bool {
     let Some(arriving) = arriving else { return false };
     let same = matches!(wanted, UpgradeSource::Upload(u) if source_id(&u.sha256) == arriving);
     !same && silence.is_some_and(|s| s <= HOLD)
 }
 
-/// Checks what can be checked of a source without asking anybody.
+/// Checks a source without any request.
 fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
     let malformed = |text: &str| Err(Refused::Malformed(text.to_owned()));
     match source {
@@ -173,7 +176,8 @@ fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
     }
 }
 
-/// Refuses at once what `init` would refuse after everything has arrived. It decides then all the same.
+/// Asks `init` whether it would refuse the update, so that this is known before the transfer. `init` decides
+/// again at the end.
 fn may_begin(node: &Node) -> Result<(), Refused> {
     match node.init.may_update() {
         Ok(answer) => answer.map_err(|r| Refused::Conflict(r.message, Some(r.hint))),
