@@ -1,6 +1,6 @@
-//! A disk on which generation 1 runs blessed from slot A, and what an upgrade, or decay, makes of it.
+//! A disk on which generation 1 runs blessed from slot A, and changes to it by an upgrade or by damage.
 //!
-//! The records are those that `slots` decides on, in the order in which `init` and an updater write them.
+//! The records are decided by `slots` and written in the same order as by `init` and an updater.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +14,7 @@ use formats::verity::Hasher;
 use sha2::{Digest, Sha256};
 use slots::{Flags, Header, Partition, Place, Reason, Record, RootParams, Running, Slot, UKI_OFFSET, Why};
 
-/// What runs when an upgrade is installed.
+/// The running generation when an upgrade is installed.
 const RUNNING: Running = Running { slot: Slot::A, generation: 1, why: Why::HasTries };
 
 /// A raw disk.
@@ -36,7 +36,7 @@ impl Disk {
         disk
     }
 
-    /// Copies it as it is.
+    /// Copies this disk.
     pub fn copy(&self, lab: &Lab, name: &str) -> Disk {
         copy(&self.path, lab, name)
     }
@@ -53,28 +53,28 @@ impl Disk {
         self.write_record(&slots::commit_update(&begun, RUNNING, 2, epoch).unwrap());
     }
 
-    /// Leaves generation 2 one try, as if it had died twice in the same way.
+    /// Leaves generation 2 one try, as if it had failed twice in the same way.
     pub fn leave_one_try(&self) {
         let mut record = self.record().succeeding();
         record.slots.b.tries_left = 1;
         self.write_record(&record);
     }
 
-    /// Makes generation 2 one that was blessed.
+    /// Marks generation 2 as blessed.
     pub fn bless_b(&self) {
         let mut record = self.record().succeeding();
         record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED);
         self.write_record(&record);
     }
 
-    /// Makes generation 2 one that was blessed and then retired, of which nothing bad is known.
+    /// Marks generation 2 as blessed and then retired, without a failure.
     pub fn retire_b(&self) {
         let mut record = self.record().succeeding();
         record.slots.b.flags = Flags::PRESENT.with(Flags::BLESSED).with(Flags::RETIRED);
         self.write_record(&record);
     }
 
-    /// Puts the root of slot A into slot B too.
+    /// Copies the root of slot A to slot B.
     pub fn copy_root(&self) {
         let [(from, bytes), (to, _)] = [Partition::RootA, Partition::RootB].map(|p| self.place(p));
         let mut piece = vec![0; 4 << 20];
@@ -84,8 +84,8 @@ impl Disk {
         }
     }
 
-    /// Puts the image's root into slot B, with these bytes at the start of a file, and returns what vouches
-    /// for it.
+    /// Writes the image's root to slot B, with these bytes at the start of a file, and returns the matching
+    /// parameters of the command line.
     pub fn put_root(&self, lab: &Lab, path: &str, bytes: &[u8]) -> RootParams {
         let mut root = std::fs::read(lab.root()).unwrap();
         let file = std::fs::read(lab.unpacked().join(path)).unwrap();
@@ -111,17 +111,17 @@ impl Disk {
         self.file.write_all_at(&[byte[0] ^ 1], at).unwrap();
     }
 
-    /// Writes bytes into a partition.
+    /// Writes bytes to a partition.
     pub fn put(&self, partition: Partition, at: u64, bytes: &[u8]) {
         self.file.write_all_at(bytes, self.place(partition).0 + at).unwrap();
     }
 
-    /// Returns where a partition is: start and length in bytes.
+    /// Returns start and length of a partition in bytes.
     pub fn place(&self, partition: Partition) -> (u64, u64) {
         image::partition(&self.path, partition)
     }
 
-    /// Returns the record that counts.
+    /// Returns the current record.
     pub fn record(&self) -> Record {
         slots::newest(self.record_at(Place::First), self.record_at(Place::Second)).unwrap().1
     }
@@ -138,8 +138,8 @@ impl Disk {
         self.put(Partition::BootState, place.offset(), &record.encode());
     }
 
-    /// Asserts that a slot is whole: its kernel image is the one of its header, and its root is the one that the
-    /// image's command line vouches for.
+    /// Asserts that a slot is complete: its kernel image matches its header, and its root the command line of
+    /// the image.
     #[track_caller]
     pub fn assert_whole(&self, slot: Slot) {
         let (start, room) = self.place(slot.kernel());
@@ -158,12 +158,12 @@ impl Disk {
         formats::verity::verify(&root, &params).unwrap_or_else(|e| panic!("root in slot {slot}: {e}"));
     }
 
-    /// Waits until the machine that runs from it has answered the boot loader.
+    /// Waits until the machine that runs from it has marked its generation as answering.
     pub fn wait_for_answer(&self) {
         wait("the start is answered", || self.record().attempt.is_none());
     }
 
-    /// Asserts that generation 2 is spent, why, and that generation 1 is what it was.
+    /// Asserts that generation 2 has no tries left, with this reason, and that generation 1 is unchanged.
     #[track_caller]
     pub fn assert_fell_back(&self, reason: Reason) {
         let record = self.record();
@@ -175,7 +175,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // The next disk needs the room; what can't be removed goes with the lab.
+        // The next disk needs the space; what can't be removed is removed with the lab.
         drop(std::fs::remove_file(&self.path));
     }
 }

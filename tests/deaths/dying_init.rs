@@ -1,4 +1,4 @@
-//! Deaths of the first program: it ends, or it hangs before or after it has armed the watchdogs.
+//! A first program that exits, or hangs before or after it has armed the watchdogs.
 
 use e2e::lab::Lab;
 use slots::Reason;
@@ -7,7 +7,7 @@ use crate::disk::Disk;
 use crate::generation::Generation;
 use crate::machine::{Machine, SOFTDOG};
 
-/// It ends: the kernel panics, and resets.
+/// It exits: the kernel panics and resets.
 pub fn show_end(lab: &Lab) -> String {
     let disk = Disk::new(lab, "end");
     let (serial, seen) = show(&disk, &Generation::dying("exit"), &Machine::default());
@@ -15,7 +15,8 @@ pub fn show_end(lab: &Lab) -> String {
     seen
 }
 
-/// It hangs before it has armed anything: the kernel's watchdog runs from the kernel's start.
+/// It hangs before it has armed a watchdog: the kernel's own watchdog has been running since the kernel's
+/// start.
 pub fn show_unarmed(lab: &Lab) -> String {
     let disk = Disk::new(lab, "unarmed");
     let mut generation = Generation::dying("unarmed");
@@ -26,7 +27,7 @@ pub fn show_unarmed(lab: &Lab) -> String {
     seen
 }
 
-/// It hangs with a watchdog of hardware armed: that ends it, not the kernel's.
+/// It hangs after arming a hardware watchdog, which resets the machine instead of the kernel's.
 pub fn show_hang_beside_hardware(lab: &Lab) -> String {
     let disk = Disk::new(lab, "starved");
     let (serial, seen) = show(&disk, &Generation::dying("starve"), &Machine::default());
@@ -35,7 +36,7 @@ pub fn show_hang_beside_hardware(lab: &Lab) -> String {
     seen
 }
 
-/// It hangs where there is only the kernel's watchdog.
+/// It hangs on a machine that has only the kernel's watchdog.
 pub fn show_hang_beside_softdog(lab: &Lab) -> String {
     let disk = Disk::new(lab, "softdog");
     let machine = Machine { bare: true, ..Machine::default() };
@@ -44,7 +45,7 @@ pub fn show_hang_beside_softdog(lab: &Lab) -> String {
     seen
 }
 
-/// Starts the generation for its last time.
+/// Starts the generation on its last try.
 fn show(disk: &Disk, generation: &Generation, machine: &Machine) -> (String, String) {
     disk.install(&generation.build());
     disk.leave_one_try();

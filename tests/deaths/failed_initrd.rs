@@ -1,4 +1,4 @@
-//! Deaths of our own `init` before the root runs: it says why on the console and in the boot record.
+//! Failures of our own `init` before the root runs: it prints the reason and writes it to the boot record.
 
 use e2e::image;
 use e2e::lab::Lab;
@@ -16,7 +16,7 @@ pub fn show_not_found(lab: &Lab) -> String {
     show(&disk, &Generation::with_root(&other), Reason::RootNotFound)
 }
 
-/// A partition has it, as it seems, but it can't be: its tree would end behind the partition.
+/// A partition seems to have it, but its tree would exceed the partition.
 pub fn show_not_verified(lab: &Lab) -> String {
     let disk = Disk::new(lab, "not-verified");
     let blocks = disk.place(Partition::RootB).1 / 4096;
@@ -27,7 +27,7 @@ pub fn show_not_verified(lab: &Lab) -> String {
     show(&disk, &Generation::with_root(&params), Reason::RootNotVerified)
 }
 
-/// The command line has no root at all.
+/// The command line has no root.
 pub fn show_failed(lab: &Lab) -> String {
     let disk = Disk::new(lab, "init-failed");
     let mut generation = Generation::good();
@@ -35,7 +35,7 @@ pub fn show_failed(lab: &Lab) -> String {
     show(&disk, &generation, Reason::InitFailed)
 }
 
-/// Starts the generation for its last time.
+/// Starts the generation on its last try.
 fn show(disk: &Disk, generation: &Generation, reason: Reason) -> String {
     disk.install(&generation.build());
     disk.leave_one_try();

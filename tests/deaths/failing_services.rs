@@ -1,4 +1,4 @@
-//! A generation whose etcd can't start: the deadline passes, its logs are kept, and one reboot later
+//! A generation whose etcd can't start: the deadline passes, its logs are kept, and after one reboot
 //! generation 1 runs.
 
 use e2e::lab::Lab;
@@ -10,10 +10,10 @@ use crate::generation::Generation;
 use crate::machine::{GENERATION_2, Machine, STARTING_2};
 use crate::operator::Operator;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "services");
-    // What does not begin as a program is none.
+    // A file whose header is overwritten is not a program.
     let params = disk.put_root(lab, "usr/bin/etcd", &[0; 4]);
     disk.install(&Generation::with_root(&params).build());
     let soon = ("\napi:", "\nhealth: { deadlineSecs: 60 }\napi:");

@@ -1,5 +1,5 @@
-//! Kernel images of generations that die: the image's own kernel and stub, with another initrd or command
-//! line, built by the builder's own writers.
+//! Kernel images of generations that fail: the image's own kernel and stub, with another initrd or command
+//! line, built with the builder's own writers.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use formats::tree::{Kind, Node, Tree};
 use formats::{cpio, uki};
 use slots::RootParams;
 
-/// The parts of the image's own kernel image, to be changed.
+/// The parts of the image's own kernel image, which can be changed.
 pub struct Generation {
     image: Vec<u8>,
     pub initrd: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Returns the built image's own.
+    /// Returns the parts of the built image.
     pub fn good() -> Generation {
         let image = image::uki();
         let section = |name| image::uki_section(name);
@@ -24,7 +24,7 @@ impl Generation {
         Generation { initrd: section(".initrd"), cmdline, image }
     }
 
-    /// Returns one whose first program dies by this word.
+    /// Returns parts whose first program fails in the given way.
     pub fn dying(death: &str) -> Generation {
         let program = fs::read(env!("CARGO_BIN_EXE_dying")).unwrap();
         let initrd = initrd([("init", Node::file(program, 0o755))]);
@@ -32,13 +32,13 @@ impl Generation {
         Generation { initrd, cmdline: format!("{} death={death}", good.cmdline), ..good }
     }
 
-    /// Returns one without any program, and with this command line.
+    /// Returns parts without any program, with this command line.
     pub fn without_init(cmdline: &str) -> Generation {
         let initrd = initrd([("none", Node::directory())]);
         Generation { initrd, cmdline: format!("console=ttyS0,115200 {cmdline}"), ..Generation::good() }
     }
 
-    /// Returns the good one with another root.
+    /// Returns the built image's parts with another root.
     pub fn with_root(params: &RootParams) -> Generation {
         let good = Generation::good();
         let old = image::root_params().to_string();
@@ -47,7 +47,7 @@ impl Generation {
     }
 
     /// Builds the kernel image. Its kernel does not check whether the timer ticks while it waits: an emulated
-    /// processor that has to wait for its turn fails that, and dies another death than the one to be shown.
+    /// processor that is not scheduled in time fails this check, and would fail in another way than intended.
     pub fn build(&self) -> Vec<u8> {
         let of = |name| image::uki_section(name);
         let [os_release, uname] = [".osrel", ".uname"].map(|name| String::from_utf8(of(name)).unwrap());
@@ -62,8 +62,8 @@ impl Generation {
         .unwrap()
     }
 
-    /// Returns the stub: what stood in front of the first section that the builder added, with as many
-    /// sections as it had.
+    /// Returns the stub: what precedes the first section that the builder added, with its original number of
+    /// sections.
     fn stub(&self) -> Vec<u8> {
         let sections = uki::sections(&self.image).unwrap();
         let count = sections.iter().position(|s| s.name == ".osrel").unwrap();
@@ -76,7 +76,7 @@ impl Generation {
     }
 }
 
-/// Returns an initrd with the places that a first program mounts things on, and this besides.
+/// Returns an initrd with the mount points of a first program, and these files.
 fn initrd<const N: usize>(files: [(&str, Node); N]) -> Vec<u8> {
     let mut tree = Tree::new();
     for directory in ["dev", "sys"] {

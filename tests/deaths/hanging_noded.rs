@@ -1,5 +1,5 @@
-//! A generation whose `noded` reports once and hangs: `init` feeds the watchdogs no more. The kernel's own
-//! may not reset here, so it is the one of hardware that does: `init` has armed it.
+//! A generation whose `noded` reports once and hangs, so that `init` stops feeding the watchdogs. The
+//! kernel's own must not reset the machine here, but the hardware one, which `init` has armed.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::generation::Generation;
 use crate::machine::{GENERATION_2, Machine};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "noded");
     let program = fs::read(env!("CARGO_BIN_EXE_dying")).unwrap();

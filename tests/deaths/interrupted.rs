@@ -1,7 +1,7 @@
-//! A generation on trial that answers the boot loader and then loses its power, until no try is left: the old one
-//! is back, and the record says that the trials were interrupted.
+//! A generation on trial that answers and then loses power, until no try is left: the old generation runs
+//! again, and the record says that the trials were interrupted.
 //!
-//! A panic or a reset after the answer looks the same to the next start.
+//! A panic or a reset after the answer looks the same to the next boot.
 
 use e2e::lab::Lab;
 use slots::Reason;
@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::generation::Generation;
 use crate::machine::{GENERATION_2, Machine};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "interrupted");
     disk.install(&Generation::good().build());

@@ -1,4 +1,4 @@
-//! Deaths before any program of the new generation runs.
+//! Failures before any program of the new generation runs.
 
 use e2e::image;
 use e2e::lab::Lab;
@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::generation::Generation;
 use crate::machine::{Machine, SOFTDOG, STARTING_2};
 
-/// A kernel image of which the second half was never written: the same boot goes on with generation 1.
+/// A kernel image whose second half was never written: the same boot continues with generation 1.
 pub fn show_truncated(lab: &Lab) -> String {
     let disk = Disk::new(lab, "truncated");
     let uki = image::uki();
@@ -32,7 +32,7 @@ pub fn show_panic(lab: &Lab) -> String {
     seen
 }
 
-/// A kernel that waits for ever: its own watchdog runs from its start, and ends it.
+/// A kernel that hangs: its own watchdog, which runs from its start, resets the machine.
 pub fn show_hang(lab: &Lab) -> String {
     let disk = Disk::new(lab, "hang");
     let hangs = "root=/dev/nowhere rootwait softdog.soft_active_on_boot=1 softdog.soft_margin=30";

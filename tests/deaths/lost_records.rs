@@ -1,4 +1,5 @@
-//! Both records are lost and the newer slot is dead: it gets one try, then generation 1.
+//! Both copies of the record are lost and the newer slot does not boot: it gets one try, then generation 1 is
+//! started.
 
 use e2e::lab::Lab;
 use slots::{Partition, Place};
@@ -7,7 +8,7 @@ use crate::disk::Disk;
 use crate::generation::Generation;
 use crate::machine::{Machine, STARTING_2};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "lost");
     disk.install(&Generation::without_init("panic=1").build());

@@ -1,5 +1,5 @@
-//! A machine with the firmware, watchdog and disk that `ironhull run` gives it: booted until its serial log
-//! has a line, then switched off hard.
+//! A machine with the firmware, watchdog and disk of `ironhull run`: booted until a line appears in its
+//! serial log, then killed.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -11,35 +11,35 @@ use crate::disk::{Disk, text};
 /// The firmware and its variables.
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-/// Both.
+/// Files of both.
 pub const FIRMWARE: &[&str] = &[CODE, VARIABLES];
-/// A limit against hanging, no figure.
+/// A time limit against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Stops a process, and lets it go on (`signal(7)`).
+/// Signals that stop and continue a process (`signal(7)`).
 const SIGSTOP: i32 = 19;
 const SIGCONT: i32 = 18;
-/// What `init` says when generation 1 runs.
+/// Printed by `init` when generation 1 runs.
 pub const GENERATION_1: &str = "slot a, generation 1, started because";
-/// What `init` says when generation 2 runs.
+/// Printed by `init` when generation 2 runs.
 pub const GENERATION_2: &str = "slot b, generation 2, started because";
-/// What the kernel says when its own watchdog ends it.
+/// Printed by the kernel when its own watchdog fires.
 pub const SOFTDOG: &str = "softdog: Initiating system reboot";
-/// What the boot loader says when it starts generation 2.
+/// Printed by the boot loader when it starts generation 2.
 pub const STARTING_2: &str = "starting slot b, generation 2";
 
-/// What `noded` says when it can be asked.
+/// Printed when `noded` serves the node API.
 pub const ANSWERS: &str = "stage node-api";
-/// What `init` says of whatever runs.
+/// Printed by `init` for whatever generation runs.
 pub const STARTED: &str = ", started because";
 
-/// What a machine has besides its disk.
+/// The parts of a machine besides its disk.
 #[derive(Clone, Default)]
 pub struct Machine {
-    /// It has no watchdog of hardware; the chipset of a q35 has one, too.
+    /// Whether it has no hardware watchdog, not even the one in the chipset of a q35.
     pub bare: bool,
-    /// What the node finds as its config.
+    /// The node's user-data.
     pub user_data: Option<PathBuf>,
-    /// The address of this host whose port 9443 leads to the node API.
+    /// The address of this host whose port 9443 is forwarded to the node API.
     pub api: Option<Ipv4Addr>,
 }
 
@@ -51,7 +51,7 @@ pub struct Running {
 }
 
 impl Machine {
-    /// Switches the machine on.
+    /// Starts the machine.
     pub fn start(&self, disk: &Disk) -> Running {
         let (serial, variables) = (disk.path.with_extension("serial"), disk.path.with_extension("vars"));
         std::fs::copy(VARIABLES, &variables).unwrap();
@@ -61,8 +61,8 @@ impl Machine {
             "-machine",
             if self.bare { "pc" } else { "q35,vmport=off" },
             "-accel",
-            // One thread for both processors: with two, QEMU now and then runs kernel code that is just being
-            // changed by the other one (`Oops: int3`), which is another death than the one to be shown.
+            // One thread for both processors: with two, QEMU sometimes executes kernel code that the other
+            // one is changing (`Oops: int3`), which is another failure than the intended one.
             "tcg,thread=single,tb-size=256",
         ]);
         qemu.args(["-cpu", "max,-avx,-avx2,-f16c,-erms,-fsrm", "-smp", "2", "-m", "2048"]);
@@ -88,8 +88,8 @@ impl Machine {
         Running { child, serial, begun: Instant::now() }
     }
 
-    /// Boots the disk until generation 1 runs, and switches off. Returns what was written to the serial
-    /// line, and what the test shall tell.
+    /// Boots the disk until generation 1 runs, and kills the machine. Returns the serial log, and the text
+    /// that the test prints.
     pub fn until_generation_1(&self, disk: &Disk) -> (String, String) {
         let mut running = self.start(disk);
         let took = running.wait_for(GENERATION_1);
@@ -99,7 +99,7 @@ impl Machine {
 }
 
 impl Running {
-    /// Waits for a text on the serial line; returns how long after power-on that was.
+    /// Waits for a text in the serial log; returns the time since power-on.
     #[track_caller]
     pub fn wait_for(&mut self, wanted: &str) -> Duration {
         while !self.serial().contains(wanted) {
@@ -116,7 +116,7 @@ impl Running {
         std::thread::sleep(at.saturating_sub(self.begun.elapsed()));
     }
 
-    /// Does something while the machine stands still, as it would be found if it were killed now.
+    /// Calls `work` while the machine is stopped: its disk is as if the machine were killed now.
     pub fn while_frozen<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let pid = self.child.id();
         sys::kill(pid, SIGSTOP).unwrap();
@@ -130,18 +130,18 @@ impl Running {
         result
     }
 
-    /// Returns what was written to the serial line.
+    /// Returns the serial log.
     pub fn serial(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.serial).unwrap_or_default()).into_owned()
     }
 }
 
-/// Returns whether every thread of a process is stopped. One that is in the middle of a write is so only after it.
+/// Returns whether every thread of a process is stopped. One that is writing stops only afterwards.
 fn stands_still(pid: u32) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     threads.map(|t| std::fs::read_to_string(t.unwrap().path().join("status")).unwrap_or_default()).all(
         |status| {
-            // A thread that has ended since has no status, and writes nothing.
+            // A thread that has ended since then has no status, and writes nothing.
             status.is_empty() || status.lines().any(|l| l.starts_with("State:\tT"))
         },
     )
@@ -149,7 +149,7 @@ fn stands_still(pid: u32) -> bool {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it has ended by itself.
+        // Both fail only if it has exited by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }

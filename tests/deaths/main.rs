@@ -1,11 +1,10 @@
-//! Every way in which a new generation can die: after each of them generation 1 runs again, by itself, and
-//! the boot record says why.
+//! Every way in which a new generation can fail: after each of them generation 1 runs again without
+//! intervention, and the boot record has the reason.
 //!
-//! One behaviour a file. Each has a disk of its own, where generation 1 is blessed and generation 2 was just
-//! installed; what is judged is the serial log and the record, so nothing waits for a cluster. Three behaviours
-//! run at a time: one that boots is busy on one processor, one that hangs waits for its watchdog. How long it
-//! took from power-on to generation 1 is printed, and never judged. Words on the command line choose behaviours
-//! by their names.
+//! One behaviour a file. Each has its own disk, where generation 1 is blessed and generation 2 was just
+//! installed; serial log and record are checked, so nothing waits for a cluster. Three tests run in parallel:
+//! one that boots keeps one processor busy, one that hangs waits for its watchdog. The time from power-on to
+//! generation 1 is printed, and never makes a test fail. Words on the command line select tests by name.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
@@ -35,15 +34,15 @@ use std::time::Instant;
 
 use e2e::lab::Lab;
 
-/// What the behaviours need.
+/// Programs and files that the tests need.
 const TOOLS: &[&str] = &["qemu-system-x86_64", "fsck.erofs", "debugfs", "e2fsck"];
-/// Behaviours at the same time: so many machines, but for `make torture`.
+/// Maximum number of tests that run in parallel, and so of machines, except for `make torture`.
 const MACHINES: usize = 3;
 
-/// A behaviour: its name and what shows it and tells what was seen.
+/// A test: its name, and the function that runs it and returns what was observed.
 type Behaviour = (&'static str, fn(&Lab) -> String);
 
-/// The longest come first, so that none is left alone at the end.
+/// The longest come first, so that none runs alone at the end.
 const BEHAVIOURS: &[Behaviour] = &[
     ("power_goes_during_upgrades", torture::show),
     ("twenty_power_cuts_leave_generation_1_blessed", power_cuts::show),
@@ -87,7 +86,7 @@ fn main() -> ExitCode {
     if passed == count && count > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one behaviour, prints what came of it, and tells whether it was shown.
+/// Runs one test, prints its result, and returns whether it passed.
 fn run(lab: &Lab, (name, show): &Behaviour) -> bool {
     let start = Instant::now();
     let outcome = catch_unwind(std::panic::AssertUnwindSafe(|| show(lab)));

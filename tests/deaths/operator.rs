@@ -1,4 +1,4 @@
-//! An operator's side of a machine: its config, and orders to its node API.
+//! A machine's operator: its config, and requests to its node API.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,14 +10,15 @@ use e2e::{loopback, tool};
 use crate::disk::text;
 use crate::machine::Machine;
 
-/// A config directory made by `ironhull config init`, and the address of this host that leads to the node.
+/// A config directory made by `ironhull config init`, and the address of this host that is forwarded to the
+/// node.
 pub struct Operator {
     dir: PathBuf,
     address: Ipv4Addr,
 }
 
 impl Operator {
-    /// Makes one whose config differs from what `config init` writes in one place.
+    /// Makes a config directory with one change to the config of `config init`.
     #[track_caller]
     pub fn new(lab: &Lab, name: &str, change: (&str, &str)) -> Operator {
         let dir = lab.dir().join(name);
@@ -30,7 +31,7 @@ impl Operator {
         Operator { dir, address: loopback::address() }
     }
 
-    /// Makes one whose control plane can't start: nothing of it competes with what is looked at.
+    /// Makes one whose control plane can't start, so that it does not compete with what is tested.
     pub fn without_control_plane(lab: &Lab, name: &str) -> Operator {
         let no_flag = "extraArgs: { no-such-flag: none }";
         let changed = format!("storage: {{ type: etcd, etcd: {{ {no_flag} }} }}\n  api: {{ {no_flag} }}");
@@ -42,7 +43,7 @@ impl Operator {
         Machine { user_data: Some(self.dir.join("node.yaml")), api: Some(self.address), ..Machine::default() }
     }
 
-    /// Returns an order to its node.
+    /// Returns a command for its node.
     pub fn order(&self, words: &[&str]) -> Command {
         let mut command = Command::new(tool::ironhull());
         let address = self.address.to_string();

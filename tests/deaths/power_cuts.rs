@@ -1,5 +1,5 @@
-//! Power is cut again and again at any point of the boot, the very first one with its making of file
-//! systems among them: generation 1 still boots, is still blessed, and its file systems are sound.
+//! Power is cut repeatedly at any point of the boot, including the first one, which creates the file systems:
+//! generation 1 still boots, is still blessed, and its file systems are intact.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::cuts;
 use crate::disk::{Disk, text};
 use crate::machine::{GENERATION_1, Machine};
 
-/// How often.
+/// Number of cuts.
 const CUTS: u32 = 20;
-/// How far the cuts go beyond the moment at which a boot that is not disturbed gets to its services.
+/// Latest time of a cut, relative to the time at which an undisturbed boot starts its services.
 const BEYOND: f64 = 1.2;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let machine = Machine::default();
-    // Where in a boot a second falls depends on the host: another disk shows it.
+    // How long a boot takes depends on the host; it is measured with another disk.
     let whole = machine.start(&Disk::new(lab, "uncut")).wait_for(GENERATION_1);
     let disk = Disk::new(lab, "cuts");
     let cuts = cuts::times(&mut Random::of("power cuts"), CUTS, whole.mul_f64(BEYOND));

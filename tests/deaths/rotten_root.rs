@@ -1,7 +1,6 @@
-//! A root with a block that is not what the kernel vouches for: the machine panics rather than run it.
+//! A root with a block that does not match its hash: the machine panics instead of running it.
 //!
-//! Both slots hold the same root here, as after an upgrade of the kernel alone: the one that is started is
-//! the one that is read.
+//! Both slots have the same root here, as after an upgrade of only the kernel: each slot must read its own.
 
 use e2e::lab::Lab;
 use slots::{Partition, Reason};
@@ -16,14 +15,14 @@ pub fn show_on_trial(lab: &Lab) -> String {
     show(&disk)
 }
 
-/// Generation 2 was blessed, and rotted since: generation 1 is still good.
+/// Generation 2 was blessed, and was damaged since; generation 1 is still good.
 pub fn show_blessed(lab: &Lab) -> String {
     let disk = rotten(lab, "rotten-blessed");
     disk.bless_b();
     show(&disk)
 }
 
-/// Returns a disk whose generation 2 has one try left, and a bit flipped in its file system's superblock.
+/// Returns a disk whose generation 2 has one try left, with a flipped bit in its file system's superblock.
 fn rotten(lab: &Lab, name: &str) -> Disk {
     let disk = Disk::new(lab, name);
     disk.install(&Generation::good().build());

@@ -1,4 +1,5 @@
-//! A slot that rots while another runs is found by scrubbing, before it is needed, and noted in the boot record.
+//! Damage in the inactive slot is found by scrubbing, before the slot is needed, and recorded in the boot
+//! record.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,10 @@ use crate::operator::Operator;
 
 /// A block of the root.
 const BLOCK: u64 = 5000;
-/// A limit against hanging, no figure.
+/// A time limit against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "scrubbing");
     disk.copy_root();
@@ -25,7 +26,7 @@ pub fn show(lab: &Lab) -> String {
     let mut running = operator.machine().start(&disk);
     running.wait_for(ANSWERS);
     assert_eq!(scrub(&operator), ("True".to_owned(), "read whole: a, b".to_owned()));
-    // The running system has the host's view of its disk: nothing of it is in the guest's memory.
+    // The running node sees the change: nothing of this block is in its page cache.
     disk.flip(Partition::RootB, BLOCK * 4096);
     let (status, message) = scrub(&operator);
     assert_eq!(status, "False");
@@ -37,7 +38,7 @@ pub fn show(lab: &Lab) -> String {
     message
 }
 
-/// Has the slots read; returns what is claimed of them afterwards.
+/// Scrubs the slots; returns the resulting condition.
 fn scrub(operator: &Operator) -> (String, String) {
     let ordered = tool::output(&mut operator.order(&["scrub"]));
     assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));

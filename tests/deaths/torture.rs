@@ -1,10 +1,11 @@
-//! The power goes at random times while a node is upgraded: it boots the old generation or the new one, and that
-//! one is whole.
+//! Power is cut at random times during an upgrade: the node boots the old generation or the new one, and that
+//! one is complete.
 //!
-//! A machine whose process stands still has given its disk as much as one whose process is killed at that moment,
-//! so one upgrade has several cuts: it stops for a copy of the disk, goes on, and the copies are booted afterwards.
-//! Its control plane can't start, so that nothing but the upgrade is at work. It fetches the bundle from a web server,
-//! whose first connection breaks. `make torture` does it a hundred times; `IRONHULL_CUTS` says how often.
+//! The disk of a machine whose process is stopped is the same as if the process were killed at that moment,
+//! so one upgrade has several cuts: it is stopped for a copy of the disk and continued, and the copies are
+//! booted afterwards. Its control plane can't start, so that only the upgrade is running. The node downloads
+//! the bundle from a web server, whose first connection breaks. `make torture` makes a hundred cuts;
+//! `IRONHULL_CUTS` sets the number.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -22,18 +23,19 @@ use crate::machine::{ANSWERS, STARTED, STARTING_2};
 use crate::operator::Operator;
 use crate::web_server;
 
-/// How often, unless the environment says so.
+/// Number of cuts, unless the environment sets it.
 const CUTS: u32 = 10;
-/// So many at most in one upgrade: every copy of the disk takes up to 1 GB of the host's.
+/// Maximum number of cuts in one upgrade: every copy of the disk takes up to 1 GB on the host.
 const CUTS_PER_UPGRADE: u32 = 10;
-/// So many upgrades at once, if there are several: one alone has a processor idle while its copies boot.
+/// Number of upgrades in parallel, if there are several: with one, a processor is idle while the copies boot.
 const UPGRADES_AT_ONCE: usize = 2;
-/// After so many cuts both generations must have been seen.
+/// After this many cuts both generations must have been seen.
 const ENOUGH: u32 = 20;
-/// How far the cuts go beyond the start of the new generation: its first seconds are part of the upgrade.
+/// Latest time of a cut, relative to the start of the new generation: its first seconds are part of the
+/// upgrade.
 const BEYOND: f64 = 1.25;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let wanted =
         std::env::var("IRONHULL_CUTS").map_or(CUTS, |n| n.parse().expect("IRONHULL_CUTS is a number"));
@@ -43,7 +45,7 @@ pub fn show(lab: &Lab) -> String {
     let upgrades = Mutex::new(counts.enumerate());
     let work = |worker: usize| {
         let operator = Operator::without_control_plane(lab, &format!("torture-config-{worker}"));
-        // How long an upgrade takes beside those of the others.
+        // The duration of an upgrade while others run.
         let whole = undisturbed((lab, &format!("torture-whole-{worker}")), &made, &operator);
         let next = || upgrades.lock().unwrap().next();
         let cut = std::iter::from_fn(next).flat_map(|(upgrade, count)| {
@@ -68,7 +70,7 @@ pub fn show(lab: &Lab) -> String {
     )
 }
 
-/// Upgrades a node; returns its disk as it was at each of these times after the begin.
+/// Upgrades a node; returns copies of its disk at each of these times.
 fn cut_upgrade((lab, name): (&Lab, &str), made: &Made, operator: &Operator, times: &[Duration]) -> Vec<Disk> {
     let disk = made.disk(lab, name);
     let mut running = operator.machine().start(&disk);
@@ -81,14 +83,14 @@ fn cut_upgrade((lab, name): (&Lab, &str), made: &Made, operator: &Operator, time
         running.while_frozen(|| disk.copy(lab, &format!("{name}-{number}")))
     });
     let copies = copies.collect();
-    // Else what was cut was no upgrade.
+    // Otherwise the cuts were not during an upgrade.
     running.wait_for(STARTING_2);
     drop(running);
     end(&mut upgrade);
     copies
 }
 
-/// Boots a disk, and returns the slot that runs, which is whole.
+/// Boots a disk, and returns the running slot, which must be complete.
 fn what_runs(operator: &Operator, disk: &Disk) -> Slot {
     let mut running = operator.machine().start(disk);
     running.wait_for(STARTED);
@@ -99,7 +101,7 @@ fn what_runs(operator: &Operator, disk: &Disk) -> Slot {
     runs
 }
 
-/// Upgrades once without a cut; returns how long that takes, up to the start of the new generation.
+/// Upgrades once without a cut; returns the time until the start of the new generation.
 fn undisturbed((lab, name): (&Lab, &str), made: &Made, operator: &Operator) -> Duration {
     let disk = made.disk(lab, name);
     let mut running = operator.machine().start(&disk);
@@ -114,7 +116,7 @@ fn undisturbed((lab, name): (&Lab, &str), made: &Made, operator: &Operator) -> D
     took
 }
 
-/// What is upgraded, and what to.
+/// The image to upgrade, and the bundle.
 struct Made {
     image: PathBuf,
     bundle: PathBuf,
@@ -162,14 +164,14 @@ fn ironhull(words: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Ends a command, whatever it is at.
+/// Ends a command at once.
 fn end(command: &mut Child) {
-    // Both fail only where it has ended by itself.
+    // Both fail only if it has exited by itself.
     drop(command.kill());
     drop(command.wait());
 }
 
-/// Returns the slot that `init` says it runs.
+/// Returns the running slot according to `init`.
 #[track_caller]
 fn slot_that_runs(serial: &str) -> Slot {
     let line = serial.lines().rfind(|l| l.contains(STARTED)).unwrap();

@@ -6,7 +6,7 @@ use e2e::lab::Lab;
 use crate::disk::Disk;
 use crate::machine::{GENERATION_1, Machine};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &Lab) -> String {
     let disk = Disk::new(lab, "unconfigured");
     let mut running = Machine::default().start(&disk);

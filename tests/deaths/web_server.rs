@@ -1,5 +1,5 @@
-//! A web server of one file, whose first connection breaks half way. It knows ranges and entity tags, and nothing
-//! of TLS, redirections or a second version of the file. It serves one connection at a time.
+//! A web server of one file, whose first connection breaks half way. It supports ranges and entity tags, but
+//! no TLS, redirects or further versions of the file. It serves one connection at a time.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -7,24 +7,24 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-/// This host, as a machine in QEMU's user network sees it.
+/// This host, as seen by a machine in QEMU's user network.
 const HOST: &str = "10.0.2.2";
 
-/// Serves a file for as long as this process lives; returns its address for a machine in QEMU.
+/// Serves a file as long as this process runs; returns its URL for a machine in QEMU.
 pub fn serve(file: &Path) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{HOST}:{}/bundle.hull", listener.local_addr().unwrap().port());
     let file = file.to_owned();
     thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
-            // A client that goes away in the middle is the client's affair.
+            // A client may close the connection early.
             drop(stream.and_then(|stream| answer(&stream, &file, number == 0)));
         }
     });
     url
 }
 
-/// Answers one request; `breaks` says to end half way through what was asked for.
+/// Responds to one request; with `breaks`, only to its first half.
 fn answer(mut stream: &TcpStream, file: &Path, breaks: bool) -> io::Result<()> {
     let head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let start = head.filter_map(|line| range_start(&line)).last();
@@ -43,7 +43,7 @@ fn answer(mut stream: &TcpStream, file: &Path, breaks: bool) -> io::Result<()> {
     io::copy(&mut file.take(if breaks { rest / 2 } else { rest }), &mut stream).map(drop)
 }
 
-/// Returns the first byte that a line of a head asks for, if it does.
+/// Returns the first byte requested by a header line, if it is a range.
 fn range_start(line: &str) -> Option<u64> {
     line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok()
 }

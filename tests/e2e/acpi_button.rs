@@ -1,10 +1,10 @@
-//! The power button switches a node off in order: `ironhull stop` presses it.
+//! The power button shuts a node down in order: `ironhull stop` presses it.
 
 use e2e::lab::Lab;
 use e2e::node::After;
 use e2e::tool;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let mut stop = node.ironhull();

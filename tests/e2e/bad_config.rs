@@ -1,4 +1,4 @@
-//! A config that is wrong starts nothing; each error is on the console, with line and caret.
+//! With an invalid config nothing is started; each error is printed on the console, with the line marked.
 //!
 //! `ironhull run` would refuse it before the boot, so the machine is started without it.
 
@@ -16,10 +16,10 @@ kind: NodeConfig
 hostnam: x
 network: { ethernets: { eth0: { dhcp4: maybe } } }
 ";
-/// Firmware of Debian's package `ovmf`, code and variables in one.
+/// Firmware of Debian's package `ovmf`, code and variables in one file.
 const FIRMWARE: &str = "/usr/share/ovmf/OVMF.fd";
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let file = lab.dir().join("bad.yaml");
     fs::write(&file, CONFIG).unwrap();
@@ -27,7 +27,7 @@ pub fn show(lab: &mut Lab) {
     refused_by_the_node(lab, &file);
 }
 
-/// The command says what is wrong and starts nothing.
+/// The command prints the errors and starts nothing.
 fn refused_by_the_command(lab: &Lab, config: &std::path::Path) {
     let node = lab.other_node("badconfig");
     let config = config.display().to_string();
@@ -37,7 +37,7 @@ fn refused_by_the_command(lab: &Lab, config: &std::path::Path) {
     assert!(told.contains("hostnam") && told.contains("dhcp4") && told.contains('^'), "{told}");
 }
 
-/// The node says what is wrong and waits.
+/// The node prints the errors and waits.
 fn refused_by_the_node(lab: &Lab, config: &std::path::Path) {
     let serial = lab.dir().join("badconfig.serial");
     let mut qemu = Command::new("qemu-system-x86_64");

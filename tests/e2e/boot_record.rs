@@ -1,7 +1,7 @@
-//! Power cuts at any point of a node's first boot: all that boot loader and `init` do to the boot record is
-//! replayed, and whatever is left of it starts the slot again. ESP, kernel and root are never written.
+//! Power cuts at any point of a node's first boot: all writes of boot loader and `init` to the boot record
+//! are replayed, and every possible state starts the slot again. ESP, kernel and root are never written.
 //!
-//! State and data are file systems with a journal; their power cuts are `power_cut`'s.
+//! State and data are file systems with a journal; `power_cut` tests those.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ use slots::{Partition, Purpose, Slot};
 /// Memory of the machine in MiB.
 const MEMORY_MIB: u32 = 3072;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let dir = lab.dir().join("boot-record");
     std::fs::create_dir(&dir).unwrap();
@@ -34,7 +34,7 @@ pub fn show(lab: &mut Lab) {
     println!("     {writes} writes of the boot record, {states} states after a power cut");
 }
 
-/// Boots the image, gives one order that the record keeps, and returns what was done to the disk.
+/// Boots the image, gives one order that changes the record, and returns the log of the disk.
 fn boot(dir: &Path) -> Log<HostDisk> {
     let at = |name: &str| dir.join(name).display().to_string();
     let (credentials, overlay) = (at("node"), at("overlay.qcow2"));
@@ -58,7 +58,7 @@ fn boot(dir: &Path) -> Log<HostDisk> {
     Log::read(HostDisk::open(&dir.join("log")).unwrap()).unwrap()
 }
 
-/// Checks that nothing was written or given up but the boot record, state and data.
+/// Checks that only the boot record, state and data were written or discarded.
 fn only_record_state_and_data(log: &Log<HostDisk>) {
     let raw = image::raw();
     let writable = |p: &Partition| matches!(p.purpose(), Purpose::Loader | Purpose::Writable);
@@ -71,7 +71,7 @@ fn only_record_state_and_data(log: &Log<HostDisk>) {
     }
 }
 
-/// Checks that each write of the record is on the medium before the next one; returns how many there were.
+/// Checks that each write of the record is flushed before the next one; returns how many there were.
 fn each_is_flushed(changes: &[Change]) -> usize {
     let is_write = |change: &&Change| **change != Change::Flush;
     let both = changes.windows(2).filter(|pair| pair.iter().all(|c| *c != Change::Flush)).count();

@@ -1,4 +1,4 @@
-//! One flipped byte in the root: the machine does not run it, and says why.
+//! One flipped byte in the root: the machine does not run it, and prints the reason.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -7,7 +7,7 @@ use e2e::lab::Lab;
 use e2e::node::wait;
 use e2e::{image, tool};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let disk = lab.dir().join("flipped.raw");
     tool::run("cp", &["--sparse=always", &image::raw().display().to_string(), &disk.display().to_string()]);

@@ -1,4 +1,4 @@
-//! The kernel sees in our root what `fsck.erofs` sees: each file's bytes, mode, owner and links.
+//! The kernel sees in our root what `fsck.erofs` sees: each file's content, mode, owner and links.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,7 +9,7 @@ use e2e::listing::{self, MARK};
 use e2e::{image, tool};
 use formats::tree::{Node, Tree};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let mut expected = Vec::new();
     listing::list(&lab.unpacked(), &mut |line| {
@@ -25,7 +25,7 @@ pub fn show(lab: &mut Lab) {
     assert_eq!(expected.len(), found.len());
 }
 
-/// Boots our kernel with the lister as its whole user space and `root` as its disk.
+/// Boots our kernel with the lister as its only program and `root` as its disk.
 fn list_in_guest(dir: &Path, root: &Path) -> Vec<String> {
     let kernel = dir.join("kernel");
     image::extract_kernel(&kernel);

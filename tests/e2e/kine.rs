@@ -1,6 +1,6 @@
-//! A cluster lives on kine over SQLite by one line of its config, and what was acknowledged survives a
-//! power cut in the next moment, as it does on etcd. Its node has a name and an address of its own, so that
-//! this needs no boot more.
+//! A cluster uses kine over SQLite with one line of its config, and what was acknowledged survives an
+//! immediate power cut, as on etcd. Its node also has a name and an address of its own, which saves another
+//! boot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use slots::Partition;
 
 use crate::node_ready;
 
-/// The address of the node: that which QEMU forwards to, but with another prefix than DHCP gives.
+/// The node's address: the one to which QEMU forwards, but with another prefix length than DHCP provides.
 const ADDRESS: &str = "10.0.2.15/16";
-/// What its config has in place of the name that `config init` wrote.
+/// What its config has in place of the name written by `config init`.
 const NETWORK: &str = "\
 hostname: n7
 network:
@@ -25,7 +25,7 @@ network:
       nameservers: { addresses: [10.0.2.3] }
 ";
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.other_node("kine");
     let dir = lab.dir().join("kine");
@@ -47,7 +47,7 @@ pub fn show(lab: &mut Lab) {
     let _ = node.kubectl(&["get", "configmap", "in-sqlite"]);
 }
 
-/// Makes the config that `ironhull config init` makes, but with the other store, a name and an address.
+/// Makes a config with `ironhull config init`, and changes the store, the name and the address.
 fn config(node: &Node, dir: &Path) -> PathBuf {
     let output = tool::output(node.ironhull().args(["config", "init", "--hostname", "n1"]).arg(dir));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -60,7 +60,7 @@ fn config(node: &Node, dir: &Path) -> PathBuf {
     file
 }
 
-/// SQLite finds no fault with its database and the object in it; etcd was never there.
+/// SQLite finds no errors in its database, and the object in it; etcd never ran.
 fn the_database_is_whole(node: &Node, dir: &Path) {
     let state = node.partition(Partition::State, dir);
     tool::run("e2fsck", &["-E", "journal_only", "-y", &state]);

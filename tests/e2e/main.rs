@@ -1,6 +1,6 @@
-//! One behaviour a file, in the order of [`BEHAVIOURS`]: they share one machine, since a boot under
-//! emulation takes most of a minute. Run with `make e2e`, which builds the image first; words on the
-//! command line choose the behaviours whose names contain one of them.
+//! One behaviour a file, in the order of [`BEHAVIOURS`]: they share one machine, since a boot under emulation
+//! takes most of a minute. Run with `make e2e`, which builds the image first; words on the command line
+//! select the tests whose names contain one of them.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
@@ -23,11 +23,11 @@ use std::time::Instant;
 
 use e2e::lab::Lab;
 
-/// What all behaviours need.
+/// Programs that all tests need.
 const TOOLS: &[&str] =
     &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy", "sqlite3"];
 
-/// A behaviour: its name and what shows it.
+/// A test: its name and the function that runs it.
 type Behaviour = (&'static str, fn(&mut Lab));
 
 /// Those that leave the shared machine running come first.

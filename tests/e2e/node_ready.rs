@@ -1,4 +1,4 @@
-//! A booted single node is a cluster: Ready, and a pod from the image's own store answers.
+//! A booted single node is a cluster: the node is Ready, and a pod from the image's own store answers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use e2e::lab::Lab;
 use e2e::node::Node;
 use e2e::tool;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
@@ -27,7 +27,7 @@ pub fn show(lab: &mut Lab) {
         assert!(stages.contains(&stage), "{stage} is not among {stages:?}");
     }
 
-    // The negative: without the operator's certificate nothing is said.
+    // Negative test: without the operator's certificate there is no response.
     let mut stranger = std::process::Command::new("curl");
     let address = format!("https://127.0.0.1:{}/v1/status", node.port(9443));
     stranger.args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", &address]);
@@ -35,9 +35,9 @@ pub fn show(lab: &mut Lab) {
     assert_eq!(String::from_utf8_lossy(&refused.stdout), "000", "a stranger got an answer");
 }
 
-/// What Kubernetes creates for itself was in the store before its API server looked for it, and it found
-/// nothing to mend: its hand in an object would be seen in that object's managed fields. A few may have come
-/// too late on a slow disk.
+/// The objects that Kubernetes creates for itself were in the store before its API server looked for them,
+/// and it had nothing to correct: otherwise it would appear in an object's managed fields. On a slow disk a
+/// few may have come too late.
 pub fn first_objects_were_there_before(node: &Node) {
     let hands = [r#""manager":"kube-apiserver""#, "config-producer"];
     let roles = "clusterroles,clusterrolebindings,roles,rolebindings";
@@ -55,8 +55,8 @@ pub fn first_objects_were_there_before(node: &Node) {
     }
 }
 
-/// The API's OpenAPI documents: the old one, the list of the new ones, one at its listed address and at that
-/// with another hash, which upstream sends on to the right one.
+/// The API's OpenAPI documents: version 2, the list of version 3, one at its listed URL and at one with
+/// another hash, which upstream redirects to the right one.
 fn documents_are_there(node: &Node) {
     let document = |address: &str| -> serde_json::Value {
         serde_json::from_str(&node.kubectl(&["get", "--raw", address])).unwrap()
@@ -77,7 +77,7 @@ fn documents_are_there(node: &Node) {
     assert!(explained.contains("Number of desired pods"), "{explained}");
 }
 
-/// A CronJob names its zone; the root has no files of zones.
+/// A CronJob can use a time zone, although the root has no time zone files.
 fn time_zones_are_known(node: &Node) {
     let job = [
         "create",

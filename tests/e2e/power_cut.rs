@@ -1,10 +1,10 @@
-//! What the apiserver acknowledged survives a power cut in the next moment.
+//! What the API server has acknowledged survives an immediate power cut.
 
 use e2e::image;
 use e2e::lab::Lab;
 use e2e::node::After;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let _ = node.kubectl(&["create", "configmap", "before-power-cut", "--from-literal=a=b"]);

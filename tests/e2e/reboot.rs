@@ -1,11 +1,11 @@
-//! What the cluster was told is still known after a reboot, and the pod answers again.
+//! The cluster keeps its objects over a reboot, and the pod answers again.
 
 use e2e::lab::Lab;
 use e2e::node::wait;
 
 use crate::node_ready::get;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let _ = node.kubectl(&["create", "configmap", "before-reboot", "--from-literal=a=b"]);

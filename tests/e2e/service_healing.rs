@@ -1,11 +1,11 @@
-//! Each service killed with SIGKILL is back and ready without a hand.
+//! Each service killed with SIGKILL is restarted and becomes ready without intervention.
 
 use e2e::lab::Lab;
 use e2e::node::{Node, wait};
 use e2e::tool;
 use serde_json::Value;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let services = node.ask(&["services"]);
@@ -13,7 +13,7 @@ pub fn show(lab: &mut Lab) {
     assert!(running.len() >= 7, "{services:#}");
     for service in running.into_iter().filter(|s| s["pid"].is_u64()) {
         let name = service["name"].as_str().unwrap();
-        // noded can't answer any more when it was noded: whether it was heard is seen below.
+        // If noded was killed, it can't respond; whether the signal was sent is checked below.
         let mut kill = node.ironhull();
         kill.args(["node", "e2e", "signal", name, "KILL"]);
         let _ = tool::output(&mut kill);
@@ -24,12 +24,12 @@ pub fn show(lab: &mut Lab) {
     let _ = node.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=240s"]);
 }
 
-/// Returns the services of an answer.
+/// Returns the services in a response.
 fn list(answer: &Value) -> &Vec<Value> {
     answer["services"].as_array().or(answer.as_array()).unwrap()
 }
 
-/// Returns one service as it is now; `None` while the node does not answer.
+/// Returns the current state of a service; `None` while the node does not respond.
 fn state_of(node: &Node, name: &str) -> Option<Value> {
     let answer = std::panic::catch_unwind(|| node.ask(&["services"])).ok()?;
     list(&answer).iter().find(|s| s["name"] == name).cloned()

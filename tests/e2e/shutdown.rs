@@ -1,9 +1,9 @@
-//! `ironhull node … shutdown` switches a node off in order.
+//! `ironhull node … shutdown` shuts a node down in order.
 
 use e2e::lab::Lab;
 use e2e::node::{After, wait};
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let _ = node.ask(&["shutdown"]);

@@ -1,21 +1,21 @@
-//! What docs/how-to/upgrade.md tells, by `demo/upgrade`: N to N+1 keeps pods and data, and a generation that
-//! never gets healthy gives way to the one before it by itself.
+//! The upgrades described in docs/how-to/upgrade.md, with `demo/upgrade`: N to N+1 keeps pods and data, and a
+//! generation that never becomes healthy is replaced by the previous one without intervention.
 
 use std::process::Command;
 
 use e2e::lab::Lab;
 use e2e::tool;
 
-/// Shows it.
+/// The test.
 pub fn show(lab: &mut Lab) {
-    // Two emulated machines at once would take turns on the processors.
+    // Two emulated machines at once would compete for the processors.
     lab.discard_node();
     let state = lab.dir().join("demo-state");
     let mut demo = Command::new(tool::source_root().join("demo/upgrade"));
     demo.arg(lab.dir().join("demo")).env("XDG_STATE_HOME", &state);
     let output = tool::output(demo.env("IRONHULL_PROGRAM", tool::ironhull()));
     if !output.status.success() {
-        // It leaves its machine to be looked at; here nobody would.
+        // The demo leaves its machine running for the user to look at.
         let mut stop = Command::new(tool::ironhull());
         let _ =
             tool::output(stop.args(["stop", "upgrade-demo", "--grace", "1"]).env("XDG_STATE_HOME", &state));
@@ -27,7 +27,7 @@ pub fn show(lab: &mut Lab) {
     print!("{}", lines_of(&told));
 }
 
-/// Returns what the demo says of the slots at its end.
+/// Returns the slots as printed by the demo at its end.
 fn lines_of(told: &str) -> String {
     let slots = told.lines().skip_while(|l| !l.starts_with("SLOT")).take(3);
     slots.map(|l| format!("     {l}\n")).collect()

@@ -1,6 +1,6 @@
-//! What the boot loader would do with a disk: the code that it runs, over a disk in a file.
+//! What the boot loader would do with a disk: its own code, applied to a disk in a file.
 //!
-//! Records are given beside the disk, so that one disk is judged with many of them.
+//! Records are passed separately, so that one disk can be judged with many of them.
 
 use std::fs::File;
 use std::ops::Range;
@@ -14,12 +14,12 @@ use slots::{
 
 use crate::image;
 
-/// A disk: its records, and which of its slots could be started.
+/// A disk: its records, and which of its slots can be started.
 #[derive(Debug)]
 pub struct Disk {
-    /// Which bytes of the disk the partition `bootstate` has.
+    /// The byte range of the partition `bootstate`.
     pub range: Range<u64>,
-    /// What stands in that partition.
+    /// The content of that partition.
     pub bootstate: Vec<u8>,
     headers: Pair<Option<Header>>,
     sound: Pair<bool>,
@@ -29,7 +29,7 @@ impl Disk {
     /// Reads a raw disk: records, headers, and the digest of each kernel image.
     ///
     /// # Panics
-    /// When it can't be read or lacks one of the partitions.
+    /// If it can't be read or lacks one of the partitions.
     #[must_use]
     pub fn read(path: &Path) -> Disk {
         let file = File::open(path).expect("opening the disk");
@@ -44,8 +44,8 @@ impl Disk {
         Disk { range: start..start + bytes, bootstate, headers, sound: both.map(is_sound) }
     }
 
-    /// Returns the slot that is started with this content of `bootstate`: one whose kernel image has the
-    /// digest that its header says. `None` if none is left.
+    /// Returns the slot that is started with this content of `bootstate`, among those whose kernel image has
+    /// the digest in its header; `None` if there is none.
     #[must_use]
     pub fn starts(&self, bootstate: &[u8]) -> Option<Slot> {
         let [first, second] = records(bootstate);
@@ -60,8 +60,7 @@ impl Disk {
     }
 }
 
-/// Returns the records in a content of `bootstate`, at the first and the second place; `None` where there is
-/// no valid one.
+/// Returns the first and the second record in a content of `bootstate`; `None` for one that is not valid.
 #[must_use]
 pub fn records(bootstate: &[u8]) -> [Option<Record>; 2] {
     Place::ALL.map(|place| {

@@ -9,7 +9,7 @@ use std::path::Path;
 use formats::disk::ReadAt;
 use rustix::fs::{SeekFrom, seek};
 
-/// A regular file, read at positions.
+/// A regular file that is read at arbitrary offsets.
 #[derive(Debug)]
 pub struct HostDisk {
     file: File,
@@ -20,7 +20,7 @@ impl HostDisk {
     /// Opens a file.
     ///
     /// # Errors
-    /// The host's.
+    /// The I/O error of the host.
     pub fn open(path: &Path) -> io::Result<HostDisk> {
         let file = File::open(path)?;
         let bytes = file.metadata()?.len();

@@ -1,4 +1,4 @@
-//! Parts of the built image, cut out by the layout that all crates share.
+//! Extracts parts of the built image, according to the layout that all crates share.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,7 +13,7 @@ use crate::tool;
 /// Returns the raw image that `make image` built.
 ///
 /// # Panics
-/// When it is not there.
+/// If it does not exist.
 #[must_use]
 pub fn raw() -> PathBuf {
     built("single.raw")
@@ -22,7 +22,7 @@ pub fn raw() -> PathBuf {
 /// Returns the qcow2 image that `make image` built.
 ///
 /// # Panics
-/// When it is not there.
+/// If it does not exist.
 #[must_use]
 pub fn qcow2() -> PathBuf {
     built("single.qcow2")
@@ -35,10 +35,10 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
-/// Returns a partition of a raw image as byte range: start and length.
+/// Returns the byte range of a partition of a raw image: start and length.
 ///
 /// # Panics
-/// When the table can't be read or has no such partition.
+/// If the partition table can't be read or has no such partition.
 #[must_use]
 pub fn partition(disk: &Path, which: slots::Partition) -> (u64, u64) {
     let mut file = File::open(disk).expect("opening the image");
@@ -49,10 +49,10 @@ pub fn partition(disk: &Path, which: slots::Partition) -> (u64, u64) {
     (p.first_lba * 512, (p.last_lba + 1 - p.first_lba) * 512)
 }
 
-/// Returns the UKI's bytes, from slot A.
+/// Returns the UKI in slot A.
 ///
 /// # Panics
-/// When it is not there.
+/// If it can't be read.
 #[must_use]
 pub fn uki() -> Vec<u8> {
     let (start, bytes) = partition(&raw(), slots::Partition::KernelA);
@@ -68,7 +68,7 @@ pub fn uki() -> Vec<u8> {
 /// Returns one section of the UKI.
 ///
 /// # Panics
-/// When it is not there.
+/// If it does not exist.
 #[must_use]
 pub fn uki_section(name: &str) -> Vec<u8> {
     let uki = uki();
@@ -80,15 +80,15 @@ pub fn uki_section(name: &str) -> Vec<u8> {
 /// Writes the kernel to `to`.
 ///
 /// # Panics
-/// When it can't.
+/// If that fails.
 pub fn extract_kernel(to: &Path) {
     std::fs::write(to, uki_section(".linux")).expect("writing the kernel");
 }
 
-/// Returns the root parameters on the UKI's command line.
+/// Returns the root's parameters on the UKI's command line.
 ///
 /// # Panics
-/// When there are none.
+/// If there are none.
 #[must_use]
 pub fn root_params() -> RootParams {
     let cmdline = uki_section(".cmdline");
@@ -98,16 +98,16 @@ pub fn root_params() -> RootParams {
 /// Writes the file system of root slot A to `to`.
 ///
 /// # Panics
-/// When it can't.
+/// If that fails.
 pub fn extract_root(to: &Path) {
     let (start, _) = partition(&raw(), slots::Partition::RootA);
     cut(&raw(), (start, root_params().data_blocks * 4096), to);
 }
 
-/// Copies `bytes` bytes from `start` of a file into a new one.
+/// Copies `bytes` bytes from `start` of a file to a new one.
 ///
 /// # Panics
-/// When it can't.
+/// If that fails.
 pub fn cut(from: &Path, (start, bytes): (u64, u64), to: &Path) {
     let mut disk = File::open(from).expect("opening the disk");
     disk.seek(SeekFrom::Start(start)).expect("seeking on the disk");

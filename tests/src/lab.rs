@@ -1,4 +1,4 @@
-//! What the behaviours share: the unpacked image and one running node.
+//! Shared by the tests: the unpacked image and one running node.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use tempfile::TempDir;
 use crate::node::Node;
 use crate::{image, tool};
 
-/// Name of the machine that behaviours share.
+/// Name of the shared machine.
 const SHARED: &str = "e2e";
 
-/// Shared by all behaviours of one run; everything in it is gone afterwards, machines included.
+/// Shared by all tests of one run; removed afterwards, including machines.
 #[derive(Debug)]
 pub struct Lab {
-    // Fields are dropped in this order: a machine is found by its files, so it goes before them.
+    // Fields are dropped in this order: a machine is found by its files, so it must be dropped before them.
     node: Option<Node>,
     dir: TempDir,
 }
 
 impl Lab {
-    /// Makes an empty lab.
+    /// Creates an empty lab.
     ///
     /// # Panics
-    /// When there is no room for it.
+    /// If its directory can't be created.
     #[must_use]
     pub fn new() -> Lab {
         Lab { dir: tempfile::tempdir().expect("making the lab's directory"), node: None }
@@ -34,10 +34,10 @@ impl Lab {
         self.dir.path()
     }
 
-    /// Returns the shared node, with its cluster ready: boots it if it is not running.
+    /// Returns the shared node with its cluster ready; boots it if it is not running.
     ///
     /// # Panics
-    /// When it does not get ready.
+    /// If it does not become ready.
     pub fn node(&mut self) -> &mut Node {
         let kubectl = self.unpacked().join("usr/bin/kube");
         let node = self.node.get_or_insert_with(|| Node::new(self.dir.path(), SHARED, &kubectl));
@@ -47,21 +47,21 @@ impl Lab {
         node
     }
 
-    /// Returns a node of its own, not started.
+    /// Returns a separate node, not started.
     #[must_use]
     pub fn other_node(&self, name: &str) -> Node {
         Node::new(self.dir.path(), name, &self.unpacked().join("usr/bin/kube"))
     }
 
-    /// Throws the shared node away, after a behaviour that failed with it.
+    /// Discards the shared node, after a test that failed with it.
     pub fn discard_node(&mut self) {
         self.node = None;
     }
 
-    /// Returns the image's root as `fsck.erofs` unpacks it.
+    /// Returns the image's root, unpacked by `fsck.erofs`.
     ///
     /// # Panics
-    /// When it can't.
+    /// If it can't be unpacked.
     #[must_use]
     pub fn unpacked(&self) -> PathBuf {
         let to = self.dir.path().join("unpacked");

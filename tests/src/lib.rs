@@ -1,7 +1,7 @@
 //! End-to-end tests: real images in QEMU, one behaviour a file in `e2e/`.
 //!
-//! This library is their harness. It drives the `ironhull` command as a user does and judges by what
-//! foreign tools say: `kubectl`, `e2fsck`, `fsck.erofs`.
+//! This library is their harness. It runs the `ironhull` command as a user does and checks the results with
+//! foreign tools: `kubectl`, `e2fsck`, `fsck.erofs`.
 
 pub mod bench;
 pub mod bootstate;

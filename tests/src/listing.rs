@@ -1,7 +1,7 @@
-//! One line for each file of a mounted or unpacked tree: what a diff must see.
+//! One line for each file of a mounted or unpacked tree, with everything that a diff must show.
 //!
-//! The same code runs on the host (over what `fsck.erofs` unpacked) and in the guest (over what the
-//! kernel mounted), so a difference is in the file systems and not in the listing.
+//! The same code runs on the host (on the tree unpacked by `fsck.erofs`) and in the guest (on the one mounted
+//! by the kernel), so a difference is in the file systems and not in the listing.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 /// Mark at the start of each line, to find it among other output.
 pub const MARK: &str = "LIST ";
 
-/// Lists everything below `root` in byte order of the names, one call of `emit` a line.
+/// Lists everything below `root` in byte order of the names; `emit` is called once for each line.
 ///
 /// # Errors
-/// Any failure to read.
+/// The first I/O error of reading, or any error of `emit`.
 pub fn list(root: &Path, emit: &mut impl FnMut(&str) -> io::Result<()>) -> io::Result<()> {
     let mut names: Vec<_> = fs::read_dir(root)?.collect::<Result<_, _>>()?;
     names.sort_by_key(fs::DirEntry::file_name);
@@ -32,7 +32,7 @@ pub fn list(root: &Path, emit: &mut impl FnMut(&str) -> io::Result<()>) -> io::R
     Ok(())
 }
 
-/// Describes one file: name, mode with type, owner, links, then what is in it.
+/// Describes one file: name, mode with type, owner, links, then its content.
 fn describe(path: &Path) -> io::Result<String> {
     let meta = fs::symlink_metadata(path)?;
     let kind = meta.file_type();

@@ -1,15 +1,15 @@
 //! Addresses of this host for machines of tests.
 //!
-//! A port that was found free may be another program's a moment later, when QEMU takes it. So each machine
-//! has a loopback address of its own, where nobody else asks for the port.
+//! A port that is free may be taken by another program before QEMU opens it. So each machine has its own
+//! loopback address, where nobody else opens the port.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Addresses that one process may give out, as a power of two.
+/// Base-2 logarithm of the number of addresses for each process.
 const EACH: u32 = 10;
 
-/// Returns an address of 127.128.0.0/9 that no other test of this host has while this process lives.
+/// Returns an address in 127.128.0.0/9 that no other test on this host uses while this process runs.
 #[must_use]
 pub fn address() -> Ipv4Addr {
     static GIVEN: AtomicU32 = AtomicU32::new(0);

@@ -1,4 +1,4 @@
-//! One machine as its user has it: started, asked and stopped by the `ironhull` command.
+//! A machine as its user sees it: started, queried and stopped with the `ironhull` command.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{image, tool};
 
-/// How long anything in an emulated machine may take: a limit against hanging, no figure.
+/// Time limit for each step of an emulated machine, against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A machine of `ironhull run`. Killed when dropped.
@@ -22,7 +22,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Returns the machine `name` with its state below `dir`; `kube` is the image's Kubernetes binary.
+    /// Returns the machine `name`, with its state below `dir`; `kube` is the image's Kubernetes binary.
     #[must_use]
     pub fn new(dir: &Path, name: &str, kube: &Path) -> Node {
         Node { name: name.to_owned(), state: dir.join("state"), kube: kube.to_owned() }
@@ -34,10 +34,10 @@ impl Node {
         self.state.join("ironhull/machines").join(&self.name).join(name)
     }
 
-    /// Runs an image until its cluster answers; `more` are further options.
+    /// Runs an image until its cluster is up; `more` are further options.
     ///
     /// # Panics
-    /// When that fails.
+    /// If that fails.
     pub fn run(&self, image: &Path, more: &[&str]) {
         let output = self.try_run(image, more);
         assert!(
@@ -49,7 +49,7 @@ impl Node {
         );
     }
 
-    /// Runs an image, whatever comes of it.
+    /// Runs an image; it may fail.
     #[must_use]
     pub fn try_run(&self, image: &Path, more: &[&str]) -> Output {
         let mut command = self.ironhull();
@@ -57,7 +57,7 @@ impl Node {
         tool::output(&mut command)
     }
 
-    /// Returns the `ironhull` command with this machine's state.
+    /// Returns the `ironhull` command with this machine's state directory.
     #[must_use]
     pub fn ironhull(&self) -> Command {
         let mut command = Command::new(tool::ironhull());
@@ -65,10 +65,10 @@ impl Node {
         command
     }
 
-    /// Runs `ironhull --json node NAME …` and returns what it prints.
+    /// Runs `ironhull --json node NAME …` and returns its output.
     ///
     /// # Panics
-    /// When it fails.
+    /// If it fails.
     #[must_use]
     pub fn ask(&self, words: &[&str]) -> Value {
         let mut command = self.ironhull();
@@ -78,13 +78,13 @@ impl Node {
         serde_json::from_slice(&output.stdout).expect("ironhull --json prints JSON")
     }
 
-    /// Runs kubectl, the one in the image, and returns what it prints.
+    /// Runs the image's kubectl and returns its output.
     ///
     /// # Errors
-    /// What it prints when it fails.
+    /// Its output, if it fails.
     ///
     /// # Panics
-    /// When it can't be run at all.
+    /// If it can't be started.
     pub fn try_kubectl(&self, words: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.kube);
         command.arg0("kubectl").env("KUBECONFIG", self.file("kubeconfig")).args(words);
@@ -93,19 +93,19 @@ impl Node {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
-    /// As [`Node::try_kubectl`].
+    /// Like [`Node::try_kubectl`].
     ///
     /// # Panics
-    /// When it fails.
+    /// If it fails.
     #[must_use]
     pub fn kubectl(&self, words: &[&str]) -> String {
         self.try_kubectl(words).unwrap_or_else(|e| panic!("kubectl {words:?}: {e}"))
     }
 
-    /// Returns the host port that leads to a port of the guest.
+    /// Returns the host port that is forwarded to a port of the guest.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     #[must_use]
     pub fn port(&self, guest: u64) -> u16 {
         let text = fs::read(self.file("state.json")).expect("reading the machine's state");
@@ -115,44 +115,44 @@ impl Node {
         u16::try_from(port.expect("the port is forwarded")).expect("ports have 16 bits")
     }
 
-    /// Returns what the machine wrote to its serial port.
+    /// Returns the output on the machine's serial port.
     #[must_use]
     pub fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.file("serial.log")).unwrap_or_default()).into_owned()
     }
 
-    /// Returns whether QEMU runs.
+    /// Returns whether QEMU is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.pid().is_some()
     }
 
-    /// Returns QEMU's process while it runs.
+    /// Returns QEMU's pid while it is running.
     fn pid(&self) -> Option<String> {
         let pid = fs::read_to_string(self.file("pid")).ok()?.trim().to_owned();
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-        // A process on its way out has no command line any more, but still holds its files.
+        // An exiting process has no command line any more, but still holds its files.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.count();
         let leaving = line.is_empty() && (threads > 1 || !stat.contains(") Z"));
         (leaving || line.contains(&*self.file("qmp.sock").to_string_lossy())).then_some(pid)
     }
 
-    /// Takes the power away: QEMU is killed as it is.
+    /// Cuts the power: kills QEMU.
     ///
     /// # Panics
-    /// When it goes on all the same.
+    /// If it is still running afterwards.
     pub fn cut_power(&self) {
         let Some(pid) = self.pid() else { return };
         tool::run("kill", &["-9", &pid]);
         wait("QEMU is gone", || !self.is_running());
     }
 
-    /// Checks state and data with `e2fsck`. After a power cut the journal is played back first, in a
-    /// copy, as the next boot would do.
+    /// Checks state and data with `e2fsck`. After a power cut the journal is replayed first, in a copy, as
+    /// the next boot would do.
     ///
     /// # Panics
-    /// When one of them is not clean.
+    /// If one of them is not clean.
     pub fn check_file_systems(&self, after: After) {
         let dir = tempfile::tempdir().expect("making a directory");
         for which in [slots::Partition::State, slots::Partition::Data] {
@@ -164,17 +164,18 @@ impl Node {
         }
     }
 
-    /// Copies a partition of the stopped machine's disk into `dir` and returns the file.
+    /// Copies a partition of the stopped machine's disk to `dir` and returns the file.
     ///
     /// # Panics
-    /// When the machine runs, or the disk can't be read.
+    /// If the machine is running, or the disk can't be read.
     #[must_use]
     pub fn partition(&self, which: slots::Partition, dir: &Path) -> String {
         assert!(!self.is_running(), "the disk of a running machine can't be looked at");
         let raw = dir.join("disk.raw");
         if !raw.exists() {
             let (from, to) = (self.file("disk.qcow2"), raw.display().to_string());
-            // The last thread of a killed QEMU lets the disk go a moment after its process looks dead.
+            // The last thread of a killed QEMU releases the disk a moment after its process seems to have
+            // ended.
             wait("the disk is released", || {
                 tool::output(Command::new("qemu-img").arg("info").arg(&from)).status.success()
             });
@@ -192,16 +193,16 @@ impl Drop for Node {
     }
 }
 
-/// How the machine came to its end.
+/// How the machine was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum After {
-    /// In order: nothing may be left to do.
+    /// Shut down: the journal must be empty.
     Shutdown,
-    /// Without warning: the journal may have to be played back.
+    /// Power cut: the journal may have to be replayed.
     PowerCut,
 }
 
-/// Waits until `done`; `what` is named when it never is.
+/// Waits until `done` returns true; `what` is named in the panic.
 ///
 /// # Panics
 /// After five minutes.

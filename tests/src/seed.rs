@@ -1,15 +1,15 @@
-//! The seed of a run: all that tests choose at random follows from it. It is printed, and `IRONHULL_SEED` sets
-//! it, so that what was seen once can be seen again.
+//! The seed of a run, which determines everything that tests choose at random. It is printed, and
+//! `IRONHULL_SEED` sets it, so that a failure can be reproduced.
 
 use std::sync::OnceLock;
 
-/// The variable that sets the seed.
+/// The environment variable that sets the seed.
 const VARIABLE: &str = "IRONHULL_SEED";
 
 /// Returns the seed of this run; prints it the first time.
 ///
 /// # Panics
-/// When `IRONHULL_SEED` is set to no number.
+/// If `IRONHULL_SEED` is not a number.
 #[must_use]
 pub fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
@@ -23,19 +23,19 @@ pub fn seed() -> u64 {
     })
 }
 
-/// Returns a seed that nobody chose.
+/// Returns a random seed.
 fn fresh() -> u64 {
     let mut bytes = [0; 4];
     sys::random_bytes(&mut bytes).expect("the kernel has random bytes");
     u64::from(u32::from_le_bytes(bytes))
 }
 
-/// Numbers that follow from the seed of the run and a name.
+/// Random numbers determined by the seed of the run and a name.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Returns the numbers of `name`: the same in each run with the same seed, whatever runs beside it.
+    /// Returns the numbers for `name`: the same in each run with the same seed, whatever runs in parallel.
     #[must_use]
     pub fn of(name: &str) -> Random {
         Random::from(seed(), name)
@@ -49,7 +49,7 @@ impl Random {
         Random(hash | 1)
     }
 
-    /// Returns the next number, from 0 up to 1.
+    /// Returns the next number, from 0 (inclusive) to 1 (exclusive).
     pub fn part(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

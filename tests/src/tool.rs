@@ -1,4 +1,4 @@
-//! Programs that judge: run, output kept, failures told in full.
+//! Runs the tools that check results; keeps their output and reports failures completely.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ pub fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Returns the `ironhull` program: `$IRONHULL_PROGRAM`, else the release build.
+/// Returns the `ironhull` program: `$IRONHULL_PROGRAM`, or the release build.
 ///
 /// # Panics
-/// When it was not built.
+/// If it was not built.
 #[must_use]
 pub fn ironhull() -> PathBuf {
     let built = source_root().join("target/x86_64-unknown-linux-gnu/release/ironhull");
@@ -25,7 +25,7 @@ pub fn ironhull() -> PathBuf {
 /// Runs a program and returns its standard output.
 ///
 /// # Panics
-/// When it can't be run or fails; says its line, status and output.
+/// If it can't be started or fails, with its command line, status and output.
 pub fn run<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[S]) -> String {
     let mut command = Command::new(program);
     command.args(args);
@@ -43,7 +43,7 @@ pub fn run<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[S]) -> String {
 /// Runs a command, whatever its exit status.
 ///
 /// # Panics
-/// When it can't be run at all.
+/// If it can't be started.
 pub fn output(command: &mut Command) -> Output {
     command.stdin(std::process::Stdio::null());
     match command.output() {

@@ -1,26 +1,26 @@
-//! Foreign tools and files that tests need: found, run, and loudly missed.
+//! Finds and runs the foreign tools and files that tests need, and reports missing ones.
 //!
-//! libtest shows nothing of what a test that passes prints, so a skip would be seen by nobody. It is written
-//! past that to standard error, and it is a failure where `CI` is set.
+//! libtest hides the output of a test that passes, so nobody would notice a skip. It is therefore written
+//! directly to standard error, and is a failure if `CI` is set.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Where only root's `PATH` leads.
+/// Directories that only root's `PATH` contains.
 const MORE: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// A foreign tool.
+/// A foreign tool that checks our results.
 #[derive(Clone, Debug)]
 pub struct Judge {
     path: PathBuf,
 }
 
-/// Returns the tool `name`; `None` if it is not installed, which is told.
+/// Returns the tool `name`; reports and returns `None` if it is not installed.
 ///
 /// # Panics
-/// When it is missing and `CI` is set.
+/// If it is missing and `CI` is set.
 #[must_use]
 pub fn find(name: &str) -> Option<Judge> {
     let found = search(name);
@@ -30,10 +30,10 @@ pub fn find(name: &str) -> Option<Judge> {
     found.map(|path| Judge { path })
 }
 
-/// Returns whether all of `needed` are there: tools by name, files by absolute path. Tells which are not.
+/// Returns whether all of `needed` exist: tools by name, files by absolute path. Reports missing ones.
 ///
 /// # Panics
-/// When one is missing and `CI` is set.
+/// If one is missing and `CI` is set.
 #[must_use]
 pub fn present(needed: &[&str]) -> bool {
     let absent: Vec<_> = needed.iter().filter(|n| search(n).is_none()).copied().collect();
@@ -43,13 +43,13 @@ pub fn present(needed: &[&str]) -> bool {
     absent.is_empty()
 }
 
-/// Tells that a test is skipped because `what` is not there.
+/// Reports that a test is skipped because `what` is missing.
 ///
 /// # Panics
-/// When `CI` is set.
+/// If `CI` is set.
 pub fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} missing, and CI is set (make deps-test)");
-    // Not eprintln: libtest would keep it to itself. That it can't be told is no reason to fail.
+    // Not with eprintln, which libtest captures. If it can't be written, that is no reason to fail.
     let _ = writeln!(io::stderr(), "SKIPPED: {what} missing (make deps-test)");
 }
 
@@ -62,13 +62,13 @@ fn search(name: &str) -> Option<PathBuf> {
 }
 
 impl Judge {
-    /// Returns where the tool is.
+    /// Returns the path of the tool.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns a command that runs the tool, whose messages are in English.
+    /// Returns a command for the tool, with messages in English.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
@@ -76,26 +76,26 @@ impl Judge {
         command
     }
 
-    /// Runs the tool; returns whether it was content, and all it said.
+    /// Runs the tool; returns whether it succeeded, and its output.
     ///
     /// # Panics
-    /// When it can't be run.
+    /// If it can't be started.
     pub fn ask<S: AsRef<OsStr>>(&self, arguments: &[S]) -> (bool, String) {
         self.answer(self.command().args(arguments))
     }
 
-    /// As [`Judge::ask`], with `dir` as working directory.
+    /// Like [`Judge::ask`], with `dir` as working directory.
     ///
     /// # Panics
-    /// When it can't be run.
+    /// If it can't be started.
     pub fn ask_in<S: AsRef<OsStr>>(&self, dir: &Path, arguments: &[S]) -> (bool, String) {
         self.answer(self.command().current_dir(dir).args(arguments))
     }
 
-    /// Runs the tool, which must be content; returns all it said.
+    /// Runs the tool, which must succeed; returns its output.
     ///
     /// # Panics
-    /// When it is not content or can't be run.
+    /// If it fails or can't be started.
     #[track_caller]
     pub fn agrees<S: AsRef<OsStr> + std::fmt::Debug>(&self, arguments: &[S]) -> String {
         let (content, said) = self.ask(arguments);
@@ -103,7 +103,7 @@ impl Judge {
         said
     }
 
-    /// Runs a command of this tool; returns whether it was content, and all it said.
+    /// Runs a command of this tool; returns whether it succeeded, and its output.
     fn answer(&self, command: &mut Command) -> (bool, String) {
         let Output { status, stdout, stderr } = match command.output() {
             Ok(output) => output,

@@ -1,7 +1,8 @@
-//! Applying a bundle of the built image, against writing and hashing the same bytes by `dd` and `sha256sum`.
+//! Applying a bundle of the built image, compared with writing and hashing the same bytes with `dd` and
+//! `sha256sum`.
 //!
-//! Ours does more: it checks signatures and each packed frame, unpacks, and reads all of it back through the verity
-//! tree. Both write to files of the same file system and wait until they are on the medium.
+//! Ours does more: it checks signatures and each compressed frame, decompresses, and reads everything back
+//! through the verity tree. Both write to files on the same file system and sync them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,9 +17,9 @@ use crate::{image, tool};
 
 /// Programs that are needed.
 pub const TOOLS: &[&str] = &["dd", "sha256sum", "fsck.erofs"];
-/// What it may hold in memory.
+/// Maximum memory use.
 const GOAL_MEMORY: Value = Value::Bytes(64_000_000);
-/// It may take this many percent of the other's time: 0.7 of its speed.
+/// Maximum time as a percentage of the other's: 0.7 of its speed.
 const GOAL_PERCENT: u32 = 143;
 
 /// Measures it.
@@ -47,7 +48,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     ])
 }
 
-/// Makes a signed bundle of the built image; returns it and the key set.
+/// Makes a signed bundle of the built image; returns its path and the key set's.
 fn signed(dir: &Path) -> Result<(PathBuf, PathBuf)> {
     let (name, bundle, keys) = (dir.join("key"), dir.join("image.hull"), dir.join("keys.json"));
     let ironhull = |words: &[&Path]| {
@@ -66,7 +67,7 @@ fn signed(dir: &Path) -> Result<(PathBuf, PathBuf)> {
     Ok((bundle, keys))
 }
 
-/// Writes what a bundle holds, unpacked: kernel image and root.
+/// Writes the uncompressed parts of a bundle: kernel image and root.
 fn write_plain(root: &Path, to: &Path) -> Result<()> {
     let mut out = std::fs::File::create(to).context("making a file")?;
     std::io::Write::write_all(&mut out, &image::uki())?;
@@ -74,7 +75,7 @@ fn write_plain(root: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Applies the bundle; returns the memory that it took.
+/// Applies the bundle; returns the memory used.
 fn apply(bundle: &Path, keys: &Path, dir: &Path) -> Result<u64> {
     let program = std::env::current_exe().context("finding this program")?.with_file_name("applier");
     let output = tool::output(Command::new(program).arg(bundle).arg(keys).arg(dir));
@@ -84,7 +85,7 @@ fn apply(bundle: &Path, keys: &Path, dir: &Path) -> Result<u64> {
     bytes.context("reading what the applier prints")
 }
 
-/// Copies a file to the medium, then hashes the copy.
+/// Copies a file and syncs it, then hashes the copy.
 fn copy_and_hash(from: &Path, to: &Path) -> Result<()> {
     let (input, output) = (format!("if={}", from.display()), format!("of={}", to.display()));
     tool::run("dd", &[&input, &output, "bs=4M", "conv=fsync", "status=none"]);

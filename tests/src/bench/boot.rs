@@ -1,4 +1,4 @@
-//! A boot on a fresh disk: firmware, then each stage since the kernel's start.
+//! A boot on a new disk: firmware, then each stage since the kernel's start.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 use super::row::{Goal, Row, Value};
 use super::shared::{Booted, Shared};
 
-/// What all may take, emulated on two processors.
+/// Maximum total time, emulated on two processors.
 const GOAL_ALL: Value = Value::Time(Duration::from_secs(45));
-/// What user space may take until the node can be talked to.
+/// Maximum time in user space until the node API is up.
 const GOAL_USER_SPACE: Value = Value::Time(Duration::from_millis(1800));
 
 /// Measures it.
@@ -18,7 +18,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     rows(shared.booted()?)
 }
 
-/// Lays out what was measured. Pure.
+/// Formats the measurement. Pure.
 fn rows(booted: &Booted) -> Result<Vec<Row>> {
     let answer = &booted.answer;
     let how = answer["accelerator"].as_str().context("`ironhull run` does not say what runs the machine")?;
@@ -41,7 +41,7 @@ fn rows(booted: &Booted) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Returns the stages by time.
+/// Returns the stages, sorted by time.
 fn stages(answer: &Json) -> Vec<(String, u64)> {
     let stage = |s: &Json| Some((s["name"].as_str()?.to_owned(), s["atMs"].as_u64()?));
     let mut stages: Vec<_> = answer["stages"].as_array().into_iter().flatten().filter_map(stage).collect();

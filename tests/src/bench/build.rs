@@ -1,6 +1,6 @@
-//! Warm builds: how long a change of one file takes to be an image.
+//! Warm builds: the time from a change of one file to an image.
 //!
-//! In a copy of the source tree, with the cache as it is: nobody's checkout is touched.
+//! Runs in a copy of the source tree with the existing cache, so that no checkout is changed.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,11 +17,11 @@ use super::row::{Goal, Row, Value};
 use super::shared::Shared;
 use crate::tool;
 
-/// The file that changes.
+/// The file that is changed.
 const CHANGED: &str = "rootfs/overlay/etc/hosts";
-/// What the build may take with nothing to do.
+/// Maximum time of a build with nothing to do.
 const GOAL_SAME: Value = Value::Time(Duration::from_secs(1));
-/// What it may take with one file of the overlay changed.
+/// Maximum time of a build after one file of the overlay has changed.
 const GOAL_CHANGED: Value = Value::Time(Duration::from_secs(5));
 
 /// Measures it.
@@ -44,7 +44,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
         last = root_hash;
         changed.push(took);
     }
-    // Room for the topics that follow.
+    // Frees space for the topics that follow.
     fs::remove_dir_all(&tree.output).context("removing the built images")?;
     Ok(vec![
         Row::new("warm build, nothing changed", Value::Time(median(same)), Goal::AtMost(GOAL_SAME)),
@@ -56,14 +56,14 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     ])
 }
 
-/// A source tree and where its images go.
+/// A source tree, and its output directory.
 struct Tree {
     source: PathBuf,
     output: PathBuf,
 }
 
 impl Tree {
-    /// Builds; returns the image's root hash and the time from start to end of the command.
+    /// Builds; returns the image's root hash and the duration of the command.
     fn build(&self, talk: Stdio) -> Result<(String, Duration)> {
         let mut command = Command::new(tool::ironhull());
         command.args(["--json", "build", "single", "--output"]).arg(&self.output);

@@ -1,7 +1,7 @@
-//! A build of everything, from an empty cache.
+//! A build of everything, with an empty cache.
 //!
-//! Needs the network, some 15 GB of room for temporary files, and half an hour. What cargo has
-//! downloaded for this project's own programs is not part of the cache and is used as it is.
+//! Needs the network, some 15 GB of space for temporary files, and half an hour. What cargo has downloaded
+//! for this project's own programs is not part of the cache and is used as it is.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use super::row::{Goal, Row, Value};
 use super::shared::Shared;
 use crate::tool;
 
-/// What all of it may take on two processors.
+/// Maximum total time on two processors.
 const GOAL: Value = Value::Time(Duration::from_secs(25 * 60));
 
 /// Measures it.
@@ -43,7 +43,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Parses what the build says at the end of a stage: `NAME: 1.2 s` or `NAME: 2 min 5 s`.
+/// Parses the line that the build prints at the end of a step: `NAME: 1.2 s` or `NAME: 2 min 5 s`.
 fn stage_of(line: &str) -> Option<(&str, Duration)> {
     let (name, time) = line.rsplit_once(": ")?;
     let time = time.strip_suffix(" s")?;

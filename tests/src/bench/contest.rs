@@ -1,8 +1,8 @@
-//! Two ways to make one file, timed against each other.
+//! Two ways to make one file, compared by time.
 //!
-//! Both get the same processors, by affinity: a tool with one thread is met with one. They take turns,
-//! so that whatever else the machine does falls on both; the first round warms the page cache and is
-//! not counted.
+//! Both get the same processors, by affinity: a tool with one thread is compared with one thread of ours.
+//! They alternate, so that other load on the machine affects both; the first round warms the page cache and
+//! does not count.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -15,38 +15,38 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::row::{Goal, Row, Value};
 
-/// Rounds that count.
+/// Number of rounds that count.
 pub const ROUNDS: usize = 3;
 
-/// Makes a file at the path.
+/// Makes a file at the given path.
 pub type Make<'a> = &'a (dyn Fn(&Path) -> Result<()> + Sync);
 
-/// What counts as the size of a file.
+/// How the size of a file is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Its length: what has to be stored and sent.
+    /// Its length, which has to be stored and sent.
     Length,
-    /// The room that it takes on the disk, where the length is given.
+    /// The space that it takes on the disk, if its length is fixed.
     Room,
 }
 
-/// A contest.
+/// A comparison.
 #[derive(Clone, Copy)]
 pub struct Contest<'a> {
     /// What is made.
     pub what: &'static str,
-    /// What counts as its size.
+    /// How its size is determined.
     pub size: Size,
     /// Name of the other program.
     pub other: &'static str,
-    /// Our way.
+    /// Our program.
     pub ours: Make<'a>,
-    /// Its way.
+    /// The other program.
     pub theirs: Make<'a>,
 }
 
 impl Contest<'_> {
-    /// Runs it on `cpus` processors with files in `dir`; returns rows for time and size.
+    /// Runs on `cpus` processors with files in `dir`; returns rows for time and size.
     pub fn run(&self, dir: &Path, cpus: usize) -> Result<Vec<Row>> {
         let measured = std::thread::scope(|scope| {
             let measured = scope.spawn(|| self.measure(dir, cpus)).join();
@@ -65,7 +65,7 @@ impl Contest<'_> {
         ])
     }
 
-    /// Runs all rounds; on a thread of its own, as its affinity stays bound.
+    /// Runs all rounds, on a thread of its own, whose affinity stays changed.
     fn measure(&self, dir: &Path, cpus: usize) -> Result<(Figures, Figures)> {
         let pool = bind(cpus)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -91,7 +91,7 @@ impl Contest<'_> {
     }
 }
 
-/// What one side came to.
+/// The results of one side.
 #[derive(Clone, Copy)]
 struct Figures {
     took: Duration,
@@ -99,7 +99,7 @@ struct Figures {
 }
 
 impl Figures {
-    /// Takes the median of all rounds but the first. Sizes are the same in all.
+    /// Returns the median of all rounds but the first. Sizes are the same in all.
     fn of(rounds: &[Figures]) -> Figures {
         let counted = rounds.get(1..).unwrap_or_default();
         let bytes = counted.last().map_or(0, |f| f.bytes);
@@ -107,7 +107,7 @@ impl Figures {
     }
 }
 
-/// Binds this thread, and the programs it starts, to `cpus` processors; returns as many threads there.
+/// Binds this thread, and the programs it starts, to `cpus` processors; returns a pool of as many threads.
 fn bind(cpus: usize) -> Result<ThreadPool> {
     let allowed = sched_getaffinity(None).context("asking for this thread's processors")?;
     let mut chosen = CpuSet::new();
@@ -116,7 +116,7 @@ fn bind(cpus: usize) -> Result<ThreadPool> {
     ThreadPoolBuilder::new().num_threads(cpus).build().context("starting threads")
 }
 
-/// Returns the median, zero of nothing.
+/// Returns the median; zero if there are no values.
 pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Copies what is in `from` to the new directory `to`, without the names in `omit` at the top.
+/// Copies the content of `from` to the new directory `to`, without the top-level names in `omit`.
 pub fn tree(from: &Path, to: &Path, omit: &[&str]) -> Result<()> {
     fs::create_dir(to).with_context(|| format!("making directory {}", to.display()))?;
     let reading = || format!("reading directory {}", from.display());

@@ -1,4 +1,4 @@
-//! A directory of the host as a tree: what `mkfs.erofs` does before it writes.
+//! Reads a directory of the host into a tree, as `mkfs.erofs` does before it writes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Metadata};
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use formats::tree::{Kind, Node, Source, Tree};
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 
-/// Longest list of names, and longest value, of extended attributes that Linux has.
+/// Maximum length in Linux of the list of extended attributes, and of a value.
 const XATTR_BYTES: usize = 65_536;
 
 /// A file of the host.
@@ -39,16 +39,16 @@ pub fn load(root: &Path) -> Result<Tree> {
     Ok(walk.tree)
 }
 
-/// A walk under way.
+/// The state of reading a directory.
 struct Walk {
     tree: Tree,
-    /// Where each file with several names was seen first, by device and inode.
+    /// The first path of each file with several names, by device and inode.
     links: HashMap<(u64, u64), String>,
     buffer: Vec<u8>,
 }
 
 impl Walk {
-    /// Adds what is in the directory `dir`, whose path in the tree is `at`.
+    /// Adds the content of the directory `dir`, whose path in the tree is `at`.
     fn add_all(&mut self, dir: &Path, at: &str) -> Result<()> {
         let reading = || format!("reading directory {}", dir.display());
         for entry in fs::read_dir(dir).with_context(reading)? {
@@ -66,7 +66,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Describes one file.
+    /// Returns the node of one file.
     fn node(&mut self, path: &Path, target: &str, meta: &Metadata) -> Result<Node> {
         let mode = u16::try_from(meta.mode() & 0o7777).expect("twelve bits");
         let kind = self.kind(path, target, meta)?;
@@ -75,7 +75,7 @@ impl Walk {
         Ok(Node { uid: meta.uid(), gid: meta.gid(), xattrs, ..Node::new(kind, mode) })
     }
 
-    /// Says what it is.
+    /// Returns the kind of one file.
     fn kind(&mut self, path: &Path, target: &str, meta: &Metadata) -> Result<Kind> {
         let kind = meta.file_type();
         let device = (major(meta.rdev()), minor(meta.rdev()));

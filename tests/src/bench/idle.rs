@@ -1,7 +1,7 @@
-//! What a node with nothing to do writes to its disk.
+//! How much an idle node writes to its disk.
 //!
-//! Counted by QEMU at the virtual disk. State and data are together: they are the only partitions that
-//! a running node writes to, and the virtual disk does not tell one from the other.
+//! Counted by QEMU at the virtual disk. State and data are counted together: they are the only partitions
+//! that a running node writes to, and the virtual disk does not distinguish them.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::qmp;
 use super::row::{Goal, Row, Value};
 use super::shared::Shared;
 
-/// Left to the node after its pod has answered: the boot's own writes reach the disk late.
+/// Waiting time after the pod has answered, since the boot's own writes reach the disk late.
 const SETTLE: Duration = Duration::from_secs(40);
 /// An hour.
 const HOUR_MS: u128 = 3_600_000;
@@ -33,7 +33,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     Ok(vec![Row::new(what, Value::Bytes(hour), Goal::Shown)])
 }
 
-/// Scales what was written within `took` to an hour.
+/// Converts the amount written within `took` to that of an hour.
 fn scaled(written: u64, took: Duration) -> u64 {
     let hour = u128::from(written) * HOUR_MS / took.as_millis().max(1);
     u64::try_from(hour).unwrap_or(u64::MAX)

@@ -1,9 +1,10 @@
-//! The start of the kernel by our boot loader against that by systemd-boot: the same kernel image, on the same
-//! disk but for the ESP, in the same machine.
+//! The start of the kernel by our boot loader compared with systemd-boot: the same kernel image on the same
+//! disk except for the ESP, in the same machine.
 //!
-//! Ours reads the image from its slot and compares its digest, which the other doesn't; the other looks for it
-//! among the files of the ESP. Times are those at which lines come over the serial port: the firmware says what
-//! it starts, `init` says by the kernel's clock when it began. The kernel itself is quiet.
+//! Our boot loader reads the image from its slot and checks its digest, which systemd-boot does not;
+//! systemd-boot finds it in the file system of the ESP. The times are those at which lines arrive over the
+//! serial port: the firmware prints what it starts, and `init` prints when it began by the kernel's clock.
+//! The kernel itself prints nothing.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,19 +24,19 @@ use crate::{image, tool};
 
 /// Programs that are needed.
 pub const TOOLS: &[&str] = &["qemu-system-x86_64"];
-/// The other boot loader, of Debian's package `systemd-boot-efi`.
+/// The other boot loader, from Debian's package `systemd-boot-efi`.
 const OTHER: &str = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
 /// Memory of the machine in MiB.
 const MEMORY_MIB: u32 = 2048;
 
-/// When a boot had come how far, since power-on.
+/// The times of a boot, since power-on.
 #[derive(Clone, Copy, Debug)]
 struct Boot {
     /// The firmware started the boot loader.
     loader: Duration,
     /// The kernel's clock began.
     kernel: Duration,
-    /// `init` spoke.
+    /// `init` printed its first line.
     init: Duration,
 }
 
@@ -61,7 +62,7 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     ])
 }
 
-/// Copies the image and puts the other boot loader on its ESP, with the kernel image.
+/// Copies the image and puts the other boot loader and the kernel image on its ESP.
 fn with_other_loader(dir: &Path) -> Result<PathBuf> {
     let loader = fs::read(OTHER).with_context(|| format!("reading {OTHER} (make deps-test)"))?;
     let files = BTreeMap::from([
@@ -74,12 +75,12 @@ fn with_other_loader(dir: &Path) -> Result<PathBuf> {
     let disk = dir.join("systemd-boot.raw");
     tool::run("cp", &["--sparse=always".as_ref(), image::raw().as_path(), &disk]);
     let file = File::options().write(true).open(&disk).context("opening the copy of the image")?;
-    // With its zeros: the old file system is under it.
+    // Including zeros, which overwrite the old file system.
     file.write_all_at(&read_vec(&esp, 0, bytes)?, offset).context("writing the ESP")?;
     Ok(disk)
 }
 
-/// Boots a disk until `init` speaks, then cuts the power.
+/// Boots a disk until `init` prints its first line, then cuts the power.
 fn boot(dir: &Path, disk: &Path) -> Result<Boot> {
     let mut command = pc::command(dir, MEMORY_MIB);
     pc::add_disk(&mut command, disk);
@@ -93,7 +94,7 @@ fn boot(dir: &Path, disk: &Path) -> Result<Boot> {
     Ok(Boot { loader: since(loader), kernel, init: since(init) })
 }
 
-/// Parses the kernel's time in `init`'s line `ironhull: stage init at 1.234 s`.
+/// Parses the time in the line `ironhull: stage init at 1.234 s`.
 fn clock(line: &str) -> Option<Duration> {
     let secs = line.split_once("stage init at ")?.1.strip_suffix(" s")?;
     Duration::try_from_secs_f64(secs.parse().ok()?).ok()

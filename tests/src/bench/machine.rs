@@ -1,26 +1,26 @@
-//! The machine that measures: a figure without it says little.
+//! The machine on which the measurements are made, without which they mean little.
 
 use std::fmt;
 use std::fs;
 
 use serde_json::{Value, json};
 
-/// Load above which figures of time are not to be trusted.
+/// With a higher load, measured times are not reliable.
 const BUSY: f64 = 0.5;
 
-/// What stands beside the figures.
+/// The machine, printed with the measurements.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     processor: String,
     cpus: usize,
     memory_bytes: u64,
     kernel: String,
-    /// Runnable tasks in the minute before the start.
+    /// Load average of the minute before the start.
     load: f64,
 }
 
 impl Host {
-    /// Reads it; empty or zero where the kernel does not tell.
+    /// Reads the facts; empty or zero if they are not available.
     pub fn load() -> Host {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let kib = field(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0);
@@ -34,12 +34,12 @@ impl Host {
         }
     }
 
-    /// Returns whether something else was at work, so that times are longer than they would be.
+    /// Returns whether the machine was busy, so that times are too long.
     fn is_busy(&self) -> bool {
         self.load > BUSY
     }
 
-    /// Returns it for programs.
+    /// Returns the facts as JSON.
     pub fn json(&self) -> Value {
         json!({
             "processor": self.processor,
@@ -63,7 +63,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Returns how many processors this process may use.
+/// Returns the number of processors that this process may use.
 pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -1,4 +1,4 @@
-//! Memory of a node with one pod, as the node tells it once its programs collect their garbage.
+//! Memory of a node with one pod, as reported by the node once its programs collect their garbage.
 
 use std::thread;
 use std::time::Duration;
@@ -8,12 +8,13 @@ use anyhow::{Result, ensure};
 use super::row::{Goal, Row, Value};
 use super::shared::Shared;
 
-/// What the whole node may have in use.
+/// Maximum memory use of the node.
 const GOAL_NODE: Value = Value::Bytes(320_000_000);
-/// What PID 1 may hold.
+/// Maximum memory use of PID 1.
 const GOAL_INIT: Value = Value::Bytes(4_000_000);
 
-/// From then on the Kubernetes programs, whose first minute is a lax one, and Go's own return of memory are done.
+/// By then the Kubernetes programs, which collect no garbage in their first minute, have returned unused
+/// memory.
 const SETTLED_MS: u64 = 180_000;
 
 /// Measures it.

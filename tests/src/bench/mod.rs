@@ -1,7 +1,7 @@
-//! Measurements: figures of ours, of the tools that do the same, and what is to be reached.
+//! Benchmarks: measurements of our programs and of other tools for the same task, with goals.
 //!
-//! One file a topic. A topic that can't be measured here says why on standard error, and the others
-//! go on. Goals stand beside the figures and judge nothing: a slow machine is no bug.
+//! One file a topic. If a topic can't be measured here, the reason is printed on standard error, and the
+//! others continue. Goals are printed beside the measurements and never fail: a slow machine is not a bug.
 
 mod apply;
 mod boot;
@@ -31,11 +31,11 @@ pub use options::{Options, USAGE};
 use row::Row;
 use shared::Shared;
 
-/// A topic: its name, the programs it needs, and what measures it.
+/// A topic: its name, the programs it needs, and the function that measures it.
 type Topic = (&'static str, &'static [&'static str], fn(&mut Shared) -> Result<Vec<Row>>);
 
-/// All topics, in the order of the table. The node comes last: `boot` leaves it running, and it has
-/// been idle before its memory is looked at.
+/// All topics, in the order of the table. The node comes last: `boot` leaves it running, so that it has been
+/// idle for a while when its memory is measured.
 const TOPICS: &[Topic] = &[
     ("cold", &[], cold::measure),
     ("build", &[], build::measure),
@@ -48,10 +48,10 @@ const TOPICS: &[Topic] = &[
     ("memory", shared::NODE_TOOLS, memory::measure),
 ];
 
-/// Measures and prints what was chosen; returns whether all of it could be measured.
+/// Runs the chosen topics and prints the results; returns whether all of them could be measured.
 ///
 /// # Panics
-/// When standard output is gone.
+/// If standard output is closed.
 #[must_use]
 pub fn run(options: &Options) -> bool {
     let host = machine::Host::load();
@@ -65,10 +65,10 @@ pub fn run(options: &Options) -> bool {
             complete = false;
             continue;
         }
-        // The harness panics where a step fails; its message has been printed by then.
+        // The harness panics if a step fails; its message has been printed by then.
         match catch_unwind(AssertUnwindSafe(|| measure(&mut shared))) {
             Ok(Ok(measured)) => {
-                // At once, too: a run takes minutes and may be broken off.
+                // Printed at once too, since a run takes minutes and may be interrupted.
                 eprint!("{}", table::lines(&measured));
                 rows.extend(measured.into_iter().map(|row| row.of(name)));
             }

@@ -1,4 +1,4 @@
-//! What the command line asks for. Pure.
+//! Parses the command line. Pure.
 
 /// What `--help` prints.
 pub const USAGE: &str = "\
@@ -9,25 +9,25 @@ named), and on request only: cold, a build from an empty cache; --cold is the
 same.
 ";
 
-/// Topics that run when none is named.
+/// Topics that run if none is named.
 const USUAL: &[&str] = &["build", "writers", "sizes", "apply", "loader", "boot", "idle", "memory"];
 
-/// What is to be measured, and how it is shown.
+/// What to measure, and how to print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names of topics.
     pub topics: Vec<String>,
-    /// Print JSON in place of the table.
+    /// Whether to print JSON instead of the table.
     pub json: bool,
-    /// How long the node is watched for what it writes.
+    /// For how many minutes the node's writes are counted.
     pub idle_minutes: u64,
 }
 
 impl Options {
-    /// Parses the words of a command line.
+    /// Parses the arguments of a command line.
     ///
     /// # Errors
-    /// A text that names the word that is not understood.
+    /// A message that names the invalid argument.
     pub fn parse(words: &[String]) -> Result<Options, String> {
         let mut options = Options { topics: Vec::new(), json: false, idle_minutes: 2 };
         let mut words = words.iter().map(String::as_str);

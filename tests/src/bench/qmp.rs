@@ -1,4 +1,4 @@
-//! Asks QEMU what its guest wrote: one connection, one question.
+//! Asks QEMU how much its guest has written; one connection for each request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// How long an answer may take.
+/// Time limit for a response.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The machine's disk, as `ironhull run` names it.
+/// The machine's disk, as named by `ironhull run`.
 const DISK: &str = "disk0";
 
 /// Returns how many bytes the guest has written to its disk since power-on.
@@ -25,7 +25,7 @@ pub fn written_bytes(socket: &Path) -> Result<u64> {
     written(&answer).with_context(|| format!("query-blockstats: no {DISK} in {answer}"))
 }
 
-/// Finds the disk's count in the answer.
+/// Finds the disk's counter in the response.
 fn written(answer: &Value) -> Option<u64> {
     let disk = answer.as_array()?.iter().find(|d| d["device"] == DISK)?;
     disk["stats"]["wr_bytes"].as_u64()
@@ -40,7 +40,7 @@ fn execute(stream: &mut BufReader<UnixStream>, command: &str) -> Result<Value> {
         if let Some(error) = answer.get("error") {
             bail!("{command}: {error}");
         }
-        // Events come in between.
+        // Events may come in between.
         if let Some(value) = answer.get_mut("return") {
             return Ok(value.take());
         }

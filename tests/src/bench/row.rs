@@ -1,4 +1,4 @@
-//! One figure with what it is to be compared with. Pure.
+//! One measurement with its comparison and its goal. Pure.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use serde_json::{Value as Json, json};
 /// A measured quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// How long something took.
+    /// A duration.
     Time(Duration),
-    /// How long, or how much, something is.
+    /// A length or an amount in bytes.
     Bytes(u64),
 }
 
 impl Value {
-    /// Returns a time in milliseconds.
+    /// Returns a duration in milliseconds.
     pub fn millis(ms: u64) -> Value {
         Value::Time(Duration::from_millis(ms))
     }
 
-    /// Returns a number that orders values of one kind.
+    /// Returns a number by which values of one kind can be compared.
     fn amount(self) -> u128 {
         match self {
             Value::Time(time) => time.as_nanos(),
@@ -54,16 +54,16 @@ impl fmt::Display for Value {
     }
 }
 
-/// What a figure is to reach.
+/// The goal of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
-    /// Not more than this.
+    /// At most this.
     AtMost(Value),
     /// Less than the other's.
     BelowOther,
     /// Not more than the other's.
     NotAboveOther,
-    /// Nothing: it is only shown.
+    /// None: it is only printed.
     Shown,
 }
 
@@ -78,12 +78,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Returns a row with nothing to compare with.
+    /// Returns a row without a comparison.
     pub fn new(what: impl Into<String>, ours: Value, goal: Goal) -> Row {
         Row { topic: "", what: what.into(), ours, other: None, goal }
     }
 
-    /// Adds what another program came to in the same run.
+    /// Adds the measurement of another program in the same run.
     pub fn against(self, name: &'static str, value: Value) -> Row {
         Row { other: Some((name, value)), ..self }
     }
@@ -93,7 +93,7 @@ impl Row {
         Row { topic, ..self }
     }
 
-    /// Returns whether the goal is reached, where there is one.
+    /// Returns whether the goal is reached, if there is one.
     fn reached(&self) -> Option<bool> {
         let (ours, other) = (self.ours.amount(), self.other.map(|(_, value)| value.amount()));
         match self.goal {
@@ -104,7 +104,7 @@ impl Row {
         }
     }
 
-    /// Returns the goal as people read it.
+    /// Formats the goal.
     fn goal(&self) -> String {
         match self.goal {
             Goal::AtMost(most) => format!("≤ {most}"),
@@ -125,7 +125,7 @@ impl Row {
         vec![self.what.clone(), self.ours.to_string(), other, self.goal(), reached.to_owned()]
     }
 
-    /// Returns the row for programs.
+    /// Returns the row as JSON.
     pub fn json(&self) -> Json {
         json!({
             "topic": self.topic,

@@ -1,4 +1,4 @@
-//! What topics share: the unpacked image and one booted node.
+//! Shared by the topics: the unpacked image and one booted node.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -15,13 +15,13 @@ pub const NODE_TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs"
 /// Name of the machine.
 const NAME: &str = "bench";
 
-/// Shared by the topics of one run; gone afterwards, with the machine.
+/// Shared by the topics of one run; removed afterwards, including the machine.
 #[derive(Debug)]
 pub struct Shared {
-    // Fields are dropped in this order: a machine is found by its files, so it goes before them.
+    // Fields are dropped in this order: the machine is found by its files, so it must be dropped before them.
     booted: Option<Booted>,
     lab: Lab,
-    /// How long the node is watched for what it writes.
+    /// For how many minutes the node's writes are counted.
     pub idle_minutes: u64,
 }
 
@@ -30,19 +30,19 @@ pub struct Shared {
 pub struct Booted {
     /// The machine.
     pub node: Node,
-    /// What `ironhull run --json` says of it.
+    /// The output of `ironhull run --json`.
     pub answer: Value,
-    /// From the power button to the answer of the pod.
+    /// Time from power-on to the response of the pod.
     pub took: Duration,
 }
 
 impl Shared {
-    /// Makes it; the node is started by the first topic that needs it.
+    /// Returns it; the first topic that needs the node starts it.
     pub fn new(idle_minutes: u64) -> Shared {
         Shared { lab: Lab::new(), booted: None, idle_minutes }
     }
 
-    /// Returns the directory for files that are gone afterwards.
+    /// Returns a temporary directory.
     pub fn dir(&self) -> &Path {
         self.lab.dir()
     }
@@ -52,7 +52,7 @@ impl Shared {
         &self.lab
     }
 
-    /// Returns the node, booted on a fresh disk by the first call.
+    /// Returns the node; the first call boots it on a new disk.
     pub fn booted(&mut self) -> Result<&Booted> {
         let booted = match self.booted.take() {
             Some(booted) => booted,
@@ -65,7 +65,7 @@ impl Shared {
 /// Boots the built image.
 fn boot(node: Node) -> Result<Booted> {
     let mut command = node.ironhull();
-    // As `make run` does: from the raw disk, with the pinned firmware.
+    // Like `make run`: from the raw disk, with the pinned firmware.
     command.current_dir(tool::source_root()).args(["--json", "run", "image-profiles/single.yaml"]);
     command.args(["--name", NAME, "--detach", "--fresh"]);
     let output = tool::output(&mut command);
@@ -74,7 +74,7 @@ fn boot(node: Node) -> Result<Booted> {
         bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
     let answer = serde_json::from_slice(&output.stdout).context("reading what `ironhull run` prints")?;
-    // The last that is written before QEMU starts; the probe for KVM and the disk come earlier.
+    // The last file written before QEMU starts; the probe for KVM and the disk come earlier.
     let began = node.file("state.json").metadata().and_then(|m| m.modified());
     let began = began.context("reading when the machine was started")?;
     let took = end.duration_since(began).context("the clock was set back")?;

@@ -1,4 +1,4 @@
-//! What an image weighs: as it is stored, and as it travels.
+//! The size of an image: as stored, and as transferred.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -9,9 +9,9 @@ use super::row::{Goal, Row, Value};
 use super::shared::Shared;
 use crate::image;
 
-/// What the qcow2 image may have.
+/// Maximum size of the qcow2 image.
 const GOAL_QCOW2: Value = Value::Bytes(125_000_000);
-/// What the raw image may have once it is compressed.
+/// Maximum size of the compressed raw image.
 const GOAL_ZSTD: Value = Value::Bytes(95_000_000);
 
 /// Measures it.

@@ -1,4 +1,4 @@
-//! Rows as one table, or as JSON. Pure.
+//! Formats rows as a table or as JSON. Pure.
 
 use serde_json::{Value as Json, json};
 
@@ -8,19 +8,19 @@ use super::row::Row;
 /// Names of the columns.
 const HEADER: [&str; 5] = ["WHAT", "OURS", "OTHER", "GOAL", "REACHED"];
 
-/// Lays out the rows as columns, with names and the machine above them.
+/// Formats the rows as columns, below their names and the machine.
 pub fn text(host: &Host, rows: &[Row]) -> String {
     let header = HEADER.map(str::to_owned).to_vec();
     let all: Vec<Vec<String>> = std::iter::once(header).chain(rows.iter().map(Row::cells)).collect();
     format!("{host}\n\n{}", columns(&all))
 }
 
-/// Lays out the rows alone.
+/// Formats only the rows.
 pub fn lines(rows: &[Row]) -> String {
     columns(&rows.iter().map(Row::cells).collect::<Vec<_>>())
 }
 
-/// Lays out cells, two spaces between the columns.
+/// Formats cells as columns, separated by two spaces.
 fn columns(lines: &[Vec<String>]) -> String {
     let width = |c: usize| lines.iter().filter_map(|l| l.get(c)).map(|t| t.chars().count()).max();
     let widths: Vec<usize> = (0..HEADER.len()).map(|c| width(c).unwrap_or(0)).collect();
@@ -33,7 +33,7 @@ fn columns(lines: &[Vec<String>]) -> String {
     text
 }
 
-/// Returns the rows for programs.
+/// Returns the rows as JSON.
 pub fn json(host: &Host, rows: &[Row]) -> Json {
     json!({ "host": host.json(), "rows": rows.iter().map(Row::json).collect::<Vec<_>>() })
 }

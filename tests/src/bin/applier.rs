@@ -1,7 +1,8 @@
-//! Applies a bundle to two files in place of a slot, by the updater of the node; prints the most memory that it
-//! held, in bytes. For `bench`: a process of its own, so that its memory can be told.
+//! Applies a bundle to two files instead of a slot, with the node's updater; prints its peak memory use in
+//! bytes. Used by `bench`, in a process of its own so that its memory can be measured.
 //!
-//! Usage: `applier BUNDLE KEYS DIRECTORY`. Files can't show what a disk does with flushes.
+//! Usage: `applier BUNDLE KEYS DIRECTORY`. With files, the behaviour of a disk when it is flushed is not
+//! tested.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -108,12 +109,12 @@ impl Device for Partition {
     }
 
     fn forget(&self) {
-        // As on the node, where the next read asks the medium.
+        // As on the node, so that the next read comes from the disk.
         let _ = rustix::fs::fadvise(&self.0, 0, None, Advice::DontNeed);
     }
 }
 
-/// Returns the most memory that this process has held.
+/// Returns the peak memory use of this process.
 fn peak_bytes() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("the kernel tells no VmHWM")?;

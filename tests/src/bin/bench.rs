@@ -1,6 +1,6 @@
-//! `make bench`: prints the figures that this project is measured by, side by side with other tools'.
+//! `make bench`: prints measurements of this project, side by side with other tools'.
 //!
-//! Nothing passes or fails by a figure; the exit status says only whether all could be measured.
+//! No measurement passes or fails; the exit status says only whether all of them could be made.
 
 use std::process::ExitCode;
 

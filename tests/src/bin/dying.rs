@@ -1,12 +1,12 @@
-//! PID 1 of a generation that dies, by the word `death=` of its command line; in place of `noded`, one that
-//! reports once and hangs. Nothing here tells an error or resets: that is what others are tested for.
+//! PID 1 of a generation that fails in the way given by `death=` on its command line; also a `noded` that
+//! reports once and hangs. It never reports an error or resets the machine: others are tested for that.
 
 use std::path::Path;
 use std::time::Duration;
 
 use sys::{MountFlags, Watchdog};
 
-/// Shorter than that of `init`, since nobody learns anything from waiting.
+/// Shorter than that of `init`, to save time.
 const TIMEOUT_SECS: i32 = 10;
 
 fn main() {
@@ -14,7 +14,7 @@ fn main() {
         report();
         sleep();
     }
-    // What the kernel does not know of its command line is the environment of its first program.
+    // The kernel passes unknown words of its command line to its first program as environment variables.
     match std::env::var("death").as_deref() {
         Ok("exit") => println!("dying: ends"),
         Ok("starve") => {
@@ -29,7 +29,7 @@ fn main() {
     }
 }
 
-/// Reports to `init` that `noded` runs and is not healthy yet.
+/// Reports to `init` that `noded` is running and not healthy yet.
 fn report() {
     let health = control::Request::Health { problem: Some("dying".to_owned()), deadline_secs: None };
     match std::os::unix::net::UnixStream::connect(control::SOCKET_PATH) {
@@ -38,7 +38,7 @@ fn report() {
     }
 }
 
-/// Arms the first watchdog, the one of hardware where there is one, with the call that `init` arms it with.
+/// Arms the first watchdog, which is the hardware one if there is one, as `init` does.
 fn arm_watchdog() -> Option<Watchdog> {
     let mounted = sys::mount(("devtmpfs", "dev"), Path::new("/dev"), MountFlags::empty(), "");
     let armed = mounted.and_then(|()| Watchdog::arm(Path::new("/dev/watchdog0"), TIMEOUT_SECS));

@@ -1,6 +1,6 @@
 //! PID 1 of the guest in which the real kernel mounts our EROFS: lists it on the console, powers off.
 //!
-//! The file system is the first virtio disk as a whole. What goes wrong is printed as `LIST-FAILED`.
+//! The file system fills the first virtio disk. Errors are printed as `LIST-FAILED`.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,13 +15,13 @@ fn main() {
         Err(e) => format!("LIST-FAILED {e:#}"),
     };
     println!("{text}");
-    // The guest has nothing to lose: leave at once.
+    // The guest has nothing to lose, so it powers off at once.
     if let Err(e) = sys::leave(sys::Leave::PowerOff) {
         println!("LIST-FAILED {e}");
     }
 }
 
-/// Mounts what is needed, then lists.
+/// Mounts the file systems, then lists.
 fn run() -> Result<()> {
     let none = MountFlags::empty();
     sys::mount(("devtmpfs", "dev"), Path::new("/dev"), none, "")?;

@@ -1,4 +1,4 @@
-//! Reads a log: where each thing stands at once, what was written only when it is asked for.
+//! Reads a log: the positions of its entries at once, their data only when needed.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use formats::disk::{ReadAt, read_vec};
 
 use super::Change;
 
-/// What the superblock begins with.
+/// Magic number of the superblock.
 const MAGIC: u64 = 0x6a_7366_7773_6872;
 /// The version of the format.
 const VERSION: u64 = 1;
-/// Bytes of the superblock and of an entry that mean something.
+/// Length of the fields of the superblock and of an entry.
 const HEAD_BYTES: u64 = 32;
 
 /// Bits of an entry's flags.
@@ -19,25 +19,25 @@ const FLUSH: u64 = 1;
 const FUA: u64 = 2;
 const DISCARD: u64 = 4;
 
-/// One thing that was done to the disk.
+/// One disk operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Bytes were written.
     Write(Write),
-    /// Bytes were given up: what they read as afterwards is open.
+    /// Bytes were discarded: their content is undefined afterwards.
     Discard(Range<u64>),
-    /// All that was written before is on the medium.
+    /// Everything written before is on the medium.
     Flush,
 }
 
 /// A write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// Which bytes of the disk.
+    /// The byte range of the disk.
     pub range: Range<u64>,
-    /// It was on the medium when it was done.
+    /// Whether it was on the medium when it was completed.
     pub lasting: bool,
-    /// Where in the log the bytes stand.
+    /// Offset of the data in the log.
     data_at: u64,
 }
 
@@ -45,17 +45,18 @@ pub struct Write {
 #[derive(Debug)]
 pub struct Log<D> {
     disk: D,
-    /// What was done, in order.
+    /// The operations, in order.
     pub events: Vec<Event>,
 }
 
 impl<D: ReadAt> Log<D> {
-    /// Reads where each thing stands.
+    /// Reads the positions of all entries.
     ///
-    /// The superblock counts as far as the last flush; entries behind that are taken as far as they are whole.
+    /// The superblock counts the entries up to the last flush; entries after that are used as far as they are
+    /// complete.
     ///
     /// # Errors
-    /// When it is no such log, or has fewer whole entries than the superblock counts.
+    /// If it is not such a log, or has fewer complete entries than the superblock counts.
     pub fn read(disk: D) -> Result<Log<D>> {
         let head = words(&disk, 0).context("reading the log's superblock")?;
         ensure!(head[0] == MAGIC, "expected a log of writes, found magic {:#x}", head[0]);
@@ -72,20 +73,19 @@ impl<D: ReadAt> Log<D> {
         Ok(Log { disk, events })
     }
 
-    /// Returns what was written.
+    /// Returns the data of a write.
     ///
     /// # Errors
-    /// The log's.
+    /// The I/O error of the log.
     pub fn data(&self, write: &Write) -> Result<Vec<u8>> {
         let data = read_vec(&self.disk, write.data_at, write.range.end - write.range.start);
         data.context("reading what was written")
     }
 
-    /// Returns the writes that fall into `region` of the disk, their places counted from its start, and all
-    /// flushes.
+    /// Returns the writes to `region` of the disk, with offsets relative to its start, and all flushes.
     ///
     /// # Errors
-    /// When a write lies across an end of the region, or a part of it was given up.
+    /// If a write crosses a boundary of the region, or a part of it was discarded.
     pub fn changes(&self, region: &Range<u64>) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         for event in &self.events {
@@ -105,7 +105,7 @@ impl<D: ReadAt> Log<D> {
     }
 }
 
-/// Reads the entry at byte `at` and returns where the next one stands; `None` where the log ends.
+/// Reads the entry at byte `at` and returns the offset of the next one; `None` at the end of the log.
 fn entry(disk: &impl ReadAt, at: u64, sector: u64, events: &mut Vec<Event>) -> Result<Option<u64>> {
     let Some(data_at) = at.checked_add(sector).filter(|end| *end <= disk.len()) else { return Ok(None) };
     let [start, sectors, flags, more] = words(disk, at).context("reading an entry of the log")?;
@@ -117,7 +117,7 @@ fn entry(disk: &impl ReadAt, at: u64, sector: u64, events: &mut Vec<Event>) -> R
     }
     let has_data = length > 0 && flags & DISCARD == 0;
     let end = data_at.checked_add(if has_data { length } else { 0 });
-    // Without length and flags nothing was done: the place of an entry that was never written.
+    // Without length and flags nothing was done: the entry was never written.
     let Some(end) = end.filter(|end| *end <= disk.len() && (length > 0 || flags != 0)) else {
         return Ok(None);
     };
@@ -133,7 +133,7 @@ fn entry(disk: &impl ReadAt, at: u64, sector: u64, events: &mut Vec<Event>) -> R
     Ok(Some(end))
 }
 
-/// Reads the four numbers of a superblock or an entry.
+/// Reads the four numbers at the start of a superblock or an entry.
 fn words(disk: &impl ReadAt, at: u64) -> std::io::Result<[u64; 4]> {
     let bytes = read_vec(disk, at, HEAD_BYTES)?;
     let mut words = [0; 4];
@@ -143,7 +143,7 @@ fn words(disk: &impl ReadAt, at: u64) -> std::io::Result<[u64; 4]> {
     Ok(words)
 }
 
-/// Returns whether two ranges have a byte in common.
+/// Returns whether two ranges overlap.
 fn meet(a: &Range<u64>, b: &Range<u64>) -> bool {
     a.start < b.end && b.start < a.end
 }
@@ -163,7 +163,7 @@ mod tests {
         [sector([MAGIC, VERSION, counted, 512]), entries.concat()].concat()
     }
 
-    /// A write of two sectors, a flush, a discard, and a write that flushes before and lasts.
+    /// A write of two sectors, a flush, a discard, and a write with flush and FUA.
     fn entries() -> Vec<Vec<u8>> {
         vec![
             [sector([8, 2, 0, 0]), vec![7; 1024]].concat(),

@@ -1,30 +1,31 @@
-//! What a region of a disk can hold after a power cut, at any point of what was done to it. Pure.
+//! The possible content of a region of a disk after a power cut at any point of its operations. Pure.
 //!
-//! What was written before a flush is there. Of each write since then there may be nothing, all, or the first
-//! half of its first sector: whatever is read is one sector long, so no other cut of a longer write matters.
+//! Everything written before a flush is there. Of each later write, the disk may have nothing, all, or the
+//! first half of its first sector: whatever is read is one sector long, so other parts of a longer write need
+//! not be considered.
 
-/// Bytes that are left of a write that was torn.
+/// Number of bytes left by a torn write.
 const TORN_BYTES: usize = 256;
-/// Most writes between two flushes: each makes three times as many states.
+/// Maximum number of writes between two flushes: each triples the number of states.
 const MOST_PENDING: usize = 7;
 
-/// One thing that was done to the region.
+/// One operation on the region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Bytes were written.
     Write {
-        /// Where, from the start of the region.
+        /// Offset in the region.
         at: usize,
-        /// What.
+        /// The data.
         bytes: Vec<u8>,
-        /// They were on the medium when it was done.
+        /// Whether it was on the medium when it was completed.
         lasting: bool,
     },
-    /// All that was written before is on the medium.
+    /// Everything written before is on the medium.
     Flush,
 }
 
-/// What is left of a write.
+/// What a power cut leaves of a write.
 #[derive(Clone, Copy)]
 enum Left {
     Nothing,
@@ -32,12 +33,13 @@ enum Left {
     All,
 }
 
-/// Hands `check` each state that a power cut can leave of a region that held `before`; returns how many.
+/// Passes to `check` each state that a power cut can leave of a region that held `before`; returns their
+/// number.
 ///
-/// The first is the region as it was. A state can come up twice, by different cuts.
+/// The first is the unchanged region. A state may occur twice, by different cuts.
 ///
 /// # Panics
-/// When a write leaves the region, or more than seven wait for a flush at once.
+/// If a write exceeds the region, or more than seven writes are pending at once.
 pub fn cuts(before: &[u8], changes: &[Change], mut check: impl FnMut(&[u8])) -> usize {
     let (mut lasting, mut pending) = (before.to_vec(), Vec::new());
     let mut states = 1;
@@ -60,7 +62,7 @@ pub fn cuts(before: &[u8], changes: &[Change], mut check: impl FnMut(&[u8])) -> 
     states
 }
 
-/// Hands over all that `pending` can leave, as far as there is something of the last write.
+/// Passes on all states that `pending` can leave in which something of the last write is left.
 fn combinations(before: &[u8], pending: &[(usize, &[u8])], check: &mut impl FnMut(&[u8])) -> usize {
     assert!(pending.len() <= MOST_PENDING, "{} writes wait for a flush", pending.len());
     let Some((last, earlier)) = pending.split_last() else { return 0 };
@@ -81,7 +83,7 @@ fn combinations(before: &[u8], pending: &[(usize, &[u8])], check: &mut impl FnMu
     states.len()
 }
 
-/// Writes what is left of `bytes` at `at`.
+/// Writes the part of `bytes` that is left to `at`.
 fn put(state: &mut [u8], at: usize, bytes: &[u8], left: Left) {
     let bytes = match left {
         Left::Nothing => &[],

@@ -1,4 +1,4 @@
-//! A machine that runs, and the lines of its serial port with the times at which they came.
+//! A running machine, and the lines on its serial port with the times at which they arrived.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use crate::tool;
 
-/// How long a line may take: a limit against hanging, no figure.
+/// Time limit for a line, against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// A machine that runs. Its power is cut when it is dropped.
+/// A running machine. Its power is cut when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
     coming: Receiver<(Instant, String)>,
-    /// The lines that have come, each with its time.
+    /// The lines so far, with their times.
     pub lines: Vec<(Instant, String)>,
 }
 
 impl Running {
-    /// Starts a machine whose serial line is standard output.
+    /// Starts a machine whose serial port is standard output.
     ///
     /// # Panics
-    /// When it can't be started.
+    /// If it can't be started.
     #[must_use]
     pub fn start(mut command: Command) -> Running {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -43,10 +43,10 @@ impl Running {
         Running { child, coming, lines: Vec::new() }
     }
 
-    /// Waits for a line with `text`, which may have come already; returns its time and the line.
+    /// Waits for a line that contains `text`, which may have arrived already; returns its time and the line.
     ///
     /// # Panics
-    /// When the machine ends without it, or takes five minutes.
+    /// If the machine ends without it, or after five minutes.
     pub fn wait_for(&mut self, text: &str) -> (Instant, String) {
         if let Some(found) = self.lines.iter().find(|(_, line)| line.contains(text)) {
             return found.clone();
@@ -68,16 +68,16 @@ impl Running {
         }
     }
 
-    /// Ends QEMU in order: what it does itself is done to the end, the guest knows nothing of it.
+    /// Quits QEMU cleanly, so that its own writes are complete; the guest does not notice.
     ///
     /// # Panics
-    /// When it can't be told.
+    /// If the signal can't be sent.
     pub fn end(mut self) {
         tool::run("kill", &[self.child.id().to_string()]);
         self.child.wait().expect("waiting for QEMU");
     }
 
-    /// Returns all that has come.
+    /// Returns all lines so far.
     fn said(&self) -> String {
         self.lines.iter().map(|(_, line)| format!("{line}\n")).collect()
     }
@@ -85,7 +85,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

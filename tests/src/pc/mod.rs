@@ -1,5 +1,5 @@
-//! An emulated PC with OVMF, run by QEMU without the `ironhull` command: what is watched here is what comes
-//! before a node answers, or happens to its disk.
+//! An emulated PC with OVMF, run by QEMU without the `ironhull` command, to observe what happens before a
+//! node answers, or on its disk.
 
 mod console;
 
@@ -8,16 +8,16 @@ use std::process::Command;
 
 pub use console::Running;
 
-/// The firmware and its variables, of Debian's package `ovmf`.
+/// The firmware and its variables, from Debian's package `ovmf`.
 pub const FIRMWARE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-/// What the variables are at first.
+/// The initial firmware variables.
 pub const FIRMWARE_VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
-/// Returns a PC of the kind that `ironhull run` makes, with two processors and `memory_mib` MiB, its serial
-/// line on standard output and no disk. Its variables are a file in `dir`, new with each call.
+/// Returns a PC like those of `ironhull run`, with two processors and `memory_mib` MiB, its serial port on
+/// standard output and no disk. Its variables are a file in `dir`, new with each call.
 ///
 /// # Panics
-/// When the firmware is not there.
+/// If the firmware is not installed.
 #[must_use]
 pub fn command(dir: &Path, memory_mib: u32) -> Command {
     let variables = dir.join("variables.fd");
@@ -33,19 +33,18 @@ pub fn command(dir: &Path, memory_mib: u32) -> Command {
     command
 }
 
-/// Gives the PC a raw disk on which nothing is changed: writes are lost with the machine.
+/// Adds a raw disk whose file is not changed: writes are lost when the machine ends.
 pub fn add_disk(command: &mut Command, disk: &Path) {
     let drive = format!("if=none,id=disk,format=raw,snapshot=on,file={}", disk.display());
     command.args(["-drive", &drive, "-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
 }
 
-/// Gives the PC a disk of which all is logged that is done to it, in the new file `log`.
+/// Adds a disk whose operations are logged in the new file `log`.
 ///
-/// The guest's flushes are logged, but the host needs not wait for its own disk: it is not the host whose power
-/// is cut.
+/// The guest's flushes are logged, but the host need not sync its own disk, since it does not lose power.
 ///
 /// # Panics
-/// When the log can't be made.
+/// If the log can't be created.
 pub fn add_logged_disk(command: &mut Command, disk: &Path, format: &str, log: &Path) {
     std::fs::write(log, []).expect("making the log");
     let file = format!("node-name=medium,driver={format},file.driver=file,file.filename={}", disk.display());

@@ -15,9 +15,9 @@ use super::super::shared::Shared;
 use super::{command, run};
 use crate::image;
 
-/// Where the firmware looks for a program.
+/// Path of the boot loader that firmware starts by default.
 const BOOT_PATH: &str = "EFI/BOOT/BOOTX64.EFI";
-/// Place of the cluster's length, in sectors, within the first sector.
+/// Offset of the cluster size, in sectors, in the first sector.
 const CLUSTER_SECTORS_AT: u64 = 13;
 
 /// Measures it.
@@ -44,14 +44,14 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
     Contest { what: "FAT", size: Size::Room, other, ours: &ours, theirs: &theirs }.run(shared.dir(), 1)
 }
 
-/// Returns how many sectors our clusters have, for the option of the same meaning.
+/// Returns the sectors in one of our clusters, for the tool's option.
 fn cluster_sectors(options: &fat::Options) -> Result<String> {
     let disk = fat::write(BTreeMap::new(), options)?;
     let found = read_vec(&disk, CLUSTER_SECTORS_AT, 1).context("reading the first sector")?;
     Ok(found.first().copied().unwrap_or(1).to_string())
 }
 
-/// Writes a disk to a file, its holes as holes.
+/// Writes a disk to a sparse file.
 fn save(disk: &Memory, to: &Path) -> Result<()> {
     let file = File::create(to)?;
     file.set_len(disk.len())?;

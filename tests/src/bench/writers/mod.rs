@@ -1,7 +1,7 @@
-//! The writers of on-disk formats against the tools that are known for them.
+//! The writers of on-disk formats, compared with the usual tools.
 //!
-//! The input is the built image. All run on one processor; qcow2, where both sides have threads, on all
-//! as well.
+//! The input is the built image. All run on one processor; qcow2, for which both sides use threads, also on
+//! all processors.
 
 mod erofs;
 mod fat;
@@ -17,7 +17,7 @@ use super::row::Row;
 use super::shared::Shared;
 use crate::tool;
 
-/// The other programs, and what takes the image apart for them.
+/// The other programs, and those that unpack the image for them.
 pub const TOOLS: &[&str] =
     &["fsck.erofs", "mkfs.erofs", "veritysetup", "mkfs.vfat", "mmd", "mcopy", "qemu-img"];
 
@@ -30,13 +30,13 @@ pub fn measure(shared: &mut Shared) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Returns a system program as a command: some are where only root's path leads.
+/// Returns a command for a system program, which may be found only in root's PATH.
 fn command(name: &str) -> Command {
     let sbin = Path::new("/usr/sbin").join(name);
     if sbin.exists() { Command::new(sbin) } else { Command::new(name) }
 }
 
-/// Runs a program to its end.
+/// Runs a program until it exits.
 fn run(command: &mut Command) -> Result<()> {
     let output = tool::output(command);
     let said = String::from_utf8_lossy(&output.stderr);

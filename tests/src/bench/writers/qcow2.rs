@@ -1,7 +1,7 @@
-//! The raw image to compressed qcow2, by each compression that the format has.
+//! The raw image to compressed qcow2, with each compression of the format.
 //!
-//! `qemu-img` has its own levels (6 of zlib, 3 of zstd) and no option for them. Ours are the lowest at which the
-//! image is not larger than its: for zlib that of images, for zstd one that is five lower.
+//! `qemu-img` has fixed levels (6 of zlib, 3 of zstd). Ours are the lowest with which the image is not larger
+//! than with `qemu-img`: for zlib the one used for images, for zstd one that is five lower.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -39,7 +39,7 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
         let contest = Contest { what, size: Size::Length, other, ours: &ours, theirs: &theirs };
         rows.extend(contest.run(shared.dir(), 1)?);
         if cpus() > 1 {
-            // The size is the same whatever the threads: only the time is new.
+            // The size does not depend on the number of threads; only the time is new.
             rows.extend(contest.run(shared.dir(), cpus())?.into_iter().take(1));
         }
     }

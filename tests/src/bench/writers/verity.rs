@@ -1,4 +1,4 @@
-//! The root's file system to its dm-verity tree, same salt and UUID: the bytes are the same, too.
+//! The root's file system to its dm-verity tree, with the same salt and UUID, so the bytes are the same too.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
