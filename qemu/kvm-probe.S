@@ -1,5 +1,5 @@
-# The KVM probe: what a 64-bit guest needs, and then one write that ends the machine.
-# Runs from the reset vector of a 64 KiB firmware image seen at 0xf0000.
+# The KVM probe: goes through the modes of a 64-bit guest, then ends the machine with one write.
+# Runs from the reset vector of a 64 KiB firmware image mapped at 0xf0000.
 # as probe.S -o probe.o && objcopy -O binary -j .text probe.o probe.bin
         .set BASE, 0xf0000
         .code16
