@@ -90,6 +90,26 @@ fn help_is_at_most_80_columns_wide_and_has_an_example() {
 }
 
 #[test]
+fn long_help_tells_what_a_command_writes_and_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &str)] = &[
+        (&["run"], "writes a kubeconfig"),
+        (&["stop"], "Presses the power button"),
+        (&["config", "init"], "No file is overwritten"),
+        (&["keys", "create"], "No file is overwritten"),
+        (&["node", "n", "upgrade"], "otherwise rolls back"),
+    ];
+    for (command, expected) in cases {
+        let help = |flag: &str| {
+            let output = ironhull(dir.path(), &[*command, &[flag][..]].concat());
+            stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert!(help("--help").contains(expected), "{command:?}: {}", help("--help"));
+        assert!(!help("-h").contains(expected), "{command:?}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_2_and_failure_is_1() {
     let dir = tempfile::tempdir().unwrap();
     let cases: &[(&[&str], i32)] = &[

@@ -17,6 +17,9 @@ pub struct Config {
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Create an operator CA and a node config
+    ///
+    /// Writes operator-ca.crt and .key, operator.crt and .key, and node.yaml.
+    /// An existing CA in the directory is reused. No file is overwritten.
     Init(ConfigInit),
     /// Validate documents as a node does
     #[command(after_help = "Example: ironhull config validate node.yaml")]
@@ -34,9 +37,6 @@ pub enum ConfigCommand {
 }
 
 /// Create an operator CA and a node config.
-///
-/// Writes operator-ca.crt and .key, operator.crt and .key, and node.yaml.
-/// An existing CA in the directory is reused. No file is overwritten.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull config init node-1 --hostname node-1")]
 pub struct ConfigInit {

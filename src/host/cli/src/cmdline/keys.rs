@@ -17,14 +17,14 @@ pub struct Keys {
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeysCommand {
     /// Create the Secure Boot keys PK, KEK and db
+    ///
+    /// Writes for each key: the private key (.key), the certificate in PEM (.crt)
+    /// and DER (.cer), and files to enrol it in the firmware (.esl, .auth). No file
+    /// is overwritten.
     Create(KeysCreate),
 }
 
 /// Create the Secure Boot keys PK, KEK and db.
-///
-/// Writes for each key: the private key (.key), the certificate in PEM (.crt)
-/// and DER (.cer), and files to enrol it in the firmware (.esl, .auth). No file
-/// is overwritten.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull keys create keys --owner \"Example Ltd\"")]
 pub struct KeysCreate {

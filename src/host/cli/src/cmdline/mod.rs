@@ -63,8 +63,14 @@ pub enum Command {
     /// Build an image from a profile
     Build(Build),
     /// Boot an image in QEMU and wait for its cluster
+    ///
+    /// Builds what is missing, forwards the ports of Kubernetes (6443), the node
+    /// API (9443) and the demo (30080) to 127.0.0.1, and writes a kubeconfig next
+    /// to the disk.
     Run(Run),
     /// Stop a machine that `run` started
+    ///
+    /// Presses the power button and waits for an orderly shutdown.
     Stop(Stop),
     /// Show the contents of an image
     Inspect(Inspect),

@@ -58,6 +58,9 @@ pub enum NodeCommand {
         signal: i32,
     },
     /// Install a bundle and reboot into the new generation
+    ///
+    /// The node verifies the bundle before it writes anything. It keeps the new
+    /// generation only if it becomes healthy, and otherwise rolls back.
     Upgrade(UpgradeTo),
     /// Retire the running generation and go back to the other one
     #[command(after_help = "Example: ironhull node single rollback --reboot")]
@@ -91,9 +94,6 @@ pub enum NodeCommand {
 }
 
 /// Install a bundle and reboot into the new generation.
-///
-/// The node verifies the bundle before it writes anything. It keeps the new
-/// generation only if it becomes healthy, and otherwise rolls back.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single upgrade out/single.hull")]
 pub struct UpgradeTo {

@@ -9,10 +9,6 @@ use super::Inputs;
 use super::values::{duration, memory, size};
 
 /// Boot an image in QEMU and wait for its cluster.
-///
-/// Builds what is missing, forwards the ports of Kubernetes (6443), the node
-/// API (9443) and the demo (30080) to 127.0.0.1, and writes a kubeconfig next
-/// to the disk.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull run single --memory 4G --detach")]
 pub struct Run {

@@ -7,8 +7,6 @@ use clap::Args;
 use super::values::duration;
 
 /// Stop a machine that `run` started.
-///
-/// Presses the power button and waits for an orderly shutdown.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull stop single")]
 pub struct Stop {
