@@ -89,7 +89,7 @@ impl Chain<'_> {
         if self.files.iter().any(|(device, inode, _)| (*device, *inode) == (meta.dev(), meta.ino())) {
             let names = self.files.iter().map(|(.., path)| path.display().to_string());
             let names: Vec<String> = names.chain([path.display().to_string()]).collect();
-            return Err(self.not(path, &format!("it lies under itself: {}", names.join(" over "))));
+            return Err(self.not(path, &format!("it is its own backing file: {}", names.join(" over "))));
         }
         if self.files.len() == MAX_CHAIN {
             let found = "expected at most 64 files over each other, found more";
@@ -136,7 +136,9 @@ impl Chain<'_> {
         let first = name.split(|b| *b == b'/').next().unwrap_or_default();
         if first.contains(&b':') || name.contains(&0) {
             let found = String::from_utf8_lossy(name);
-            return Err(self.not(over, &format!("name of a file under it: expected a path, found {found:?}")));
+            return Err(
+                self.not(over, &format!("name of its backing file: expected a path, found {found:?}"))
+            );
         }
         Ok(over.parent().unwrap_or(Path::new("")).join(OsStr::from_bytes(name)))
     }
@@ -217,15 +219,15 @@ mod tests {
         let lay = |over: &str, name: &str, format: &str| lay(&qemu, dir.path(), [over, name, format]);
         lay("a", "b", "qcow2");
         lay("b", "a", "qcow2");
-        assert_eq!(error("a"), "reading image a: it lies under itself: a over b over a");
+        assert_eq!(error("a"), "reading image a: it is its own backing file: a over b over a");
         lay("self", "./self", "qcow2");
-        assert_eq!(error("self"), "reading image self: it lies under itself: self over ./self");
+        assert_eq!(error("self"), "reading image self: it is its own backing file: self over ./self");
         lay("lost", "nowhere", "raw");
         assert_eq!(error("lost"), "opening nowhere: No such file or directory (os error 2)");
         lay("net", "nbd://198.51.100.1/x", "raw");
         assert_eq!(
             error("net"),
-            "reading image net: name of a file under it: expected a path, found \"nbd://198.51.100.1/x\""
+            "reading image net: name of its backing file: expected a path, found \"nbd://198.51.100.1/x\""
         );
         lay("vmware", "b", "vmdk");
         assert_eq!(

@@ -98,7 +98,7 @@ impl Image {
     pub fn kernel(&self) -> Result<KernelImage> {
         let partition = self.partition(Partition::KernelA)?;
         let header =
-            self.header(Slot::A)?.ok_or_else(|| self.malformed(&"the header of kernel-a is not sound"))?;
+            self.header(Slot::A)?.ok_or_else(|| self.malformed(&"the header of kernel-a is invalid"))?;
         let bytes = read_vec(&partition, UKI_OFFSET, header.length).map_err(|e| self.malformed(&e))?;
         KernelImage::parse(&bytes).map_err(|e| self.malformed(&e))
     }
@@ -115,7 +115,7 @@ impl Image {
         let facts =
             self.root()?.facts().ok_or_else(|| self.malformed(&"the root does not say what it is"))?;
         let header =
-            self.header(Slot::A)?.ok_or_else(|| self.malformed(&"the header of kernel-a is not sound"))?;
+            self.header(Slot::A)?.ok_or_else(|| self.malformed(&"the header of kernel-a is invalid"))?;
         // The facts are covered by the root hash, the header by nothing.
         if header.epoch != facts.epoch {
             let found =

@@ -80,7 +80,7 @@ pub fn choose(program: &str) -> Choice {
     }
     match probe(program, "kvm", LIMIT) {
         Ok(true) => Choice { accelerator: Accelerator::Kvm, reason: "a test guest ran under KVM".to_owned() },
-        Ok(false) => tcg("/dev/kvm is there, but a test guest did not run under it"),
+        Ok(false) => tcg("/dev/kvm exists, but a test guest did not run under it"),
         Err(e) => tcg(&format!("the KVM probe could not be started: {e}")),
     }
 }

@@ -109,7 +109,7 @@ impl VmError {
                 Some(format!("machines on this host: {}", machines.join(", ")))
             }
             VmError::NotRunning(name) => Some(format!("`ironhull run TARGET --name {name}` starts it")),
-            VmError::Running(name, _) => Some(format!("`ironhull stop {name}` ends it")),
+            VmError::Running(name, _) => Some(format!("`ironhull stop {name}` stops it")),
             VmError::OtherImage { .. } => Some(
                 "--fresh makes a new disk and loses what is on the old one; --name NAME makes a second machine; \
                  --keep boots the old disk with its old image"

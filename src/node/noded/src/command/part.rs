@@ -105,7 +105,7 @@ impl ReadAt for Part {
 pub fn check_kernel(kernel: &Part) -> Result<Header> {
     let mut block = [0; HEADER_BYTES];
     ReadAt::read_exact_at(kernel, &mut block, 0).context("reading its header")?;
-    let Some(header) = Header::parse(&block, kernel.len()) else { bail!("its header is not sound") };
+    let Some(header) = Header::parse(&block, kernel.len()) else { bail!("its header is invalid") };
     let mut context = digest::Context::new(&digest::SHA256);
     kernel.read(UKI_OFFSET..UKI_OFFSET + header.length, |piece| context.update(piece))?;
     let found = context.finish();
@@ -166,7 +166,7 @@ pub mod tests {
         let error = check().unwrap_err();
         assert!(error.to_string().starts_with("sha256 differs"), "{error}");
         write(&path, 0xff, 9);
-        assert_eq!(check().unwrap_err().to_string(), "its header is not sound");
+        assert_eq!(check().unwrap_err().to_string(), "its header is invalid");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn read_slot(kernel: &Path, root: &Path) -> Result<()> {
         .and_then(|part| check_kernel(&part))
         .with_context(|| format!("reading kernel image on {}", kernel.display()))?;
     let read = read_all(root).with_context(|| format!("reading root on {}", root.display()))?;
-    println!("the running slot was read whole, {} MiB of it root: it is sound", read >> 20);
+    println!("read the running slot completely, its root with {} MiB: no damage", read >> 20);
     Ok(())
 }
 

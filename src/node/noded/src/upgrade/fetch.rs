@@ -105,7 +105,7 @@ fn fetch_into(
             Err(error) => error,
         };
         if last_progress.elapsed() > PATIENCE {
-            return Err(error.context(format!("fetching {url}: nothing has come for 10 minutes")));
+            return Err(error.context(format!("fetching {url}: no data for 10 minutes")));
         }
         eprintln!("noded: fetching {url}: {error:#}; trying again");
         ensure!(advanced(most, 0), "cancelled");

@@ -122,7 +122,7 @@ impl<'a> Target for Slots<'a> {
     fn begin(&mut self) -> Result<Free<Partition<'a>>, UpdateError> {
         let mistake = |what: String| UpdateError::Slots {
             message: what,
-            hint: "report this: it is a mistake in the program".to_owned(),
+            hint: "this is a bug: please report it".to_owned(),
         };
         let other = self.boot.other();
         let other = other.ok_or_else(|| mistake("the disk has one slot".to_owned()))?;

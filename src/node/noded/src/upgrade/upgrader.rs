@@ -59,15 +59,15 @@ impl Upgrader {
         let mut upload = self.lock();
         if self.status().stage.is_busy() {
             return Err(Refused::conflict(
-                "an upgrade is under way",
-                "wait for it, or call it off with `ironhull node ADDRESS cancel`",
+                "an upgrade is in progress",
+                "wait for it, or cancel it with `ironhull node ADDRESS cancel`",
             ));
         }
         let arriving = upload.staged.as_ref().map(|s| s.source().id.as_str());
         if is_held(arriving, &request.source, upload.heard.map(|h| h.elapsed())) {
             return Err(Refused::conflict(
                 "another bundle is being uploaded",
-                "wait for it, or call it off with `ironhull node ADDRESS cancel`",
+                "wait for it, or cancel it with `ironhull node ADDRESS cancel`",
             ));
         }
         self.progress.call_off(false);
@@ -118,7 +118,7 @@ impl Upgrader {
                 self.progress.begin(UpgradeStage::Cancelled, 0, 0);
             }
             stage if stage.is_busy() && stage != UpgradeStage::Rebooting => self.progress.call_off(true),
-            _ => return Err(Refused::conflict("no upgrade is under way", "the status shows the slots")),
+            _ => return Err(Refused::conflict("no upgrade is in progress", "the status shows the slots")),
         }
         Ok(self.status())
     }

@@ -59,7 +59,7 @@ pub(super) fn read_one(
     if table.disk_blocks > disk_blocks {
         return Ok(Err(format!("is for a disk of {} blocks, this one has {disk_blocks}", table.disk_blocks)));
     }
-    Ok(check(&table).map(|()| table).map_err(|e| format!("is not sound: {e}")))
+    Ok(check(&table).map(|()| table).map_err(|e| format!("is invalid: {e}")))
 }
 
 /// Fills `bytes` from block `lba` on.

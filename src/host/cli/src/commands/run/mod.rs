@@ -220,7 +220,9 @@ impl Answers<'_> {
         if self.kubectl.is_none() {
             text.push_str("kubectl is not on this host; `ironhull run` of a profile builds one\n");
         }
-        text.push_str(&format!("`ironhull node {name} status` shows more, `ironhull stop {name}` ends it\n"));
+        text.push_str(&format!(
+            "`ironhull node {name} status` shows more, `ironhull stop {name}` stops it\n"
+        ));
         text
     }
 }
