@@ -1,9 +1,10 @@
 //! Certificate authorities and the service account key: created once, then kept.
 //!
-//! The key defines an authority. Its certificate is signed again, with the same name and key, when it is missing (a
-//! power cut between the two), does not cover the present, ends in an unlikely time, or two thirds of its life are
-//! over: what verifies under the one certificate verifies under the other. It begins when the image was built, the
-//! earliest time that a node believes, so that one made while the clock was ahead is valid once the clock is right.
+//! The key defines an authority. Its certificate is signed again, with the same name and key, if it is
+//! missing (a power cut between the two), does not cover the present, ends at an implausible time, or two
+//! thirds of its validity are over: whatever verifies with one of these certificates verifies with the other.
+//! It begins when the image was built, the earliest time that a node trusts, so that one made while the clock
+//! was ahead is valid once the clock is right.
 
 use certs::{Clock, Key, Subject};
 use control::User;
@@ -16,9 +17,10 @@ use super::table::Ca;
 use crate::error::Error;
 use crate::file::File;
 
-/// Life of an authority: ten years.
+/// Validity of an authority: ten years.
 pub(crate) const LIFE_SECS: u64 = 10 * 365 * 86_400;
-/// How much later than one made now a certificate may end. More was made by a clock that was ahead.
+/// How much later than a new certificate a stored one may end. If it ends later, it was made while the clock
+/// was ahead.
 const AHEAD_SECS: u64 = 86_400;
 
 /// An authority with its key.
@@ -26,19 +28,23 @@ const AHEAD_SECS: u64 = 86_400;
 pub(crate) struct Authority {
     ca: Ca,
     certificate: String,
-    /// Identifies the key in what it signs.
+    /// Identifies the key in the certificates that it signs.
     pub key_id: Vec<u8>,
-    /// What signs.
+    /// Issues certificates.
     pub issuer: certs::Authority,
     not_after_secs: u64,
     issued: Option<Reason>,
-    /// The certificate that was there is not valid now: what has read it trusts nothing.
+    /// The previous certificate is not valid now, so a component that has loaded it trusts nobody.
     pub was_invalid: bool,
 }
 
 impl Authority {
-    /// Takes the authority from `state`, or makes it when neither key nor certificate is there. A certificate made
-    /// now begins as `clock` is backdated.
+    /// Loads the authority from `state`, or creates it if there is neither key nor certificate. A new
+    /// certificate begins at the time to which `clock` is backdated.
+    ///
+    /// # Errors
+    /// [`Error::LostKey`] if there is a certificate without a key, [`Error::Key`] if the key can't be parsed,
+    /// [`Error::Issue`] if key or certificate can't be made. Nothing is written.
     pub fn load_or_make(ca: Ca, state: &State, clock: Clock) -> Result<Self, Error> {
         let (crt, key) = (format!("ca/{}.crt", ca.name()), format!("ca/{}.key", ca.name()));
         let stored = state.get(&path(&crt)).and_then(|pem| Some((pem, parse_validity(pem)?)));
@@ -63,17 +69,17 @@ impl Authority {
         Ok(Authority { ca, certificate, key_id, issuer, not_after_secs, issued: due, was_invalid })
     }
 
-    /// Its certificate, PEM.
+    /// Returns its certificate, PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// When it ends, in seconds since 1970.
+    /// Returns the end of its validity, in seconds since 1970.
     pub fn not_after_secs(&self) -> u64 {
         self.not_after_secs
     }
 
-    /// Its files, both for root alone; the key first.
+    /// Returns its files, readable only by root; the key comes first.
     pub fn files(&self) -> [File; 2] {
         let name = self.ca.name();
         [
@@ -82,7 +88,7 @@ impl Authority {
         ]
     }
 
-    /// For the node's status.
+    /// Returns the facts for the node's status.
     pub fn status(&self) -> Certificate {
         let name = format!("ca/{}", self.ca.name());
         let (not_after_secs, renew_at_secs) = (self.not_after_secs, renewal(self.not_after_secs));
@@ -90,13 +96,13 @@ impl Authority {
     }
 }
 
-/// When an authority that ends at `until_secs` is signed again: a third of its life before, which is longer than the
-/// life of anything it issues.
+/// Returns when an authority that ends at `until_secs` is signed again: a third of its validity before, which
+/// is longer than the validity of anything it issues.
 fn renewal(until_secs: u64) -> u64 {
     until_secs.saturating_sub(LIFE_SECS / 3)
 }
 
-/// Returns why a certificate with this validity is to be signed again, if it is.
+/// Returns why a certificate with this validity must be signed again; `None` if it need not.
 fn due((from_secs, until_secs): (u64, u64), clock: Clock) -> Option<Reason> {
     if clock.now_secs() < from_secs || until_secs > clock.end_secs(LIFE_SECS + AHEAD_SECS) {
         return Some(Reason::Clock);
@@ -104,7 +110,7 @@ fn due((from_secs, until_secs): (u64, u64), clock: Clock) -> Option<Reason> {
     (clock.now_secs() >= renewal(until_secs)).then_some(Reason::Age)
 }
 
-/// The key that signs service account tokens, and its public half.
+/// Returns the key that signs service account tokens, and its public key.
 pub(crate) fn service_account_files(state: &State) -> Result<[File; 2], Error> {
     const NAME: &str = "ca/service-account.key";
     let key = match state.get(&path(NAME)) {
@@ -122,12 +128,12 @@ fn subject(ca: Ca) -> Subject<'static> {
     Subject { common_name: ca.common_name(), organization: None }
 }
 
-/// Makes a key.
+/// Generates a key.
 fn new_key(name: &str) -> Result<Key, Error> {
     Key::generate().map_err(|source| Error::Issue { name: name.to_owned(), source })
 }
 
-/// Reads a key that must be good.
+/// Parses a key; the error names it.
 fn load_key(name: &str, pem: &str) -> Result<Key, Error> {
     Key::from_pem(pem).map_err(|e| Error::Key { path: path(name), reason: e.to_string() })
 }

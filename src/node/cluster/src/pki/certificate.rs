@@ -1,34 +1,34 @@
-//! The facts about a certificate that are reported.
+//! The facts about a certificate for the node's status.
 
 use std::fmt;
 
-/// One certificate, for the node's status.
+/// A certificate in the node's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// Name, such as `apiserver/server`.
     pub name: String,
-    /// Seconds since 1970 when it ends.
+    /// End of its validity, in seconds since 1970.
     pub not_after_secs: u64,
-    /// Seconds since 1970 when it is due for renewal; an authority keeps its key.
+    /// When it will be renewed, in seconds since 1970; an authority keeps its key then.
     pub renew_at_secs: u64,
-    /// Why it was just renewed; `None` if it was kept.
+    /// Why it was renewed just now; `None` if it was kept.
     pub issued: Option<Reason>,
 }
 
 /// Why a certificate was renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There was none, or none that could be read.
+    /// There was none, or it could not be parsed.
     Missing,
-    /// Its key was not its key.
+    /// It did not belong to its key.
     Key,
-    /// Another authority had issued it.
+    /// It was issued by another authority.
     Authority,
     /// Its subject, names, addresses or usage had changed.
     Contents,
-    /// Two thirds of its life were over.
+    /// Two thirds of its validity were over.
     Age,
-    /// It was not valid yet, or ended too late: the clock went back.
+    /// It was not valid yet, or ended too late: the clock was set back.
     Clock,
 }
 

@@ -1,4 +1,4 @@
-//! Certificates of components: when one is still valid, and how one is issued.
+//! Certificates of components: checks whether they are still valid, and issues them.
 
 use certs::{Clock, Key, Leaf, Subject};
 use control::User;
@@ -22,12 +22,13 @@ pub(crate) struct Pair {
     not_after_secs: u64,
     renew_at_secs: u64,
     issued: Option<Reason>,
-    /// The certificate that was there is not valid now: what has read it is trusted by nobody.
+    /// The previous certificate is not valid now, so nobody trusts a component that has loaded it.
     pub was_invalid: bool,
 }
 
 impl Pair {
-    /// Its files, the key first: a new key beside an old certificate is noticed at the next boot.
+    /// Returns its files; the key comes first, since a new key beside an old certificate is noticed at the
+    /// next boot.
     pub fn files(&self, name: &str, owner: User) -> [File; 2] {
         let certificate = self.certificate.clone();
         [
@@ -36,7 +37,7 @@ impl Pair {
         ]
     }
 
-    /// For the node's status.
+    /// Returns the facts for the node's status.
     pub fn status(&self, name: &str) -> Certificate {
         let (name, not_after_secs, renew_at_secs) =
             (name.to_owned(), self.not_after_secs, self.renew_at_secs);
@@ -98,12 +99,12 @@ pub(crate) fn issue(
     Ok(Pair { certificate, key, not_after_secs, renew_at_secs, issued, was_invalid: false })
 }
 
-/// When two thirds of a life are over.
+/// Returns when two thirds of a validity are over.
 fn renewal(from_secs: u64, until_secs: u64) -> u64 {
     from_secs + until_secs.saturating_sub(from_secs) / 3 * 2
 }
 
-/// Returns from when until when a stored certificate is valid if it is as wanted, otherwise what is wrong.
+/// Returns the validity of a stored certificate if it meets `spec`, otherwise what is wrong.
 fn check(
     spec: &LeafSpec,
     authority: &Authority,

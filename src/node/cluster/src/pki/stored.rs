@@ -1,4 +1,4 @@
-//! The facts read from an existing certificate.
+//! Reads the facts in an existing certificate.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use x509_parser::prelude::FromDer;
 
 use super::spec::LeafSpec;
 
-/// Whether subject, names and usage are those of `spec`.
+/// Returns whether subject, names and usage are those of `spec`.
 pub(crate) fn is_about(found: &X509Certificate, spec: &LeafSpec) -> bool {
     let subject = found.subject();
     let common_name = subject.iter_common_name().next().and_then(|a| a.as_str().ok());
@@ -23,7 +23,7 @@ pub(crate) fn is_about(found: &X509Certificate, spec: &LeafSpec) -> bool {
         && usage == (spec.usage.server(), spec.usage.client())
 }
 
-/// The names and addresses in a certificate, as text.
+/// Returns the names and addresses in a certificate, as text.
 fn names(found: &X509Certificate) -> BTreeSet<String> {
     let Ok(Some(extension)) = found.subject_alternative_name() else { return BTreeSet::new() };
     let text = |name: &GeneralName| match name {
@@ -34,7 +34,7 @@ fn names(found: &X509Certificate) -> BTreeSet<String> {
     extension.value.general_names.iter().map(text).collect()
 }
 
-/// An address of 4 or 16 bytes as text.
+/// Formats an address of 4 or 16 bytes.
 fn address(bytes: &[u8]) -> String {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return IpAddr::from(v4).to_string();
@@ -42,7 +42,7 @@ fn address(bytes: &[u8]) -> String {
     <[u8; 16]>::try_from(bytes).map_or_else(|_| String::new(), |v6| IpAddr::from(v6).to_string())
 }
 
-/// The key identifier of the authority that issued a certificate.
+/// Returns the key identifier of the authority that issued a certificate.
 pub(crate) fn authority_key_id<'a>(found: &'a X509Certificate<'_>) -> Option<&'a [u8]> {
     found.extensions().iter().find_map(|e| match e.parsed_extension() {
         ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|k| k.0),
@@ -50,27 +50,27 @@ pub(crate) fn authority_key_id<'a>(found: &'a X509Certificate<'_>) -> Option<&'a
     })
 }
 
-/// From when until when a certificate is valid, in seconds since 1970.
+/// Returns begin and end of a certificate's validity, in seconds since 1970.
 pub(crate) fn validity(found: &X509Certificate) -> (u64, u64) {
     let secs = |t: i64| u64::try_from(t).unwrap_or_default();
     let validity = found.validity();
     (secs(validity.not_before.timestamp()), secs(validity.not_after.timestamp()))
 }
 
-/// What an authority asks of its stored certificate.
+/// What an authority checks in its stored certificate.
 #[derive(Debug)]
 pub(crate) struct Validity {
-    /// From when until when, in seconds since 1970.
+    /// Begin and end, in seconds since 1970.
     pub range_secs: (u64, u64),
     pub public_key: Vec<u8>,
 }
 
-/// Returns whether a certificate with this validity is valid at `now_secs`; both ends are.
+/// Returns whether a certificate with this validity is valid at `now_secs`; begin and end are included.
 pub(crate) fn covers((from_secs, until_secs): (u64, u64), now_secs: u64) -> bool {
     (from_secs..=until_secs).contains(&now_secs)
 }
 
-/// Reads validity and key of a certificate; `None` when it can't be read.
+/// Parses validity and key of a certificate; `None` if it is malformed.
 pub(crate) fn parse_validity(pem: &str) -> Option<Validity> {
     let der = der(pem)?;
     let found = X509Certificate::from_der(&der).ok()?.1;
@@ -78,7 +78,7 @@ pub(crate) fn parse_validity(pem: &str) -> Option<Validity> {
     Some(Validity { range_secs: validity(&found), public_key })
 }
 
-/// The bytes of a PEM certificate.
+/// Decodes a PEM certificate.
 pub(crate) fn der(pem: &str) -> Option<Vec<u8>> {
     let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
     (pem.label == "CERTIFICATE").then_some(pem.contents)

@@ -7,7 +7,7 @@ use super::format::Headers;
 
 /// Length of the start of an image that contains all of its headers.
 pub const HEAD_BYTES: u64 = 4096;
-/// Longest command line that is believed; the kernel takes no longer one.
+/// Maximum length of a command line, which is the kernel's.
 pub const MAX_CMDLINE_BYTES: u64 = 4096;
 
 /// A section of an image.

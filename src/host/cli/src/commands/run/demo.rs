@@ -15,9 +15,9 @@ pub fn fetch(port: u16, limit: Duration) -> Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, limit).context("connecting")?;
     stream.set_read_timeout(Some(limit)).context("connecting")?;
-    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").context("asking")?;
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").context("sending the request")?;
     let mut answer = Vec::new();
-    stream.take(MAX_BYTES).read_to_end(&mut answer).context("reading the answer")?;
+    stream.take(MAX_BYTES).read_to_end(&mut answer).context("reading the response")?;
     body(&String::from_utf8_lossy(&answer))
 }
 
@@ -26,7 +26,7 @@ fn body(answer: &str) -> Result<String> {
     let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("the response is truncated") };
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status != "200" {
-        bail!("the answer is {:?}, expected 200", head.lines().next().unwrap_or_default());
+        bail!("the response is {:?}, expected 200", head.lines().next().unwrap_or_default());
     }
     Ok(body.lines().next().unwrap_or_default().to_owned())
 }

@@ -50,7 +50,7 @@ pub(super) fn watch(client: &Client, begun: Upgrade, before: &Boot, then: Then) 
             Err(e) => match silence(state.stage, then, answered.elapsed()) {
                 Silence::Down if state.generation.is_some() => return state.generation.with_context(unnamed),
                 Silence::TooLong => return Err(e.into()),
-                Silence::Down | Silence::Borne => {}
+                Silence::Down | Silence::Tolerated => {}
             },
         }
     }
@@ -62,7 +62,7 @@ enum Silence {
     /// The node reboots.
     Down,
     /// It may still respond.
-    Borne,
+    Tolerated,
     /// Something is wrong.
     TooLong,
 }
@@ -79,9 +79,11 @@ fn silence(stage: UpgradeStage, then: Then, since: Duration) -> Silence {
         }
         // It may have got further without our seeing it; then only the time limit bounds the wait for its
         // return.
-        S::Writing | S::Checking | S::Installed | S::Draining | S::Rebooting if then.reboot => Silence::Borne,
+        S::Writing | S::Checking | S::Installed | S::Draining | S::Rebooting if then.reboot => {
+            Silence::Tolerated
+        }
         _ if since > SILENCE => Silence::TooLong,
-        _ => Silence::Borne,
+        _ => Silence::Tolerated,
     }
 }
 
@@ -153,13 +155,13 @@ mod tests {
         let cases = [
             (S::Rebooting, then(true, true), short, Silence::Down),
             (S::Installed, then(false, true), short, Silence::Down),
-            (S::Installed, then(false, true), GONE / 2, Silence::Borne),
-            (S::Installed, then(true, true), short, Silence::Borne),
-            (S::Draining, then(true, true), short, Silence::Borne),
-            (S::Draining, then(true, true), long, Silence::Borne),
-            (S::Checking, then(false, true), long, Silence::Borne),
+            (S::Installed, then(false, true), GONE / 2, Silence::Tolerated),
+            (S::Installed, then(true, true), short, Silence::Tolerated),
+            (S::Draining, then(true, true), short, Silence::Tolerated),
+            (S::Draining, then(true, true), long, Silence::Tolerated),
+            (S::Checking, then(false, true), long, Silence::Tolerated),
             (S::Checking, then(false, false), long, Silence::TooLong),
-            (S::Verifying, then(false, true), short, Silence::Borne),
+            (S::Verifying, then(false, true), short, Silence::Tolerated),
             (S::Verifying, then(false, true), long, Silence::TooLong),
         ];
         for (stage, then, since, expected) in cases {
