@@ -2,8 +2,8 @@
 //!
 //! `init` knows services, not Kubernetes: `noded` submits each service with all that `init` needs to
 //! run it. One message is one line of JSON, at most [`MAX_LINE_BYTES`] long; a connection carries
-//! requests one after the other, each answered by one [`Reply`] ([`Request::Logs`] with `follow` by a
-//! stream of them). The socket is owned by root and mode 0600: whoever can open it is trusted.
+//! requests one after the other, each answered by one [`Reply`] ([`Request::Logs`] with `follow` also by a
+//! stream of [`Reply::Followed`]). The socket is owned by root and mode 0600: whoever can open it is trusted.
 #![forbid(unsafe_code)]
 
 mod boot;
@@ -14,7 +14,8 @@ mod wire;
 pub use boot::{BootOrder, BootStatus, FreeSlot, SlotStatus, Trial};
 pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status, Usage};
 pub use service::{
-    Health, Limits, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User, validate_all,
+    Health, Limits, MAX_SERVICES, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User,
+    validate_all,
 };
 pub use wire::{MAX_LINE_BYTES, WireError, read_message, write_message};
 

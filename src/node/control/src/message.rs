@@ -36,8 +36,9 @@ pub enum Request {
         /// much for those who ask several times a second.
         usage: bool,
     },
-    /// Asks for log lines. Answered by [`Reply::Logs`]; with `follow` by one [`Reply::Logs`] after the
-    /// other until the connection is closed.
+    /// Asks for log lines. Answered by [`Reply::Logs`]; with `follow`, new lines come as [`Reply::Followed`] from then
+    /// on, between the answers to other requests, until [`Request::Unfollow`] or the connection is closed. One
+    /// connection may follow all logs; only a few connections may follow at all.
     Logs {
         /// Name of the service; `init` and `kernel` have logs too.
         service: String,
@@ -45,6 +46,11 @@ pub enum Request {
         lines: u32,
         /// Keep sending new ones.
         follow: bool,
+    },
+    /// Ends the following of a log on this connection; no error if there is none.
+    Unfollow {
+        /// Name of the service.
+        service: String,
     },
     /// Records that a boot stage was reached now; the first time counts.
     Stage {
@@ -116,6 +122,13 @@ pub enum Reply {
     Status(Status),
     /// Answers [`Request::Logs`].
     Logs {
+        /// Lines, oldest first.
+        lines: Vec<LogLine>,
+    },
+    /// New lines of a log that the connection follows; answers no request.
+    Followed {
+        /// Name of the service.
+        service: String,
         /// Lines, oldest first.
         lines: Vec<LogLine>,
     },

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// Most services of a set: each costs PID 1 a few descriptors, of which it has a thousand.
+pub const MAX_SERVICES: usize = 128;
 /// Longest name of a service, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -175,6 +177,9 @@ pub enum SpecError {
     /// A name that could not be a cgroup or a file.
     #[error("service name {0:?}: expected 1 to 64 lower-case letters, digits and '-'")]
     Name(String),
+    /// More services than PID 1 keeps.
+    #[error("a set of {0} services: expected at most {MAX_SERVICES}")]
+    TooMany(usize),
     /// Two services of one name.
     #[error("service {0}: declared twice")]
     Repeated(String),
@@ -200,6 +205,9 @@ pub enum SpecError {
 /// # Errors
 /// The first [`SpecError`] found; the set must then not be used.
 pub fn validate_all(services: &[ServiceSpec]) -> Result<(), SpecError> {
+    if services.len() > MAX_SERVICES {
+        return Err(SpecError::TooMany(services.len()));
+    }
     let mut by_name = BTreeMap::new();
     for s in services {
         validate(s)?;
@@ -307,6 +315,14 @@ mod tests {
         for (set, expected) in cases {
             assert_eq!(validate_all(&set), Err(expected));
         }
+    }
+
+    #[test]
+    fn refuses_more_services_than_there_are_descriptors_for() {
+        let set = |n: usize| (0..n).map(|n| service(&format!("s{n}"), &[])).collect::<Vec<_>>();
+        assert_eq!(validate_all(&set(MAX_SERVICES)), Ok(()));
+        let one_more = MAX_SERVICES + 1;
+        assert_eq!(validate_all(&set(one_more)), Err(SpecError::TooMany(one_more)));
     }
 
     #[test]

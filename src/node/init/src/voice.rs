@@ -18,6 +18,8 @@ const ERROR: u8 = 3;
 const INFO: u8 = 6;
 /// Lines kept until the log takes them.
 const KEPT_LINES: usize = 256;
+/// Longest text in bytes: the kernel refuses a record of more than 1024.
+const MAX_TEXT_BYTES: usize = 960;
 
 /// The ways to be heard.
 #[derive(Debug, Default)]
@@ -62,6 +64,7 @@ impl Voice {
     }
 
     fn say(&mut self, level: u8, text: &str) {
+        let text = shortened(text, MAX_TEXT_BYTES);
         // One write is one record.
         let record = format!("<{level}>ironhull: {text}");
         let logged = self.kernel_log.as_mut().map(|log| log.write_all(record.as_bytes()));
@@ -77,6 +80,11 @@ impl Voice {
     }
 }
 
+/// Returns the beginning of a text, at most `bytes` long.
+pub(crate) fn shortened(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
 /// Returns the level below which the kernel prints messages; 0 if that is not to be read.
 fn parse_console_level(text: &str) -> u8 {
     text.split_whitespace().next().and_then(|w| w.parse().ok()).unwrap_or(0)
@@ -85,6 +93,14 @@ fn parse_console_level(text: &str) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        let mut voice = Voice::default();
+        voice.error(&"ä".repeat(1000));
+        assert_eq!(voice.take_kept()[0].text.len(), MAX_TEXT_BYTES);
+        assert_eq!((shortened("aä", 2), shortened("aä", 3), shortened("", 2)), ("a", "aä", ""));
+    }
 
     #[test]
     fn console_level_is_the_first_number() {

@@ -120,25 +120,12 @@ impl Init {
         self.order(&Request::Shutdown { kind })
     }
 
-    /// Reads log lines and passes them to `take` until it returns false or, without `follow`, until there are
-    /// no more. With `follow`, `take` gets an empty list after each `quiet` without lines.
-    pub fn logs(
-        &self,
-        (service, lines, follow): (&str, u32, bool),
-        quiet: Duration,
-        mut take: impl FnMut(Vec<LogLine>) -> bool,
-    ) -> Result<()> {
-        let stream = self.connect()?;
-        write_message(&stream, &Request::Logs { service: service.to_owned(), lines, follow })?;
-        let mut from = BufReader::new(&stream);
-        let mut portion = expect_logs(read_message(&mut from)?)?;
-        while take(portion) && follow {
-            portion = match wait_readable(&stream, &from, quiet)? {
-                true => expect_logs(read_message(&mut from)?)?,
-                false => Vec::new(),
-            };
+    /// Reads the last lines of a log.
+    pub fn logs(&self, service: &str, lines: u32) -> Result<Vec<LogLine>> {
+        match self.ask(&Request::Logs { service: service.to_owned(), lines, follow: false })? {
+            Reply::Logs { lines } => Ok(lines),
+            other => unexpected(other),
         }
-        Ok(())
     }
 
     /// Sends a request that is answered with success or an error.
@@ -164,33 +151,13 @@ impl Init {
         read_message(&mut BufReader::new(&stream))?.context("init closed the connection")
     }
 
-    fn connect(&self) -> Result<UnixStream> {
+    /// Opens a connection of its own, for what one request is not enough for.
+    pub fn connect(&self) -> Result<UnixStream> {
         let stream = UnixStream::connect(&self.socket)
             .with_context(|| format!("connecting to init at {}", self.socket.display()))?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(stream)
-    }
-}
-
-/// Waits at most `longest` until something can be read, without reading it, so that no message is split.
-fn wait_readable(stream: &UnixStream, from: &BufReader<&UnixStream>, longest: Duration) -> Result<bool> {
-    if !from.buffer().is_empty() {
-        return Ok(true);
-    }
-    let mut watched = [rustix::event::PollFd::new(stream, rustix::event::PollFlags::IN)];
-    let longest = rustix::time::Timespec::try_from(longest).context("waiting for log lines")?;
-    match rustix::event::poll(&mut watched, Some(&longest)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(e) => Err(e).context("waiting for log lines"),
-    }
-}
-
-fn expect_logs(reply: Option<Reply>) -> Result<Vec<LogLine>> {
-    match reply.context("init closed the connection")? {
-        Reply::Logs { lines } => Ok(lines),
-        other => unexpected(other),
     }
 }
 

@@ -15,6 +15,7 @@ mod config_source;
 mod console;
 mod convert;
 mod failed_logs;
+mod followers;
 mod health;
 mod init;
 mod issue;

@@ -8,6 +8,7 @@ use config::NodeDocuments;
 use net::Network;
 
 use crate::condition::{Claim, Conditions};
+use crate::followers::Followers;
 use crate::init::Init;
 
 /// The node. Shared by all threads.
@@ -15,6 +16,8 @@ use crate::init::Init;
 pub struct Node {
     /// The client of `init`.
     pub init: Init,
+    /// Those who follow logs.
+    pub followers: Followers,
     /// The facts the image states about itself.
     pub image: ImageFacts,
     /// The accepted config.
@@ -39,6 +42,7 @@ impl Node {
     pub fn new(init: Init, image: ImageFacts, documents: NodeDocuments, config: ConfigFacts) -> Node {
         let facts = Facts { config, ..Facts::default() };
         Node {
+            followers: Followers::of(init.clone()),
             init,
             image,
             documents,

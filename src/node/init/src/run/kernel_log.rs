@@ -21,6 +21,8 @@ const OPEN_FLAGS: i32 = 0o4000;
 const RECORD_BYTES: usize = 8 << 10;
 /// Bytes of text in one reply.
 const REPLY_BYTES: usize = 1 << 20;
+/// Records read for one reply: the kernel may write them faster than they are read.
+const MAX_RECORDS: usize = 100_000;
 /// Records taken in one turn by followers.
 const BATCH: usize = 64;
 
@@ -63,7 +65,7 @@ fn open() -> anyhow::Result<File> {
 /// Reads to the end; returns the last messages, within their bound.
 fn read_last(file: &mut File, count: usize) -> Vec<LogLine> {
     let (mut lines, mut bytes) = (VecDeque::new(), 0);
-    while let Some(line) = read_line(file) {
+    for line in std::iter::from_fn(|| read_line(file)).take(MAX_RECORDS) {
         bytes += line.text.len();
         lines.push_back(line);
         while lines.len() > count || bytes > REPLY_BYTES {

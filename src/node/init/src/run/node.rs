@@ -15,6 +15,8 @@ use super::{noded, submission};
 use crate::base::Base;
 use crate::early::{Booted, Condition};
 
+/// Children reaped in one turn.
+const MAX_REAPED: usize = 256;
 /// Most lines of one reply.
 const MAX_LINES: u32 = 10_000;
 /// Most lines of the kernel that a failed generation leaves; their bytes are bounded where they are read.
@@ -87,9 +89,15 @@ impl<'a> Node<'a> {
         services.on_probe(id, &mut tools);
     }
 
-    /// Reaps all children that have ended: services, probes, the reader of the slot, and orphans.
-    pub(super) fn reap_all(&mut self) {
-        while let Some((pid, exit)) = sys::reap() {
+    /// Reaps children that have ended: services, probes, the reader of the slot, and orphans; returns whether there
+    /// may be more. Those of a pod may end faster than they are reaped.
+    pub(super) fn reap_some(&mut self) -> bool {
+        let mut more = true;
+        for _ in 0..MAX_REAPED {
+            let Some((pid, exit)) = sys::reap() else {
+                more = false;
+                break;
+            };
             if !self.trial.ended(pid, exit, &mut self.base.voice) {
                 let (services, mut tools) = self.services();
                 services.ended(pid, exit, &mut tools);
@@ -97,6 +105,7 @@ impl<'a> Node<'a> {
         }
         let (services, mut tools) = self.services();
         services.look_at_clearing(&mut tools);
+        more
     }
 
     /// Returns the services and what they need of the rest.
@@ -230,6 +239,12 @@ impl<'a> Node<'a> {
             Request::Logs { service, lines, follow } => {
                 return self.answer_logs(client, (service, lines), follow);
             }
+            Request::Unfollow { service } => {
+                if let Some(server) = &mut self.server {
+                    server.unfollow(client, &service);
+                }
+                Ok(())
+            }
             Request::Submit { services } => self.submit(services),
             Request::Restart { service } => self.restart(service),
             Request::Signal { service, signal } => self.services.signal(&service, signal),
@@ -298,9 +313,9 @@ impl<'a> Node<'a> {
         let Some(lines) = lines else {
             return Reply::Error { message: format!("there is no log {service:?}") };
         };
-        if let Some(server) = self.server.as_mut().filter(|_| follow) {
-            server.follow(client, service);
+        match self.server.as_mut().filter(|_| follow).map(|server| server.follow(client, &service)) {
+            Some(Err(message)) => Reply::Error { message },
+            Some(Ok(())) | None => Reply::Logs { lines },
         }
-        Reply::Logs { lines }
     }
 }

@@ -1,6 +1,8 @@
 //! The event loop: where events come from, and which part of the node takes them.
 
-use control::{Reply, ShutdownKind};
+use std::path::Path;
+
+use control::{Reply, SOCKET_PATH, ShutdownKind};
 use supervise::Event;
 use sys::{Interest, Ready, Signal, Signals};
 
@@ -21,6 +23,8 @@ pub(super) struct Runner<'a> {
     signals: Signals,
     notices: Option<Notices>,
     buttons: Buttons,
+    /// Children have ended that were not reaped yet.
+    reaping: bool,
 }
 
 impl<'a> Runner<'a> {
@@ -28,10 +32,10 @@ impl<'a> Runner<'a> {
     pub(super) fn open(mut node: Node<'a>, signals: Signals) -> Runner<'a> {
         let (poll, voice) = (&node.poll, &mut node.base.voice);
         voice.said(poll.add(&signals, Token::Signal.to_number(), Interest::Read));
-        node.server = voice.said(Server::open(poll));
+        node.server = voice.said(Server::open(Path::new(SOCKET_PATH), poll));
         let notices = voice.said(Notices::open(poll));
         let buttons = Buttons::open_all(poll);
-        Runner { node, signals, notices, buttons }
+        Runner { node, signals, notices, buttons, reaping: false }
     }
 
     /// Starts what can start, then reads the boot record.
@@ -54,7 +58,9 @@ impl<'a> Runner<'a> {
     /// Waits for what comes next and deals with it.
     fn turn(&mut self) {
         self.node.keep_said();
-        let timeout = self.node.next_ms().map(|at| at.saturating_sub(sys::boot_ms()));
+        let asked = self.node.server.as_mut().is_some_and(|s| !s.asking().is_empty());
+        let due = self.node.next_ms().map(|at| at.saturating_sub(sys::boot_ms()));
+        let timeout = if asked || self.reaping { Some(0) } else { due };
         let ready = match self.node.poll.wait(timeout) {
             Ok(ready) => ready,
             Err(error) => {
@@ -64,6 +70,10 @@ impl<'a> Runner<'a> {
             }
         };
         ready.into_iter().for_each(|r| self.dispatch(r));
+        if self.reaping {
+            self.reaping = self.node.reap_some();
+        }
+        self.answer_all();
         self.node.on_time();
     }
 
@@ -86,7 +96,7 @@ impl<'a> Runner<'a> {
     fn on_signals(&mut self) {
         while let Some(signal) = self.signals.next() {
             match signal {
-                Signal::Child => self.node.reap_all(),
+                Signal::Child => self.reaping = true,
                 Signal::CtrlAltDel => self.node.begin_shutdown(ShutdownKind::Reboot, "Ctrl-Alt-Del"),
                 Signal::Power => self.node.begin_shutdown(ShutdownKind::PowerOff, "power failure"),
                 Signal::Other(_) => {}
@@ -101,20 +111,32 @@ impl<'a> Runner<'a> {
         self.node.base.voice.said(accepted);
     }
 
-    /// Reads a client's requests and answers them.
+    /// Reads what a client has sent, and sends it what waits.
     fn on_client(&mut self, id: u32, ready: Ready) {
         let Some(server) = &mut self.node.server else { return };
-        for request in server.receive(id, ready) {
-            let reply = match request {
-                Ok(request) => self.node.answer(id, request),
-                Err(message) => Reply::Error { message },
-            };
-            if let Some(server) = &mut self.node.server {
-                server.push(id, &reply);
+        let exchanged = server.exchange(id, ready, &self.node.poll);
+        self.node.base.voice.said(exchanged);
+        self.node.rest_kernel_log();
+    }
+
+    /// Answers what clients ask, a few requests of each; the rest has its turn after other events.
+    fn answer_all(&mut self) {
+        let asking = self.node.server.as_mut().map(Server::asking).unwrap_or_default();
+        for id in asking {
+            for _ in Server::turn() {
+                let next = self.node.server.as_mut().and_then(|server| server.next_request(id));
+                let reply = match next {
+                    None => break,
+                    Some(Ok(request)) => self.node.answer(id, request),
+                    Some(Err(message)) => Reply::Error { message },
+                };
+                if let Some(server) = &mut self.node.server {
+                    server.push(id, &reply);
+                }
             }
-        }
-        if let Some(server) = &mut self.node.server {
-            server.send(id, &self.node.poll);
+            if let Some(server) = &mut self.node.server {
+                server.send(id, &self.node.poll);
+            }
         }
         self.node.rest_kernel_log();
     }

@@ -2,27 +2,23 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use api::{LogLine, LogQuery, MAX_LOG_LINES};
-use axum::body::{Body, Bytes};
+use api::{LogQuery, MAX_LOG_LINES};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use tokio::sync::mpsc;
 
 use super::body::Pieces;
 use super::error::Failure;
 use super::shared::{OfNode, blocking, known, unknown};
-use crate::node::Node;
-use crate::{failed_logs, thread};
+use crate::failed_logs;
+use crate::followers::json_lines;
 
-/// A followed log without new lines gets an empty one this often, so that either side notices when the
-/// other is gone.
-const QUIET: Duration = Duration::from_secs(15);
-/// Portions of a log on their way to a slow client.
-const LOG_PORTIONS: usize = 4;
+/// Marks an answer that ends when the client leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Endless;
 
 /// The route.
 pub(super) async fn logs(
@@ -47,35 +43,18 @@ pub(super) async fn logs(
         })
         .await??
     };
-    let (sender, receiver) = mpsc::channel(LOG_PORTIONS);
-    // Not a thread of the pool: a follower may stay for days.
-    thread::spawn("logs", move || send_logs(&node, &query, &sender))
-        .map_err(|e| Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("{e:#}")))?;
-    ndjson(Body::new(Pieces(receiver)))
-}
-
-/// Reads a log and sends it on until the client leaves or there is no more.
-fn send_logs(node: &Node, query: &LogQuery, to: &mpsc::Sender<Bytes>) {
-    let wanted = (query.service.as_str(), query.lines, query.follow);
-    let sent = node.init.logs(wanted, QUIET, |lines| to.blocking_send(json_lines(lines).into()).is_ok());
-    if let Err(e) = sent {
-        // The head of the answer is gone; a cut-off body is all the client can be told.
-        eprintln!("noded: reading log of {}: {e:#}", query.service);
+    if !query.follow {
+        let lines = blocking(move || node.init.logs(&query.service, query.lines)).await?;
+        return ndjson(Body::from(json_lines(lines)));
     }
-}
-
-/// Writes lines as JSON, one a line; none at all as an empty line.
-fn json_lines(lines: Vec<control::LogLine>) -> Vec<u8> {
-    let mut text = Vec::new();
-    for line in lines {
-        let line = LogLine { at_ms: line.at_ms, text: line.text };
-        serde_json::to_writer(&mut text, &line).expect("numbers and text are JSON");
-        text.push(b'\n');
-    }
-    if text.is_empty() {
-        text.push(b'\n');
-    }
-    text
+    let followed = blocking(move || node.followers.follow(&query.service, query.lines)).await?;
+    let Some(pieces) = followed else {
+        let error = "too many logs are being followed";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, error).hint("end one that nobody reads"));
+    };
+    let mut answer = ndjson(Body::new(Pieces(pieces)))?;
+    answer.extensions_mut().insert(Endless);
+    Ok(answer)
 }
 
 /// Answers with lines of JSON.

@@ -18,13 +18,15 @@ use sys::Exit;
 
 use crate::early::Booted;
 use crate::record::BootRecord;
-use crate::voice::Voice;
+use crate::voice::{Voice, shortened};
 use gate::{Gate, Verdict};
 use keep::Kept;
 use reader::Reader;
 
 /// How long in milliseconds a run must last to count as a good one.
 const SETTLED_MS: u64 = 600_000;
+/// Longest text of a problem in bytes.
+const MAX_PROBLEM_BYTES: usize = 500;
 /// How a child ends that could not be started.
 const NOT_STARTED: Exit = Exit::Code(127);
 
@@ -120,6 +122,7 @@ impl Trial {
         voice: &mut Voice,
     ) {
         self.answer_loader(voice);
+        let problem = problem.map(|text| shortened(&text, MAX_PROBLEM_BYTES).to_owned());
         self.gate.report(problem, deadline_secs, sys::boot_ms());
     }
 
