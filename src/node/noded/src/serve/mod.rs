@@ -1,12 +1,14 @@
 //! The server of the node API: accepts connections, does TLS, calls the routes.
 //!
-//! Without a certificate of the operator CA the handshake fails. Every wait and every size is bounded, and connections
-//! are counted: handshakes, which anyone may begin, separately from those of operators, so that strangers can't exhaust
-//! the operators' share.
+//! Without a certificate of the operator CA the handshake fails. Every wait and every size is bounded. A connection is
+//! always accepted, and if there are too many another one goes ([`guests`]), so that connections which only stand
+//! there, wherever they come from, can't keep an operator out.
 
 mod body;
 mod error;
+mod guests;
 mod logs;
+mod place;
 mod routes;
 mod shared;
 #[cfg(test)]
@@ -14,29 +16,32 @@ mod tests;
 mod tls;
 mod upgrade;
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use guests::Stage;
+use place::{Answering, Place, Places};
 
 pub use routes::router;
 pub use shared::Served;
 pub use tls::server_config;
 
-/// Handshakes at the same time.
-const MAX_HANDSHAKES: usize = 16;
-/// Connections of operators at the same time.
-const MAX_CONNECTIONS: usize = 32;
 /// Longest time of a handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for a request's head, so also for the next request on an idle connection.
@@ -62,27 +67,40 @@ pub async fn listen(port: u16) -> TcpListener {
 /// Serves forever.
 pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, routes: Router) {
     let acceptor = TlsAcceptor::from(tls);
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new();
     loop {
-        let Ok(handshake) = Arc::clone(&handshakes).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(e) => {
                 eprintln!("noded: accepting a connection: {e}");
+                // As a rule no descriptor is left.
+                places.remove_stranger();
                 sleep(RETRY_PAUSE).await;
                 continue;
             }
         };
-        let (acceptor, routes, connections) = (acceptor.clone(), routes.clone(), Arc::clone(&connections));
-        tokio::spawn(async move {
-            let secured = shake_hands(&acceptor, stream).await;
-            drop(handshake);
-            let Some(secured) = secured else { return };
-            // Beyond the bound an operator is sent away at once: the close is better than a silence.
-            let Ok(_place) = connections.try_acquire_owned() else { return };
-            talk(secured, routes).await;
-        });
+        let (place, leave) = places.enter(address.ip());
+        let (acceptor, routes) = (acceptor.clone(), routes.clone());
+        tokio::spawn(async move { unless(leave, attend(&acceptor, stream, place, routes)).await });
+    }
+}
+
+/// Waits for `work` to end, and drops it if `leave` ends before.
+async fn unless(leave: impl Future, work: impl Future<Output = ()>) {
+    let (mut leave, mut work) = (pin!(leave), pin!(work));
+    poll_fn(|context| match leave.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => work.as_mut().poll(context),
+    })
+    .await;
+}
+
+/// Serves one connection, from the handshake to its end.
+async fn attend(acceptor: &TlsAcceptor, stream: TcpStream, place: Place, routes: Router) {
+    let Some(secured) = shake_hands(acceptor, stream).await else { return };
+    // If all places are in use the operator is sent away at once: the close is better than a silence.
+    if place.know() {
+        talk(secured, Arc::new(place), routes).await;
     }
 }
 
@@ -114,12 +132,24 @@ async fn let_go(mut stream: TcpStream) {
 }
 
 /// Serves one connection until it ends.
-async fn talk(stream: TlsStream<TcpStream>, routes: Router) {
+async fn talk(stream: TlsStream<TcpStream>, place: Arc<Place>, routes: Router) {
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |request| {
+        place.set(Stage::Busy);
+        let (answer, place) = (routes.call(request), Arc::clone(&place));
+        async move {
+            let answer = answer.await?;
+            if answer.extensions().get::<logs::Endless>().is_some() {
+                place.set(Stage::Following);
+            }
+            Ok::<_, Infallible>(answer.map(|body| Answering { body, place }))
+        }
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .serve_connection(TokioIo::new(stream), service)
         .await;
     // Clients leave as they please; only what the node itself did wrong is worth a line.
     if let Err(e) = served

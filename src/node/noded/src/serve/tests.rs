@@ -4,6 +4,7 @@ use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use api::{Client, ClientError, Credentials, KubeconfigRequest, LogQuery, SERVER_NAME};
@@ -45,6 +46,11 @@ impl Ca {
 
 /// A node whose server certificate carries `name`; returns where it listens.
 fn serve(ca: &Ca, name: &str) -> SocketAddr {
+    serve_with(ca, name, init().0)
+}
+
+/// The same with a certain `init`.
+fn serve_with(ca: &Ca, name: &str, init: Init) -> SocketAddr {
     let (certificate, key) = ca.issue(name);
     let api =
         NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
@@ -60,7 +66,7 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
         api,
     };
     let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
-    let node = Node::new(init(), api::ImageFacts::default(), documents, api::ConfigFacts::default());
+    let node = Node::new(init, api::ImageFacts::default(), documents, api::ConfigFacts::default());
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
     let node = Arc::new(node);
     let served = super::Served { upgrader: Arc::new(Upgrader::new(Arc::clone(&node))), node };
@@ -77,29 +83,43 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
     address
 }
 
+/// Connections over which a log was followed.
+type Followed = Arc<AtomicUsize>;
+
 /// A stand-in for `init` with one service, `etcd`.
-fn init() -> Init {
+fn init() -> (Init, Followed) {
+    let followed = Followed::default();
+    let counter = Arc::clone(&followed);
     let folder = tempfile::tempdir().unwrap().keep();
     let socket = folder.join("init.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
-            thread::spawn(move || answer(&stream));
+            let counter = Arc::clone(&counter);
+            thread::spawn(move || answer(&stream, &counter));
         }
     });
-    Init::at(&socket)
+    (Init::at(&socket), followed)
 }
 
-fn answer(stream: &UnixStream) {
+fn answer(stream: &UnixStream, followed: &Followed) {
     let mut from = BufReader::new(stream);
+    let mut follows = false;
     while let Ok(Some(request)) = read_message::<Request>(&mut from) {
+        if matches!(request, Request::Logs { follow: true, .. }) && !std::mem::replace(&mut follows, true) {
+            followed.fetch_add(1, Ordering::Relaxed);
+        }
         let reply = match request {
             Request::Status { .. } => Reply::Status(status()),
-            Request::Logs { follow, .. } => {
-                for text in ["one", "two"] {
-                    let lines = vec![LogLine { at_ms: 1, text: text.into() }];
-                    if write_message(stream, &Reply::Logs { lines }).is_err() || !follow {
+            Request::Logs { service, follow, .. } => {
+                let lines = |text: &str| vec![LogLine { at_ms: 1, text: text.to_owned() }];
+                write_message(stream, &Reply::Logs { lines: lines("one") }).unwrap();
+                // Enough to fill every buffer on the way to one who does not read.
+                let long = "x".repeat(10_000);
+                for text in ["two", &long].into_iter().chain([long.as_str(); 200]).filter(|_| follow) {
+                    let reply = Reply::Followed { service: service.clone(), lines: lines(text) };
+                    if write_message(stream, &reply).is_err() {
                         return;
                     }
                 }
@@ -176,6 +196,53 @@ fn operator_reads_and_follows_logs() {
 }
 
 #[test]
+fn followers_that_never_read_share_one_connection_and_keep_no_order_out() {
+    let ca = Ca::new();
+    let (init, followed) = init();
+    let address = serve_with(&ca, SERVER_NAME, init);
+    let operator = ca.operator(&ca);
+    let query = LogQuery { service: "etcd".into(), lines: 10, follow: true, generation: None };
+    let followers: Vec<_> = (0..40)
+        .map(|_| {
+            let client = Client::new(&address.to_string(), &operator).unwrap();
+            let lines = client.logs(&query).unwrap();
+            (client, lines)
+        })
+        .collect();
+    let client = Client::new(&address.to_string(), &operator).unwrap();
+    for _ in 0..20 {
+        client.status().unwrap();
+        client.restart("etcd").unwrap();
+    }
+    assert_eq!(followed.load(Ordering::Relaxed), 1);
+    // One who begins to read gets what there was first.
+    let (_, mut lines) = followers.into_iter().next().unwrap();
+    assert_eq!(lines.next().unwrap().unwrap().text, "one");
+}
+
+#[test]
+fn connections_that_only_stand_keep_no_operator_out() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME);
+    let connect = |_| TcpStream::connect(address).unwrap();
+    let idle: Vec<TcpStream> = (0..400).map(connect).collect();
+    let half: Vec<TcpStream> = (0..60).map(connect).collect();
+    // The head of a handshake record of 512 bytes, and no more.
+    half.iter().for_each(|stream| (&*stream).write_all(b"\x16\x03\x01\x02\x00\x01").unwrap());
+    let slow: Vec<_> = (0..140)
+        .map(|_| {
+            let mut stream = secured(&ca, address);
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    client.status().unwrap();
+    client.reboot().unwrap();
+    drop((idle, half, slow));
+}
+
+#[test]
 fn refusals_say_why() {
     let ca = Ca::new();
     let address = serve(&ca, SERVER_NAME);
@@ -243,8 +310,8 @@ fn nobody_gets_in_without_a_certificate() {
     assert!(answer.is_empty());
 }
 
-/// Sends one raw request as the operator and returns the status line.
-fn raw(ca: &Ca, address: SocketAddr, request: &[u8]) -> String {
+/// Connects as the operator.
+fn secured(ca: &Ca, address: SocketAddr) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
     let operator = ca.operator(ca);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(operator.ca.as_bytes()).unwrap()).unwrap();
@@ -259,7 +326,12 @@ fn raw(ca: &Ca, address: SocketAddr, request: &[u8]) -> String {
         .unwrap();
     let name = ServerName::try_from(SERVER_NAME).unwrap();
     let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap())
+}
+
+/// Sends one raw request as the operator and returns the status line.
+fn raw(ca: &Ca, address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = secured(ca, address);
     stream.write_all(request).unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
