@@ -81,7 +81,7 @@ pub enum Probe {
     },
     /// Yes when the service sends `READY=1` to `NOTIFY_SOCKET` (`sd_notify(3)`). Readiness only.
     Notify,
-    /// Yes when the file exists. Removed before each start.
+    /// Yes when the file, below `/run`, exists. Removed before each start.
     File(PathBuf),
 }
 
@@ -234,6 +234,11 @@ fn validate(s: &ServiceSpec) -> Result<(), SpecError> {
         return Err(SpecError::Command(s.name.clone(), program));
     }
     let range = |what| Err(SpecError::Range(s.name.clone(), what));
+    // PID 1 looks at the file itself, and must not wait for a disk.
+    let on_disk = |probe: &Probe| matches!(probe, Probe::File(path) if !path.starts_with("/run"));
+    if s.readiness.iter().chain(s.health.iter().map(|h| &h.probe)).any(on_disk) {
+        return range("the file of a probe outside of /run");
+    }
     if s.restart.first_ms == 0 || s.restart.max_ms < s.restart.first_ms {
         return range("restart pause");
     }
@@ -340,6 +345,7 @@ mod tests {
         assert!(matches!(change(|s| s.limits.cpu_weight = Some(0)), SpecError::Range(..)));
         assert!(matches!(change(|s| s.limits.timer_slack_us = Some(0)), SpecError::Range(..)));
         assert!(matches!(change(|s| s.stop.signal = 99), SpecError::Range(..)));
+        assert!(matches!(change(|s| s.readiness = Some(Probe::File("/var/x".into()))), SpecError::Range(..)));
         let notify = |s: &mut ServiceSpec| {
             s.health = Some(Health { probe: Probe::Notify, interval_secs: 1, failures: 1 });
         };

@@ -6,9 +6,13 @@
 //! (`softdog.soft_active_on_boot` on the command line), so that a boot that never gets here ends in a
 //! reset too: if nothing takes it over, it fires.
 
+use std::io::Read;
 use std::path::Path;
 
-use control::Stage;
+use anyhow::{Context, bail};
+use control::{LogLine, Stage};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sys::Watchdog;
 
 use crate::voice::Voice;
@@ -17,9 +21,18 @@ use crate::voice::Voice;
 const TIMEOUT_SECS: i32 = 60;
 /// Milliseconds between two feedings.
 const FEED_MS: u64 = 10_000;
+/// Milliseconds between two looks at a child that works.
+const CHILD_LOOK_MS: u64 = 10;
 /// Most stages that are kept, and the longest name of one in bytes: `noded` names them.
 const MAX_STAGES: usize = 64;
 const MAX_STAGE_BYTES: usize = 64;
+
+/// What a child leaves behind: its result, and what it has said.
+#[derive(Serialize, Deserialize)]
+struct Left<T> {
+    result: T,
+    said: Vec<LogLine>,
+}
 
 /// The common part of all phases.
 #[derive(Debug)]
@@ -87,6 +100,42 @@ impl Base {
         Some((self.fed_ms + FEED_MS).saturating_sub(now))
     }
 
+    /// Does in a copy of this process what may wait for a disk, and waits for it, with the watchdogs fed. What `work`
+    /// changes in memory stays in the copy, but for its result and what it says.
+    ///
+    /// # Errors
+    /// When the copy fails, or is not done after `limit_ms`: it may then still wait for a disk, and do its work later.
+    pub(crate) fn in_child<T: Serialize + DeserializeOwned>(
+        &mut self,
+        limit_ms: u64,
+        work: impl FnOnce(&mut Base) -> T,
+    ) -> anyhow::Result<T> {
+        let (mut reader, writer) = sys::pipe()?;
+        let child = sys::Copy::start(|| {
+            drop(self.voice.take_kept());
+            let left = Left { result: work(self), said: Vec::new() };
+            let left = Left { said: self.voice.take_kept(), ..left };
+            serde_json::to_writer(std::fs::File::from(writer), &left).is_ok()
+        })?;
+        let end = sys::boot_ms() + limit_ms;
+        let mut bytes = Vec::new();
+        // Reads what there is; the error is that there is no more yet.
+        let mut read = || drop(reader.read_to_end(&mut bytes));
+        while child.ended()?.is_none() {
+            if sys::boot_ms() >= end {
+                // One that has just ended has nothing left to be told.
+                drop(child.kill());
+                bail!("the disk does not answer: waited {} s", limit_ms / 1000);
+            }
+            read();
+            self.pause(CHILD_LOOK_MS);
+        }
+        read();
+        let left: Left<T> = serde_json::from_slice(&bytes).context("reading what a child left")?;
+        self.voice.keep(left.said);
+        Ok(left.result)
+    }
+
     /// Waits, with the watchdogs fed.
     pub(crate) fn pause(&mut self, ms: u64) {
         let end = sys::boot_ms() + ms;
@@ -134,6 +183,32 @@ mod tests {
         base.reach_at("../x", 1);
         assert_eq!(base.stages, [Stage { name: "network".into(), at_ms: 1234 }]);
         assert_eq!(stage_line(&base.stages[0]), "stage network at 1.234 s");
+    }
+
+    #[test]
+    fn watchdogs_are_fed_while_a_child_waits() {
+        let path = std::env::temp_dir().join(format!("init-base-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let mut base = Base::new();
+        let (watchdog, _) = Watchdog::arm(&path, TIMEOUT_SECS).unwrap();
+        base.watchdogs.push(watchdog);
+        let endless = |_: &mut Base| loop {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        };
+        let error = base.in_child::<()>(0, endless).unwrap_err().to_string();
+        assert!(error.starts_with("the disk does not answer"), "{error}");
+        let read = std::fs::read(&path).unwrap();
+        let fed = base.in_child(60_000, |base| {
+            base.voice.error("said by the child");
+            // As long as the parent takes to feed: this is what it must not stop.
+            while std::fs::read(&path).unwrap() == read {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            String::from("fed")
+        });
+        assert_eq!(fed.unwrap(), "fed");
+        assert_eq!(base.voice.take_kept()[0].text, "said by the child");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

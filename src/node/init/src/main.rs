@@ -4,8 +4,8 @@
 //! duties have nothing in common but the [`base`] that they hand on.
 //!
 //! The law of this program: **it never ends by an error**. One thread, one event loop, no async runtime;
-//! no indexing, `unwrap` or `expect` outside tests, nothing that waits for a slow peer, disk or program;
-//! failures are reported and survived. If it ends anyway, the kernel panics and `panic=` resets.
+//! no indexing, `unwrap` or `expect` outside tests, nothing that waits for a slow peer, disk or program
+//! ([`disk`] does the writing, children do what else may wait); failures are reported and survived. If it ends anyway, the kernel panics and `panic=` resets.
 //!
 //! It continues in the same process after the change of root. An exec of the copy on the root would free
 //! the initrd's megabyte, but lose the watchdog's descriptor, the stages and the log so far, or
@@ -24,6 +24,7 @@
 
 mod base;
 mod blocks;
+mod disk;
 mod early;
 mod record;
 mod run;
@@ -43,6 +44,11 @@ const NOTE_LIMIT: Duration = Duration::from_secs(2);
 
 fn main() {
     if std::process::id() != 1 {
+        if std::env::args().nth(1).as_deref() == Some(disk::ARGUMENT) {
+            // The connection to PID 1, which is also where errors would go, is over; it notices that.
+            let served = disk::serve();
+            std::process::exit(i32::from(served.is_err()));
+        }
         eprintln!("error: init is PID 1 of an Ironhull node, nothing else");
         std::process::exit(2);
     }

@@ -63,6 +63,16 @@ impl Voice {
         self.kept.drain(..).collect()
     }
 
+    /// Keeps lines for the log that were said elsewhere.
+    pub(crate) fn keep(&mut self, lines: Vec<LogLine>) {
+        for line in lines {
+            if self.kept.len() >= KEPT_LINES {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(line);
+        }
+    }
+
     fn say(&mut self, level: u8, text: &str) {
         let text = shortened(text, MAX_TEXT_BYTES);
         // One write is one record.
@@ -73,10 +83,7 @@ impl Voice {
             // Nobody to tell that the console is gone.
             drop(console.write_all(format!("ironhull: {text}\r\n").as_bytes()));
         }
-        if self.kept.len() >= KEPT_LINES {
-            self.kept.pop_front();
-        }
-        self.kept.push_back(LogLine { at_ms: sys::boot_ms(), text: text.to_owned() });
+        self.keep(vec![LogLine { at_ms: sys::boot_ms(), text: text.to_owned() }]);
     }
 }
 

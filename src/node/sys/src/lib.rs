@@ -35,7 +35,7 @@ pub use mount::{
 };
 pub use poll::{Interest, Poll, Ready, set_nonblocking};
 pub use proc::proc_kib;
-pub use process::{Exit, kill, kill_everything, reap, run_in_child, run_in_child_within};
+pub use process::{Copy, Exit, kill, kill_everything, reap, run_in_child, run_in_child_within};
 pub use signal::{Signal, Signals};
 pub use socket::{connect_loopback, notify_socket, pipe, receive_notice};
 pub use spawn::{Child, Launch, spawn};

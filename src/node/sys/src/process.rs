@@ -125,6 +125,38 @@ pub fn run_in_child_within(limit: Duration, work: impl FnOnce() -> bool) -> Resu
     }
 }
 
+/// A copy of this process that runs something.
+#[derive(Debug)]
+pub struct Copy {
+    child: Pid,
+}
+
+impl Copy {
+    /// Starts a copy that runs `work` and ends: exit code 0 when `work` returned true, 1 when false.
+    ///
+    /// # Errors
+    /// [`SysError`] if the process can't be forked.
+    pub fn start(work: impl FnOnce() -> bool) -> Result<Copy, SysError> {
+        fork(work).map(|child| Copy { child })
+    }
+
+    /// Returns how it ended; `None` if it has not. To be asked no more once it has.
+    ///
+    /// # Errors
+    /// [`SysError`] if it can't be waited for.
+    pub fn ended(&self) -> Result<Option<Exit>, SysError> {
+        wait_for(self.child, WaitOptions::NOHANG)
+    }
+
+    /// Kills it. One that waits for a disk ends when that answers.
+    ///
+    /// # Errors
+    /// [`SysError`] if there is no such process.
+    pub fn kill(&self) -> Result<(), SysError> {
+        rustix::process::kill_process(self.child, Signal::KILL).during("killing child", self.child)
+    }
+}
+
 /// Forks a copy of this process that runs `work` and exits.
 fn fork(work: impl FnOnce() -> bool) -> Result<Pid, SysError> {
     // SAFETY: this crate requires that the caller is single-threaded, so no lock in the child's copy is held;

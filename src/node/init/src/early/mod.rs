@@ -26,6 +26,10 @@ pub(crate) use death::Death;
 /// Where the root is put together before it becomes `/`.
 const NEW_ROOT: &str = "/sysroot";
 
+/// How long in milliseconds state and data may take to be checked, mounted and grown: tens of minutes on a slow disk of
+/// many TB. The machine starts again after that.
+const STORAGE_LIMIT_MS: u64 = 3_600_000;
+
 /// What the initrd leaves behind.
 #[derive(Clone, Debug)]
 pub(crate) struct Booted {
@@ -54,7 +58,9 @@ pub(crate) fn boot(base: &mut Base) -> Result<Booted, Death> {
     let root = root::find(base, &params)?;
     let verified = root::mount(&params, &root, Path::new(NEW_ROOT)).map_err(Death::RootNotVerified)?;
     base.reach("root");
-    let condition = storage::mount_all(base, &root.disk, Path::new(NEW_ROOT));
+    let mounted =
+        base.in_child(STORAGE_LIMIT_MS, |base| storage::mount_all(base, &root.disk, Path::new(NEW_ROOT)));
+    let condition = mounted.context("mounting state and data")?;
     if condition == Condition::default() {
         base.reach("state");
     }

@@ -8,13 +8,18 @@ mod death;
 mod handoff;
 mod store;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use slots::{Current, Handoff, Header, Pair, Record, Running, Slot, Why};
 
+use crate::base::Base;
 use crate::blocks::Block;
 pub(crate) use death::note_death;
 use store::Store;
+
+/// How long in milliseconds reading it may take.
+const READ_LIMIT_MS: u64 = 600_000;
 
 /// The record of the disk that runs.
 #[derive(Debug)]
@@ -28,14 +33,15 @@ impl BootRecord {
     /// Reads the record of the disk that `root` is on.
     ///
     /// # Errors
-    /// When `root` is in no slot or the disk has no place for a record. What the boot loader said is a
+    /// When `root` is in no slot, the disk has no place for a record or does not answer. What the boot loader said is a
     /// hint only: that it can't be read is no error.
-    pub(crate) fn open(root: &Block) -> anyhow::Result<BootRecord> {
+    pub(crate) fn open(base: &mut Base, root: &Block) -> anyhow::Result<BootRecord> {
         let Some(slot) = slot_of(&root.label) else {
             anyhow::bail!("the root is on {} ({}), which is no slot's", root.name, root.label);
         };
         let store = Store::find(&root.disk)?;
-        let found = store.load();
+        let raw = base.in_child(READ_LIMIT_MS, |_| store.read()).context("reading the boot record")?;
+        let found = raw.parse();
         let current = Current::new(found.first, found.second, &found.headers);
         let running = running(slot, handoff::load(), &current.record, &found.headers);
         Ok(BootRecord { store, current, running })
@@ -66,14 +72,16 @@ impl BootRecord {
         (self.store.kernel(slot), self.store.root(slot))
     }
 
-    /// Writes a record: one sector, on the disk when this returns.
-    ///
-    /// # Errors
-    /// The write's; the record that counted before still does then.
-    pub(crate) fn write(&mut self, next: Record) -> anyhow::Result<()> {
-        self.store.write(self.current.write_to, &next)?;
+    /// Returns what has to be written so that `next` counts: partition, place in bytes, sector. Until it is on the disk
+    /// the record that counted before still does.
+    pub(crate) fn sector(&self, next: &Record) -> (PathBuf, u64, Vec<u8>) {
+        let (path, offset) = self.store.place(self.current.write_to);
+        (path.to_owned(), offset, next.encode().to_vec())
+    }
+
+    /// Notes that `next` is on the disk and counts.
+    pub(crate) fn was_written(&mut self, next: Record) {
         self.current = Current { record: next, write_to: self.current.write_to.other(), rebuilt: false };
-        Ok(())
     }
 }
 

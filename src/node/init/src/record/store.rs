@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
 use slots::{HEADER_BYTES, Header, Pair, Partition, Place, RECORD_BYTES, Record, Slot};
 
 use crate::blocks;
@@ -29,6 +30,31 @@ pub(super) struct Found {
     pub(super) first: Option<Record>,
     pub(super) second: Option<Record>,
     pub(super) headers: Pair<Option<Header>>,
+}
+
+/// The same as sectors; what can't be read is absent. A header comes with the size of its partition in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Raw {
+    records: [Option<Vec<u8>>; 2],
+    headers: [Option<(Vec<u8>, u64)>; 2],
+}
+
+impl Raw {
+    /// Returns what is sound of it.
+    pub(super) fn parse(&self) -> Found {
+        let [first, second] =
+            self.records.each_ref().map(|record| Record::parse(&block(record.as_deref()?)?));
+        let [a, b] = self.headers.each_ref().map(|header| {
+            let (bytes, room) = header.as_ref()?;
+            Header::parse(&block(bytes)?, *room)
+        });
+        Found { first, second, headers: Pair { a, b } }
+    }
+}
+
+/// Returns the bytes as a sector, if they are one.
+fn block<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.try_into().ok()
 }
 
 impl Store {
@@ -60,13 +86,27 @@ impl Store {
 
     /// Reads both records and both headers.
     pub(super) fn load(&self) -> Found {
-        let record = |place: Place| Record::parse(&read_block(&self.state, place.offset()).ok()?);
-        let header = |slot: Slot| load_header(self.kernel(slot)).ok().flatten();
-        Found {
-            first: record(Place::First),
-            second: record(Place::Second),
-            headers: Pair { a: header(Slot::A), b: header(Slot::B) },
+        self.read().parse()
+    }
+
+    /// Reads the sectors of both records and both headers.
+    pub(super) fn read(&self) -> Raw {
+        let record =
+            |place: Place| read_block::<RECORD_BYTES>(&self.state, place.offset()).ok().map(Vec::from);
+        let header = |slot: Slot| {
+            let kernel = self.kernel(slot);
+            let block = read_block::<HEADER_BYTES>(kernel, 0).ok()?;
+            Some((block.to_vec(), sys::device_bytes(&File::open(kernel).ok()?, kernel).ok()?))
+        };
+        Raw {
+            records: [record(Place::First), record(Place::Second)],
+            headers: [header(Slot::A), header(Slot::B)],
         }
+    }
+
+    /// Returns the partition of the records, and where in bytes one stands.
+    pub(super) fn place(&self, place: Place) -> (&Path, u64) {
+        (&self.state, place.offset())
     }
 
     /// Writes a record.
@@ -75,13 +115,6 @@ impl Store {
         let written = opened.and_then(|f| f.write_all_at(&record.encode(), place.offset()));
         written.with_context(|| format!("writing the boot record to {}", self.state.display()))
     }
-}
-
-/// Reads the header of a kernel partition; `None` if it is not sound.
-fn load_header(kernel: &Path) -> anyhow::Result<Option<Header>> {
-    let block = read_block::<HEADER_BYTES>(kernel, 0)?;
-    let room = sys::device_bytes(&File::open(kernel)?, kernel)?;
-    Ok(Header::parse(&block, room))
 }
 
 /// Reads one sector.

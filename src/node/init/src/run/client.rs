@@ -26,6 +26,8 @@ pub(super) struct Client {
     output: Vec<u8>,
     /// The logs that it follows, and how many lines of each it has lost.
     follows: BTreeMap<String, u64>,
+    /// The answer to its last request comes later.
+    awaits: bool,
     /// When it sent its last request, or was accepted.
     asked_ms: u64,
 }
@@ -39,6 +41,7 @@ impl Client {
             searched: 0,
             output: Vec::new(),
             follows: BTreeMap::new(),
+            awaits: false,
             asked_ms: now_ms,
         }
     }
@@ -98,14 +101,19 @@ impl Client {
         self.line_end().is_some() || self.input.len() < MAX_LINE_BYTES
     }
 
+    /// Notes whether the answer to its last request comes later: until then no other is taken.
+    pub(super) const fn set_awaits(&mut self, awaits: bool) {
+        self.awaits = awaits;
+    }
+
     /// Returns whether a complete request waits and the client has read enough to get its answer.
     pub(super) fn has_request(&mut self) -> bool {
-        self.output.len() <= MAX_OUTPUT_BYTES && self.line_end().is_some()
+        !self.awaits && self.output.len() <= MAX_OUTPUT_BYTES && self.line_end().is_some()
     }
 
     /// Takes the next request, a line.
     pub(super) fn next_request(&mut self, now_ms: u64) -> Option<Vec<u8>> {
-        let end = self.line_end().filter(|_| self.output.len() <= MAX_OUTPUT_BYTES)?;
+        let end = self.line_end().filter(|_| !self.awaits && self.output.len() <= MAX_OUTPUT_BYTES)?;
         let rest = self.input.split_off(end + 1);
         self.searched = 0;
         self.asked_ms = now_ms;

@@ -10,13 +10,19 @@ use super::kernel_log::{KERNEL, KernelLog};
 use super::logs::{INIT, Logs};
 use super::server::Server;
 use super::services::{Services, Tools};
+use super::token::Token;
 use super::trial::{Due, Trial};
 use super::{noded, submission};
 use crate::base::Base;
+use crate::disk::Disk;
 use crate::early::{Booted, Condition};
 
 /// Children reaped in one turn.
 const MAX_REAPED: usize = 256;
+/// How long in milliseconds the disk may take for the last lines and the boot record when everything has ended.
+const FINISH_MS: u64 = 30_000;
+/// Milliseconds between two looks at it.
+const FINISH_LOOK_MS: u64 = 5;
 /// Most lines of one reply.
 const MAX_LINES: u32 = 10_000;
 /// Most lines of the kernel that a failed generation leaves; their bytes are bounded where they are read.
@@ -34,6 +40,9 @@ pub(super) struct Node<'a> {
     logs: Logs,
     kernel_log: KernelLog,
     trial: Trial,
+    disk: Disk,
+    /// The disk has everything that was to be written before the end.
+    finished: bool,
     leaving: Option<Leaving>,
 }
 
@@ -60,6 +69,8 @@ impl<'a> Node<'a> {
             logs: Logs::new(),
             kernel_log: KernelLog::default(),
             trial: Trial::default(),
+            disk: Disk::new(Token::Disk.to_number()),
+            finished: false,
             leaving: None,
         }
     }
@@ -74,7 +85,7 @@ impl<'a> Node<'a> {
 
     /// Reads the record of the disk that runs. Nothing waits for it: the services have been started.
     pub(super) fn open_record(&mut self, booted: &Booted) {
-        self.trial = Trial::open(booted, &mut self.base.voice);
+        self.trial = Trial::open(booted, self.base);
     }
 
     /// Gives an event to the services.
@@ -89,7 +100,7 @@ impl<'a> Node<'a> {
         services.on_probe(id, &mut tools);
     }
 
-    /// Reaps children that have ended: services, probes, the reader of the slot, and orphans; returns whether there
+    /// Reaps children that have ended: services, probes, the reader of the slot, the writer, and orphans; returns whether there
     /// may be more. Those of a pod may end faster than they are reaped.
     pub(super) fn reap_some(&mut self) -> bool {
         let mut more = true;
@@ -98,7 +109,8 @@ impl<'a> Node<'a> {
                 more = false;
                 break;
             };
-            if !self.trial.ended(pid, exit, &mut self.base.voice) {
+            let voice = &mut self.base.voice;
+            if !self.trial.ended(pid, exit, voice) && !self.disk.ended(pid, exit, voice) {
                 let (services, mut tools) = self.services();
                 services.ended(pid, exit, &mut tools);
             }
@@ -182,13 +194,26 @@ impl<'a> Node<'a> {
         (late || self.services.is_stopped()).then_some(leaving.kind)
     }
 
-    /// Writes the last lines and lets go of all files.
+    /// Has the last lines and what is left of the trial written, and waits for that, but not for a disk that stalls.
     pub(super) fn close(&mut self) {
-        let kernel =
-            if self.trial.has_failed() { self.kernel_lines(MAX_KERNEL_LINES, false) } else { Vec::new() };
-        self.trial.end((KERNEL.to_owned(), kernel), &mut self.base.voice);
+        if let Some((generation, mut logs)) = self.trial.end() {
+            logs.push((KERNEL.to_owned(), self.kernel_lines(MAX_KERNEL_LINES, false)));
+            logs.into_iter().for_each(|(name, lines)| self.disk.keep(generation, name, lines));
+        }
         self.keep_said();
-        self.logs.close();
+        self.logs.take_due(u64::MAX).into_iter().for_each(|portion| self.disk.log(portion));
+        self.disk.finish();
+        let end = sys::boot_ms() + FINISH_MS;
+        loop {
+            self.drive_disk();
+            if self.finished && !self.trial.is_writing() {
+                return;
+            }
+            if sys::boot_ms() >= end {
+                return self.base.voice.error("the disk does not answer: the last lines of logs are lost");
+            }
+            self.base.pause(FINISH_LOOK_MS);
+        }
     }
 
     /// Feeds the watchdogs if they may be fed, and returns when the loop has to turn although nothing happens, in
@@ -199,8 +224,9 @@ impl<'a> Node<'a> {
         let may_feed = !on_trial || self.trial.may_feed(now, &mut self.base.voice);
         let watchdog = if may_feed { self.base.feed_watchdogs().map(|ms| now + ms) } else { None };
         let patience = self.leaving.map(|l| l.since_ms + SHUTDOWN_PATIENCE_MS + 1);
-        let trial = if on_trial { self.trial.next_ms(now) } else { None };
-        let all = [watchdog, patience, self.services.next_ms(now), self.logs.next_ms(), trial];
+        let trial = self.trial.next_ms(now).filter(|_| on_trial);
+        let all =
+            [watchdog, patience, trial, self.services.next_ms(now), self.logs.next_ms(), self.disk.next_ms()];
         all.into_iter().flatten().min()
     }
 
@@ -209,21 +235,45 @@ impl<'a> Node<'a> {
         let now = sys::boot_ms();
         let (services, mut tools) = self.services();
         services.on_time(now, &mut tools);
-        self.logs.flush_due(now);
-        if self.leaving.is_none() {
-            self.look_at_trial(now);
+        self.logs.take_due(now).into_iter().for_each(|portion| self.disk.log(portion));
+        if self.leaving.is_none() && self.trial.look(now, &mut self.base.voice) {
+            let output = self.logs.output(INIT, &self.poll).map_err(Into::into);
+            self.trial.read(output, &mut self.base.voice);
+        }
+        self.drive_disk();
+    }
+
+    /// Exchanges orders and answers with the process that writes to the disks, and does what follows from them.
+    fn drive_disk(&mut self) {
+        loop {
+            let due = self.trial.advance(sys::boot_ms(), &mut self.disk, &mut self.base.voice);
+            due.into_iter().for_each(|due| self.carry_out(due));
+            let answers = self.disk.exchange(&self.poll, &mut self.base.voice);
+            if answers.is_empty() {
+                return;
+            }
+            for done in answers {
+                if !self.trial.awaits_disk() {
+                    // The answer to the order to finish.
+                    self.finished = true;
+                    self.base.voice.said(done.error.map_or(Ok(()), Err));
+                    continue;
+                }
+                let due = self.trial.written(done, &mut self.base.voice);
+                due.into_iter().for_each(|due| self.carry_out(due));
+            }
         }
     }
 
-    /// Does what the trial wants done now.
-    fn look_at_trial(&mut self, now: u64) {
-        match self.trial.look(now, &mut self.base.voice) {
-            None => {}
-            Some(Due::Read) => {
-                let output = self.logs.output(INIT, &self.poll).map_err(Into::into);
-                self.trial.read(output, &mut self.base.voice);
+    /// Does what the trial wants done.
+    fn carry_out(&mut self, due: Due) {
+        match due {
+            Due::Reply(client, reply) => {
+                if let Some(server) = &mut self.server {
+                    server.push_late(client, &reply, &self.poll);
+                }
             }
-            Some(Due::Reboot) => {
+            Due::Reboot => {
                 // Services that have ended take their logs with them.
                 self.keep_said();
                 self.trial.keep_logs(self.logs.all());
@@ -232,12 +282,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Does what a request asks and returns the reply.
-    pub(super) fn answer(&mut self, client: u32, request: Request) -> Reply {
+    /// Does what a request asks and returns the reply; `None` if that comes later, by [`Server::push_late`].
+    pub(super) fn answer(&mut self, client: u32, request: Request) -> Option<Reply> {
         let result = match request {
-            Request::Status { usage } => return Reply::Status(self.status(usage)),
+            Request::Status { usage } => return Some(Reply::Status(self.status(usage))),
             Request::Logs { service, lines, follow } => {
-                return self.answer_logs(client, (service, lines), follow);
+                return Some(self.answer_logs(client, (service, lines), follow));
             }
             Request::Unfollow { service } => {
                 if let Some(server) = &mut self.server {
@@ -253,23 +303,27 @@ impl<'a> Node<'a> {
                 Ok(())
             }
             Request::Health { problem, deadline_secs } => {
-                self.trial.on_health(problem, deadline_secs, &mut self.base.voice);
+                self.trial.on_health(problem, deadline_secs);
                 Ok(())
             }
             Request::Boot { .. } | Request::MayUpdate if self.leaving.is_some() => {
                 Err("a shutdown is under way".to_owned())
             }
-            Request::Boot { order } => return self.trial.order(&order, &mut self.base.voice),
-            Request::MayUpdate => return self.trial.may_update(),
+            Request::Boot { order } => {
+                self.trial.order(client, order);
+                return None;
+            }
+            Request::MayUpdate => return Some(self.trial.may_update()),
             Request::SlotRotten { slot, generation } => {
-                self.trial.note_rotten(slot, generation, &mut self.base.voice)
+                self.trial.note_rotten(client, slot, generation);
+                return None;
             }
             Request::Shutdown { kind } => {
                 self.begin_shutdown(kind, "as asked");
                 Ok(())
             }
         };
-        result.map_or_else(|message| Reply::Error { message }, |()| Reply::Ok)
+        Some(result.map_or_else(|message| Reply::Error { message }, |()| Reply::Ok))
     }
 
     fn status(&self, usage: bool) -> Status {

@@ -88,7 +88,8 @@ impl<'a> Runner<'a> {
             Some(Token::Probe(id)) => self.node.on_probe(id),
             Some(Token::Button(id)) => self.on_button(id),
             Some(Token::KernelLog) => self.node.on_kernel_log(),
-            None => {}
+            // Each turn exchanges with it.
+            Some(Token::Disk) | None => {}
         }
     }
 
@@ -128,10 +129,12 @@ impl<'a> Runner<'a> {
                 let reply = match next {
                     None => break,
                     Some(Ok(request)) => self.node.answer(id, request),
-                    Some(Err(message)) => Reply::Error { message },
+                    Some(Err(message)) => Some(Reply::Error { message }),
                 };
-                if let Some(server) = &mut self.node.server {
-                    server.push(id, &reply);
+                let Some(server) = &mut self.node.server else { break };
+                match reply {
+                    Some(reply) => server.push(id, &reply),
+                    None => server.set_awaits(id),
                 }
             }
             if let Some(server) = &mut self.node.server {

@@ -155,6 +155,22 @@ impl Server {
         }
     }
 
+    /// Notes that the answer to a client's last request comes later, by [`Server::push_late`].
+    pub(super) fn set_awaits(&mut self, id: u32) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.set_awaits(true);
+        }
+    }
+
+    /// Sends the answer that a client waits for.
+    pub(super) fn push_late(&mut self, id: u32, reply: &Reply, poll: &Poll) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.set_awaits(false);
+            client.push(reply);
+        }
+        self.send(id, poll);
+    }
+
     /// Makes a client follow a log.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub(super) enum Token {
     Button(u32),
     /// The kernel's messages.
     KernelLog,
+    /// The process that writes to the disks.
+    Disk,
 }
 
 impl Token {
@@ -33,6 +35,7 @@ impl Token {
             Token::Probe(id) => (5, id),
             Token::Button(id) => (6, id),
             Token::KernelLog => (7, 0),
+            Token::Disk => (8, 0),
         };
         sort << 32 | u64::from(id)
     }
@@ -49,6 +52,7 @@ impl Token {
             5 => Some(Token::Probe(id)),
             6 => Some(Token::Button(id)),
             7 => Some(Token::KernelLog),
+            8 => Some(Token::Disk),
             _ => None,
         }
     }
@@ -69,6 +73,7 @@ mod tests {
             Token::Probe(0),
             Token::Button(1),
             Token::KernelLog,
+            Token::Disk,
         ];
         for token in all {
             assert_eq!(Token::parse(token.to_number()), Some(token));

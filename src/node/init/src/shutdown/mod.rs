@@ -18,15 +18,21 @@ const HIERARCHY: &str = "/sys/fs/cgroup";
 /// How long in milliseconds killed processes get to go away, and between two looks.
 const GONE_MS: u64 = 5_000;
 const LOOK_MS: u64 = 10;
+/// How long in milliseconds writing everything to the disks and letting go of them may take; the machine stops without
+/// it then.
+const DISK_LIMIT_MS: u64 = 600_000;
 /// Rounds of unmounting: a mount can hold another that is listed before it.
 const ROUNDS: usize = 4;
 
 /// Leaves the machine. Never returns; a kernel that refuses to go is asked again and again.
 pub(crate) fn leave(base: &mut Base, kind: ShutdownKind) -> ! {
     kill_all(base);
-    sys::sync_all();
-    unmount_all(base);
-    sys::sync_all();
+    let let_go = base.in_child(DISK_LIMIT_MS, |base| {
+        sys::sync_all();
+        unmount_all(base);
+        sys::sync_all();
+    });
+    base.say(let_go);
     let how = match kind {
         ShutdownKind::Reboot => Leave::Restart,
         ShutdownKind::PowerOff => Leave::PowerOff,
@@ -71,7 +77,6 @@ fn unmount_all(base: &mut Base) {
         if failed.count() == 0 {
             break;
         }
-        base.feed_watchdogs();
     }
     for mount in mounts::to_leave(&load_mounts()) {
         base.voice.error(&format!("{mount} is busy, remounting it read-only"));

@@ -1,73 +1,40 @@
-//! The file of a log: `NAME.log`, and `NAME.log.1` when that was full.
+//! Lines on their way to the file of a log: `NAME.log`, and `NAME.log.1` when that was full.
 //!
-//! Lines are buffered and written at most once a second, so that an idle node writes little. On a full disk lines are
-//! lost, but the service is never blocked: its output is still read.
+//! They are gathered and written at most once a second, so that an idle node writes little. Another process writes
+//! them ([`crate::disk`]). On a full disk lines are lost, but the service is never blocked: its output is still read.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where the files are.
-pub(super) const DIRECTORY: &str = "/var/log/ironhull";
-/// Length in bytes at which a file is put aside.
-const MAX_FILE_BYTES: u64 = 10 << 20;
+use crate::disk::Portion;
+
 /// Gathered bytes that are written at once.
 const MAX_BUFFER_BYTES: usize = 16 << 10;
 /// Milliseconds that a line waits at most to be written.
 const FLUSH_MS: u64 = 1_000;
 
-/// A rotated file.
-#[derive(Debug)]
-pub(super) struct LogFile {
-    path: PathBuf,
-    file: Option<(File, u64)>,
-    buffer: Vec<u8>,
-    /// When the gathered lines are due.
+/// The lines of a log that are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    text: String,
+    lines: u64,
+    /// When they are due.
     pub(super) due_ms: Option<u64>,
 }
 
-impl LogFile {
-    /// Returns the file of a service; it is opened by the first line.
-    pub(super) fn of(service: &str) -> LogFile {
-        let path = PathBuf::from(format!("{DIRECTORY}/{service}.log"));
-        LogFile { path, file: None, buffer: Vec::new(), due_ms: None }
-    }
-
-    /// Adds a line.
-    pub(super) fn push(&mut self, line: &str, now_ms: u64) {
+impl Gathered {
+    /// Adds a line; returns whether there are enough to be written.
+    pub(super) fn push(&mut self, line: &str, now_ms: u64) -> bool {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.buffer.extend_from_slice(format!("{} {line}\n", timestamp(wall.as_millis())).as_bytes());
+        self.text.push_str(&format!("{} {line}\n", timestamp(wall.as_millis())));
+        self.lines += 1;
         self.due_ms.get_or_insert(now_ms + FLUSH_MS);
-        if self.buffer.len() >= MAX_BUFFER_BYTES {
-            self.flush();
-        }
+        self.text.len() >= MAX_BUFFER_BYTES
     }
 
-    /// Writes what was gathered; what cannot be written is dropped.
-    pub(super) fn flush(&mut self) {
-        self.due_ms = None;
-        let buffer = std::mem::take(&mut self.buffer);
-        if self.file.is_none() {
-            self.file = self.open();
-        }
-        let Some((file, length)) = &mut self.file else { return };
-        if file.write_all(&buffer).is_err() {
-            self.file = None;
-            return;
-        }
-        *length += buffer.len() as u64;
-        if *length >= MAX_FILE_BYTES {
-            self.file = None;
-            // If it stays, it grows on until the next try.
-            drop(fs::rename(&self.path, self.path.with_extension("log.1")));
-        }
-    }
-
-    fn open(&self) -> Option<(File, u64)> {
-        let file = File::options().append(true).create(true).open(&self.path).ok()?;
-        let length = file.metadata().ok()?.len();
-        Some((file, length))
+    /// Takes what was gathered, if anything was.
+    pub(super) fn take(&mut self, log: &str) -> Option<Portion> {
+        let Gathered { text, lines, .. } = std::mem::take(self);
+        (lines > 0).then(|| Portion { log: log.to_owned(), text, lines })
     }
 }
 
@@ -112,27 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn a_full_file_is_put_aside() {
-        let directory = std::env::temp_dir().join(format!("init-log-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let mut log = LogFile { path: directory.join("x.log"), ..LogFile::of("x") };
-        let line = "y".repeat(MAX_BUFFER_BYTES);
-        for _ in 0..=MAX_FILE_BYTES / MAX_BUFFER_BYTES as u64 {
-            log.push(&line, 0);
-        }
-        log.flush();
-        let length = |name| fs::metadata(directory.join(name)).map_or(0, |m| m.len());
-        assert!(length("x.log.1") >= MAX_FILE_BYTES);
-        assert!((1..MAX_FILE_BYTES).contains(&length("x.log")));
-        fs::remove_dir_all(&directory).unwrap();
-    }
-
-    #[test]
-    fn a_missing_directory_costs_the_lines_only() {
-        let mut log = LogFile { path: "/nonexistent/x.log".into(), ..LogFile::of("x") };
-        log.push("lost", 5);
-        assert_eq!(log.due_ms, Some(1005));
-        log.flush();
-        assert_eq!((log.due_ms, log.buffer.len()), (None, 0));
+    fn lines_are_gathered_until_they_are_many_or_old() {
+        let mut gathered = Gathered::default();
+        assert_eq!(gathered.take("x"), None);
+        assert!(!gathered.push("one", 5) && !gathered.push("two", 70));
+        assert_eq!(gathered.due_ms, Some(1005));
+        let portion = gathered.take("x").unwrap();
+        assert_eq!((portion.log.as_str(), portion.lines, portion.text.lines().count()), ("x", 2, 2));
+        assert!(portion.text.ends_with("Z two\n"), "{}", portion.text);
+        assert_eq!(gathered.due_ms, None);
+        assert!(gathered.push(&"y".repeat(MAX_BUFFER_BYTES), 0));
     }
 }

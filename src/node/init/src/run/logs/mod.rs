@@ -1,4 +1,4 @@
-//! The output of services: one pipe each, into a ring in memory and a file on the data partition.
+//! The output of services: one pipe each, into a ring in memory and portions for a file on the data partition.
 //!
 //! Both ends of the pipe stay open here as long as the service is known, over its restarts, so that
 //! children which outlive it (a delegated group) can go on writing.
@@ -16,7 +16,8 @@ use control::LogLine;
 use sys::{Interest, Poll, SysError};
 
 use super::token::Token;
-use file::LogFile;
+use crate::disk::Portion;
+use file::Gathered;
 use lines::Lines;
 use ring::Ring;
 
@@ -30,7 +31,8 @@ const TURN_BYTES: usize = 16 << 10;
 pub(super) struct Logs {
     logs: BTreeMap<String, Log>,
     next_id: u32,
-    closed: bool,
+    /// Lines that are to be written now.
+    ready: Vec<Portion>,
 }
 
 /// One log.
@@ -40,15 +42,13 @@ struct Log {
     pipe: Option<(File, OwnedFd)>,
     lines: Lines,
     ring: Ring,
-    file: LogFile,
+    gathered: Gathered,
 }
 
 impl Logs {
     /// Returns the logs of a machine without services: that of PID 1.
     pub(super) fn new() -> Logs {
-        // Without the directory there are no files; the rings still are.
-        drop(std::fs::create_dir_all(file::DIRECTORY));
-        let mut logs = Logs { logs: BTreeMap::new(), next_id: 0, closed: false };
+        let mut logs = Logs { logs: BTreeMap::new(), next_id: 0, ready: Vec::new() };
         logs.entry(INIT);
         logs
     }
@@ -58,7 +58,7 @@ impl Logs {
         self.logs.entry(service.to_owned()).or_insert_with(|| {
             self.next_id = id.wrapping_add(1);
             let (lines, ring) = (Lines::default(), Ring::default());
-            Log { id, pipe: None, lines, ring, file: LogFile::of(service) }
+            Log { id, pipe: None, lines, ring, gathered: Gathered::default() }
         })
     }
 
@@ -88,14 +88,16 @@ impl Logs {
 
     /// Keeps lines.
     pub(super) fn keep(&mut self, service: &str, lines: Vec<LogLine>) {
-        let closed = self.closed;
+        let now = sys::boot_ms();
         let log = self.entry(service);
+        let mut ready = Vec::new();
         for line in lines {
-            if !closed {
-                log.file.push(&line.text, sys::boot_ms());
+            if log.gathered.push(&line.text, now) {
+                ready.extend(log.gathered.take(service));
             }
             log.ring.push(line);
         }
+        self.ready.append(&mut ready);
     }
 
     /// Returns the last lines of a log; `None` if there is none of that name.
@@ -110,29 +112,20 @@ impl Logs {
 
     /// Drops the log of a service that is no more; its file stays.
     pub(super) fn forget(&mut self, service: &str) {
-        if let Some(mut log) = self.logs.remove(service) {
-            log.file.flush();
-        }
+        let gathered = self.logs.remove(service).and_then(|mut log| log.gathered.take(service));
+        self.ready.extend(gathered);
     }
 
     /// Returns when lines are due to be written.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        self.logs.values().filter_map(|log| log.file.due_ms).min()
+        self.logs.values().filter_map(|log| log.gathered.due_ms).min()
     }
 
-    /// Writes the lines that are due.
-    pub(super) fn flush_due(&mut self, now: u64) {
-        for log in self.logs.values_mut().filter(|log| log.file.due_ms.is_some_and(|at| at <= now)) {
-            log.file.flush();
-        }
-    }
-
-    /// Writes everything and closes all files for good: the disk is about to be unmounted.
-    pub(super) fn close(&mut self) {
-        self.closed = true;
-        for (name, log) in &mut self.logs {
-            log.file.flush();
-            log.file = LogFile::of(name);
-        }
+    /// Takes the lines that are to be written at `now`; with `u64::MAX` all.
+    pub(super) fn take_due(&mut self, now: u64) -> Vec<Portion> {
+        let due = self.logs.iter_mut().filter(|(_, log)| log.gathered.due_ms.is_some_and(|at| at <= now));
+        let due = due.filter_map(|(name, log)| log.gathered.take(name));
+        self.ready.extend(due);
+        std::mem::take(&mut self.ready)
     }
 }

@@ -17,11 +17,19 @@ use crate::early::Condition;
 const RUN_DIRECTORY: &str = "/run/ironhull";
 /// The file that lists damaged partitions, one per line.
 const MAINTENANCE_PATH: &str = "/run/ironhull/maintenance";
+/// How long in milliseconds the disks may take.
+const DISK_LIMIT_MS: u64 = 600_000;
 /// Host name until another one is set.
 const HOST_NAME: &str = "localhost";
 
-/// Prepares the root.
+/// Prepares the root. In a child, as it reads the image and writes to both disks; all that it changes is the kernel's or
+/// in files.
 pub(super) fn prepare(base: &mut Base, condition: &Condition) {
+    let prepared = base.in_child(DISK_LIMIT_MS, |base| prepare_all(base, condition));
+    base.say(prepared);
+}
+
+fn prepare_all(base: &mut Base, condition: &Condition) {
     base.say(std::fs::create_dir_all(RUN_DIRECTORY));
     mounts::mount_all(base);
     base.say(files::link_devices());

@@ -1,14 +1,15 @@
 //! The boot record while the node runs: answer, bless, expire, settle, and orders.
 //!
-//! The [`gate`](gate::Gate) decides when, `slots` decides what; here are the effects on the record's sector. A child
-//! that reads the slot and a reboot are asked of the caller ([`Due`]).
+//! The [`gate`](gate::Gate) decides when, `slots` decides what. The record's sector is written by the process that
+//! writes to the disks, and nothing waits for it: what is wanted meanwhile waits in [`wish`]. A child that reads the
+//! slot, answers and a reboot are asked of the caller ([`Due`]).
 
 mod gate;
-mod keep;
 mod order;
 mod reader;
 mod rotten;
 mod status;
+mod wish;
 
 use std::os::fd::BorrowedFd;
 
@@ -16,27 +17,36 @@ use control::{BootOrder, BootStatus, LogLine, Reply};
 use slots::{Expired, Reason, Record, Running, Slot};
 use sys::Exit;
 
+use crate::base::Base;
+use crate::disk::{Disk, Done};
 use crate::early::Booted;
 use crate::record::BootRecord;
 use crate::voice::{Voice, shortened};
 use gate::{Gate, Verdict};
-use keep::Kept;
 use reader::Reader;
+use wish::{Wish, Wishes, Writing};
 
 /// How long in milliseconds a run must last to count as a good one.
 const SETTLED_MS: u64 = 600_000;
+/// How long in milliseconds the record of a failed generation may take to be written: it reboots without it then,
+/// since this start has cost a try.
+const REBOOT_LIMIT_MS: u64 = 10_000;
+/// How long in milliseconds a client waits for its order at most; it has less patience than ten seconds.
+const LATE_MS: u64 = 8_000;
+/// Pause in milliseconds after a blessing that could not be written.
+const BLESS_AGAIN_MS: u64 = 5_000;
 /// Longest text of a problem in bytes.
 const MAX_PROBLEM_BYTES: usize = 500;
 /// How a child ends that could not be started.
 const NOT_STARTED: Exit = Exit::Code(127);
 
 /// What the trial wants done by those who can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Start the reading of the slot: [`Trial::read`].
-    Read,
     /// Keep the logs ([`Trial::keep_logs`]) and reboot: the generation has failed.
     Reboot,
+    /// Answer a client.
+    Reply(u32, Reply),
 }
 
 /// What is known of record and trial.
@@ -46,14 +56,22 @@ pub(super) struct Trial {
     record: Option<BootRecord>,
     gate: Gate,
     reader: Reader,
-    /// The boot loader was told that the node runs.
+    wishes: Wishes,
+    /// The boot loader was told that the node runs, or is about to be.
     answered: bool,
+    /// No blessing is tried before.
+    bless_ms: u64,
+    /// When a generation that has failed reboots, whether or not the record says so.
+    reboot_ms: Option<u64>,
     settle_ms: u64,
     /// The watchdogs are not fed any more.
     starving: bool,
     /// The logs of a generation that has failed, to be written when everything has ended.
-    failed: Option<Kept>,
+    failed: Option<FailedLogs>,
 }
+
+/// A generation and its logs, by name.
+pub(super) type FailedLogs = (u32, Vec<(String, Vec<LogLine>)>);
 
 impl Default for Trial {
     fn default() -> Trial {
@@ -61,7 +79,10 @@ impl Default for Trial {
             record: None,
             gate: Gate::new(),
             reader: Reader::default(),
+            wishes: Wishes::default(),
             answered: false,
+            bless_ms: 0,
+            reboot_ms: None,
             settle_ms: SETTLED_MS,
             starving: false,
             failed: None,
@@ -71,9 +92,11 @@ impl Default for Trial {
 
 impl Trial {
     /// Reads the record of the disk that runs.
-    pub(super) fn open(booted: &Booted, voice: &mut Voice) -> Trial {
+    pub(super) fn open(booted: &Booted, base: &mut Base) -> Trial {
         let mut trial = Trial { reader: Reader::of(booted.verified.clone()), ..Trial::default() };
-        let record = match BootRecord::open(&booted.root) {
+        let record = BootRecord::open(base, &booted.root);
+        let voice = &mut base.voice;
+        let record = match record {
             Ok(record) => record,
             Err(error) => {
                 voice.error(&format!("there is no boot record: {error:#}"));
@@ -88,7 +111,7 @@ impl Trial {
         trial.record = Some(record);
         // Damage to a writable partition is no fault of the generation: it must not cost a try.
         if booted.condition.state.is_some() {
-            trial.answer_loader(voice);
+            trial.answer_loader();
         }
         trial
     }
@@ -115,52 +138,148 @@ impl Trial {
     }
 
     /// Takes a report on the node's health. The first one says that the node runs.
-    pub(super) fn on_health(
-        &mut self,
-        problem: Option<String>,
-        deadline_secs: Option<u32>,
-        voice: &mut Voice,
-    ) {
-        self.answer_loader(voice);
+    pub(super) fn on_health(&mut self, problem: Option<String>, deadline_secs: Option<u32>) {
+        self.answer_loader();
         let problem = problem.map(|text| shortened(&text, MAX_PROBLEM_BYTES).to_owned());
         self.gate.report(problem, deadline_secs, sys::boot_ms());
     }
 
     /// Tells the boot loader, once, that this start was a good one.
-    fn answer_loader(&mut self, voice: &mut Voice) {
-        if self.answered {
-            return;
-        }
-        if let Some(next) = self.decided(slots::answer) {
-            self.answered = self.write_record(next, voice);
+    fn answer_loader(&mut self) {
+        if !self.answered && self.record.is_some() {
+            self.answered = true;
+            self.wishes.add(Wish::Answer, sys::boot_ms());
         }
     }
 
-    /// Does what is due now; returns what only others can do.
-    pub(super) fn look(&mut self, now: u64, voice: &mut Voice) -> Option<Due> {
+    /// Looks at what is due now; returns whether the slot is to be read ([`Trial::read`]).
+    pub(super) fn look(&mut self, now: u64, voice: &mut Voice) -> bool {
         if !self.is_on() {
             if now >= self.settle_ms {
                 self.settle_ms = u64::MAX;
-                self.settle(voice);
+                self.wishes.add(Wish::Settle, now);
             }
-            return None;
+            return false;
         }
         match self.gate.step(now) {
-            Verdict::Wait => None,
-            Verdict::Read => Some(Due::Read),
-            Verdict::Bless => {
-                self.bless(voice);
-                None
+            Verdict::Wait => {}
+            Verdict::Read => return true,
+            Verdict::Bless if now < self.bless_ms => {}
+            Verdict::Bless => self.wishes.add(Wish::Bless, now),
+            Verdict::Expire(reason) => {
+                let problem = self.gate.status(now).waits_for;
+                let generation = self.generation();
+                voice.error(&format!("generation {generation} has failed its trial ({reason}): {problem}"));
+                self.reboot_ms = Some(now + REBOOT_LIMIT_MS);
+                self.wishes.add(Wish::Expire(reason), now);
             }
-            Verdict::Expire(reason) => self.expire(reason, voice),
         }
+        false
+    }
+
+    /// Has the next record written, if none is on its way; returns what others have to do.
+    pub(super) fn advance(&mut self, now: u64, disk: &mut Disk, voice: &mut Voice) -> Vec<Due> {
+        let mut due = Vec::new();
+        while let Some((wish, since)) = self.wishes.take() {
+            let (next, reply) = self.decide(&wish);
+            match next {
+                Some(next) => {
+                    if let Some(record) = &self.record {
+                        let (path, offset, sector) = record.sector(&next);
+                        disk.record(path, offset, sector);
+                    }
+                    self.wishes.write(Writing { wish, next, reply, told: false }, since);
+                }
+                None => {
+                    if matches!(wish, Wish::Expire(_)) {
+                        self.reboot_ms = None;
+                        voice.error("it keeps running: there is no other generation to start");
+                    }
+                    due.extend(wish.client().map(|client| Due::Reply(client, reply)));
+                }
+            }
+        }
+        let late = now.checked_sub(LATE_MS).map(|before| self.wishes.take_late(before)).unwrap_or_default();
+        due.extend(late.into_iter().map(|(client, taken_back)| Due::Reply(client, too_late(taken_back))));
+        if self.reboot_ms.is_some_and(|at| at <= now) {
+            self.reboot_ms = None;
+            due.push(Due::Reboot);
+        }
+        due
+    }
+
+    /// Returns whether a record is on its way to the disk, or waits to be.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.wishes.is_empty()
+    }
+
+    /// Returns whether a record is on its way to the disk.
+    pub(super) const fn awaits_disk(&self) -> bool {
+        self.wishes.is_under_way()
+    }
+
+    /// Takes what became of the record that was on its way; returns what others have to do.
+    pub(super) fn written(&mut self, done: Done, voice: &mut Voice) -> Option<Due> {
+        let writing = self.wishes.written()?;
+        let ok = done.error.is_none();
+        match done.error {
+            None => {
+                if let Some(record) = &mut self.record {
+                    record.was_written(writing.next);
+                }
+            }
+            Some(error) => voice.error(&error),
+        }
+        match writing.wish {
+            Wish::Answer => self.answered = ok,
+            Wish::Bless if ok => voice.info(&format!("generation {} is blessed", self.generation())),
+            Wish::Bless => self.bless_ms = sys::boot_ms() + BLESS_AGAIN_MS,
+            // A record that can't be written is no reason to stay: this start has cost a try.
+            Wish::Expire(_) => return self.reboot_ms.take().map(|_| Due::Reboot),
+            Wish::Order(client, _) | Wish::Rotten(client, ..) if !writing.told => {
+                let failed = || Reply::Error { message: "the boot record cannot be written".to_owned() };
+                return Some(Due::Reply(client, if ok { writing.reply } else { failed() }));
+            }
+            Wish::Starving | Wish::Settle | Wish::Order(..) | Wish::Rotten(..) => {}
+        }
+        None
+    }
+
+    /// Returns the record that a wish leads to, if it changes anything, and the answer once that is written.
+    fn decide(&self, wish: &Wish) -> (Option<Record>, Reply) {
+        let next = match wish {
+            Wish::Answer => self.decided(slots::answer),
+            // The boot loader was answered, so it would find nothing wrong with this start.
+            Wish::Starving => self.decided(|r, running| slots::note(r, running.slot, Reason::Health)),
+            Wish::Settle => self.decided(slots::settle).flatten(),
+            Wish::Bless => self.decided(slots::bless).and_then(Result::ok),
+            Wish::Expire(reason) => match self.decided(|r, running| slots::expire(r, running, *reason)) {
+                Some(Expired::Reboot(next)) => Some(next),
+                Some(Expired::Stay) | None => None,
+            },
+            Wish::Order(_, order) => match self.decide_order(order) {
+                Ok((next, reply)) => return (Some(next), reply),
+                Err(refused) => return (None, refused.into()),
+            },
+            Wish::Rotten(_, slot, generation) => {
+                let noted = self.decided(|record, _| rotten::note(record, *slot, *generation));
+                match noted.unwrap_or_else(|| Err("the disk has no boot record".to_owned())) {
+                    Ok(next) => next,
+                    Err(message) => return (None, Reply::Error { message }),
+                }
+            }
+        };
+        (next, Reply::Ok)
     }
 
     /// Returns when something is due.
     pub(super) fn next_ms(&self, now: u64) -> Option<u64> {
         self.record.as_ref()?;
         let settle = (self.settle_ms != u64::MAX).then_some(self.settle_ms);
-        if self.is_on() { self.gate.next_ms(now) } else { settle }
+        let gate = if self.is_on() { self.gate.next_ms(now) } else { settle };
+        let bless = Some(self.bless_ms).filter(|at| *at > now);
+        let late = self.wishes.waits_since().map(|since| since + LATE_MS);
+        [gate, bless, late, self.reboot_ms].into_iter().flatten().min()
     }
 
     /// Returns whether the watchdogs may be fed: on trial only as long as `noded` reports.
@@ -168,11 +287,7 @@ impl Trial {
         let starving = self.is_on() && self.gate.is_stale(now);
         if starving && !self.starving {
             voice.error("noded does not report on trial: the watchdogs are no longer fed");
-            // The boot loader was answered, so it would find nothing wrong with this start.
-            let note = |record: &Record, running: Running| slots::note(record, running.slot, Reason::Health);
-            if let Some(next) = self.decided(note) {
-                self.write_record(next, voice);
-            }
+            self.wishes.add(Wish::Starving, now);
         }
         self.starving = starving;
         !starving
@@ -198,13 +313,14 @@ impl Trial {
         true
     }
 
-    /// Carries an order out.
-    pub(super) fn order(&mut self, order: &BootOrder, voice: &mut Voice) -> Reply {
-        match self.decide_order(order) {
-            Ok((next, reply)) if self.write_record(next, voice) => reply,
-            Ok(_) => Reply::Error { message: "the boot record cannot be written".to_owned() },
-            Err(refused) => refused.into(),
-        }
+    /// Takes an order of a client, which gets its answer by [`Due::Reply`].
+    pub(super) fn order(&mut self, client: u32, order: BootOrder) {
+        self.wishes.add(Wish::Order(client, order), sys::boot_ms());
+    }
+
+    /// Notes that a part of the slot with this generation is damaged; the client gets its answer by [`Due::Reply`].
+    pub(super) fn note_rotten(&mut self, client: u32, slot: Slot, generation: u32) {
+        self.wishes.add(Wish::Rotten(client, slot, generation), sys::boot_ms());
     }
 
     /// Says whether an update may begin; the record stays as it is.
@@ -220,79 +336,24 @@ impl Trial {
         decided.ok_or_else(missing)?
     }
 
-    /// Notes that a part of the slot with this generation is damaged.
-    pub(super) fn note_rotten(
-        &mut self,
-        slot: Slot,
-        generation: u32,
-        voice: &mut Voice,
-    ) -> Result<(), String> {
-        let next = self.decided(|record, _| rotten::note(record, slot, generation));
-        match next.ok_or("the disk has no boot record")?? {
-            Some(next) if !self.write_record(next, voice) => {
-                Err("the boot record cannot be written".to_owned())
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Notes that this run was a good one, if that is news.
-    fn settle(&mut self, voice: &mut Voice) {
-        if let Some(next) = self.decided(slots::settle).flatten() {
-            self.write_record(next, voice);
-        }
-    }
-
-    fn bless(&mut self, voice: &mut Voice) {
-        if let Some(Ok(next)) = self.decided(slots::bless)
-            && self.write_record(next, voice)
-        {
-            voice.info(&format!("generation {} is blessed", self.generation()));
-        }
-    }
-
-    /// Ends a trial without success: another generation gets its turn, if there is one.
-    fn expire(&mut self, reason: Reason, voice: &mut Voice) -> Option<Due> {
-        let problem = self.gate.status(sys::boot_ms()).waits_for;
-        let generation = self.generation();
-        voice.error(&format!("generation {generation} has failed its trial ({reason}): {problem}"));
-        match self.decided(|record, running| slots::expire(record, running, reason)) {
-            Some(Expired::Reboot(next)) => {
-                // A record that can't be written is no reason to stay: this start has cost a try.
-                self.write_record(next, voice);
-                Some(Due::Reboot)
-            }
-            Some(Expired::Stay) | None => {
-                voice.error("it keeps running: there is no other generation to start");
-                None
-            }
-        }
-    }
-
-    /// Keeps the logs of this generation, which has failed, to be written when everything has ended.
+    /// Keeps the logs of this generation, which has failed, until everything has ended.
     pub(super) fn keep_logs(&mut self, logs: Vec<(String, Vec<LogLine>)>) {
-        self.failed = Some(Kept { generation: self.generation(), logs });
+        self.failed = Some((self.generation(), logs));
     }
 
-    /// Returns whether the generation has failed and its logs are still to be written.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failed.is_some()
+    /// Everything has ended: notes that this run was a good one, if that is news, and returns the logs of a generation
+    /// that has failed.
+    pub(super) fn end(&mut self) -> Option<FailedLogs> {
+        self.wishes.add(Wish::Settle, sys::boot_ms());
+        self.failed.take()
     }
+}
 
-    /// Everything has ended: writes what is left to be written about this run. `kernel` is the name and the lines of
-    /// the kernel's log, for a generation that has failed.
-    pub(super) fn end(&mut self, kernel: (String, Vec<LogLine>), voice: &mut Voice) {
-        self.settle(voice);
-        if let Some(mut kept) = self.failed.take() {
-            kept.logs.push(kernel);
-            voice.said(kept.write());
-        }
-    }
-
-    /// Writes a record; false, and said, if that fails.
-    fn write_record(&mut self, next: Record, voice: &mut Voice) -> bool {
-        let Some(record) = &mut self.record else { return false };
-        let written = record.write(next);
-        voice.said(written).is_some()
-    }
+/// Returns the answer to an order that a stalled disk holds up.
+fn too_late(taken_back: bool) -> Reply {
+    let message = match taken_back {
+        true => "the disk does not answer: the order was not carried out",
+        false => "the disk does not answer: the order is carried out when it does",
+    };
+    Reply::Error { message: message.to_owned() }
 }
