@@ -22,5 +22,8 @@ pub use error::Error;
 pub use facts::Facts;
 pub use file::{Directory, File};
 pub use manifests::{Manifest, PAUSE_IMAGE};
-pub use pki::{Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State};
+pub use pki::{
+    Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State, validities_secs,
+    validity_secs,
+};
 pub use plan::{Plan, plan};

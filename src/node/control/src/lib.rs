@@ -23,5 +23,8 @@ pub use wire::{MAX_LINE_BYTES, WireError, read_message, write_message};
 pub const SOCKET_PATH: &str = "/run/ironhull/init.sock";
 /// Where a service with [`Probe::Notify`] sends `READY=1`; `init` hands it over in `NOTIFY_SOCKET`.
 pub const NOTIFY_PATH: &str = "/run/ironhull/notify.sock";
+/// When this file was changed last is the latest time that the clock has shown; `init` touches it at the end, and
+/// `noded` now and then. What is in it is `noded`'s.
+pub const CLOCK_PATH: &str = "/state/clock";
 /// Name of the one service that `init` starts by itself.
 pub const NODED: &str = "noded";

@@ -1,7 +1,7 @@
 //! A node's network and clock: links, addresses, routes, DHCPv4, name files, SNTP.
 //!
-//! IPv4 only for now, as the config is. [`plan()`] decides, [`Network`] carries it out and maintains it; neither
-//! needs an async runtime. Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
+//! IPv4 only for now, as the config is. [`plan()`] decides, [`Network`] carries it out and maintains it; [`time`]
+//! decides, [`clock`] and [`sntp`] are how that is read and done. None needs an async runtime. Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -12,6 +12,7 @@ mod netlink;
 mod network;
 mod plan;
 pub mod sntp;
+pub mod time;
 
 pub use error::NetError;
 pub use netlink::Link;

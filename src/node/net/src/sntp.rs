@@ -1,10 +1,12 @@
-//! Queries a time server: SNTP, RFC 4330 (RFC 5905 for NTP version 4).
+//! Queries time servers: SNTP, RFC 4330 (RFC 5905 for NTP version 4).
 //!
-//! One packet, checked as section 5 of RFC 4330 requires. The clock is stepped; slewing and a clock discipline are left
-//! out.
+//! One packet to each, checked as section 5 of RFC 4330 requires. What the answers are worth is decided elsewhere
+//! ([`crate::time`]).
 
 use std::io::ErrorKind;
-use std::net::{ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -14,45 +16,153 @@ use crate::error::{During, NetError};
 
 const PORT: u16 = 123;
 const PACKET_BYTES: usize = 48;
-/// Longest wait for the answer.
+/// Longest wait for the answer of one server.
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a round: names are looked up first, which the system bounds later than this.
+const ROUND: Duration = Duration::from_secs(6);
+/// Addresses of one name that are asked: a pool has hundreds.
+const MAX_ADDRESSES: usize = 4;
+/// Servers asked in a round.
+const MAX_SERVERS: usize = 8;
 /// Seconds from 1900 to 1970.
 const EPOCH_OFFSET_SECS: u64 = 2_208_988_800;
 /// Largest root delay or dispersion that is believed, in seconds.
 const MAX_ROOT_SECS: u64 = 16;
+/// Stacks of the threads that ask: looking a name up takes most of it.
+const STACK_BYTES: usize = 256 << 10;
 
-/// Asks one server, by name or address, and returns the time since 1970 as of now.
+/// A time as a server gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// Time since 1970 when it came.
+    time: Duration,
+    /// When it came.
+    at: Instant,
+}
+
+impl Answer {
+    /// Returns the time since 1970 as of now.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.time + self.at.elapsed()
+    }
+}
+
+/// What one server answered.
+#[derive(Debug)]
+pub struct Report {
+    /// The server: its address, or the name that could not be looked up.
+    pub server: String,
+    /// Its answer.
+    pub answer: Result<Answer, NetError>,
+}
+
+/// Asks all `servers`, names or addresses, at the same time; of a name up to four addresses, and eight in all.
+/// Returns within seconds: servers that have not answered by then are reported as silent.
+#[must_use]
+pub fn ask_all(servers: &[String]) -> Vec<Report> {
+    let found = at_once(servers.to_vec(), resolve);
+    let (mut addresses, mut reports) = (Vec::new(), Vec::new());
+    for (name, found) in servers.iter().zip(found) {
+        match found.unwrap_or_else(|| Err(silent(name))) {
+            Ok(found) => addresses.extend(found),
+            Err(e) => reports.push(Report { server: name.clone(), answer: Err(e) }),
+        }
+    }
+    reports.extend(ask_each(&addresses));
+    reports
+}
+
+/// Asks servers by their addresses at the same time, eight at most; an address that is repeated is asked once.
+#[must_use]
+pub fn ask_each(servers: &[SocketAddr]) -> Vec<Report> {
+    let mut distinct: Vec<SocketAddr> = Vec::new();
+    servers.iter().for_each(|s| {
+        if !distinct.contains(s) {
+            distinct.push(*s)
+        }
+    });
+    distinct.truncate(MAX_SERVERS);
+    let answers = at_once(distinct.clone(), |address| ask(*address));
+    let report = |(address, answer): (SocketAddr, Option<Result<Answer, NetError>>)| {
+        let server = shown(address);
+        let answer = answer.unwrap_or_else(|| Err(silent(&server)));
+        Report { server, answer }
+    };
+    distinct.into_iter().zip(answers).map(report).collect()
+}
+
+/// Runs `ask` of each on a thread of its own and returns what has come back in time, in order.
+fn at_once<Q: Send + 'static, A: Send + 'static>(all: Vec<Q>, ask: fn(&Q) -> A) -> Vec<Option<A>> {
+    let end = Instant::now() + ROUND;
+    let mut answers: Vec<Option<A>> = all.iter().map(|_| None).collect();
+    let (sender, receiver) = mpsc::channel();
+    for (number, question) in all.into_iter().enumerate() {
+        let sender = sender.clone();
+        let thread = thread::Builder::new().name("ask-time".to_owned()).stack_size(STACK_BYTES);
+        // What has no thread does not answer; nobody waits for one that comes back too late.
+        drop(thread.spawn(move || drop(sender.send((number, ask(&question))))));
+    }
+    drop(sender);
+    while let Ok((number, answer)) = receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        answers[number] = Some(answer);
+    }
+    answers
+}
+
+/// Looks up the addresses of a server.
+fn resolve(server: &String) -> Result<Vec<SocketAddr>, NetError> {
+    let found = match server.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::from((address, PORT))],
+        Err(_) => (server.as_str(), PORT)
+            .to_socket_addrs()
+            .during("looking up time server", server)?
+            .take(MAX_ADDRESSES)
+            .collect(),
+    };
+    if found.is_empty() { Err(silent(server)) } else { Ok(found) }
+}
+
+fn silent(server: &str) -> NetError {
+    NetError::NoTime { server: server.to_owned() }
+}
+
+/// Writes a server's address; without the port, if it is the usual one.
+fn shown(address: SocketAddr) -> String {
+    if address.port() == PORT { address.ip().to_string() } else { address.to_string() }
+}
+
+/// Asks one server.
 ///
 /// # Errors
-/// [`NetError`] if it can't be found, does not answer in time or answers nonsense.
-pub fn ask(server: &str) -> Result<Duration, NetError> {
-    let address = (server, PORT)
-        .to_socket_addrs()
-        .during("looking up time server", server)?
-        .next()
-        .ok_or_else(|| NetError::NoTime { server: server.to_owned() })?;
+/// [`NetError`] if it can't be reached, does not answer in time or answers nonsense.
+pub fn ask(address: SocketAddr) -> Result<Answer, NetError> {
+    let server = shown(address);
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).during("opening a socket for", server)?;
+    let socket = UdpSocket::bind(any).during("opening a socket for", &server)?;
     // A connected socket takes answers from this address only.
-    socket.connect(address).during("querying time server", server)?;
+    socket.connect(address).during("querying time server", &server)?;
     let nonce = nonce();
     let sent = Instant::now();
-    socket.send(&request(nonce)).during("querying time server", server)?;
+    socket.send(&request(nonce)).during("querying time server", &server)?;
     let mut packet = [0; 512];
     loop {
         let left = TIMEOUT.saturating_sub(sent.elapsed());
         if left.is_zero() {
-            return Err(NetError::NoTime { server: server.to_owned() });
+            return Err(silent(&server));
         }
-        socket.set_read_timeout(Some(left)).during("querying time server", server)?;
+        socket.set_read_timeout(Some(left)).during("querying time server", &server)?;
         match socket.recv(&mut packet) {
-            Ok(length) => return read(&packet[..length], nonce, sent.elapsed()),
+            Ok(length) => {
+                let time = read(&packet[..length], nonce, sent.elapsed())?;
+                return Ok(Answer { time, at: Instant::now() });
+            }
             Err(e)
                 if matches!(
                     e.kind(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
                 ) => {}
-            Err(e) => return Err(e).during("querying time server", server),
+            Err(e) => return Err(e).during("querying time server", &server),
         }
     }
 }
@@ -145,6 +255,64 @@ mod tests {
         let mut empty = answer(5);
         empty[40..48].fill(0);
         assert!(read(&empty, 5, Duration::ZERO).is_err());
+    }
+
+    /// A real server on the loopback, which answers each request as `change` leaves the answer.
+    fn server(change: fn(&mut Vec<u8>)) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut request = [0; 512];
+            while let Ok((_, from)) = socket.recv_from(&mut request) {
+                let mut packet = answer(0).to_vec();
+                packet[24..32].copy_from_slice(&request[40..48]);
+                change(&mut packet);
+                drop(socket.send_to(&packet, from));
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn all_servers_are_asked_and_each_is_reported() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let good = server(|_| {});
+        let servers = [
+            good,
+            server(|packet| packet[32..48].fill(0)),
+            server(|packet| packet.truncate(47)),
+            server(|packet| packet[24] ^= 1),
+            good,
+            silent.local_addr().unwrap(),
+            closed,
+        ];
+        let reports = ask_each(&servers);
+        assert_eq!(reports.len(), servers.len() - 1, "{reports:?}");
+        let said: Vec<String> = reports
+            .iter()
+            .map(|r| r.answer.as_ref().map_or_else(ToString::to_string, |a| a.now().as_secs().to_string()))
+            .collect();
+        // As long as it took until it was looked at.
+        let time = said[0].parse::<u64>().unwrap() - (3_900_000_000 - EPOCH_OFFSET_SECS);
+        assert!(time < 3600, "{said:?}");
+        let expected =
+            ["no time in it", "too short", "not an answer to our question", "timed out", "refused"];
+        for (said, expected) in said[1..].iter().zip(expected) {
+            assert!(said.contains(expected), "{said:?}: expected {expected}");
+        }
+    }
+
+    #[test]
+    fn names_and_servers_are_bounded() {
+        assert_eq!(resolve(&"127.0.0.1".to_owned()).unwrap(), [SocketAddr::from(([127, 0, 0, 1], 123))]);
+        assert!(resolve(&"localhost".to_owned()).unwrap().len() <= MAX_ADDRESSES);
+        assert!(resolve(&"no such name".to_owned()).is_err());
+        let closed: Vec<SocketAddr> = (1..=20).map(|n| SocketAddr::from(([127, 0, 0, n], 1))).collect();
+        assert_eq!(ask_each(&closed).len(), MAX_SERVERS);
+        let reports = ask_all(&["no such name".to_owned()]);
+        assert_eq!(reports.len(), 1);
+        assert!(reports[0].answer.as_ref().unwrap_err().to_string().contains("no such name"));
     }
 
     #[test]

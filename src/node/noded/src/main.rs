@@ -28,6 +28,7 @@ mod scrub;
 mod serve;
 mod state;
 mod thread;
+mod timekeeper;
 mod upgrade;
 
 use std::fs;
@@ -43,6 +44,7 @@ use crate::command::Command;
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
 /// Path of the facts that the builder wrote into the image.
@@ -79,12 +81,14 @@ fn serve_node() -> Result<()> {
     thread::spawn_or_tell("prefetch", prefetch::programs);
     let image = image_facts()?;
     let role = plan::role(&image.role)?;
-    let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api);
+    let doubt = Doubt::default();
+    let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api, doubt.clone());
     let accepted = config_source::wait(check, || init.waiting_for_config());
     let tls = accepted.checked;
     init.stage("config");
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
-    let node = Arc::new(Node::new(init, image, accepted.documents, accepted.facts.clone()));
+    let node = Arc::new(Node::new(init, image, accepted.documents, (accepted.facts.clone(), doubt.clone())));
+    node.time.begin();
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
     bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), role, accepted.given)?;

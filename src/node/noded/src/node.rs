@@ -2,14 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts};
-use config::NodeDocuments;
+use config::{NodeApi, NodeDocuments};
 use net::Network;
+use net::time::Evidence;
 
 use crate::condition::{Claim, Conditions};
 use crate::followers::Followers;
 use crate::init::Init;
+use crate::timekeeper::{Doubt, Timekeeper};
 
 /// The node. Shared by all threads.
 #[derive(Debug)]
@@ -22,7 +25,9 @@ pub struct Node {
     pub image: ImageFacts,
     /// The accepted config.
     pub documents: NodeDocuments,
-    /// The network, once it is started.
+    /// The clock.
+    pub time: Timekeeper,
+    /// The network, once it was started.
     pub network: OnceLock<Network>,
     /// Whether the cluster's certificate authorities are on the disk.
     pub has_authority: AtomicBool,
@@ -37,12 +42,34 @@ struct Facts {
     certificates: Vec<CertificateExpiry>,
 }
 
+/// Returns what image and config say of the time.
+fn evidence(image: &ImageFacts, api: &NodeApi) -> Evidence {
+    let authority = cluster::validities_secs(&api.certificate_authority);
+    let own = cluster::validities_secs(&api.certificate);
+    let begins = authority.iter().chain(&own).map(|(from, _)| *from).max();
+    let ends = authority.iter().map(|(_, until)| *until).max();
+    Evidence {
+        built: Duration::from_secs(image.build_time),
+        certified: begins.map(Duration::from_secs),
+        authority_ends: ends.map(Duration::from_secs),
+        ..Evidence::default()
+    }
+}
+
 impl Node {
-    /// Returns a node that has just accepted `documents`.
-    pub fn new(init: Init, image: ImageFacts, documents: NodeDocuments, config: ConfigFacts) -> Node {
+    /// A node that has just accepted `documents`; the clock is as it was, and whoever has `doubt` will know what it is
+    /// worth.
+    pub fn new(
+        init: Init,
+        image: ImageFacts,
+        documents: NodeDocuments,
+        (config, doubt): (ConfigFacts, Doubt),
+    ) -> Node {
         let facts = Facts { config, ..Facts::default() };
+        let time = Timekeeper::new(evidence(&image, &documents.node.api), doubt);
         Node {
             followers: Followers::of(init.clone()),
+            time,
             init,
             image,
             documents,

@@ -20,7 +20,8 @@ use ureq::{Agent, Body};
 
 use crate::{
     BootOnceRequest, ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
-    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status, Upgrade, UpgradeRequest,
+    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status, Time, TimeSetRequest, Upgrade,
+    UpgradeRequest,
 };
 
 /// Time limit for connecting, including TLS.
@@ -239,6 +240,32 @@ impl Client {
     /// [`ClientError`] as for every call of [`Client`].
     pub fn scrub(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/scrub", b"").map(drop)
+    }
+
+    /// Returns the clock, and what the time servers said last.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
+    pub fn time(&self) -> Result<Time, ClientError> {
+        self.get("/v1/time")
+    }
+
+    /// Has the node ask its time servers and follow them, however far the step is.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if they say nothing, different
+    /// things, or what can't be. The clock is unchanged then.
+    pub fn accept_time(&self) -> Result<Time, ClientError> {
+        self.post("/v1/time/accept", b"")
+    }
+
+    /// Sets the clock.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if it can't be that time. The
+    /// clock is unchanged then.
+    pub fn set_time(&self, request: &TimeSetRequest) -> Result<Time, ClientError> {
+        self.post("/v1/time/set", &self.to_json(request)?)
     }
 
     /// Stops all services in order and reboots the machine.

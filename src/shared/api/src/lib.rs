@@ -22,6 +22,9 @@
 //! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`],
 //! or 409 |
 //! | `POST /v1/upgrade/cancel` | | [`Upgrade`], or 409 |
+//! | `GET /v1/time` | | [`Time`] |
+//! | `POST /v1/time/accept` | | [`Time`], or 409 |
+//! | `POST /v1/time/set` | [`TimeSetRequest`] | [`Time`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
 //! Every failure is an [`ErrorBody`] with a status of 400 or more.
@@ -38,6 +41,7 @@ mod line;
 mod logs;
 mod service;
 mod status;
+mod time;
 mod upgrade;
 
 pub use boot::{Boot, BootOnceRequest, Slot, Trial};
@@ -53,6 +57,7 @@ pub use logs::Logs;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use status::{CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, Stage, Status};
+pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest, parse_utc, utc};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };

@@ -104,7 +104,8 @@ pub struct Nameservers {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Time {
-    /// NTP servers by name or address. Empty: those from DHCP; if there are none, the machine's own clock.
+    /// NTP servers by name or address; of a name up to four addresses are asked, and eight servers in all. With three or
+    /// more, one that lies is outvoted. Empty: those from DHCP, and without any the machine's own clock.
     pub servers: Vec<String>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values::{duration, signal};
+use super::values::{duration, signal, utc};
 
 /// Show, control and upgrade a node.
 #[derive(Clone, Debug, Args)]
@@ -82,6 +82,13 @@ pub enum NodeCommand {
     /// Cancel an upgrade that has not booted yet, or a boot-once
     #[command(after_help = "Example: ironhull node single cancel")]
     Cancel,
+    /// Show the clock and its time servers, or set it
+    #[command(after_help = "Example: ironhull node single time")]
+    Time {
+        /// What to do with the clock [default: show it]
+        #[command(subcommand)]
+        order: Option<TimeOrder>,
+    },
     /// Read both slots completely to find damage
     #[command(after_help = "Example: ironhull node single scrub")]
     Scrub,
@@ -91,6 +98,21 @@ pub enum NodeCommand {
     /// Shut down all services and power off the machine
     #[command(after_help = "Example: ironhull node single shutdown")]
     Shutdown,
+}
+
+/// What to do with a node's clock.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum TimeOrder {
+    /// Follow the time servers, however far the step is
+    #[command(after_help = "Example: ironhull node single time accept")]
+    Accept,
+    /// Set the clock
+    #[command(after_help = "Example: ironhull node single time set")]
+    Set {
+        /// Time such as 2026-09-12T07:55:41Z [default: that of this machine]
+        #[arg(value_name = "TIME", value_parser = utc)]
+        to: Option<u64>,
+    },
 }
 
 /// Install a bundle and reboot into the new generation.

@@ -58,6 +58,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     secs.map(Duration::from_secs).ok_or_else(|| "time is out of range".to_owned())
 }
 
+/// Parses a time such as `2026-09-12T07:55:41Z` into seconds since 1970.
+pub(super) fn utc(text: &str) -> Result<u64, String> {
+    api::parse_utc(text).ok_or_else(|| "expected a time such as 2026-09-12T07:55:41Z".to_owned())
+}
+
 /// Parses a signal by its name, with or without `SIG`, or its number.
 pub(super) fn signal(text: &str) -> Result<i32, String> {
     let upper = text.to_ascii_uppercase();

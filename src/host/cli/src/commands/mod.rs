@@ -11,4 +11,5 @@ pub mod lock;
 pub mod node;
 pub mod run;
 pub mod stop;
+mod time;
 pub mod upgrade;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
-use crate::commands::upgrade;
+use crate::commands::{time, upgrade};
 use crate::output::{self, bytes, table};
 
 /// Runs the command.
@@ -40,6 +40,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             done(&at_next_boot(&format!("{which} is started once"), *reboot))
         }
         NodeCommand::Cancel => done(cancel(&client)?),
+        NodeCommand::Time { order } => time::run(global, &client, *order),
         NodeCommand::Scrub => {
             client.scrub()?;
             done("the slots are being read: SlotsSound in the node's status shows the result")

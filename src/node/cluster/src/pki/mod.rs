@@ -32,6 +32,8 @@ use authority::Authority;
 use certs::{Clock, Usage};
 use spec::LeafSpec;
 use table::Ca;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
 
 /// Group of the operators' certificates; a built-in manifest makes it cluster admin.
 pub const OPERATORS_GROUP: &str = "ironhull:operators";
@@ -50,6 +52,21 @@ pub struct Pki {
     cluster: String,
     authority: Authority,
     clock: Clock,
+}
+
+/// Returns from when until when each certificate of a PEM text is valid, in seconds since 1970; what can't be read is
+/// left out.
+#[must_use]
+pub fn validities_secs(pem: &str) -> Vec<(u64, u64)> {
+    let blocks = x509_parser::pem::Pem::iter_from_buffer(pem.as_bytes());
+    let blocks = blocks.flatten().filter(|b| b.label == "CERTIFICATE");
+    blocks.filter_map(|b| validity_secs(&b.contents)).collect()
+}
+
+/// Returns from when until when a certificate is valid, DER, in seconds since 1970; `None` if it can't be read.
+#[must_use]
+pub fn validity_secs(der: &[u8]) -> Option<(u64, u64)> {
+    X509Certificate::from_der(der).ok().map(|(_, found)| stored::validity(&found))
 }
 
 /// Decides all certificates from what is there; makes keys, but writes nothing.

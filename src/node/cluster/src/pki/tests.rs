@@ -320,6 +320,18 @@ fn verify(authority: &str, certificate: &str, now_secs: u64) -> Result<(), Strin
 }
 
 #[test]
+fn all_validities_of_a_text_are_read() {
+    let pki = Lab::new().plan(&State::empty());
+    let (ca, leaf) = (text(&pki, "ca/etcd.crt"), text(&pki, "etcd/peer.crt"));
+    let both = format!("{ca}junk\n{leaf}{}", text(&pki, "etcd/peer.key"));
+    let built = NOW - 1000;
+    let expected = [(built.min(NOW - 3600), NOW + 3650 * DAY), (NOW - 3600, NOW + 365 * DAY)];
+    assert_eq!(super::validities_secs(&both), expected);
+    assert_eq!(super::validities_secs("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), []);
+    assert_eq!(super::validity_secs(b"junk"), None);
+}
+
+#[test]
 fn components_own_what_they_read_and_nobody_else_reads_keys() {
     for kind in [StorageKind::Etcd, StorageKind::Kine] {
         let mut lab = Lab::new();

@@ -9,6 +9,8 @@ mod services;
 mod time;
 mod workloads;
 
+pub use time::servers as time_servers;
+
 use std::sync::Arc;
 
 use crate::node::Node;
@@ -30,9 +32,8 @@ pub fn start(
 
 /// The steps that must be performed in order.
 fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, role: config::Role, given: Option<&str>) {
-    let clock_was_behind = time::apply_floor(node);
     let network = network::bring_up(node);
-    time::follow(node, &network, clock_was_behind);
+    time::follow(node, &network);
     state::prepare(node);
     if let Some(text) = given {
         config_source::keep_accepted(text);

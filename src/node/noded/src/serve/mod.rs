@@ -13,6 +13,7 @@ mod routes;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tls;
 mod upgrade;
 

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
 use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
-use super::{logs, upgrade};
+use super::{logs, time, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -44,6 +44,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/scrub", post(scrub))
         .route("/v1/reboot", post(|node: OfNode| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
+        .merge(time::router())
         .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {

@@ -18,6 +18,7 @@ use slots::{Slot, Why};
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
 /// An authority and what it issues.
@@ -51,10 +52,15 @@ fn serve(ca: &Ca, name: &str) -> SocketAddr {
 
 /// The same with a certain `init`.
 fn serve_with(ca: &Ca, name: &str, init: Init) -> SocketAddr {
+    serve_in_doubt(ca, name, (init, Doubt::default()))
+}
+
+/// The same with a clock that is in doubt.
+fn serve_in_doubt(ca: &Ca, name: &str, (init, doubt): (Init, Doubt)) -> SocketAddr {
     let (certificate, key) = ca.issue(name);
     let api =
         NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
-    let tls = super::server_config(&api).unwrap();
+    let tls = super::server_config(&api, doubt).unwrap();
     let node = NodeConfig {
         hostname: "node1".into(),
         network: NodeNetwork::default(),
@@ -66,7 +72,8 @@ fn serve_with(ca: &Ca, name: &str, init: Init) -> SocketAddr {
         api,
     };
     let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
-    let node = Node::new(init, api::ImageFacts::default(), documents, api::ConfigFacts::default());
+    let facts = (api::ConfigFacts::default(), Doubt::default());
+    let node = Node::new(init, api::ImageFacts::default(), documents, facts);
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
     let node = Arc::new(node);
     let served = super::Served { upgrader: Arc::new(Upgrader::new(Arc::clone(&node))), node };
@@ -385,4 +392,55 @@ fn a_scrub_is_claimed_at_once() {
     let conditions = client.status().unwrap().conditions;
     let claim = conditions.iter().find(|c| c.kind == "SlotsSound").unwrap();
     assert!(["Reading", "NotRead"].contains(&claim.reason.as_str()), "{claim:?}");
+}
+
+/// Operators whose certificates are not valid by the node's clock.
+#[test]
+fn a_clock_in_doubt_locks_no_operator_out() {
+    use net::time::{Evidence, Trust, bounds};
+    use std::time::Duration;
+
+    let ca = Ca::new();
+    // The node's config is of 2020.
+    let evidence = Evidence { built: Duration::from_secs(1_577_836_800), ..Evidence::default() };
+    let bounds = bounds(&evidence, Duration::from_secs(1_577_836_800));
+    let doubt = Doubt::default();
+    let address = serve_in_doubt(&ca, SERVER_NAME, (init().0, doubt.clone())).to_string();
+    let operator = |years: (i32, i32)| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["operator".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        let certificate = params.signed_by(&key, &ca.0).unwrap().pem();
+        Credentials { ca: ca.0.pem(), certificate, key: key.serialize_pem() }
+    };
+    let may = |years| Client::new(&address, &operator(years)).unwrap().status().is_ok();
+    for (trust, ended_before, ended_after) in
+        [(Trust::Confirmed, false, false), (Trust::Machine, false, false), (Trust::Wrong, false, true)]
+    {
+        doubt.record(trust, &bounds);
+        assert!(may((2010, 2100)), "{trust:?}");
+        // Begins after what the clock shows: the clock is behind, whatever it is worth.
+        assert!(may((2090, 2100)), "{trust:?}");
+        assert_eq!(may((2010, 2019)), ended_before, "{trust:?}");
+        assert_eq!(may((2010, 2021)), ended_after, "{trust:?}");
+    }
+    // Another authority is another authority at any time.
+    let stranger = Ca::new().operator(&ca);
+    assert!(Client::new(&address, &stranger).unwrap().status().is_err());
+}
+
+/// Only what changes nothing: the clock is that of the machine that runs the tests.
+#[test]
+fn the_clock_is_shown_and_impossible_orders_are_refused() {
+    let ca = Ca::new();
+    let address = serve(&ca, SERVER_NAME).to_string();
+    let client = Client::new(&address, &ca.operator(&ca)).unwrap();
+    let time = client.time().unwrap();
+    assert_eq!((time.trust.as_str(), time.refused), ("new", None));
+    let refused = client.set_time(&api::TimeSetRequest { epoch_ms: 1000 }).unwrap_err();
+    let ClientError::Node { status: 409, error, .. } = &refused else { panic!("{refused:?}") };
+    assert!(error.contains("it can't be 1970-01-01T00:00:01Z"), "{error}");
+    let refused = client.accept_time().unwrap_err();
+    assert!(matches!(refused, ClientError::Node { status: 409, .. }), "{refused:?}");
 }
