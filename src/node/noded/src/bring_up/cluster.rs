@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +10,8 @@ use api::CertificateExpiry;
 use cluster::{Manifest, Ownership};
 use config::Role;
 use control::ServiceSpec;
-use net::{Network, clock};
+use net::Network;
+use net::clock::{Alarm, Wake};
 
 use crate::back_off::BackOff;
 use crate::condition::{Claim, SERVICES_READY};
@@ -19,20 +19,28 @@ use crate::node::Node;
 use crate::plan::plan_now;
 use crate::thread::spawn_or_tell;
 
-/// Maximum time until certificates are checked again, since the clock may be set meanwhile.
+/// Longest sleep until certificates are looked at again: other facts change too, such as addresses.
 const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);
+/// Between two renewals, however often the clock is stepped.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
+/// Services that know no certificate: pods go on when the others are restarted.
+const WITHOUT_CERTIFICATES: [&str; 2] = [control::NODED, "containerd"];
 
 /// Writes the cluster's files and submits the services to `init`; returns the objects to apply.
 pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
     let mut pauses = BackOff::new(Duration::from_millis(500), Duration::from_secs(30));
     loop {
+        // From before the plan on: a step in between is one to plan again for.
+        let alarm = Alarm::new();
         let submitted = prepare(node, network, role).and_then(|plan| {
+            // After a restart of this program they run, with what they read then.
+            restart_if_needed(node, &plan);
             node.init.submit(plan.services).context("handing the services to init")?;
             Ok((plan.manifests, plan.due_secs))
         });
         match submitted {
             Ok((manifests, due_secs)) => {
-                renew_from(node, network, role, due_secs);
+                renew_from(node, network, role, (alarm, due_secs));
                 return manifests;
             }
             Err(e) => node.claim(SERVICES_READY, Claim::no("Failed", format!("{e:#}"))),
@@ -47,6 +55,8 @@ struct Prepared {
     manifests: Vec<Manifest>,
     /// When to prepare again.
     due_secs: u64,
+    /// What services have read is not valid any more, or not yet.
+    was_invalid: bool,
 }
 
 /// Plans and writes.
@@ -56,9 +66,30 @@ fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
         .context("writing the cluster's files")?;
     eprintln!("noded: {} of {} files of the cluster written", changed.len(), plan.files.len());
     node.set_certificates(expiries(&plan.pki.certificates));
-    let due_secs = plan.pki.next_renewal_secs();
+    for renewed in &plan.pki.certificates {
+        if let Some(reason) = renewed.issued.filter(|r| *r != cluster::Reason::Missing) {
+            eprintln!("noded: certificate {} is made anew: {reason}", renewed.name);
+        }
+    }
+    let (due_secs, was_invalid) = (plan.pki.next_renewal_secs(), plan.pki.was_invalid);
     node.has_authority.store(true, Ordering::Release);
-    Ok(Prepared { services: plan.services, manifests: plan.manifests, due_secs })
+    Ok(Prepared { services: plan.services, manifests: plan.manifests, due_secs, was_invalid })
+}
+
+/// Restarts what runs with certificates that are not valid: components read an authority only when they start, and
+/// keep tokens by the time at which they got them.
+fn restart_if_needed(node: &Node, prepared: &Prepared) {
+    if !prepared.was_invalid {
+        return;
+    }
+    let running = node.init.status().map(|s| s.services).unwrap_or_default();
+    let running = running.iter().filter(|s| s.pid.is_some());
+    for service in running.filter(|s| !WITHOUT_CERTIFICATES.contains(&s.name.as_str())) {
+        eprintln!("noded: {} is restarted: its certificates were not valid by the clock", service.name);
+        if let Err(e) = node.init.restart(&service.name) {
+            eprintln!("noded: restarting {}: {e:#}", service.name);
+        }
+    }
 }
 
 fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {
@@ -69,31 +100,26 @@ fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {
     certificates.iter().map(expiry).collect()
 }
 
-/// Prepares again whenever the first certificate reaches two thirds of its validity. The components reload
-/// their certificates by themselves; the services are not touched.
-fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first_due_secs: u64) {
+/// Prepares again whenever the first certificate is due, and at once when the clock is stepped. The components read
+/// their certificates again by themselves, but not those of authorities.
+fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first: (Alarm, u64)) {
     let (node, network) = (Arc::clone(node), network.clone());
     spawn_or_tell("renewal", move || {
-        let mut pauses = BackOff::new(Duration::from_secs(1), Duration::from_secs(600));
-        let mut due_secs = first_due_secs;
+        let mut pauses = BackOff::new(SHORTEST_PAUSE, Duration::from_secs(600));
+        let (mut alarm, mut due_secs) = first;
         loop {
-            sleep_until(due_secs);
+            if alarm.wait(Duration::from_secs(due_secs), LONGEST_SLEEP) == Wake::Stepped {
+                eprintln!("noded: the clock was stepped: looking at the certificates");
+            }
             match prepare(&node, &network, role) {
                 Ok(prepared) => {
+                    restart_if_needed(&node, &prepared);
                     pauses.reset();
                     due_secs = prepared.due_secs;
                 }
-                Err(e) => {
-                    eprintln!("noded: renewing certificates: {e:#}");
-                    pauses.sleep();
-                }
+                Err(e) => eprintln!("noded: renewing certificates: {e:#}"),
             }
+            pauses.sleep();
         }
     });
-}
-
-/// Sleeps until `due_secs` on the wall clock, or some hours at most.
-fn sleep_until(due_secs: u64) {
-    let left = Duration::from_secs(due_secs.saturating_sub(clock::now().as_secs()));
-    thread::sleep(left.clamp(Duration::from_secs(60), LONGEST_SLEEP));
 }
