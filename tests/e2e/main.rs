@@ -16,6 +16,7 @@ mod reboot;
 mod service_healing;
 mod shutdown;
 mod upgrade;
+mod wrong_clock;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("the_power_button_leaves_clean_file_systems", acpi_button::show),
     ("shutdown_leaves_clean_file_systems", shutdown::show),
     ("kine_holds_what_it_acknowledged_through_a_power_cut", kine::show),
+    ("a_clock_that_is_years_off_and_steps_past_every_certificate_heals", wrong_clock::show),
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("every_power_cut_leaves_a_boot_record_that_starts_the_slot", boot_record::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),

@@ -14,4 +14,5 @@ pub mod loopback;
 pub mod node;
 pub mod pc;
 pub mod seed;
+pub mod time_server;
 pub mod tool;

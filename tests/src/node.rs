@@ -1,6 +1,7 @@
 //! A machine as its user sees it: started, queried and stopped with the `ironhull` command.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -39,7 +40,28 @@ impl Node {
     /// # Panics
     /// If that fails.
     pub fn run(&self, image: &Path, more: &[&str]) {
-        let output = self.try_run(image, more);
+        self.succeeded(&self.try_run(image, more));
+    }
+
+    /// As [`Node::run`], on a machine whose own clock shows `rtc` at power-on, as QEMU's `-rtc base=` takes it.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn run_at(&self, image: &Path, more: &[&str], rtc: &str) {
+        let (dir, program) = (self.state.join("qemu"), "qemu-system-x86_64");
+        let real = judges::find(program).expect("QEMU is installed");
+        let script = format!("#!/bin/sh\nexec {} \"$@\" -rtc base={rtc}\n", real.path().display());
+        fs::create_dir_all(&dir).expect("making a directory");
+        fs::write(dir.join(program), script).expect("writing a script");
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(dir.join(program), all).expect("setting the mode of a script");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = self.run_command(image, more);
+        command.env("PATH", format!("{}:{path}", dir.display()));
+        self.succeeded(&tool::output(&mut command));
+    }
+
+    fn succeeded(&self, output: &Output) {
         assert!(
             output.status.success(),
             "ironhull run: {}\n{}\nserial log:\n{}",
@@ -52,9 +74,13 @@ impl Node {
     /// Runs an image; it may fail.
     #[must_use]
     pub fn try_run(&self, image: &Path, more: &[&str]) -> Output {
+        tool::output(&mut self.run_command(image, more))
+    }
+
+    fn run_command(&self, image: &Path, more: &[&str]) -> Command {
         let mut command = self.ironhull();
         command.arg("run").arg(image).args(["--name", &self.name, "--detach"]).args(more);
-        tool::output(&mut command)
+        command
     }
 
     /// Returns the `ironhull` command with this machine's state directory.
