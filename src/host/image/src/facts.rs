@@ -13,7 +13,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// previous one.
 const STATE: [(&str, StateVersions); 3] = [
     ("etcd", StateVersions { writes: 307, reads: 306 }),
-    ("ironhull", StateVersions { writes: 1, reads: 1 }),
+    ("ironhull", StateVersions { writes: 2, reads: 1 }),
     ("kine", StateVersions { writes: 1, reads: 1 }),
 ];
 
@@ -99,7 +99,7 @@ pub(crate) mod tests {
         assert_eq!(json["epoch"], 3);
         let state = serde_json::json!({
             "etcd": { "writes": 307, "reads": 306 },
-            "ironhull": { "writes": 1, "reads": 1 },
+            "ironhull": { "writes": 2, "reads": 1 },
             "kine": { "writes": 1, "reads": 1 },
             "kubernetes": { "writes": 36, "reads": 35 },
         });

@@ -78,6 +78,9 @@ pub struct Trial {
     /// Milliseconds since the kernel started, when the node became healthy; absent while it is not.
     #[serde(default)]
     pub healthy_since_ms: Option<u64>,
+    /// All that is missing for the blessing is `StateSealed`.
+    #[serde(default)]
+    pub seal: bool,
     /// What stands between the generation and its blessing, in one line.
     pub waits_for: String,
 }
@@ -135,7 +138,7 @@ mod tests {
                 slot(Slot::A, record.slots.a, "/dev/vda3", "/dev/vda4"),
                 slot(Slot::B, other, "/dev/vda5", "/dev/vda6"),
             ],
-            trial: Some(Trial { left_ms: 5, healthy_since_ms: None, waits_for: "x".into() }),
+            trial: Some(Trial { left_ms: 5, healthy_since_ms: None, seal: false, waits_for: "x".into() }),
         };
         let expected = concat!(
             r#"{"slot":"a","generation":1,"why":"has-tries","next":"b","boots":7,"epoch_floor":2,"slots":["#,
@@ -143,7 +146,7 @@ mod tests {
             r#""last_failure":"none","kernel":"/dev/vda3","root":"/dev/vda4"},"#,
             r#"{"name":"b","generation":0,"epoch":0,"flags":["present","blessed","retired"],"tries_left":0,"#,
             r#""last_failure":"no-answer","kernel":"/dev/vda5","root":"/dev/vda6"}],"#,
-            r#""trial":{"left_ms":5,"healthy_since_ms":null,"waits_for":"x"}}"#,
+            r#""trial":{"left_ms":5,"healthy_since_ms":null,"seal":false,"waits_for":"x"}}"#,
         );
         assert_eq!(serde_json::to_string(&status).unwrap(), expected);
         assert_eq!(serde_json::from_str::<BootStatus>(expected).unwrap(), status);

@@ -65,6 +65,9 @@ pub enum Request {
         /// Seconds since the kernel started within which a generation on trial must be healthy.
         deadline_secs: Option<u32>,
     },
+    /// Says that the ledger of the state counts what the running generation writes as a blessed one's: it may be
+    /// blessed now. Asked for by [`Trial::seal`](crate::Trial::seal).
+    StateSealed,
     /// Asks whether [`BootOrder::BeginUpdate`] would be refused now; nothing changes. Answered by [`Reply::Ok`]
     /// or [`Reply::Refused`].
     MayUpdate,

@@ -18,6 +18,8 @@ pub const MANIFESTS_APPLIED: &str = "ManifestsApplied";
 pub const NODE_READY: &str = "NodeReady";
 /// The state was kept when the generation changed. Absent if the generation never changed.
 pub const STATE_KEPT: &str = "StateKept";
+/// The state's ledger knows that the generation is about to be blessed. Absent unless that failed once.
+pub const STATE_SEALED: &str = "StateSealed";
 /// The last upgrade was kept. Absent on a node that was never upgraded.
 pub const UPGRADE_HELD: &str = "UpgradeHeld";
 /// All pods of the manifests are running and ready.

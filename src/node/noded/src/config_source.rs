@@ -13,13 +13,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use api::ConfigFacts;
 use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
+use snapshots::Store;
 
 use crate::console;
 
 /// Path of the last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
-/// Directory with snapshots of the state, named after their generations.
-const SNAPSHOTS: &str = "state/snapshots";
 /// Printed if there is no config at all.
 const NOTHING_FOUND: &str = "no config found\nhint: in QEMU: -fw_cfg name=opt/ironhull/config,file=FILE";
 /// Pause between two searches while there is no config.
@@ -110,15 +109,13 @@ fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<A
     }
 }
 
-/// Returns the paths where accepted configs may be: the last one, then those in snapshots, the newest first.
+/// Returns the paths where accepted configs may be: the last one, then those in copies of the state, the newest first.
 fn kept_ones(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let snapshots = root.join(SNAPSHOTS);
-    let entries = fs::read_dir(&snapshots).into_iter().flatten().flatten();
-    let mut generations: Vec<u32> = entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
-    generations.sort_unstable_by(|a, b| b.cmp(a));
-    let older =
-        generations.into_iter().map(move |g| snapshots.join(g.to_string()).join("config/accepted.yaml"));
-    std::iter::once(root.join(ACCEPTED)).chain(older)
+    let store = Store::at(&root.join("state"));
+    // What can't be listed can't be read either.
+    let copies = store.copies().unwrap_or_default();
+    std::iter::once(root.join(ACCEPTED))
+        .chain(copies.into_iter().map(|copy| copy.join("config/accepted.yaml")))
 }
 
 /// Parses and checks a text.
@@ -224,9 +221,14 @@ mod tests {
     #[test]
     fn what_a_snapshot_holds_is_better_than_nothing() {
         let root = tempfile::tempdir().unwrap();
-        for (generation, hostname) in [("9", "old"), ("10", "new"), ("11.left", "aside")] {
-            let path = root.path().join(SNAPSHOTS).join(generation).join("config/accepted.yaml");
-            keep(&path, &good(hostname)).unwrap();
+        let copies = [("g9-1", "copy", "old"), ("g8-2", "copy", "new"), ("g11-3", "aside", "aside")];
+        for (number, (id, kind, hostname)) in (1..).zip(copies) {
+            let folder = root.path().join("state/snapshots").join(id);
+            keep(&folder.join("config/accepted.yaml"), &good(hostname)).unwrap();
+            let facts = format!(
+                r#"{{"generation":1,"versions":{{}},"kind":"{kind}","number":{number},"directories":["config"]}}"#
+            );
+            fs::write(folder.join("versions.json"), facts).unwrap();
         }
         keep(&root.path().join(ACCEPTED), "of: the future\n").unwrap();
         give(root.path(), "of: the future\n");

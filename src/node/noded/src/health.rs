@@ -11,7 +11,9 @@ use api::{Condition, ConditionStatus};
 use control::BootStatus;
 use slots::{Flags, Reason};
 
-use crate::condition::{CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVICES_READY, UPGRADE_HELD};
+use crate::condition::{
+    CONFIG_ACCEPTED, Claim, NETWORK_READY, NODE_READY, SERVICES_READY, STATE_SEALED, UPGRADE_HELD,
+};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
@@ -40,12 +42,35 @@ fn report(node: &Node) -> bool {
             if let Some(claim) = status.boot.as_ref().and_then(held) {
                 node.claim(UPGRADE_HELD, claim);
             }
-            status.boot.is_some_and(|b| b.trial.is_some())
+            let Some((boot, trial)) = status.boot.as_ref().and_then(|b| Some((b, b.trial.as_ref()?))) else {
+                return false;
+            };
+            if trial.seal {
+                seal(node, boot.generation);
+            }
+            true
         }
         Err(e) => {
             eprintln!("noded: reporting health: {e:#}");
             true
         }
+    }
+}
+
+/// Has the state's ledger know that `generation` is about to be blessed, then tells `init`. Until that succeeds there
+/// is no blessing: otherwise an older generation could take what a blessed one wrote for that of a failed trial.
+fn seal(node: &Node, generation: u32) {
+    let sealed = node.state.seal(generation).and_then(|()| node.init.state_is_sealed());
+    match sealed {
+        Err(e) => {
+            let why = format!("recording that generation {generation} is blessed: {e:#}");
+            node.claim(STATE_SEALED, Claim::no("Failed", why));
+        }
+        // On a node where it did not fail before there is nothing to say.
+        Ok(()) if node.conditions().iter().any(|c| c.kind == STATE_SEALED) => {
+            node.claim(STATE_SEALED, Claim::yes("Sealed"));
+        }
+        Ok(()) => {}
     }
 }
 

@@ -82,6 +82,11 @@ impl Init {
         self.order(&Request::Health { problem, deadline_secs: Some(deadline_secs) })
     }
 
+    /// Says that the state's ledger knows of the blessing to come.
+    pub fn state_is_sealed(&self) -> Result<()> {
+        self.order(&Request::StateSealed)
+    }
+
     /// Reports that the node is running but has no config yet. That is not the generation's fault, so a
     /// blessed one keeps its tries. A failure is logged and does no harm, since the next report follows soon.
     pub fn waiting_for_config(&self) {

@@ -12,6 +12,7 @@ use net::time::Evidence;
 use crate::condition::{Claim, Conditions};
 use crate::followers::Followers;
 use crate::init::Init;
+use crate::state::Keeper;
 use crate::timekeeper::{Doubt, Timekeeper};
 
 /// The node. Shared by all threads.
@@ -25,6 +26,8 @@ pub struct Node {
     pub image: ImageFacts,
     /// The accepted config.
     pub documents: NodeDocuments,
+    /// The data on the state partition.
+    pub state: Keeper,
     /// The clock.
     pub time: Timekeeper,
     /// The network, once it was started.
@@ -73,6 +76,7 @@ impl Node {
             init,
             image,
             documents,
+            state: Keeper::of_node(),
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
             api_parts: AtomicU8::new(0),

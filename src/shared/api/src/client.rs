@@ -20,8 +20,8 @@ use ureq::{Agent, Body};
 
 use crate::{
     BootOnceRequest, ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
-    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, Status, Time, TimeSetRequest, Upgrade,
-    UpgradeRequest,
+    MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, StateOrdered, StateRequest, Status,
+    Time, TimeSetRequest, Upgrade, UpgradeRequest,
 };
 
 /// Time limit for connecting, including TLS.
@@ -193,6 +193,25 @@ impl Client {
     /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if there is nothing to cancel.
     pub fn cancel(&self) -> Result<(), ClientError> {
         self.post::<Done>("/v1/boot/cancel", b"").map(drop)
+    }
+
+    /// Orders that a snapshot of the state be restored, or takes that order back: at once if no service runs, else at
+    /// the next boot.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if it can't be restored, with
+    /// nothing changed.
+    pub fn restore_state(&self, request: &StateRequest) -> Result<StateOrdered, ClientError> {
+        self.post("/v1/state/restore", &self.to_json(request)?)
+    }
+
+    /// Removes a snapshot of the state.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if there is none of that name, or
+    /// it is needed.
+    pub fn remove_snapshot(&self, request: &StateRequest) -> Result<StateOrdered, ClientError> {
+        self.post("/v1/state/remove", &self.to_json(request)?)
     }
 
     /// Returns the progress of an upgrade.

@@ -17,6 +17,7 @@
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
+//! | `POST /v1/state/restore`, `POST /v1/state/remove` | [`StateRequest`] | [`StateOrdered`], or 409 |
 //! | `GET /v1/upgrade` | | [`Upgrade`] |
 //! | `POST /v1/upgrade` | [`UpgradeRequest`] | [`Upgrade`], or 409 |
 //! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`],
@@ -40,6 +41,7 @@ mod line;
 #[cfg(feature = "client")]
 mod logs;
 mod service;
+mod state;
 mod status;
 mod time;
 mod upgrade;
@@ -56,6 +58,7 @@ pub use line::one_line;
 pub use logs::Logs;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
+pub use state::{Snapshot, State, StateOrdered, StateRequest};
 pub use status::{CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, Stage, Status};
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest, parse_utc, utc};
 pub use upgrade::{

@@ -3,7 +3,7 @@
 use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, Upgrade};
+use crate::{Boot, State, Upgrade};
 
 /// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Status {
     pub memory: Memory,
     /// Slots and trial; absent if the disk has no boot record.
     pub boot: Option<Boot>,
+    /// The data that outlives a generation; absent while it is being prepared.
+    pub state: Option<State>,
     /// The running upgrade, or the result of the last one since boot; absent if there was none.
     pub upgrade: Option<Upgrade>,
     /// Expiry of certificates, soonest first.

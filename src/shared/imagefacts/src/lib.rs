@@ -34,7 +34,7 @@ pub struct ImageFacts {
 }
 
 /// The versions of a kind of persistent state that a generation supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StateVersions {
     /// The version that it writes.
     pub writes: u32,

@@ -89,6 +89,8 @@ pub enum NodeCommand {
         #[command(subcommand)]
         order: Option<TimeOrder>,
     },
+    /// Show the state, its snapshots, and what can be done
+    State(StateOf),
     /// Read both slots completely to find damage
     #[command(after_help = "Example: ironhull node single scrub")]
     Scrub,
@@ -113,6 +115,49 @@ pub enum TimeOrder {
         #[arg(value_name = "TIME", value_parser = utc)]
         to: Option<u64>,
     },
+}
+
+/// Show the state, its snapshots, and what can be done.
+///
+/// The state is what outlives a generation: etcd or kine, PKI, config.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node single state")]
+pub struct StateOf {
+    /// What to do with a snapshot [default: show all]
+    #[command(subcommand)]
+    pub command: Option<StateCommand>,
+}
+
+/// What to do with snapshots of the state.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StateCommand {
+    /// Restore a snapshot and put the state that is there aside
+    ///
+    /// Done at once if no service runs, otherwise at the next boot. Nothing
+    /// is deleted: the state that is there becomes a snapshot.
+    #[command(after_help = "Example: ironhull node single state restore g1-1 --yes --reboot")]
+    Restore {
+        /// Name of the snapshot
+        snapshot: String,
+        /// Do it [default: only check and show]
+        #[arg(long)]
+        yes: bool,
+        /// Reboot now if it is done at the next boot
+        #[arg(long, requires = "yes")]
+        reboot: bool,
+    },
+    /// Delete a snapshot for good
+    #[command(after_help = "Example: ironhull node single state remove g2-2 --yes")]
+    Remove {
+        /// Name of the snapshot
+        snapshot: String,
+        /// Do it [default: only check and show]
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Cancel a restore that was ordered for the next boot
+    #[command(after_help = "Example: ironhull node single state cancel")]
+    Cancel,
 }
 
 /// Install a bundle and reboot into the new generation.

@@ -10,6 +10,7 @@ pub mod kubeconfig;
 pub mod lock;
 pub mod node;
 pub mod run;
+pub mod state;
 pub mod stop;
 mod time;
 pub mod upgrade;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
-use crate::commands::{time, upgrade};
+use crate::commands::{state, time, upgrade};
 use crate::output::{self, bytes, table};
 
 /// Runs the command.
@@ -41,6 +41,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
         }
         NodeCommand::Cancel => done(cancel(&client)?),
         NodeCommand::Time { order } => time::run(global, &client, *order),
+        NodeCommand::State(options) => state::run(global, &client, options),
         NodeCommand::Scrub => {
             client.scrub()?;
             done("the slots are being read: SlotsSound in the node's status shows the result")
@@ -119,6 +120,9 @@ fn status_text(status: &Status) -> String {
     status.config.errors.iter().for_each(|e| text.push_str(&format!("config error: {e}\n")));
     if let Some(upgrade) = &status.upgrade {
         text.push_str(&table(&[row(["upgrade", &upgrade::line(upgrade)])]));
+    }
+    if let Some(state) = &status.state {
+        text.push_str(&table(&[row(["state", &state::line(state)])]));
     }
     if let Some(boot) = &status.boot {
         text.push('\n');

@@ -306,6 +306,10 @@ impl<'a> Node<'a> {
                 self.trial.on_health(problem, deadline_secs);
                 Ok(())
             }
+            Request::StateSealed => {
+                self.trial.on_sealed();
+                Ok(())
+            }
             Request::Boot { .. } | Request::MayUpdate if self.leaving.is_some() => {
                 Err("a shutdown is under way".to_owned())
             }

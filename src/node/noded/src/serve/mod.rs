@@ -11,6 +11,7 @@ mod logs;
 mod place;
 mod routes;
 mod shared;
+mod state;
 #[cfg(test)]
 mod tests;
 mod time;

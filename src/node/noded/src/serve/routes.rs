@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
 use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
-use super::{logs, time, upgrade};
+use super::{logs, state, time, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -45,6 +45,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/reboot", post(|node: OfNode| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
         .merge(time::router())
+        .merge(state::router())
         .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {
@@ -69,11 +70,17 @@ async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
 }
 
 async fn status(State(Served { node, upgrader }): State<Served>) -> Answer<Status> {
-    let of_init = {
+    let (of_init, state) = {
         let node = Arc::clone(&node);
-        blocking(move || node.init.status()).await?
+        blocking(move || {
+            let of_init = node.init.status()?;
+            let state = crate::state::describe(&node, of_init.boot.as_ref());
+            Ok((of_init, state))
+        })
+        .await?
     };
     let mut status = Status {
+        state,
         stages: of_init.stages.into_iter().map(convert::stage).collect(),
         uptime_ms: of_init.uptime_ms,
         memory: memory::load(),

@@ -1,8 +1,10 @@
 //! The API over real TLS on the loopback, with the real client, against a stand-in for `init`.
 
+use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -18,6 +20,7 @@ use slots::{Slot, Why};
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::state::Keeper;
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -56,7 +59,17 @@ fn serve_with(ca: &Ca, name: &str, init: Init) -> SocketAddr {
 }
 
 /// The same with a clock that is in doubt.
-fn serve_in_doubt(ca: &Ca, name: &str, (init, doubt): (Init, Doubt)) -> SocketAddr {
+fn serve_in_doubt(ca: &Ca, name: &str, of: (Init, Doubt)) -> SocketAddr {
+    serve_changed(ca, name, of, |_| ())
+}
+
+/// The same with another image or state.
+fn serve_changed(
+    ca: &Ca,
+    name: &str,
+    (init, doubt): (Init, Doubt),
+    change: impl FnOnce(&mut Node),
+) -> SocketAddr {
     let (certificate, key) = ca.issue(name);
     let api =
         NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
@@ -73,7 +86,9 @@ fn serve_in_doubt(ca: &Ca, name: &str, (init, doubt): (Init, Doubt)) -> SocketAd
     };
     let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
     let facts = (api::ConfigFacts::default(), Doubt::default());
-    let node = Node::new(init, api::ImageFacts::default(), documents, facts);
+    let mut node = Node::new(init, api::ImageFacts::default(), documents, facts);
+    node.state = Keeper::at(Path::new("/nowhere"));
+    change(&mut node);
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
     let node = Arc::new(node);
     let served = super::Served { upgrader: Arc::new(Upgrader::new(Arc::clone(&node))), node };
@@ -443,4 +458,47 @@ fn the_clock_is_shown_and_impossible_orders_are_refused() {
     assert!(error.contains("it can't be 1970-01-01T00:00:01Z"), "{error}");
     let refused = client.accept_time().unwrap_err();
     assert!(matches!(refused, ClientError::Node { status: 409, .. }), "{refused:?}");
+}
+
+#[test]
+fn an_operator_orders_about_snapshots_of_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = snapshots::Store::at(folder.path());
+    let versions =
+        |writes| BTreeMap::from([("etcd".to_owned(), api::StateVersions { writes, reads: writes - 1 })]);
+    for generation in 1..=2 {
+        let versions = versions(6 + generation);
+        let image = snapshots::Image { generation, versions, blessed: [1, 2].into() };
+        store.prepare(&image).unwrap();
+        std::fs::create_dir_all(folder.path().join("etcd")).unwrap();
+    }
+    let ca = Ca::new();
+    let image = api::ImageFacts { state: versions(7), ..api::ImageFacts::default() };
+    let address = serve_changed(&ca, SERVER_NAME, (init().0, Doubt::default()), |node| {
+        node.image = image;
+        node.state = Keeper::at(folder.path());
+    });
+    let client = Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let state = || client.status().unwrap().state.unwrap();
+    assert_eq!((state().generation, state().versions["etcd"], state().blessed), (2, 8, true));
+    assert_eq!((state().snapshots[0].id.as_str(), state().snapshots[0].readable), ("g1-1", true));
+    let request = |id: &str, dry_run| api::StateRequest { snapshot: Some(id.to_owned()), dry_run };
+    let ordered = client.restore_state(&request("g1-1", true)).unwrap();
+    assert_eq!(ordered.what, "snapshot g1-1 is restored, and the state that is there is put aside");
+    assert_eq!((ordered.at_next_boot, state().restore), (false, None));
+    client.restore_state(&request("g1-1", false)).unwrap();
+    assert_eq!(state().restore.as_deref(), Some("g1-1"));
+    let refused = |result: Result<api::StateOrdered, ClientError>| match result {
+        Err(ClientError::Node { status, error, .. }) => (status, error),
+        other => panic!("{other:?}"),
+    };
+    assert!(refused(client.remove_snapshot(&request("g1-1", false))).1.contains("is needed"));
+    client.restore_state(&api::StateRequest::default()).unwrap();
+    assert_eq!(state().restore, None);
+    client.remove_snapshot(&request("g1-1", false)).unwrap();
+    assert_eq!(state().snapshots, []);
+    let gone = (409, "there is no snapshot g1-1".to_owned());
+    assert_eq!(refused(client.restore_state(&request("g1-1", false))), gone);
+    assert_eq!(refused(client.remove_snapshot(&api::StateRequest::default())).0, 400);
+    assert_eq!(refused(client.remove_snapshot(&request(&"x".repeat(65), false))).0, 400);
 }

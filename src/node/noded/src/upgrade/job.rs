@@ -20,8 +20,8 @@ use super::progress::Progress;
 use super::slot::{KEPT_KEYS, Slots};
 use super::staging::{STAGING, free_bytes};
 use super::{drain, fetch};
+use crate::kube;
 use crate::node::Node;
-use crate::{kube, state};
 
 /// Path of the image's key set.
 const IMAGE_KEYS: &str = "/usr/share/ironhull/update-keys.json";
@@ -120,7 +120,7 @@ fn install(node: &Node, progress: &Progress, staged: &Staged) -> Result<()> {
     let keys = keys::load(Path::new(IMAGE_KEYS), Path::new(KEPT_KEYS))?;
     let mut slots = Slots::load(&node.init, progress.called_off())?;
     let (kernel_bytes, root_bytes) = slots.room()?;
-    let on_disk = state::recorded()?;
+    let on_disk = node.state.recorded()?;
     let facts = bundle::Node {
         role: &node.image.role,
         architecture: &node.image.architecture,

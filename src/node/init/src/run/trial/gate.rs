@@ -1,6 +1,7 @@
 //! The trial of the running generation, as a pure machine: reports and the clock go in, verdicts come out.
 //!
-//! Healthy for a while, then one complete read of the slot: blessed. Not healthy when the deadline passes: expired. A
+//! Healthy for a while, then one complete read of the slot, then the node's word that the state's ledger knows of the
+//! blessing: blessed. Not healthy when the deadline passes: expired. A
 //! generation that is healthy at the deadline may finish. Nothing here knows the record: `slots` decides whether there
 //! is a trial at all, and what follows from a verdict.
 
@@ -15,6 +16,8 @@ const DEADLINE_MS: u64 = 600_000;
 const STALE_MS: u64 = 60_000;
 /// After so many readings that said nothing (killed for want of memory, as a rule) there is no further one.
 const READINGS: u8 = 5;
+/// How long in milliseconds the node has to say that the state's ledger knows of the blessing.
+const SEAL_MS: u64 = 120_000;
 /// Pause after such a reading: want of memory may pass.
 const AGAIN_MS: u64 = 30_000;
 
@@ -52,6 +55,10 @@ pub(super) struct Gate {
     /// Readings that ended without a word on the slot, and when the next one may begin.
     unfinished: u8,
     again_ms: u64,
+    /// The ledger of the state counts what this generation writes as a blessed one's.
+    sealed: bool,
+    /// When that must be so at the latest.
+    seal_by_ms: Option<u64>,
     expired: bool,
 }
 
@@ -67,6 +74,8 @@ impl Gate {
             reading: Reading::Open,
             unfinished: 0,
             again_ms: 0,
+            sealed: false,
+            seal_by_ms: None,
             expired: false,
         }
     }
@@ -87,6 +96,11 @@ impl Gate {
                 self.problem = problem;
             }
         }
+    }
+
+    /// The ledger of the state knows that this generation is about to be blessed.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
     }
 
     /// The slot is being read.
@@ -117,7 +131,10 @@ impl Gate {
             (Reading::Rotten, _) => self.expire(Reason::Rotten),
             (Reading::Open, true) if self.unfinished >= READINGS => self.expire(Reason::Health),
             (Reading::Open, true) if now >= self.again_ms => Verdict::Read,
-            (Reading::Sound, true) => Verdict::Bless,
+            (Reading::Sound, true) if self.sealed => Verdict::Bless,
+            (Reading::Sound, true) if now >= *self.seal_by_ms.get_or_insert(now + SEAL_MS) => {
+                self.expire(Reason::Health)
+            }
             _ if self.healthy_since.is_some() || now < self.deadline_ms => Verdict::Wait,
             _ if self.was_healthy => self.expire(Reason::Health),
             _ => self.expire(Reason::Deadline),
@@ -132,7 +149,7 @@ impl Gate {
     pub(super) fn next_ms(&self, now: u64) -> Option<u64> {
         let steady = self.healthy_since.map(|since| since + STEADY_MS);
         let stale = self.reported_ms.map(|at| at + STALE_MS);
-        [steady, stale, Some(self.again_ms), Some(self.deadline_ms)]
+        [steady, stale, Some(self.again_ms), self.seal_by_ms, Some(self.deadline_ms)]
             .into_iter()
             .flatten()
             .filter(|at| *at > now)
@@ -152,12 +169,17 @@ impl Gate {
             (Reading::Open, _) if self.unfinished >= READINGS => {
                 format!("the slot could not be read to its end, {READINGS} times")
             }
+            (Reading::Sound, Some(since)) if !self.sealed && now >= since + STEADY_MS => {
+                "the state's ledger to know of the blessing".to_owned()
+            }
             (Reading::UnderWay, _) => "both parts of the slot are being read".to_owned(),
             (_, Some(_)) => format!("healthy for {} s without a break", STEADY_MS / 1000),
         };
         control::Trial {
             left_ms: self.deadline_ms.saturating_sub(now),
             healthy_since_ms: self.healthy_since,
+            seal: self.reading == Reading::Sound
+                && self.healthy_since.is_some_and(|since| now >= since + STEADY_MS),
             waits_for,
         }
     }
@@ -192,7 +214,21 @@ mod tests {
         gate.reading();
         assert_eq!(live(&mut gate, &None, (90, 600)), Verdict::Wait, "the read may last beyond the deadline");
         gate.was_read(Exit::Code(0), 0);
-        assert_eq!(live(&mut gate, &None, (605, 605)), Verdict::Bless);
+        assert!(!gate.status(84 * SECOND).seal && gate.status(605 * SECOND).seal);
+        assert_eq!(live(&mut gate, &None, (605, 605)), Verdict::Wait, "the ledger must know first");
+        gate.seal();
+        assert_eq!(live(&mut gate, &None, (610, 610)), Verdict::Bless);
+    }
+
+    #[test]
+    fn a_state_whose_ledger_cannot_be_written_ends_the_trial() {
+        let mut gate = Gate::new();
+        gate.reading();
+        gate.was_read(Exit::Code(0), 0);
+        assert_eq!(live(&mut gate, &None, (10, 40)), Verdict::Wait);
+        assert_eq!(gate.next_ms(41 * SECOND), Some(100 * SECOND));
+        assert_eq!(live(&mut gate, &None, (45, 155)), Verdict::Wait);
+        assert_eq!(live(&mut gate, &None, (160, 160)), Verdict::Expire(Reason::Health));
     }
 
     #[test]

@@ -144,6 +144,11 @@ impl Trial {
         self.gate.report(problem, deadline_secs, sys::boot_ms());
     }
 
+    /// Takes the word that the state's ledger knows of the blessing to come.
+    pub(super) fn on_sealed(&mut self) {
+        self.gate.seal();
+    }
+
     /// Tells the boot loader, once, that this start was a good one.
     fn answer_loader(&mut self) {
         if !self.answered && self.record.is_some() {
