@@ -30,8 +30,8 @@ pub struct Plan {
 /// Nothing is read or written. The same facts and state give the same plan, except for new keys.
 ///
 /// # Errors
-/// Those of [`crate::pki::plan`]: a certificate authority in `state` is damaged, or a certificate can't be
-/// issued.
+/// [`Error::LostKey`] or [`Error::Key`] if a certificate authority in `state` is damaged, [`Error::Issue`] if a
+/// certificate can't be issued.
 pub fn plan(role: Role, facts: &Facts, state: &State) -> Result<Plan, Error> {
     let pki = pki::plan(facts, state)?;
     let parts = match role {
