@@ -30,7 +30,7 @@ mod slot;
 
 pub use decide::{
     Boot, Current, Expired, Refusal, Running, Start, answer, begin_update, bless, boot_once, cancel,
-    commit_update, expire, note, rollback, select, settle,
+    commit_update, expire, may_reboot_unwritten, may_starve, note, rollback, select, settle,
 };
 pub use disk::{PARTITION_COUNT, Partition, Purpose};
 pub use handoff::{HANDOFF_BYTES, Handoff, VARIABLE_GUID, VARIABLE_GUID_BYTES, VARIABLE_NAME, Why};

@@ -43,13 +43,16 @@ impl Flags {
     pub const BLESSED: Flags = Flags(4);
     /// The generation is retired: started only if nothing else is left.
     pub const RETIRED: Flags = Flags(8);
+    /// The trial has ended without health since the generation was committed or blessed last.
+    pub const EXPIRED: Flags = Flags(16);
 
     /// All flags known here, with their stable names.
-    const KNOWN: [(Flags, &str); 4] = [
+    const KNOWN: [(Flags, &str); 5] = [
         (Flags::PRESENT, "present"),
         (Flags::TRIAL, "trial"),
         (Flags::BLESSED, "blessed"),
         (Flags::RETIRED, "retired"),
+        (Flags::EXPIRED, "expired"),
     ];
 
     /// Returns the names of the flags that are set and known here.
@@ -109,6 +112,14 @@ impl Entry {
     #[must_use]
     pub const fn is_retired(&self) -> bool {
         self.flags.has(Flags::RETIRED)
+    }
+
+    /// Returns whether the slot holds a generation that is kept running although its trial has ended without health:
+    /// no reboot leads to a better one. `expire` makes it one.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        let on = self.is_present() && !self.is_retired() && !self.flags.has(Flags::BLESSED);
+        on && self.flags.has(Flags::EXPIRED) && self.tries_left > 0
     }
 
     /// Returns whether the slot holds a blessed generation that is not retired.

@@ -33,7 +33,7 @@ fn slot() -> impl Strategy<Value = Slot> {
 fn next_records(record: &Record, running: Running, generation: u32) -> Vec<Record> {
     let reason = Reason::Health;
     let expired = match slots::expire(record, running, reason) {
-        Expired::Reboot(next) => Some(next),
+        Expired::Reboot(next) | Expired::Keep(next) => Some(next),
         Expired::Stay => None,
     };
     let begun = slots::begin_update(record, running).map(|(_, next)| next).ok();

@@ -3,11 +3,12 @@
 //! A blessed generation gets all its tries back at once, without waiting for health: neither an outage elsewhere nor
 //! someone who keeps pressing the power switch may demote a good one. But not forever: a root with a damaged block
 //! that is read after the answer would panic, boot, answer and get its tries back endlessly. So after
-//! [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down.
+//! [`UNSETTLED_LIMIT`] starts in a row none of which settled, tries only go down. The same goes for a generation that is
+//! kept although it never got healthy: ordinary reboots must not wear it out.
 
 use super::Running;
 use super::retire::retire_exhausted;
-use crate::{BLESSED_TRIES, Flags, Reason, Record, Slot, TRIAL_TRIES, UNSETTLED_LIMIT, Why};
+use crate::{BLESSED_TRIES, Entry, Flags, Reason, Record, Slot, TRIAL_TRIES, UNSETTLED_LIMIT, Why};
 
 /// Returns the record after the running generation has answered.
 ///
@@ -22,8 +23,8 @@ pub fn answer(record: &Record, running: Running) -> Record {
     let mut entry = *entry;
     let crashing = record.last_start == Some(running.slot) && record.unsettled >= UNSETTLED_LIMIT;
     let unknown = !entry.flags.has(Flags::TRIAL) && !entry.flags.has(Flags::BLESSED);
-    if entry.is_proven() && !crashing {
-        entry.tries_left = BLESSED_TRIES;
+    if (entry.is_proven() || entry.is_kept()) && !crashing {
+        entry.tries_left = full_tries(&entry);
     } else if unknown && !entry.is_retired() {
         entry.flags = entry.flags.with(Flags::TRIAL);
         entry.tries_left = TRIAL_TRIES;
@@ -33,6 +34,11 @@ pub fn answer(record: &Record, running: Running) -> Record {
         retire_exhausted(&mut next, running.slot);
     }
     next
+}
+
+/// Returns the tries that a generation gets back: more for a blessed one.
+pub(super) const fn full_tries(entry: &Entry) -> u8 {
+    if entry.is_proven() { BLESSED_TRIES } else { TRIAL_TRIES }
 }
 
 /// Returns the record after a failure of `slot` whose cause is known to `init` before it resets, or to

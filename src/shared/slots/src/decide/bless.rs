@@ -24,7 +24,8 @@ pub fn bless(record: &Record, running: Running) -> Result<Record, Refusal> {
     if running.why == Why::Forced {
         return Err(Refusal::Forced { generation: running.generation });
     }
-    entry.flags = entry.flags.with(Flags::BLESSED).without(Flags::TRIAL).without(Flags::RETIRED);
+    entry.flags =
+        entry.flags.with(Flags::BLESSED).without(Flags::TRIAL.with(Flags::RETIRED).with(Flags::EXPIRED));
     entry.tries_left = BLESSED_TRIES;
     entry.last_failure = Reason::None;
     let mut next = record.succeeding();

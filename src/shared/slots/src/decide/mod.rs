@@ -7,7 +7,8 @@
 //! | `init` | as soon as the node runs | [`answer()`] |
 //! | `init` | after a while, or at an orderly shutdown | [`settle()`] |
 //! | `init` | the node is healthy on trial | [`bless()`] |
-//! | `init` | the node is not healthy in time | [`expire()`] |
+//! | `init` | the node is not healthy in time | [`expire()`], [`may_reboot_unwritten`] |
+//! | `init` | `noded` does not report on trial | [`may_starve`] |
 //! | `init` | before a failure whose cause it knows | [`note()`] |
 //! | updater | before and after it writes a slot | [`begin_update()`], [`commit_update`] |
 //! | operator | | [`rollback()`], [`boot_once`], [`cancel`] |
@@ -32,7 +33,7 @@ pub use bless::bless;
 pub use boot::{Boot, Start};
 pub use by_hand::{boot_once, cancel, rollback};
 pub use current::Current;
-pub use expire::{Expired, expire};
+pub use expire::{Expired, expire, may_reboot_unwritten, may_starve};
 pub use refusal::Refusal;
 pub use running::Running;
 pub use select::select;

@@ -61,6 +61,9 @@ pub fn commit_update(
     }
     let mut next = record.succeeding();
     next.force = None;
+    // The new one may come back to this one, even if this one never got healthy.
+    let own = next.slots.get_mut(running.slot);
+    own.flags = own.flags.without(Flags::EXPIRED);
     *next.slots.get_mut(target) = Entry {
         generation,
         epoch,

@@ -2,13 +2,13 @@
 
 use crate::{
     BLESSED_TRIES, Boot, Entry, Expired, Flags, Header, Pair, Reason, Record, Refusal, Running, Slot, Start,
-    answer, begin_update, bless, commit_update,
+    answer, begin_update, bless, commit_update, expire, settle,
 };
 
 use crate::explore::decisions::{Decisions, SOUND};
 
 /// All broken variants, by what is wrong with them.
-pub const ALL: [(&str, Decisions); 14] = [
+pub const ALL: [(&str, Decisions); 18] = [
     ("no try is taken", Decisions { next: free_starts, ..SOUND }),
     ("the turn is not passed", Decisions { open: no_turn, ..SOUND }),
     ("what was given up is never started", Decisions { open: no_retired, ..SOUND }),
@@ -19,6 +19,10 @@ pub const ALL: [(&str, Decisions); 14] = [
     ("a blessing undoes a rollback", Decisions { bless: bless_given_up, ..SOUND }),
     ("what is on trial settles", Decisions { settle: settle_all, ..SOUND }),
     ("no trial ends", Decisions { expire: |_, _, _| Expired::Stay, ..SOUND }),
+    ("every trial's end reboots", Decisions { expire: always_reboot, ..SOUND }),
+    ("no trial's end reboots twice", Decisions { expire: reboot_once, ..SOUND }),
+    ("silence always resets", Decisions { may_starve: |_, _| true, ..SOUND }),
+    ("what is kept wears out", Decisions { answer: wear_out, settle: settle_proven, ..SOUND }),
     ("an update begins on trial", Decisions { begin: begin_on_trial, ..SOUND }),
     ("an update begins under a newer generation", Decisions { begin: begin_under_newer, ..SOUND }),
     ("any epoch is committed", Decisions { commit: any_epoch, ..SOUND }),
@@ -88,6 +92,45 @@ fn bless_given_up(record: &Record, running: Running) -> Result<Record, Refusal> 
 
 fn settle_all(record: &Record, _: Running) -> Option<Record> {
     (record.unsettled > 0).then(|| Record { unsettled: 0, ..record.succeeding() })
+}
+
+fn always_reboot(record: &Record, running: Running, reason: Reason) -> Expired {
+    let mut believed = *record;
+    believed.slots = believed.slots.map(|e| Entry { flags: e.flags.without(Flags::EXPIRED), ..e });
+    match expire(&believed, running, reason) {
+        Expired::Reboot(mut next) => {
+            next.slots.get_mut(running.slot.other()).flags = record.slots.get(running.slot.other()).flags;
+            Expired::Reboot(next)
+        }
+        decided => decided,
+    }
+}
+
+fn reboot_once(record: &Record, running: Running, reason: Reason) -> Expired {
+    let mut believed = *record;
+    let other = believed.slots.get_mut(running.slot.other());
+    other.flags = other.flags.without(Flags::BLESSED);
+    match expire(&believed, running, reason) {
+        Expired::Keep(mut next) => {
+            next.slots.get_mut(running.slot.other()).flags = record.slots.get(running.slot.other()).flags;
+            Expired::Keep(next)
+        }
+        _ => expire(record, running, reason),
+    }
+}
+
+/// Answers as if nothing could be kept.
+fn wear_out(record: &Record, running: Running) -> Record {
+    let entry = record.slots.get(running.slot);
+    let mut next = answer(record, running);
+    if entry.is_kept() {
+        next.slots.get_mut(running.slot).tries_left = entry.tries_left;
+    }
+    next
+}
+
+fn settle_proven(record: &Record, running: Running) -> Option<Record> {
+    settle(record, running).filter(|_| record.slots.get(running.slot).is_proven())
 }
 
 /// Begins an update as if the running generation were blessed and the highest.

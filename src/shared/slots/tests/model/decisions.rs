@@ -2,7 +2,7 @@
 
 use crate::{
     Boot, Expired, Header, Pair, Reason, Record, Refusal, Running, Slot, Start, answer, begin_update, bless,
-    commit_update, expire, rollback, settle,
+    commit_update, expire, may_starve, rollback, settle,
 };
 
 /// How a boot is opened: with both records and the headers.
@@ -19,6 +19,7 @@ pub struct Decisions {
     pub settle: fn(&Record, Running) -> Option<Record>,
     pub bless: fn(&Record, Running) -> Result<Record, Refusal>,
     pub expire: fn(&Record, Running, Reason) -> Expired,
+    pub may_starve: fn(&Record, Running) -> bool,
     pub begin: Begin,
     pub commit: fn(&Record, Running, u32, u32) -> Result<Record, Refusal>,
     pub rollback: fn(&Record, Running) -> Result<Record, Refusal>,
@@ -32,6 +33,7 @@ pub const SOUND: Decisions = Decisions {
     settle,
     bless,
     expire,
+    may_starve,
     begin: begin_update,
     commit: commit_update,
     rollback,

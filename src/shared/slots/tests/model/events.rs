@@ -145,8 +145,10 @@ impl Followers<'_> {
                 }
             }
         }
-        if let Expired::Reboot(next) = (self.rules.decisions.expire)(&record, running, Reason::Deadline) {
-            self.write(&state.with(Phase::Down), running, next);
+        match (self.rules.decisions.expire)(&record, running, Reason::Deadline) {
+            Expired::Reboot(next) => self.write(&state.with(Phase::Down), running, next),
+            Expired::Keep(next) => self.write(state, running, next),
+            Expired::Stay => {}
         }
         Ok(())
     }

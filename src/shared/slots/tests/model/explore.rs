@@ -5,12 +5,14 @@
 //! 2. the last blessed generation is not written until its successor is blessed;
 //! 3. no state needs a person;
 //! 5. an older epoch is never installed;
-//! 6. an orderly reboot of a blessed generation leads back to it;
-//! 7. what the operator gave up is not blessed in the same run.
+//! 6. an orderly reboot of a blessed generation, or of one that is kept, leads back to it;
+//! 7. what the operator gave up is not blessed in the same run;
+//! 8. without an operator and without a cut, the gate resets a node at most G times, whatever its health.
 //!
 //! (4 is about signatures and verity, which are not decided here.) Then the same with decisions broken on
 //! purpose: each must break an invariant, or the model sees nothing.
 
+mod bound;
 pub mod decisions;
 mod events;
 mod promise;
@@ -71,6 +73,14 @@ pub struct Explored {
     pub states: usize,
     pub transitions: usize,
     pub boots: u32,
+    pub resets: u32,
+}
+
+/// What was found out of the states visited.
+#[derive(Debug, Default)]
+struct Known {
+    boots: promise::Known,
+    resets: bound::Known,
 }
 
 /// Explores everything that follows from an installed disk.
@@ -82,8 +92,8 @@ pub fn explore(rules: &Rules) -> Result<Explored, String> {
     let mut from = HashMap::<State, State, Hasher>::default();
     let mut open = VecDeque::from([first]);
     from.insert(first, first);
-    let mut known = promise::Known::default();
-    let mut explored = Explored { states: 0, transitions: 0, boots: 0 };
+    let mut known = Known::default();
+    let mut explored = Explored { states: 0, transitions: 0, boots: 0, resets: 0 };
     while let Some(state) = open.pop_front() {
         explored.states += 1;
         let next = visit(&state, rules, &mut known, &mut explored);
@@ -102,10 +112,11 @@ pub fn explore(rules: &Rules) -> Result<Explored, String> {
 fn visit(
     state: &State,
     rules: &Rules,
-    known: &mut promise::Known,
+    known: &mut Known,
     explored: &mut Explored,
 ) -> Result<Vec<State>, String> {
-    explored.boots = explored.boots.max(promise::boots_needed(state, rules, known)?);
+    explored.boots = explored.boots.max(promise::boots_needed(state, rules, &mut known.boots)?);
+    explored.resets = explored.resets.max(bound::resets(state, rules, &mut known.resets)?);
     check_orderly_reboot(state, &rules.decisions)?;
     let followers = events::followers(state, rules)?;
     explored.transitions += followers.len();
@@ -124,19 +135,33 @@ fn way(mut state: State, from: &HashMap<State, State, Hasher>) -> String {
 }
 
 /// Invariant (6): unless the operator or an update wants another slot, a blessed generation that is shut
-/// down in order is the next one to be started.
+/// down in order, or one that is kept, is the next one to be started.
 fn check_orderly_reboot(state: &State, decisions: &Decisions) -> Result<(), String> {
     let Phase::Up(running, Update::None) = state.phase else { return Ok(()) };
     let record = state.current().record;
     let (entry, other) = (record.slots.get(running.slot), record.slots.get(running.slot.other()));
     let wanted = other.tries_left > 0 && other.generation > entry.generation;
-    if !entry.is_proven() || wanted || record.force.is_some() || running.why == Why::Forced {
+    if !(entry.is_proven() || entry.is_kept())
+        || wanted
+        || record.force.is_some()
+        || running.why == Why::Forced
+    {
         return Ok(());
     }
     let settled = (decisions.settle)(&record, running).unwrap_or(record);
     match select(&settled, &Pair::default()) {
-        Some((slot, Why::HasTries)) if slot == running.slot => Ok(()),
-        other => Err(format!("(6) an orderly reboot leads to {other:?}: {state:?}")),
+        Some((slot, Why::HasTries)) if slot == running.slot => {}
+        other => return Err(format!("(6) an orderly reboot leads to {other:?}: {state:?}")),
+    }
+    if !entry.is_kept() {
+        return Ok(());
+    }
+    let mut boot = (decisions.open)(Some(settled), None, &state.headers());
+    match (decisions.next)(&mut boot).filter(|start| start.slot == running.slot) {
+        Some(start) if !(decisions.answer)(&start.record, running).slots.get(running.slot).is_kept() => {
+            Err(format!("(6) an orderly reboot wears out what is kept: {state:?}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -144,6 +169,6 @@ fn check_orderly_reboot(state: &State, decisions: &Decisions) -> Result<(), Stri
 pub fn hold(name: &str, scope: Scope) {
     let explored =
         explore(&Rules { decisions: SOUND, scope }).unwrap_or_else(|broken| panic!("{name}: {broken}"));
-    let Explored { states, transitions, boots } = explored;
-    println!("{name}: {states} states, {transitions} transitions, K = {boots} boots");
+    let Explored { states, transitions, boots, resets } = explored;
+    println!("{name}: {states} states, {transitions} transitions, K = {boots} boots, G = {resets} resets");
 }

@@ -1,4 +1,5 @@
-//! Invariant (1): from a state on, with no further fault, a blessed generation runs within K boots.
+//! Invariant (1): from a state on, with no further fault, a blessed generation runs within K boots, or, where the bound
+//! of (8) is reached, one that is kept.
 //!
 //! What is damaged stays damaged. A generation that dies late may do so before or after it is blessed, and
 //! both ways must lead on; so the number of boots is that of the longest way.
@@ -7,6 +8,7 @@ use std::collections::HashMap;
 
 use crate::{Expired, Reason, Running};
 
+use super::bound;
 use super::events::boots;
 use super::world::{Fault, Phase, Quality, State, Update};
 use crate::explore::Rules;
@@ -74,7 +76,8 @@ fn run(state: &State, running: Running, rules: &Rules) -> Result<Vec<State>, Str
                 Expired::Reboot(next) => {
                     Ok(vec![state.with(Phase::Down).write(current.write_to, next, Fault::None)])
                 }
-                Expired::Stay => Err(format!("(3) stays on a bad generation: {state:?}")),
+                Expired::Keep(_) if bound::is_reached(&current.record, running) => Ok(Vec::new()),
+                Expired::Keep(_) | Expired::Stay => Err(format!("(3) stays on a bad generation: {state:?}")),
             }
         }
     }

@@ -167,6 +167,9 @@ fn normal_record(mut record: Record) -> Record {
         if entry.is_retired() {
             entry.flags = entry.flags.without(Flags::TRIAL);
         }
+        if !entry.is_present() {
+            entry.flags = entry.flags.without(Flags::EXPIRED);
+        }
         entry
     });
     record

@@ -14,7 +14,7 @@ mod wish;
 use std::os::fd::BorrowedFd;
 
 use control::{BootOrder, BootStatus, LogLine, Reply};
-use slots::{Expired, Reason, Record, Running, Slot};
+use slots::{Expired, Flags, Reason, Record, Running, Slot};
 use sys::Exit;
 
 use crate::base::Base;
@@ -28,8 +28,8 @@ use wish::{Wish, Wishes, Writing};
 
 /// How long in milliseconds a run must last to count as a good one.
 const SETTLED_MS: u64 = 600_000;
-/// How long in milliseconds the record of a failed generation may take to be written: it reboots without it then,
-/// since this start has cost a try.
+/// How long in milliseconds the record of a failed generation may take to be written: it reboots without it then, if
+/// that can't go on for ever.
 const REBOOT_LIMIT_MS: u64 = 10_000;
 /// How long in milliseconds a client waits for its order at most; it has less patience than ten seconds.
 const LATE_MS: u64 = 8_000;
@@ -37,6 +37,9 @@ const LATE_MS: u64 = 8_000;
 const BLESS_AGAIN_MS: u64 = 5_000;
 /// Longest text of a problem in bytes.
 const MAX_PROBLEM_BYTES: usize = 500;
+/// What is said of a generation that is kept although its trial has ended without health.
+const KEPT: &str =
+    "keeps running unblessed: no reboot leads to a better one; it is blessed when it gets healthy";
 /// How a child ends that could not be started.
 const NOT_STARTED: Exit = Exit::Code(127);
 
@@ -134,7 +137,12 @@ impl Trial {
     /// Returns what the record says; `None` when the disk has none.
     pub(super) fn status(&self) -> Option<BootStatus> {
         let record = self.record.as_ref()?;
-        Some(status::of(record, Some(&self.gate).filter(|_| self.is_on())))
+        let mut status = status::of(record, Some(&self.gate).filter(|_| self.is_on()));
+        let kept = record.record().slots.get(record.running().slot).is_kept();
+        if let Some(trial) = status.trial.as_mut().filter(|_| kept) {
+            trial.waits_for = format!("{}; it {KEPT}", trial.waits_for);
+        }
+        Some(status)
     }
 
     /// Takes a report on the node's health. The first one says that the node runs.
@@ -189,6 +197,10 @@ impl Trial {
             let (next, reply) = self.decide(&wish);
             match next {
                 Some(next) => {
+                    if matches!(wish, Wish::Expire(_)) && self.is_kept_by(&next) {
+                        self.reboot_ms = None;
+                        voice.error(&format!("generation {} {KEPT}", self.generation()));
+                    }
                     if let Some(record) = &self.record {
                         let (path, offset, sector) = record.sector(&next);
                         disk.record(path, offset, sector);
@@ -198,7 +210,7 @@ impl Trial {
                 None => {
                     if matches!(wish, Wish::Expire(_)) {
                         self.reboot_ms = None;
-                        voice.error("it keeps running: there is no other generation to start");
+                        voice.error("it keeps running: it is blessed, or there is no record of it");
                     }
                     due.extend(wish.client().map(|client| Due::Reply(client, reply)));
                 }
@@ -207,10 +219,26 @@ impl Trial {
         let late = now.checked_sub(LATE_MS).map(|before| self.wishes.take_late(before)).unwrap_or_default();
         due.extend(late.into_iter().map(|(client, taken_back)| Due::Reply(client, too_late(taken_back))));
         if self.reboot_ms.is_some_and(|at| at <= now) {
-            self.reboot_ms = None;
-            due.push(Due::Reboot);
+            due.extend(self.reboot_unwritten(voice));
         }
         due
+    }
+
+    /// Returns whether a record has the running generation go on although its trial has ended without health.
+    fn is_kept_by(&self, record: &Record) -> bool {
+        let entry = self.record.as_ref().map(|r| record.slots.get(r.running().slot));
+        entry.is_some_and(|e| e.flags.has(Flags::EXPIRED) && e.tries_left > 0)
+    }
+
+    /// Reboots a generation that has failed although the record does not say so, unless it would be started again, for
+    /// ever.
+    fn reboot_unwritten(&mut self, voice: &mut Voice) -> Option<Due> {
+        self.reboot_ms.take()?;
+        if self.decided(slots::may_reboot_unwritten).unwrap_or_default() {
+            return Some(Due::Reboot);
+        }
+        voice.error("it keeps running: without a record the boot loader would start it again, for ever");
+        None
     }
 
     /// Returns whether a record is on its way to the disk, or waits to be.
@@ -239,8 +267,8 @@ impl Trial {
             Wish::Answer => self.answered = ok,
             Wish::Bless if ok => voice.info(&format!("generation {} is blessed", self.generation())),
             Wish::Bless => self.bless_ms = sys::boot_ms() + BLESS_AGAIN_MS,
-            // A record that can't be written is no reason to stay: this start has cost a try.
-            Wish::Expire(_) => return self.reboot_ms.take().map(|_| Due::Reboot),
+            Wish::Expire(_) if ok => return self.reboot_ms.take().map(|_| Due::Reboot),
+            Wish::Expire(_) => return self.reboot_unwritten(voice),
             Wish::Order(client, _) | Wish::Rotten(client, ..) if !writing.told => {
                 let failed = || Reply::Error { message: "the boot record cannot be written".to_owned() };
                 return Some(Due::Reply(client, if ok { writing.reply } else { failed() }));
@@ -259,7 +287,7 @@ impl Trial {
             Wish::Settle => self.decided(slots::settle).flatten(),
             Wish::Bless => self.decided(slots::bless).and_then(Result::ok),
             Wish::Expire(reason) => match self.decided(|r, running| slots::expire(r, running, *reason)) {
-                Some(Expired::Reboot(next)) => Some(next),
+                Some(Expired::Reboot(next) | Expired::Keep(next)) => Some(next),
                 Some(Expired::Stay) | None => None,
             },
             Wish::Order(_, order) => match self.decide_order(order) {
@@ -289,7 +317,8 @@ impl Trial {
 
     /// Returns whether the watchdogs may be fed: on trial only as long as `noded` reports.
     pub(super) fn may_feed(&mut self, now: u64, voice: &mut Voice) -> bool {
-        let starving = self.is_on() && self.gate.is_stale(now);
+        let may = self.decided(slots::may_starve).unwrap_or(true);
+        let starving = self.is_on() && self.gate.is_stale(now) && may;
         if starving && !self.starving {
             voice.error("noded does not report on trial: the watchdogs are no longer fed");
             self.wishes.add(Wish::Starving, now);
