@@ -1,7 +1,8 @@
 //! A node's network and clock: links, addresses, routes, DHCPv4, name files, SNTP.
 //!
-//! IPv4 only for now, as the config is. [`plan()`] decides, [`Network`] carries it out and maintains it; [`time`]
-//! decides, [`clock`] and [`sntp`] are how that is read and done. None needs an async runtime. Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
+//! IPv4 only for now, as the config is. `plan`, `wanted`, `steps` and `verdict` decide, [`Network`] carries it out and
+//! maintains it; [`time`] decides, [`clock`] and [`sntp`] are how that is read and done. None needs an async runtime.
+//! Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -12,7 +13,11 @@ mod netlink;
 mod network;
 mod plan;
 pub mod sntp;
+mod steps;
 pub mod time;
+mod verdict;
+mod wait;
+mod wanted;
 
 pub use error::NetError;
 pub use netlink::Link;

@@ -1,10 +1,17 @@
-//! Sets up and maintains the node's network: links as they appear, leases as they change.
+//! Sets up and maintains the node's network: links as they come and go, leases as they change.
 //!
-//! One thread watches links and sets up each one that the config selects; each DHCP link has another thread. Nothing
-//! polls. A restart repeats every step without changing what is already set up.
+//! One thread compares what is wanted with what the kernel has and makes up the difference, in both directions: when a
+//! link comes, goes or changes, when DHCP has news, when the config changes, and, ever less often, while anything
+//! fails. Nothing polls otherwise. Each DHCP link has a thread of its own. A restart repeats every step without changing
+//! what is already set up.
+
+mod managed;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,49 +19,54 @@ use std::time::Duration;
 
 use config::{Cidr, NodeNetwork};
 
-use crate::dhcp::{self, Lease};
+use crate::dhcp::{self, Client, Identity, News};
 use crate::error::{During, NetError};
 use crate::files;
-use crate::netlink::{Monitor, RouteRequest, Socket};
-use crate::plan::{LinkPlan, plan};
+use crate::netlink::{Monitor, Route, Socket};
+use crate::plan::{Plan, plan};
+use crate::steps::{Step, steps};
+use crate::verdict::judge;
+use crate::wait::wait;
+use crate::wanted::{Leased, Wanted, drop_conflicts};
+use managed::Managed;
 
 /// Stacks of our threads: they call nothing deep.
 const STACK_BYTES: usize = 256 << 10;
-/// Metric of routes from DHCP: static ones, of metric 0, win.
-const DHCP_METRIC: u32 = 1024;
-/// Pause before news about links is asked for again after a failure.
-const ERROR_PAUSE: Duration = Duration::from_secs(1);
+/// Pauses before what failed is tried again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How often the kernel is looked at until it has all that is wanted.
+const ROUNDS: u32 = 4;
 
 /// What the network is right now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkState {
-    /// Our addresses, by name of the link, static ones first.
+    /// Our addresses that the kernel has: of links with a default route first, then by name of the link, static ones
+    /// first.
     pub addresses: Vec<Cidr>,
     /// There is a way out of our own networks.
     pub has_default_route: bool,
     /// NTP servers that DHCP names.
     pub ntp_servers: Vec<Ipv4Addr>,
-    /// What went wrong last, a line each; empty when all is well.
+    /// What went wrong and keeps the network from being complete, a line each.
     pub problems: Vec<String>,
-    /// All that was asked for is there: every entry of the config has a link, every link an address.
+    /// What is missing for it to be complete although nothing went wrong, a line each.
+    pub waits: Vec<String>,
+    /// What is missing and does not matter, a line each.
+    pub remarks: Vec<String>,
+    /// All that counts is there: each entry of the config that is not optional has a link with all that it asks for
+    /// (without entries: any link has an address), and one link has a carrier.
     pub complete: bool,
-}
-
-/// One link as it stands.
-#[derive(Debug)]
-struct Managed {
-    plan: LinkPlan,
-    lease: Option<Lease>,
-    /// The kernel and the files have what plan and lease say.
-    configured: bool,
-    problem: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
+    config: NodeNetwork,
     links: BTreeMap<u32, Managed>,
-    unmatched: Vec<String>,
+    unmatched: Vec<(String, bool)>,
     problem: Option<String>,
+    /// What [`Network::state`] said when `changes` was counted up last.
+    told: NetworkState,
     changes: u64,
 }
 
@@ -63,6 +75,8 @@ struct Inner {
 pub struct Network {
     hostname: Arc<str>,
     inner: Arc<(Mutex<Inner>, Condvar)>,
+    /// Wakes the thread.
+    wake: Arc<UnixStream>,
 }
 
 impl Network {
@@ -73,18 +87,36 @@ impl Network {
     pub fn start(hostname: &str, config: &NodeNetwork) -> Result<Network, NetError> {
         rustix::system::sethostname(hostname.as_bytes()).during("setting host name", hostname)?;
         files::replace(Path::new("/etc/hostname"), &format!("{hostname}\n"))?;
-        let network = Network { hostname: hostname.into(), inner: Arc::default() };
+        let (wake, woken) = UnixStream::pair().during("opening", "a socket pair")?;
+        for end in [&wake, &woken] {
+            end.set_nonblocking(true).during("setting up", "a socket pair")?;
+        }
+        let network = Network { hostname: hostname.into(), inner: Arc::default(), wake: Arc::new(wake) };
+        network.lock().config = config.clone();
         network.write_files()?;
         let (monitor, socket) = (Monitor::open()?, Socket::open()?);
-        let (follower, config) = (network.clone(), config.clone());
-        spawn("links", move || follower.follow_links(&config, &monitor, socket))?;
+        let follower = network.clone();
+        spawn("links", move || follower.follow(monitor, socket, &woken))?;
         Ok(network)
+    }
+
+    /// Makes `config` the wanted one: only what differs is changed. What a link had of the config before, and is not
+    /// wanted any more, is removed.
+    pub fn apply(&self, config: &NodeNetwork) {
+        self.lock().config = config.clone();
+        self.wake();
     }
 
     /// Returns what is.
     #[must_use]
     pub fn state(&self) -> NetworkState {
         state_of(&self.lock())
+    }
+
+    /// Returns the addresses of the state, without their prefix lengths.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Ipv4Addr> {
+        self.state().addresses.iter().map(|a| a.address()).collect()
     }
 
     /// Waits until the state has changed since change number `seen` (0: none seen), or the time is over;
@@ -100,126 +132,201 @@ impl Network {
         self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and tells those who wait.
-    fn change(&self, change: impl FnOnce(&mut Inner)) {
-        let mut inner = self.lock();
-        change(&mut inner);
-        inner.changes += 1;
-        self.inner.1.notify_all();
+    /// Has the thread look again.
+    fn wake(&self) {
+        // Full means that it has been woken already.
+        let _ = (&*self.wake).write(&[1]);
     }
 
-    /// Sets up links now and whenever one comes.
-    fn follow_links(&self, config: &NodeNetwork, monitor: &Monitor, mut socket: Socket) {
+    /// Tells those who wait if the state is another one than they know.
+    fn tell(&self) {
+        let mut inner = self.lock();
+        let state = state_of(&inner);
+        if inner.changes == 0 || state != inner.told {
+            inner.told = state;
+            inner.changes += 1;
+            self.inner.1.notify_all();
+        }
+    }
+
+    /// Sets up links now and whenever something changes, forever.
+    fn follow(&self, mut monitor: Monitor, mut socket: Socket, woken: &UnixStream) {
+        let mut pause = FIRST_PAUSE;
         loop {
-            let result = self.set_up_links(config, &mut socket).and_then(|()| monitor.wait());
-            if let Err(e) = result {
-                self.change(|inner| inner.problem = Some(e.to_string()));
-                thread::sleep(ERROR_PAUSE);
+            let all_done = match self.reconcile(&mut socket) {
+                Ok(all_done) => {
+                    self.lock().problem = None;
+                    all_done
+                }
+                Err(e) => {
+                    self.lock().problem = Some(e.to_string());
+                    // What is left of an answer that went wrong would be taken for the next one.
+                    if let Ok(new) = Socket::open() {
+                        socket = new;
+                    }
+                    false
+                }
+            };
+            self.tell();
+            let retry_in = (!all_done).then_some(pause);
+            pause = if all_done { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            wait(woken.as_fd(), Some(monitor.as_fd()), retry_in);
+            while (&*woken).read(&mut [0; 64]).is_ok_and(|n| n > 0) {}
+            if monitor.drain().is_err() {
+                // One that fails would wake us again at once.
+                thread::sleep(FIRST_PAUSE);
+                if let Ok(new) = Monitor::open() {
+                    monitor = new;
+                }
             }
         }
     }
 
-    /// Sets up every link that the config means and that was not there before.
-    fn set_up_links(&self, config: &NodeNetwork, socket: &mut Socket) -> Result<(), NetError> {
+    /// Brings the kernel and the files to what config and leases say; returns whether all is done. What fails on a link
+    /// becomes its problem.
+    fn reconcile(&self, socket: &mut Socket) -> Result<bool, NetError> {
         let links = socket.links()?;
         if let Some(lo) = links.iter().find(|l| l.name == "lo" && !l.up) {
             socket.set_link_up(lo.index, None)?;
         }
-        let found = plan(config, &links);
-        let gone = |index: &u32| !links.iter().any(|l| l.index == *index);
-        let (known, news) = {
-            let inner = self.lock();
-            let known: Vec<u32> = inner.links.keys().copied().collect();
-            let news = inner.unmatched != found.unmatched || known.iter().any(gone) || inner.changes == 0;
-            (known, news)
-        };
-        let new: Vec<LinkPlan> = found.links.into_iter().filter(|l| !known.contains(&l.index)).collect();
-        if news || !new.is_empty() {
-            self.change(|inner| {
-                inner.problem = None;
-                inner.unmatched = found.unmatched;
-                inner.links.retain(|index, _| !gone(index));
-                inner.links.extend(new.iter().map(|plan| {
-                    (
-                        plan.index,
-                        Managed { plan: plan.clone(), lease: None, configured: false, problem: None },
-                    )
-                }));
-            });
-        }
-        for link in new {
-            self.set_up(socket, &link);
-        }
-        Ok(())
-    }
-
-    /// Sets up one link; failures become its problem.
-    fn set_up(&self, socket: &mut Socket, link: &LinkPlan) {
-        let result = socket.set_link_up(link.index, link.mtu).and_then(|()| match link.dhcp {
-            true => self.start_dhcp(link),
-            false => self.configure(socket, link.index),
-        });
-        if let Err(e) = result {
-            self.report(link.index, &e);
-        }
-    }
-
-    fn report(&self, index: u32, error: &NetError) {
-        self.change(|inner| {
-            if let Some(link) = inner.links.get_mut(&index) {
-                link.problem = Some(format!("link {}: {error}", link.plan.name));
+        let (mut wanted, released) = {
+            let mut inner = self.lock();
+            let Plan { links: planned, unmatched } = plan(&inner.config, &links);
+            inner.unmatched = unmatched;
+            inner.links.retain(|index, _| links.iter().any(|l| l.index == *index));
+            let released: Vec<Wanted> = (inner.links.values())
+                .filter(|m| !planned.iter().any(|p| p.index == m.plan.index))
+                .map(|m| Wanted { index: m.plan.index, mtu: m.own_mtu, ..Wanted::default() })
+                .collect();
+            inner.links.retain(|index, _| !released.iter().any(|r| r.index == *index));
+            for plan in planned {
+                let Some(link) = links.iter().find(|l| l.index == plan.index) else { continue };
+                inner.links.entry(plan.index).or_default().take(plan, link);
             }
-        });
+            let mut managed: Vec<&Managed> = inner.links.values().collect();
+            managed.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
+            (managed.into_iter().map(Managed::wanted).collect::<Vec<_>>(), released)
+        };
+        let mut failures: BTreeMap<u32, String> = drop_conflicts(&mut wanted).into_iter().collect();
+        let differ = self.make_up(socket, &[wanted.clone(), released].concat(), &mut failures)?;
+        self.run_clients(&mut failures);
+        self.write_files_after(socket, &wanted, (&failures, &differ))?;
+        Ok(failures.is_empty() && differ.is_empty())
     }
 
-    /// Starts the DHCP client of a link. It ends only with an error, such as when its link goes.
-    fn start_dhcp(&self, link: &LinkPlan) -> Result<(), NetError> {
-        let Some(hardware_address) = link.hardware_address else {
+    /// Makes up the differences; returns the links that still differ, and adds what failed to `failures`.
+    fn make_up(
+        &self,
+        socket: &mut Socket,
+        wanted: &[Wanted],
+        failures: &mut BTreeMap<u32, String>,
+    ) -> Result<Vec<u32>, NetError> {
+        let mut differ = Vec::new();
+        for _ in 0..ROUNDS {
+            differ.clear();
+            let (links, addresses, routes) = (socket.links()?, socket.addresses()?, socket.routes()?);
+            for wanted in wanted {
+                let Some(link) = links.iter().find(|l| l.index == wanted.index) else { continue };
+                let addresses: Vec<Cidr> =
+                    addresses.iter().filter(|(i, _)| *i == wanted.index).map(|(_, a)| *a).collect();
+                let routes: Vec<Route> = routes.iter().filter(|r| r.index == wanted.index).copied().collect();
+                let todo = steps(wanted, link, &addresses, &routes);
+                if todo.is_empty() {
+                    continue;
+                }
+                differ.push(wanted.index);
+                if todo.iter().any(|s| matches!(s, Step::Up(Some(_))))
+                    && let Some(managed) = self.lock().links.get_mut(&wanted.index)
+                {
+                    managed.own_mtu.get_or_insert(link.mtu);
+                }
+                for step in todo {
+                    if let Err(e) = take(socket, wanted.index, step) {
+                        failures.insert(wanted.index, e.to_string());
+                    }
+                }
+            }
+            if differ.iter().all(|index| failures.contains_key(index)) {
+                break;
+            }
+        }
+        Ok(differ)
+    }
+
+    /// Notes what each link has now, then writes the files that follow from it.
+    fn write_files_after(
+        &self,
+        socket: &mut Socket,
+        wanted: &[Wanted],
+        (failures, differ): (&BTreeMap<u32, String>, &[u32]),
+    ) -> Result<(), NetError> {
+        let (addresses, routes) = (socket.addresses()?, socket.routes()?);
+        {
+            let mut inner = self.lock();
+            for wanted in wanted {
+                let Some(managed) = inner.links.get_mut(&wanted.index) else { continue };
+                let index = wanted.index;
+                managed.addresses =
+                    wanted.addresses.iter().filter(|a| addresses.contains(&(index, **a))).copied().collect();
+                managed.default_metric =
+                    routes.iter().filter(|r| r.index == index && r.to == Cidr::ANY).map(|r| r.metric).min();
+                managed.problem = failures.get(&index).cloned();
+                // A lease that came meanwhile is looked at in the next round.
+                managed.configured = !differ.contains(&index) && managed.wanted() == *wanted;
+            }
+        }
+        self.write_files()
+    }
+
+    /// Starts the DHCP clients that are missing and ends those that nobody wants.
+    fn run_clients(&self, failures: &mut BTreeMap<u32, String>) {
+        let mut inner = self.lock();
+        for (index, managed) in &mut inner.links {
+            if !managed.plan.dhcp {
+                (managed.client, managed.leased, managed.client_problem) = (None, Leased::Nothing, None);
+            } else if managed.client.is_none() {
+                match self.start_client(managed) {
+                    Ok(client) => managed.client = Some(client),
+                    Err(e) => drop(failures.insert(*index, e.to_string())),
+                }
+            }
+        }
+    }
+
+    /// Starts the DHCP client of a link.
+    fn start_client(&self, managed: &Managed) -> Result<Client, NetError> {
+        let Some(hardware_address) = managed.plan.hardware_address else {
             return Err(NetError::Malformed { what: "hardware address", why: "DHCP needs one of Ethernet" });
         };
-        let (network, index, name) = (self.clone(), link.index, link.name.clone());
-        let mut socket = Socket::open()?;
+        let (client, orders) = Client::new()?;
+        let identity = Identity { hardware_address, hostname: self.hostname.to_string() };
+        let (network, index, name) = (self.clone(), managed.plan.index, managed.plan.name.clone());
         spawn("dhcp", move || {
-            let ended = dhcp::run(&name, hardware_address, &network.hostname, |lease| {
-                network.lock().links.entry(index).and_modify(|l| (l.lease, l.configured) = (lease, false));
-                if let Err(e) = network.configure(&mut socket, index) {
-                    network.report(index, &e);
-                }
-            });
-            if let Err(e) = ended {
-                network.report(index, &e);
-            }
-        })
+            dhcp::run(&name, identity, &orders, |news| network.on_news(index, news));
+        })?;
+        Ok(client)
     }
 
-    /// Brings a link's addresses and routes and the files to what plan and lease say.
-    fn configure(&self, socket: &mut Socket, index: u32) -> Result<(), NetError> {
-        let (addresses, routes) = match self.lock().links.get(&index) {
-            Some(link) => (addresses_of(link), routes_of(link)),
-            None => return Ok(()),
-        };
-        socket.set_addresses(index, &addresses)?;
-        // Gateways must lie on a link that is already known, so link routes come first.
-        for route in
-            routes.iter().filter(|r| r.via.is_none()).chain(routes.iter().filter(|r| r.via.is_some()))
+    /// Takes what a DHCP client tells.
+    fn on_news(&self, index: u32, news: News) {
         {
-            socket.set_route(route)?;
-        }
-        self.write_files()?;
-        self.change(|inner| {
-            if let Some(link) = inner.links.get_mut(&index) {
-                link.problem = None;
-                link.configured = true;
+            let mut inner = self.lock();
+            let Some(managed) = inner.links.get_mut(&index) else { return };
+            match news {
+                News::Leased(lease) => managed.leased = Leased::Held(lease),
+                News::Lost => managed.leased = Leased::Lost,
+                News::Broken(e) => managed.client_problem = Some(e.to_string()),
+                News::Mended => managed.client_problem = None,
             }
-        });
-        Ok(())
+        }
+        self.wake();
     }
 
     /// Writes `hosts` and `resolv.conf`.
     fn write_files(&self) -> Result<(), NetError> {
         let inner = self.lock();
         let statics = || inner.links.values().map(|l| &l.plan);
-        let leases = || inner.links.values().filter_map(|l| l.lease.as_ref());
+        let leases = || inner.links.values().filter_map(|l| l.leased.lease());
         let mut servers: Vec<Ipv4Addr> = statics().flat_map(|p| p.dns.iter().copied()).collect();
         servers.extend(leases().flat_map(|l| l.dns.iter().copied()));
         let mut search: Vec<String> = statics().flat_map(|p| p.search.iter().cloned()).collect();
@@ -230,78 +337,37 @@ impl Network {
     }
 }
 
-/// Gathers the state of all links.
-fn state_of(inner: &Inner) -> NetworkState {
-    let mut links: Vec<&Managed> = inner.links.values().collect();
-    links.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
-    let addresses: Vec<Cidr> = links.iter().flat_map(|l| addresses_of(l)).collect();
-    let routes: Vec<RouteRequest> = links.iter().flat_map(|l| routes_of(l)).collect();
-    let mut problems: Vec<String> = inner.problem.clone().into_iter().collect();
-    problems.extend(links.iter().filter_map(|l| l.problem.clone()));
-    problems.extend(inner.unmatched.iter().map(|name| format!("network.ethernets.{name}: no link fits")));
-    let settled = |l: &&Managed| l.configured && l.problem.is_none() && (!l.plan.dhcp || l.lease.is_some());
-    NetworkState {
-        has_default_route: routes.iter().any(|r| r.to == Cidr::ANY),
-        ntp_servers: links.iter().filter_map(|l| l.lease.as_ref()).flat_map(|l| l.ntp.clone()).collect(),
-        complete: !addresses.is_empty() && problems.is_empty() && links.iter().all(settled),
-        addresses,
-        problems,
+/// Takes one step.
+fn take(socket: &mut Socket, index: u32, step: Step) -> Result<(), NetError> {
+    match step {
+        Step::Up(mtu) => socket.set_link_up(index, mtu),
+        Step::AddAddress(address) => socket.add_address(index, address),
+        Step::RemoveAddress(address) => socket.remove_address(index, address),
+        Step::SetRoute(route) => socket.set_route(&route),
+        Step::RemoveRoute(route) => socket.remove_route(&route),
     }
 }
 
-fn addresses_of(link: &Managed) -> Vec<Cidr> {
-    link.plan.addresses.iter().copied().chain(link.lease.as_ref().map(|l| l.address)).collect()
-}
-
-fn routes_of(link: &Managed) -> Vec<RouteRequest> {
-    let index = link.plan.index;
-    let fixed =
-        link.plan.routes.iter().map(|(to, via)| RouteRequest { index, to: *to, via: Some(*via), metric: 0 });
-    let leased = link.lease.iter().flat_map(|l| &l.routes);
-    let leased =
-        leased.map(|(to, via)| RouteRequest { index, to: *to, via: *via, metric: DHCP_METRIC + index });
-    fixed.chain(leased).collect()
+/// Gathers the state of all links.
+fn state_of(inner: &Inner) -> NetworkState {
+    let mut links: Vec<&Managed> = inner.links.values().collect();
+    links.sort_by_key(|l| (l.default_metric.is_none(), l.default_metric, &l.plan.name));
+    let seen: Vec<_> = links.iter().map(|l| l.seen()).collect();
+    let verdict = judge(&seen, &inner.unmatched);
+    let problems: Vec<String> = inner.problem.iter().cloned().chain(verdict.problems).collect();
+    NetworkState {
+        addresses: links.iter().flat_map(|l| l.addresses.iter().copied()).collect(),
+        has_default_route: links.iter().any(|l| l.default_metric.is_some()),
+        ntp_servers: links.iter().filter_map(|l| l.leased.lease()).flat_map(|l| l.ntp.clone()).collect(),
+        complete: verdict.complete && problems.is_empty(),
+        problems,
+        waits: verdict.waits,
+        remarks: verdict.remarks,
+    }
 }
 
 /// Starts a thread with a small stack.
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), NetError> {
     let thread = thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
     thread.spawn(run).map(drop).during("starting thread", name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn managed(dhcp: bool, addresses: &[&str]) -> Managed {
-        let plan = LinkPlan {
-            index: 2,
-            name: "eth0".into(),
-            hardware_address: None,
-            mtu: None,
-            dhcp,
-            addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
-            routes: vec![(Cidr::ANY, Ipv4Addr::new(10, 0, 0, 1))],
-            dns: Vec::new(),
-            search: Vec::new(),
-        };
-        Managed { plan, lease: None, configured: true, problem: None }
-    }
-
-    #[test]
-    fn is_complete_only_when_every_link_has_what_it_asked_for() {
-        let mut inner = Inner::default();
-        assert!(!state_of(&inner).complete);
-        let pending = Managed { configured: false, ..managed(false, &["10.0.0.2/24"]) };
-        inner.links.insert(2, pending);
-        assert!(!state_of(&inner).complete);
-        inner.links.insert(2, managed(false, &["10.0.0.2/24"]));
-        assert!(state_of(&inner).complete && state_of(&inner).has_default_route);
-        inner.links.insert(3, managed(true, &[]));
-        assert!(!state_of(&inner).complete);
-        inner.links.remove(&3);
-        inner.unmatched.push("eth9".into());
-        assert_eq!(state_of(&inner).problems, ["network.ethernets.eth9: no link fits"]);
-        assert!(!state_of(&inner).complete);
-    }
 }

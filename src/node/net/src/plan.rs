@@ -7,15 +7,19 @@ use config::{Cidr, Ethernet, LinkMatch, NodeNetwork};
 use crate::Link;
 
 /// What one link shall be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkPlan {
     /// Number of the link.
     pub index: u32,
     /// Its name.
     pub name: String,
+    /// Name of the entry of the config that means it; empty for a link that needs no entry.
+    pub entry: String,
+    /// Nothing waits for it.
+    pub optional: bool,
     /// Its hardware address, where it is one of Ethernet.
     pub hardware_address: Option<[u8; 6]>,
-    /// Largest packet; `None` leaves it as it is.
+    /// Largest packet; `None`: the one that DHCP names, else the link's own.
     pub mtu: Option<u16>,
     /// Ask for an address.
     pub dhcp: bool,
@@ -34,8 +38,8 @@ pub struct LinkPlan {
 pub struct Plan {
     /// Links to set up, by name.
     pub links: Vec<LinkPlan>,
-    /// Entries of the config that no link fits.
-    pub unmatched: Vec<String>,
+    /// Entries of the config that no link fits, and whether each is optional.
+    pub unmatched: Vec<(String, bool)>,
 }
 
 /// Decides for each link. The first entry of the config that fits it counts, by name of the entry;
@@ -45,7 +49,7 @@ pub fn plan(network: &NodeNetwork, links: &[Link]) -> Plan {
     let mut plan = Plan::default();
     if network.ethernets.is_empty() {
         let automatic = Ethernet { dhcp4: true, ..Ethernet::default() };
-        plan.links = links.iter().filter(|l| l.physical).map(|l| link_plan(l, &automatic)).collect();
+        plan.links = links.iter().filter(|l| l.physical).map(|l| link_plan(l, "", &automatic)).collect();
     }
     for (entry, ethernet) in &network.ethernets {
         let free = |l: &&Link| !plan.links.iter().any(|p| p.index == l.index);
@@ -53,10 +57,10 @@ pub fn plan(network: &NodeNetwork, links: &[Link]) -> Plan {
             .iter()
             .filter(|l| fits(l, entry, ethernet.matches.as_ref()))
             .filter(free)
-            .map(|l| link_plan(l, ethernet))
+            .map(|l| link_plan(l, entry, ethernet))
             .collect();
         if found.is_empty() {
-            plan.unmatched.push(entry.clone());
+            plan.unmatched.push((entry.clone(), ethernet.optional));
         }
         plan.links.extend(found);
     }
@@ -64,10 +68,12 @@ pub fn plan(network: &NodeNetwork, links: &[Link]) -> Plan {
     plan
 }
 
-fn link_plan(link: &Link, ethernet: &Ethernet) -> LinkPlan {
+fn link_plan(link: &Link, entry: &str, ethernet: &Ethernet) -> LinkPlan {
     LinkPlan {
         index: link.index,
         name: link.name.clone(),
+        entry: entry.to_owned(),
+        optional: ethernet.optional,
         hardware_address: link.hardware_address.as_slice().try_into().ok(),
         mtu: ethernet.mtu,
         dhcp: ethernet.dhcp4,
@@ -116,6 +122,7 @@ mod tests {
             up: false,
             carrier: false,
             physical,
+            mtu: 1500,
         }
     }
 
@@ -147,7 +154,7 @@ mod tests {
         network.ethernets.insert("cni0".into(), Ethernet::default());
         let plan = plan(&network, &links);
         assert_eq!(names(&plan), ["cni0", "eth0", "eth1"]);
-        assert_eq!(plan.unmatched, ["c"]);
+        assert_eq!(plan.unmatched, [("c".to_owned(), false)]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct NodeConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct NodeNetwork {
     /// Wired links by an arbitrary name, which is the name of the link if `match` is absent. Empty: DHCPv4 on
-    /// every physical link.
+    /// every physical link, and one address is sufficient.
     pub ethernets: BTreeMap<String, Ethernet>,
 }
 
@@ -62,8 +62,11 @@ pub struct Ethernet {
     pub routes: Vec<Route>,
     /// Name servers; they come before those from DHCP.
     pub nameservers: Nameservers,
-    /// Maximum packet size in bytes, 576 to 9216. Default: the link's own.
+    /// Maximum packet size in bytes, 576 to 9216. Default: the size from DHCP, else the link's own.
     pub mtu: Option<u16>,
+    /// The node is healthy without this link, and the trial of a generation does not wait for it. Default false: one
+    /// link of the entry must have everything that is configured here.
+    pub optional: bool,
 }
 
 /// Selects links: those that satisfy all of the given conditions, of which there must be at least one.

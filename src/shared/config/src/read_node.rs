@@ -98,6 +98,7 @@ fn ethernet(cx: &mut Context, node: &Node) -> Option<Ethernet> {
         routes: f.optional(cx, "routes", list(route)).unwrap_or_default(),
         nameservers: f.optional(cx, "nameservers", nameservers).unwrap_or_default(),
         mtu: f.optional(cx, "mtu", number(576, 9216)),
+        optional: f.optional(cx, "optional", boolean).unwrap_or_default(),
     };
     if link.addresses.is_empty() && !link.routes.is_empty() && !link.dhcp4 {
         let fault = Fault::new("routes need an address: expected addresses or dhcp4, found neither");

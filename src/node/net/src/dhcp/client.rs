@@ -1,7 +1,12 @@
-//! The client's socket: carries out the actions of the lease's state machine, forever.
+//! The client's socket: carries out the actions of the lease's state machine until it is told to stop.
+//!
+//! A socket that can't be opened or that fails is opened again, ever less often; the lease lives on meanwhile, and
+//! ends when its time is over.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -11,51 +16,103 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::lease::{Action, Event, Identity, Machine};
 use super::packet::{Lease, encode, parse};
 use crate::error::{During, NetError};
+use crate::wait::{Readable, wait};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
 /// Longest sleep, so that a deadline far away is no overflow.
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
-/// Pause after an error of the socket, such as a link without carrier.
-const ERROR_PAUSE: Duration = Duration::from_millis(200);
+/// Pauses before a socket is opened again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Runs a client on the link `name` forever; calls `changed` with each lease, and with `None` when it is lost.
-///
-/// # Errors
-/// [`NetError`] if the socket can't be opened, or the link has gone; other failures are waited out.
-pub(crate) fn run(
-    name: &str,
-    hardware_address: [u8; 6],
-    hostname: &str,
-    mut changed: impl FnMut(Option<Lease>),
-) -> Result<(), NetError> {
-    let socket = open(name).during("opening a DHCP socket on link", name)?;
+/// What the client tells.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Use this from now on.
+    Leased(Lease),
+    /// There is no lease any more.
+    Lost,
+    /// The socket fails; it is tried again.
+    Broken(NetError),
+    /// The socket works again.
+    Mended,
+}
+
+/// The way to a client that runs. Dropping it ends the client.
+#[derive(Debug)]
+pub(crate) struct Client(UnixStream);
+
+impl Client {
+    /// Makes the way, and the other end of it for [`run`].
+    ///
+    /// # Errors
+    /// [`NetError::Call`] if the kernel has no sockets left.
+    pub(crate) fn new() -> Result<(Client, UnixStream), NetError> {
+        let (ours, theirs) = UnixStream::pair().during("opening", "a socket pair")?;
+        ours.set_nonblocking(true).during("setting up", "a socket pair")?;
+        Ok((Client(ours), theirs))
+    }
+
+    /// Says that the link has a carrier again.
+    pub(crate) fn carrier(&self) {
+        // A client that does not read has its own trouble, and looks by itself.
+        let _ = (&self.0).write(&[1]);
+    }
+}
+
+/// Runs a client on the link `name` until the other end of `orders` is dropped.
+pub(crate) fn run(name: &str, identity: Identity, orders: &UnixStream, mut tell: impl FnMut(News)) {
     let began = Instant::now();
-    let identity = Identity { hardware_address, hostname: hostname.to_owned() };
     let mut machine = Machine::new(identity, random(), Duration::ZERO);
+    let (mut socket, mut pause, mut open_at) = (None, FIRST_PAUSE, Duration::ZERO);
     loop {
-        let event = wait(&socket, began + machine.deadline().min(began.elapsed() + MAX_SLEEP));
-        let due = machine.deadline() <= began.elapsed();
-        let event = match event {
-            None if !due => continue,
-            None => Event::Timeout,
-            Some(reply) => reply,
+        if socket.is_none() && began.elapsed() >= open_at {
+            match open(name).during("opening a DHCP socket on link", name) {
+                Ok(opened) => {
+                    socket = Some(opened);
+                    tell(News::Mended);
+                }
+                Err(e) => {
+                    tell(News::Broken(e));
+                    (open_at, pause) = (began.elapsed() + pause, (pause * 2).min(LONGEST_PAUSE));
+                }
+            }
+        }
+        let mut until = machine.deadline().min(began.elapsed() + MAX_SLEEP);
+        if socket.is_none() {
+            until = until.min(open_at);
+        }
+        let event = match listen(socket.as_ref(), orders, began + until) {
+            Heard::Stop => return,
+            Heard::Carrier => Event::Carrier,
+            Heard::Packet(packet) => match parse(&packet) {
+                Some(reply) => Event::Reply(reply),
+                None => continue,
+            },
+            Heard::Nothing if machine.deadline() <= began.elapsed() => Event::Timeout,
+            Heard::Nothing => continue,
+            Heard::Broken(e) => {
+                socket = None;
+                tell(News::Broken(NetError::Call {
+                    action: "listening for DHCP on link",
+                    object: name.to_owned(),
+                    source: e,
+                }));
+                (open_at, pause) = (began.elapsed() + pause, (pause * 2).min(LONGEST_PAUSE));
+                continue;
+            }
         };
+        if matches!(event, Event::Reply(_)) {
+            pause = FIRST_PAUSE;
+        }
         for action in machine.handle(event, began.elapsed()) {
-            // What is lost on the way is sent again at the next deadline.
-            let sent = match action {
-                Action::Use(lease) => {
-                    changed(Some(lease));
-                    Ok(())
-                }
-                Action::Drop => {
-                    changed(None);
-                    Ok(())
-                }
-                Action::Broadcast(query) => send(&socket, Ipv4Addr::BROADCAST, &encode(&query)),
-                Action::Unicast(to, query) => send(&socket, to, &encode(&query)),
-            };
-            sent.during("requesting an address on link", name)?;
+            match action {
+                Action::Use(lease) => tell(News::Leased(lease)),
+                Action::Drop => tell(News::Lost),
+                Action::Broadcast(query) => send(socket.as_ref(), Ipv4Addr::BROADCAST, &encode(&query)),
+                Action::Unicast(to, query) => send(socket.as_ref(), to, &encode(&query)),
+            }
         }
     }
 }
@@ -65,45 +122,59 @@ fn open(name: &str) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     socket.set_broadcast(true)?;
+    socket.set_nonblocking(true)?;
     socket.bind_device(Some(name.as_bytes()))?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)).into())?;
     Ok(socket.into())
 }
 
-/// Sends a packet. A failure is as good as a packet that was lost, and is told; but for a link that has
-/// gone it is final.
-fn send(socket: &UdpSocket, to: Ipv4Addr, packet: &[u8]) -> io::Result<()> {
-    let gone = [Errno::NODEV, Errno::NXIO].map(|e| Some(e.raw_os_error()));
-    match socket.send_to(packet, (to, SERVER_PORT)) {
-        Err(e) if gone.contains(&e.raw_os_error()) => Err(e),
-        Err(e) => {
-            eprintln!("DHCP: sending to {to}: {e}");
-            Ok(())
-        }
-        Ok(_) => Ok(()),
+/// Sends a packet. A failure is as good as a packet that was lost: it is sent again at the next deadline.
+fn send(socket: Option<&UdpSocket>, to: Ipv4Addr, packet: &[u8]) {
+    let Some(socket) = socket else { return };
+    if let Err(e) = socket.send_to(packet, (to, SERVER_PORT)) {
+        eprintln!("DHCP: sending to {to}: {e}");
     }
 }
 
-/// Waits for an answer until `deadline`; `None` when there was none.
-fn wait(socket: &UdpSocket, deadline: Instant) -> Option<Event> {
-    let mut packet = [0; 1500];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return None;
-        }
-        let received = socket.set_read_timeout(Some(left)).and_then(|()| socket.recv_from(&mut packet));
-        match received {
-            Ok((length, from)) if from.port() == SERVER_PORT => {
-                if let Some(reply) = parse(&packet[..length]) {
-                    return Some(Event::Reply(reply));
-                }
+/// What happened first.
+enum Heard {
+    Stop,
+    Carrier,
+    Packet(Vec<u8>),
+    Broken(io::Error),
+    Nothing,
+}
+
+/// Waits for an order or a packet until `deadline`.
+fn listen(socket: Option<&UdpSocket>, orders: &UnixStream, deadline: Instant) -> Heard {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let ready = wait(orders.as_fd(), socket.map(AsFd::as_fd), Some(left));
+    match ready {
+        Readable::First => {
+            let mut order = [0; 16];
+            match (&mut &*orders).read(&mut order) {
+                Ok(1..) => Heard::Carrier,
+                Ok(0) => Heard::Stop,
+                Err(e) if e.kind() == ErrorKind::Interrupted => Heard::Nothing,
+                Err(_) => Heard::Stop,
             }
-            Ok(_) => {}
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return None,
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(_) => std::thread::sleep(ERROR_PAUSE.min(left)),
         }
+        Readable::Second => socket.map_or(Heard::Nothing, receive),
+        Readable::None => Heard::Nothing,
+    }
+}
+
+/// Receives what is there from a server. A link that is down says so to every reader of its sockets; it comes back.
+fn receive(socket: &UdpSocket) -> Heard {
+    let mut packet = [0; 1500];
+    match socket.recv_from(&mut packet) {
+        Ok((length, from)) if from.port() == SERVER_PORT => {
+            Heard::Packet(packet.get(..length).unwrap_or_default().to_vec())
+        }
+        Ok(_) => Heard::Nothing,
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Heard::Nothing,
+        Err(e) if e.raw_os_error() == Some(Errno::NETDOWN.raw_os_error()) => Heard::Nothing,
+        Err(e) => Heard::Broken(e),
     }
 }
 

@@ -16,6 +16,8 @@ const MAX_RETRY: Duration = Duration::from_secs(32);
 const MIN_RENEW_RETRY: Duration = Duration::from_secs(60);
 /// Requests for an offered address before starting over.
 const MAX_REQUESTS: u32 = 5;
+/// How often a lease is confirmed after its link came back.
+const CONFIRMATIONS: u8 = 5;
 /// Shortest lifetime taken seriously: a server that lends for less would keep us busy.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 
@@ -26,6 +28,8 @@ pub enum Event {
     Timeout,
     /// A server answered.
     Reply(Reply),
+    /// The link has a carrier again: it may be another network.
+    Carrier,
 }
 
 /// What is to be done.
@@ -55,10 +59,12 @@ enum State {
         offer: Lease,
         sent: u32,
     },
-    /// `since` is when the acknowledged request was sent first.
+    /// `since` is when the acknowledged request was sent first; `confirm`, how often any server is still to be asked
+    /// whether the lease holds.
     Bound {
         lease: Lease,
         since: Duration,
+        confirm: u8,
     },
 }
 
@@ -97,7 +103,20 @@ impl Machine {
         match event {
             Event::Timeout => self.on_timeout(now),
             Event::Reply(reply) => self.on_reply(reply, now),
+            Event::Carrier => self.on_carrier(now),
         }
+    }
+
+    /// Asks at once: for an address, or whether the one in use is right here. It stays in use until a server says no or
+    /// the lease ends: most links that come back lead where they led before.
+    fn on_carrier(&mut self, now: Duration) -> Vec<Action> {
+        self.retry = FIRST_RETRY;
+        self.deadline = now;
+        if let State::Bound { confirm, .. } = &mut self.state {
+            *confirm = CONFIRMATIONS;
+            self.next_exchange(now);
+        }
+        Vec::new()
     }
 
     fn on_timeout(&mut self, now: Duration) -> Vec<Action> {
@@ -112,24 +131,40 @@ impl Machine {
                 self.back_off(now);
                 vec![Action::Broadcast(self.request(&offer, now))]
             }
-            State::Bound { lease, since } => self.on_bound_timeout(&lease, since, now),
+            State::Bound { lease, since, confirm } => self.on_bound_timeout(&lease, (since, confirm), now),
         }
     }
 
     /// Renews, asks everyone, or gives up, by the lease's age.
-    fn on_bound_timeout(&mut self, lease: &Lease, since: Duration, now: Duration) -> Vec<Action> {
-        let Some(times) = Times::of(lease) else {
-            self.deadline = Duration::MAX;
-            return Vec::new();
-        };
+    fn on_bound_timeout(
+        &mut self,
+        lease: &Lease,
+        (since, confirm): (Duration, u8),
+        now: Duration,
+    ) -> Vec<Action> {
+        let times = Times::of(lease);
         let age = now.saturating_sub(since);
-        if age >= times.end {
+        if times.as_ref().is_some_and(|t| age >= t.end) {
             let mut actions = vec![Action::Drop];
             actions.extend(self.restart(now));
             return actions;
         }
         let mut query = self.query(Kind::Request, now);
         query.client_address = lease.address.address();
+        if confirm > 0 {
+            self.state = State::Bound { lease: lease.clone(), since, confirm: confirm - 1 };
+            self.back_off(now);
+            self.deadline = self.deadline.min(times.map_or(Duration::MAX, |t| since + t.end));
+            return vec![Action::Broadcast(query)];
+        }
+        let Some(times) = times else {
+            self.deadline = Duration::MAX;
+            return Vec::new();
+        };
+        if age < times.renew {
+            self.deadline = since + times.renew;
+            return Vec::new();
+        }
         // Section 4.4.5: again after half of what is left until the next step, at least a minute.
         let (next, action) = match age >= times.rebind {
             true => (times.end, Action::Broadcast(query)),
@@ -171,7 +206,7 @@ impl Machine {
     /// Takes a lease into use.
     fn bind(&mut self, lease: Lease, now: Duration) -> Vec<Action> {
         self.deadline = Times::of(&lease).map_or(Duration::MAX, |t| now + t.renew);
-        self.state = State::Bound { lease: lease.clone(), since: now };
+        self.state = State::Bound { lease: lease.clone(), since: now, confirm: 0 };
         self.next_exchange(now);
         vec![Action::Use(lease)]
     }
@@ -256,6 +291,7 @@ mod tests {
             dns: Vec::new(),
             domain: None,
             ntp: Vec::new(),
+            mtu: None,
             lifetime: Some(at(3600)),
             renew_after: None,
             rebind_after: None,
@@ -339,6 +375,59 @@ mod tests {
         m.handle(Event::Timeout, at(1800));
         let nak = reply(&m, Kind::Nak);
         assert_eq!(m.handle(nak, at(1800)), [Action::Drop]);
+    }
+
+    #[test]
+    fn a_carrier_that_comes_has_the_lease_confirmed() {
+        let mut m = bound();
+        assert_eq!(m.handle(Event::Carrier, at(100)), []);
+        for _ in 0..CONFIRMATIONS {
+            let now = m.deadline();
+            assert!(now < at(110), "{now:?}");
+            assert_eq!(sent(&m.handle(Event::Timeout, now)), (true, Kind::Request));
+        }
+        // Nobody answers: the lease holds, and is renewed when it is time.
+        let now = m.deadline();
+        assert_eq!(m.handle(Event::Timeout, now), []);
+        assert_eq!(m.deadline(), at(1800));
+        assert_eq!(sent(&m.handle(Event::Timeout, at(1800))), (false, Kind::Request));
+
+        m.handle(Event::Carrier, at(1801));
+        let now = m.deadline();
+        m.handle(Event::Timeout, now);
+        let ack = reply(&m, Kind::Ack);
+        assert!(matches!(m.handle(ack, at(1802))[..], [Action::Use(_)]));
+        assert_eq!(m.deadline(), at(1802 + 1800));
+
+        m.handle(Event::Carrier, at(2000));
+        let nak = reply(&m, Kind::Nak);
+        assert_eq!(m.handle(nak, at(2000)), [Action::Drop]);
+    }
+
+    #[test]
+    fn a_lease_that_ends_while_it_is_confirmed_ends() {
+        let mut m = bound();
+        m.handle(Event::Carrier, at(3599));
+        let mut actions = Vec::new();
+        while actions != [Action::Drop] {
+            let now = m.deadline();
+            assert!(now <= at(3600));
+            actions = m.handle(Event::Timeout, now);
+        }
+    }
+
+    #[test]
+    fn a_carrier_that_comes_ends_a_long_pause() {
+        let mut m = machine();
+        for _ in 0..10 {
+            let now = m.deadline();
+            m.handle(Event::Timeout, now);
+        }
+        let now = m.deadline() - at(20);
+        m.handle(Event::Carrier, now);
+        assert_eq!(m.deadline(), now);
+        assert_eq!(sent(&m.handle(Event::Timeout, now)), (true, Kind::Discover));
+        assert_eq!(m.deadline(), now + FIRST_RETRY);
     }
 
     #[test]

@@ -9,5 +9,6 @@ mod client;
 mod lease;
 mod packet;
 
-pub(crate) use client::run;
+pub(crate) use client::{Client, News, run};
+pub(crate) use lease::Identity;
 pub use packet::Lease;

@@ -19,6 +19,8 @@ const MAGIC: [u8; 4] = [99, 130, 83, 99];
 const HEAD_BYTES: usize = 236;
 /// Smallest packet that every relay passes on (RFC 1542, section 2.1).
 const MIN_BYTES: usize = 300;
+/// Smallest and largest packet size that is taken over: less breaks IPv4, more no link of ours can.
+const MTU: std::ops::RangeInclusive<u16> = 576..=9216;
 /// Longest name server, route and NTP lists that are taken over.
 const MAX_LIST: usize = 16;
 
@@ -64,6 +66,8 @@ pub struct Lease {
     pub domain: Option<String>,
     /// NTP servers.
     pub ntp: Vec<Ipv4Addr>,
+    /// Largest packet on the link, option 26.
+    pub mtu: Option<u16>,
     /// How long it lasts; `None` means forever.
     pub lifetime: Option<Duration>,
     /// When to renew, where the server says so.
@@ -95,7 +99,7 @@ pub fn encode(query: &Query) -> Vec<u8> {
     option(53, &[query.kind as u8]);
     option(61, &[&[1], &query.hardware_address[..]].concat());
     option(57, &1500u16.to_be_bytes());
-    option(55, &[1, 3, 6, 15, 42, 51, 54, 58, 59, 121]);
+    option(55, &[1, 3, 6, 15, 26, 42, 51, 54, 58, 59, 121]);
     if !query.hostname.is_empty() {
         option(12, query.hostname.as_bytes());
     }
@@ -158,6 +162,11 @@ fn lease(ours: Ipv4Addr, kind: Kind, options: &Options) -> Option<Lease> {
         dns: addresses(options.first(6)),
         domain: domain.filter(plain),
         ntp: addresses(options.first(42)),
+        mtu: options
+            .first(26)
+            .and_then(|v| v.try_into().ok())
+            .map(u16::from_be_bytes)
+            .filter(|m| MTU.contains(m)),
         lifetime: seconds(51).filter(|s| *s != u32::MAX).map(|s| Duration::from_secs(u64::from(s))),
         renew_after: after(58),
         rebind_after: after(59),
@@ -334,6 +343,21 @@ pub(crate) mod tests {
         let odd = [53, 1, 2, 54, 4, 1, 1, 1, 1, 15, 1, 0xe9, 51, 4, 0, 0, 1, 0];
         let lease = parse(&reply_bytes(7, &odd)).unwrap().lease;
         assert_eq!((lease.domain, lease.lifetime), (None, Some(Duration::from_secs(256))));
+    }
+
+    #[test]
+    fn takes_a_packet_size_that_a_link_can_have() {
+        let cases: [(&[u8], Option<u16>); 5] = [
+            (&[26, 2, 0x05, 0x78], Some(1400)),
+            (&[26, 2, 0x00, 0x44], None),
+            (&[26, 2, 0xff, 0xff], None),
+            (&[26, 1, 200], None),
+            (&[], None),
+        ];
+        for (option, expected) in cases {
+            let options = [&[53, 1, 5, 54, 4, 1, 1, 1, 1], option].concat();
+            assert_eq!(parse(&reply_bytes(7, &options)).unwrap().lease.mtu, expected, "{option:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) mod kind {
     pub const DELETE_ADDRESS: u16 = 21;
     pub const GET_ADDRESS: u16 = 22;
     pub const NEW_ROUTE: u16 = 24;
+    pub const DELETE_ROUTE: u16 = 25;
+    pub const GET_ROUTE: u16 = 26;
 }
 
 /// `nlmsg_flags` values.
@@ -34,6 +36,19 @@ pub(crate) const HEADER_BYTES: usize = 16;
 const LINK_BYTES: usize = 16;
 /// Length of `ifaddrmsg`.
 const ADDRESS_BYTES: usize = 8;
+/// Length of `rtmsg`.
+const ROUTE_BYTES: usize = 12;
+const TABLE_MAIN: u8 = 254;
+/// `rtm_protocol` of the routes made here: unassigned otherwise, so that routes of others (containers' networks,
+/// routing daemons) are never taken for ours.
+const PROTOCOL: u8 = 73;
+const SCOPE_UNIVERSE: u8 = 0;
+const SCOPE_LINK: u8 = 253;
+/// As a scope to delete: any.
+const SCOPE_NOWHERE: u8 = 255;
+const TYPE_UNICAST: u8 = 1;
+/// `RTNH_F_ONLINK`: the gateway is reached on the link although no address says so.
+const ON_LINK: u32 = 4;
 
 /// A network link as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +67,8 @@ pub struct Link {
     pub carrier: bool,
     /// A device of the machine stands behind it, not only the kernel.
     pub physical: bool,
+    /// Largest packet in bytes.
+    pub mtu: u32,
 }
 
 /// A request under construction.
@@ -101,11 +118,11 @@ pub(crate) fn get_links() -> Request {
 }
 
 /// Switches a link on, and sets its largest packet where one is given.
-pub(crate) fn set_link_up(index: u32, mtu: Option<u16>) -> Request {
+pub(crate) fn set_link_up(index: u32, mtu: Option<u32>) -> Request {
     let up = IFF_UP.to_ne_bytes();
     let request = Request::new(kind::NEW_LINK, flag::ACK).fixed(&[&[0; 4], &index.to_ne_bytes(), &up, &up]);
     match mtu {
-        Some(mtu) => request.attribute(4, &u32::from(mtu).to_ne_bytes()),
+        Some(mtu) => request.attribute(4, &mtu.to_ne_bytes()),
         None => request,
     }
 }
@@ -146,30 +163,42 @@ fn broadcast(address: Cidr) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(address.network()) | host_bits)
 }
 
-/// A route to be made.
+/// A route of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RouteRequest {
+pub(crate) struct Route {
     /// Number of the link.
     pub index: u32,
     /// Destination, host part zero.
     pub to: Cidr,
     /// Gateway; none: directly on the link.
     pub via: Option<Ipv4Addr>,
+    /// The gateway lies in none of the link's networks, but is there.
+    pub on_link: bool,
     /// Lower is preferred.
     pub metric: u32,
 }
 
+/// Asks for all IPv4 routes.
+pub(crate) fn get_routes() -> Request {
+    Request::new(kind::GET_ROUTE, flag::DUMP).fixed(&[&[AF_INET], &[0; ROUTE_BYTES - 1]])
+}
+
 /// Makes a route, or changes the one of that destination and metric.
-pub(crate) fn add_route(route: &RouteRequest) -> Request {
-    const TABLE_MAIN: u8 = 254;
-    const PROTOCOL_BOOT: u8 = 3;
-    const SCOPE_UNIVERSE: u8 = 0;
-    const SCOPE_LINK: u8 = 253;
-    const TYPE_UNICAST: u8 = 1;
+pub(crate) fn add_route(route: &Route) -> Request {
     let scope = if route.via.is_some() { SCOPE_UNIVERSE } else { SCOPE_LINK };
-    let head = [AF_INET, route.to.prefix(), 0, 0, TABLE_MAIN, PROTOCOL_BOOT, scope, TYPE_UNICAST];
-    let request = Request::new(kind::NEW_ROUTE, flag::ACK | flag::CREATE | flag::REPLACE)
-        .fixed(&[&head, &[0; 4]])
+    route_request((kind::NEW_ROUTE, flag::ACK | flag::CREATE | flag::REPLACE), scope, route)
+}
+
+/// Removes a route.
+pub(crate) fn delete_route(route: &Route) -> Request {
+    route_request((kind::DELETE_ROUTE, flag::ACK), SCOPE_NOWHERE, route)
+}
+
+fn route_request((kind, flags): (u16, u16), scope: u8, route: &Route) -> Request {
+    let head = [AF_INET, route.to.prefix(), 0, 0, TABLE_MAIN, PROTOCOL, scope, TYPE_UNICAST];
+    let route_flags = if route.on_link { ON_LINK } else { 0 };
+    let request = Request::new(kind, flags)
+        .fixed(&[&head, &route_flags.to_ne_bytes()])
         .attribute(1, &route.to.network().octets())
         .attribute(4, &route.index.to_ne_bytes())
         .attribute(6, &route.metric.to_ne_bytes());
@@ -177,6 +206,27 @@ pub(crate) fn add_route(route: &RouteRequest) -> Request {
         Some(via) => request.attribute(5, &via.octets()),
         None => request,
     }
+}
+
+/// Reads a route; `None` for one that was not made here.
+pub(crate) fn parse_route(body: &[u8]) -> Option<Route> {
+    let head = body.get(..ROUTE_BYTES)?;
+    if (head[0], head[4], head[5], head[7]) != (AF_INET, TABLE_MAIN, PROTOCOL, TYPE_UNICAST) {
+        return None;
+    }
+    let octets = |value: &[u8]| Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?));
+    let (mut to, mut via, mut index, mut metric) = (Ipv4Addr::UNSPECIFIED, None, None, 0);
+    for (kind, value) in attributes(body.get(ROUTE_BYTES..)?) {
+        match kind {
+            1 => to = octets(value)?,
+            4 => index = u32_at(value, 0),
+            5 => via = Some(octets(value)?),
+            6 => metric = u32_at(value, 0)?,
+            _ => {}
+        }
+    }
+    let on_link = u32_at(head, 8)? & ON_LINK != 0;
+    Some(Route { index: index?, to: Cidr::new(to, head[1])?, via, on_link, metric })
 }
 
 /// One message out of a datagram.
@@ -215,11 +265,13 @@ pub(crate) fn parse_link(body: &[u8]) -> Option<Link> {
         up: flags & IFF_UP != 0,
         carrier: flags & IFF_LOWER_UP != 0,
         physical: false,
+        mtu: 0,
     };
     for (kind, value) in attributes(body.get(LINK_BYTES..)?) {
         match kind {
             1 => link.hardware_address = value.to_vec(),
             3 => link.name = String::from_utf8_lossy(value.strip_suffix(b"\0").unwrap_or(value)).into_owned(),
+            4 => link.mtu = u32_at(value, 0).unwrap_or_default(),
             _ => {}
         }
     }
@@ -267,6 +319,21 @@ mod tests {
         let answers = split(&message);
         assert_eq!((answers.len(), answers[0].kind, answers[0].sequence), (1, kind::NEW_ADDRESS, 3));
         assert_eq!(parse_address(answers[0].body), Some((7, address)));
+    }
+
+    #[test]
+    fn knows_its_own_routes_and_no_others() {
+        let to = "10.1.0.0/16".parse().unwrap();
+        let via = Some(Ipv4Addr::new(192, 168, 7, 1));
+        let route = Route { index: 7, to, via, on_link: true, metric: 1031 };
+        let message = add_route(&route).encode(3);
+        let mut body = split(&message)[0].body.to_vec();
+        assert_eq!(parse_route(&body), Some(route));
+        for end in 0..body.len() {
+            parse_route(&body[..end]);
+        }
+        body[5] = 3;
+        assert_eq!(parse_route(&body), None, "made by another program");
     }
 
     #[test]

@@ -8,5 +8,5 @@ mod message;
 mod socket;
 
 pub use message::Link;
-pub(crate) use message::RouteRequest;
+pub(crate) use message::Route;
 pub(crate) use socket::{Monitor, Socket};

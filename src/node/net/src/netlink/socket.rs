@@ -11,15 +11,15 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 
-use super::message::{self, Answer, Link, Request, RouteRequest, kind};
+use super::message::{self, Answer, Link, Request, Route, kind};
 use crate::error::{During, NetError};
 
 /// The kernel's datagrams are at most this long.
 const DATAGRAM_BYTES: usize = 32 << 10;
 /// `RTMGRP_LINK`.
 const GROUP_LINK: u32 = 1;
-/// What the kernel says to the removal of an address that is not there.
-const GONE: Option<i32> = Some(Errno::ADDRNOTAVAIL.raw_os_error());
+/// What the kernel says to the removal of an address or a route that is not there.
+const GONE: [Option<i32>; 2] = [Some(Errno::ADDRNOTAVAIL.raw_os_error()), Some(Errno::SRCH.raw_os_error())];
 /// Ethernet, as `ARPHRD_ETHER`.
 pub(crate) const ETHERNET: u16 = 1;
 
@@ -63,52 +63,39 @@ impl Socket {
     }
 
     /// Switches a link on.
-    pub(crate) fn set_link_up(&mut self, index: u32, mtu: Option<u16>) -> Result<(), NetError> {
+    pub(crate) fn set_link_up(&mut self, index: u32, mtu: Option<u32>) -> Result<(), NetError> {
         self.ask(&message::set_link_up(index, mtu), "switching on a link", &mut |_| {})
     }
 
-    /// Gives a link exactly these addresses: adds what is missing, then removes what is not wanted.
-    ///
-    /// Of several addresses in one network, the kernel removes all together with the first one that was
-    /// added (unless `promote_secondaries` is set). So what is missing is added once more after a removal.
-    pub(crate) fn set_addresses(&mut self, index: u32, wanted: &[Cidr]) -> Result<(), NetError> {
-        let mut there = self.addresses_of(index)?;
-        self.add_addresses(index, wanted, &there)?;
-        there.retain(|a| !wanted.contains(a));
-        for address in &there {
-            self.remove_address(index, *address)?;
-        }
-        if there.is_empty() {
-            return Ok(());
-        }
-        let left = self.addresses_of(index)?;
-        self.add_addresses(index, wanted, &left)
+    /// Lists the IPv4 routes that were made here.
+    pub(crate) fn routes(&mut self) -> Result<Vec<Route>, NetError> {
+        let mut routes = Vec::new();
+        self.ask(&message::get_routes(), "listing routes", &mut |answer| {
+            if answer.kind == kind::NEW_ROUTE {
+                routes.extend(message::parse_route(answer.body));
+            }
+        })?;
+        Ok(routes)
     }
 
-    /// Lists the IPv4 addresses of one link.
-    fn addresses_of(&mut self, index: u32) -> Result<Vec<Cidr>, NetError> {
-        Ok(self.addresses()?.into_iter().filter(|(i, _)| *i == index).map(|(_, a)| a).collect())
-    }
-
-    /// Adds those of the `wanted` addresses that are not `there`.
-    fn add_addresses(&mut self, index: u32, wanted: &[Cidr], there: &[Cidr]) -> Result<(), NetError> {
-        for address in wanted.iter().filter(|a| !there.contains(a)) {
-            self.ask(&message::add_address(index, *address), "adding an address", &mut |_| {})?;
-        }
-        Ok(())
+    /// Adds an address to a link.
+    pub(crate) fn add_address(&mut self, index: u32, address: Cidr) -> Result<(), NetError> {
+        self.ask(&message::add_address(index, address), "adding an address", &mut |_| {})
     }
 
     /// Removes an address, if the kernel has not already removed it with another one.
-    fn remove_address(&mut self, index: u32, address: Cidr) -> Result<(), NetError> {
-        match self.ask(&message::delete_address(index, address), "removing an address", &mut |_| {}) {
-            Err(NetError::Call { source, .. }) if source.raw_os_error() == GONE => Ok(()),
-            other => other,
-        }
+    pub(crate) fn remove_address(&mut self, index: u32, address: Cidr) -> Result<(), NetError> {
+        unless_gone(self.ask(&message::delete_address(index, address), "removing an address", &mut |_| {}))
     }
 
     /// Makes or changes a route.
-    pub(crate) fn set_route(&mut self, route: &RouteRequest) -> Result<(), NetError> {
+    pub(crate) fn set_route(&mut self, route: &Route) -> Result<(), NetError> {
         self.ask(&message::add_route(route), "adding a route", &mut |_| {})
+    }
+
+    /// Removes a route, if the kernel has not already removed it with its address.
+    pub(crate) fn remove_route(&mut self, route: &Route) -> Result<(), NetError> {
+        unless_gone(self.ask(&message::delete_route(route), "removing a route", &mut |_| {}))
     }
 
     /// Sends a request and hands each answer to `each` until the kernel is done.
@@ -136,6 +123,14 @@ impl Socket {
     }
 }
 
+/// Takes the removal of what is not there for done.
+fn unless_gone(removed: Result<(), NetError>) -> Result<(), NetError> {
+    match removed {
+        Err(NetError::Call { source, .. }) if GONE.contains(&source.raw_os_error()) => Ok(()),
+        other => other,
+    }
+}
+
 /// Turns the body of an error message into a result: the code 0 is success.
 fn outcome(body: &[u8]) -> io::Result<()> {
     match message::error_code(body) {
@@ -157,15 +152,26 @@ impl Monitor {
         Ok(Monitor { fd: open(GROUP_LINK, SocketFlags::CLOEXEC)? })
     }
 
-    /// Blocks until there is news; what it is must be asked for.
-    pub(crate) fn wait(&self) -> Result<(), NetError> {
+    /// Takes the news that is there; what it is must be asked for.
+    ///
+    /// # Errors
+    /// [`NetError::Call`] if the socket fails.
+    pub(crate) fn drain(&self) -> Result<(), NetError> {
         let mut buffer = [0; 4096];
-        match receive(self.fd.as_fd(), &mut buffer) {
-            Ok(_) => Ok(()),
-            // So much news that some were dropped is news too.
-            Err(Errno::NOBUFS) => Ok(()),
-            Err(e) => Err(e).during("listening for", "links"),
+        loop {
+            match recv(&self.fd, &mut buffer, RecvFlags::DONTWAIT) {
+                // So much news that some were dropped is news too.
+                Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(e) => return Err(e).during("listening for", "links"),
+            }
         }
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

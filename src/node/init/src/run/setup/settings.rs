@@ -7,10 +7,12 @@ use crate::base::Base;
 
 /// Settings and values, in the order in which they are written (forwarding for all links switches
 /// `ip_forward` too). The kubelet refuses to start when one of its own differs.
-const SETTINGS: [(&str, &str); 21] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("net.ipv4.ip_forward", "1"),
     ("net.ipv4.conf.all.forwarding", "1"),
     ("net.ipv6.conf.all.forwarding", "1"),
+    // Otherwise an address takes along those in its network that came later, and with the last one all routes go.
+    ("net.ipv4.conf.all.promote_secondaries", "1"),
     ("net.bridge.bridge-nf-call-iptables", "1"),
     ("net.bridge.bridge-nf-call-ip6tables", "1"),
     ("fs.inotify.max_user_instances", "8192"),
