@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use api::Kubeconfig;
 
 use crate::node::Node;
-use crate::plan::{plan_now, role};
+use crate::plan::{node_address, plan_now, role};
 
 /// The operator's name in the cluster's audit log.
 const USER: &str = "operator";
@@ -20,7 +20,9 @@ pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<
     let server = server.unwrap_or_else(|| own_server(node));
     let not_after_epoch_secs = net::clock::now().as_secs() + ttl_secs;
     // Planned again, since a plan issues certificates with its own time, and the node may run for months.
-    let pki = plan_now(node, network, role(&node.image.role)?)?.pki;
+    let addresses = network.addresses();
+    let address = node_address(node.address(), &addresses).context("the node has no address")?;
+    let pki = plan_now(node, (address, &addresses), role(&node.image.role)?)?.pki;
     let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
     eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
     Ok(Some(Kubeconfig { kubeconfig, not_after_epoch_secs }))
@@ -29,8 +31,8 @@ pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<
 /// Returns the cluster's own URL of the API server.
 fn own_server(node: &Node) -> String {
     let api = &node.documents.cluster.spec.api;
-    let first = || node.network.get().and_then(|n| n.state().addresses.first().map(|a| a.address()));
-    let host = match (&api.external_address, api.address.or_else(first)) {
+    let own = || node.network.get().and_then(|n| node_address(node.address(), &n.addresses()));
+    let host = match (&api.external_address, api.address.or_else(own)) {
         (Some(name), _) => name.clone(),
         (None, Some(address)) => address.to_string(),
         (None, None) => "127.0.0.1".to_owned(),

@@ -1,11 +1,13 @@
 //! State shared by the parts of `noded`: the client of `init` and the facts about the node.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts};
 use config::{NodeApi, NodeDocuments};
+use control::ServiceSpec;
 use net::Network;
 use net::time::Evidence;
 
@@ -34,8 +36,20 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// Whether the cluster's certificate authorities are on the disk.
     pub has_authority: AtomicBool,
+    planned: Mutex<Planned>,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
+}
+
+/// What the cluster was planned with last.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// The address under which the node is known.
+    pub address: Option<Ipv4Addr>,
+    /// All addresses.
+    pub addresses: Vec<Ipv4Addr>,
+    /// The services as they were submitted.
+    pub services: Vec<ServiceSpec>,
 }
 
 #[derive(Debug, Default)]
@@ -79,9 +93,20 @@ impl Node {
             state: Keeper::of_node(),
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
+            planned: Mutex::default(),
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
         }
+    }
+
+    /// Returns the address under which the node was known to its cluster until now.
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.planned().address
+    }
+
+    /// What the cluster was planned with last.
+    pub fn planned(&self) -> MutexGuard<'_, Planned> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Called when the API listens and when the network is up; once both are true, reports the stage.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use cluster::{Facts, Plan, State};
 use config::Role;
-use net::{Network, clock};
+use net::clock;
 
 use crate::node::Node;
 
@@ -19,22 +19,45 @@ pub fn role(name: &str) -> Result<Role> {
     Role::from_name(name).with_context(|| format!("image.json: role: expected {}, found {name:?}", known()))
 }
 
-/// Plans the cluster according to the config, the node's addresses, the clock and the certificates on the
-/// disk.
+/// Returns the address under which the node is known to its cluster: the one that it had until now as long as it still
+/// has it, else the first. A second link that gets an address later must not move the cluster to it.
+pub fn node_address(until_now: Option<Ipv4Addr>, addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+    until_now.filter(|known| addresses.contains(known)).or(addresses.first().copied())
+}
+
+/// Plans the cluster according to the config, the node's address and all its addresses, the clock and the
+/// certificates on the disk.
 ///
 /// # Errors
-/// If the node has no address yet, a certificate can't be read, or a certificate authority is damaged.
-pub fn plan_now(node: &Node, network: &Network, role: Role) -> Result<Plan> {
-    let addresses: Vec<Ipv4Addr> = network.state().addresses.iter().map(|a| a.address()).collect();
-    let address = *addresses.first().context("the node has no address")?;
+/// If a certificate can't be read, or a certificate authority is damaged.
+pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr]), role: Role) -> Result<Plan> {
     let facts = Facts {
         node: &node.documents.node,
         cluster: &node.documents.cluster,
         address,
-        addresses: &addresses,
+        addresses,
         now_secs: clock::now().as_secs(),
         build_time_secs: node.image.build_time,
     };
     let state = State::load(Path::new("/")).context("reading certificates")?;
     cluster::plan(role, &facts, &state).context("planning the cluster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_stays_as_long_as_the_node_has_it() {
+        let [a, b, c] = [1, 2, 3].map(|n| Ipv4Addr::new(10, 0, 0, n));
+        for (until_now, addresses, expected) in [
+            (None, vec![], None),
+            (None, vec![a, b], Some(a)),
+            (Some(b), vec![a, b], Some(b)),
+            (Some(b), vec![a, c], Some(a)),
+            (Some(b), vec![], None),
+        ] {
+            assert_eq!(node_address(until_now, &addresses), expected, "{until_now:?} {addresses:?}");
+        }
+    }
 }

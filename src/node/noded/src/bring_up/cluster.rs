@@ -1,22 +1,24 @@
 //! Brings up the cluster: writes certificates and files, then submits the services to `init`.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::CertificateExpiry;
-use cluster::{Manifest, Ownership};
+use cluster::{Manifest, Ownership, Plan};
 use config::Role;
 use control::ServiceSpec;
 use net::Network;
 use net::clock::{Alarm, Wake};
 
+use super::network::note_address;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, SERVICES_READY};
-use crate::node::Node;
-use crate::plan::plan_now;
+use crate::node::{Node, Planned};
+use crate::plan::{node_address, plan_now};
 use crate::thread::spawn_or_tell;
 
 /// Longest sleep until certificates are looked at again: other facts change too, such as addresses.
@@ -25,6 +27,11 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(6 * 3600);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 /// Services that know no certificate: pods go on when the others are restarted.
 const WITHOUT_CERTIFICATES: [&str; 2] = [control::NODED, "containerd"];
+
+/// The service that the others are clients of.
+const API_SERVER: &str = "kube-apiserver";
+/// How long the others wait for it to start again.
+const LONGEST_START: Duration = Duration::from_secs(120);
 
 /// Writes the cluster's files and submits the services to `init`; returns the objects to apply.
 pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
@@ -35,7 +42,7 @@ pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest
         let submitted = prepare(node, network, role).and_then(|plan| {
             // After a restart of this program they run, with what they read then.
             restart_if_needed(node, &plan);
-            node.init.submit(plan.services).context("handing the services to init")?;
+            submit(node, &plan)?;
             Ok((plan.manifests, plan.due_secs))
         });
         match submitted {
@@ -49,19 +56,57 @@ pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest
     }
 }
 
+/// Hands the services to `init`, which restarts those that differ. If the API server is among several of them, it
+/// comes first: its clients would back off while it starts.
+pub(super) fn submit(node: &Node, prepared: &Prepared) -> Result<()> {
+    let services = &prepared.services;
+    let before = std::mem::take(&mut node.planned().services);
+    if let Some(first) = api_server_first(&before, services) {
+        node.init.submit(first).context("handing the API server to init")?;
+        super::services::wait_at_most(node, API_SERVER, LONGEST_START);
+    }
+    node.init.submit(services.clone()).context("handing the services to init")?;
+    note_address(prepared.address);
+    *node.planned() = Planned {
+        address: Some(prepared.address),
+        addresses: prepared.addresses.clone(),
+        services: services.clone(),
+    };
+    Ok(())
+}
+
+/// Returns the set with the API server as it shall be and all others as they were, if both differ.
+fn api_server_first(before: &[ServiceSpec], after: &[ServiceSpec]) -> Option<Vec<ServiceSpec>> {
+    let is_api_server = |s: &&ServiceSpec| s.name == API_SERVER;
+    let (old, new) = (before.iter().find(is_api_server)?, after.iter().find(is_api_server)?);
+    let others =
+        |set: &[ServiceSpec]| set.iter().filter(|s| s.name != API_SERVER).cloned().collect::<Vec<_>>();
+    if old == new || others(before) == others(after) {
+        return None;
+    }
+    Some(before.iter().map(|s| if is_api_server(&s) { new.clone() } else { s.clone() }).collect())
+}
+
 /// What remains to be done once the files are written.
-struct Prepared {
+pub(super) struct Prepared {
     services: Vec<ServiceSpec>,
     manifests: Vec<Manifest>,
     /// When to prepare again.
     due_secs: u64,
     /// What services have read is not valid any more, or not yet.
     was_invalid: bool,
+    /// The node's address, and all of its addresses.
+    address: Ipv4Addr,
+    addresses: Vec<Ipv4Addr>,
 }
 
-/// Plans and writes.
-fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
-    let plan = plan_now(node, network, role)?;
+/// Plans and writes; one at a time.
+pub(super) fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let addresses = network.addresses();
+    let address = node_address(node.address(), &addresses).context("the node has no address")?;
+    let plan = plan_now(node, (address, &addresses), role)?;
     let changed = cluster::apply(Path::new("/"), &plan.directories, &plan.files, Ownership::Set)
         .context("writing the cluster's files")?;
     eprintln!("noded: {} of {} files of the cluster written", changed.len(), plan.files.len());
@@ -73,12 +118,13 @@ fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
     }
     let (due_secs, was_invalid) = (plan.pki.next_renewal_secs(), plan.pki.was_invalid);
     node.has_authority.store(true, Ordering::Release);
-    Ok(Prepared { services: plan.services, manifests: plan.manifests, due_secs, was_invalid })
+    let Plan { services, manifests, .. } = plan;
+    Ok(Prepared { services, manifests, due_secs, was_invalid, address, addresses })
 }
 
 /// Restarts what runs with certificates that are not valid: components read an authority only when they start, and
 /// keep tokens by the time at which they got them.
-fn restart_if_needed(node: &Node, prepared: &Prepared) {
+pub(super) fn restart_if_needed(node: &Node, prepared: &Prepared) {
     if !prepared.was_invalid {
         return;
     }
@@ -122,4 +168,27 @@ fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first: (Alarm, u6
             pauses.sleep();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service that differs by its command.
+    fn service(name: &str, flag: &str) -> ServiceSpec {
+        let text =
+            format!(r#"{{"name":"{name}","command":["/usr/bin/x","{flag}"],"user":{{"uid":0,"gid":0}}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_api_server_is_restarted_before_its_clients() {
+        let set = |api: &str, kubelet: &str| vec![service("kubelet", kubelet), service(API_SERVER, api)];
+        let before = set("old", "old");
+        assert_eq!(api_server_first(&before, &set("new", "new")), Some(set("new", "old")));
+        for after in [set("old", "old"), set("new", "old"), set("old", "new")] {
+            assert_eq!(api_server_first(&before, &after), None, "one step is enough");
+        }
+        assert_eq!(api_server_first(&[], &before), None, "nothing runs yet");
+    }
 }

@@ -3,6 +3,7 @@
 //! Every step can be repeated: after a restart of `noded` they all run again without changing what is already done.
 //! Failures are retried with growing pauses; nothing here ends the program.
 
+mod addresses;
 mod cluster;
 mod network;
 mod services;
@@ -39,6 +40,7 @@ fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, role: config::Role, given: Op
         config_source::keep_accepted(text);
     }
     let manifests = cluster::bring_up(node, &network, role);
+    addresses::follow(node, &network, role);
     services::follow(node);
     workloads::follow(node, upgrader, &manifests);
 }

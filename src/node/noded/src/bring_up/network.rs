@@ -1,29 +1,49 @@
 //! Brings up the network.
 
-use std::time::Duration;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use net::{Network, NetworkState};
 
 use crate::back_off::BackOff;
 use crate::condition::{Claim, NETWORK_READY};
+use crate::console;
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 
 /// Maximum sleep while nothing changes.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// How long a restart of this program waits for the address that the services run with, and a node without any before
+/// it says so on the console.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Where that address is noted. In memory: it is another one after each boot.
+const ADDRESS_PATH: &str = "/run/ironhull/node-address";
+
 /// Starts the network and waits until the node has an address for the cluster.
 pub fn bring_up(node: &std::sync::Arc<Node>) -> Network {
     let network = start(node);
     // It is set only here, once.
     let _ = node.network.set(network.clone());
-    let mut seen = 0;
+    let until_now = known_address();
+    node.planned().address = until_now;
+    let (mut seen, began) = (0, Instant::now());
+    let mut announced = String::new();
     let state = loop {
-        seen = network.wait(seen, LONGEST);
+        let left = PATIENCE.saturating_sub(began.elapsed());
+        seen = network.wait(seen, if left.is_zero() { LONGEST } else { left });
         let state = network.state();
         node.claim(NETWORK_READY, claim(&state));
-        if !state.addresses.is_empty() {
+        if is_enough(&state, until_now) || (!state.addresses.is_empty() && began.elapsed() >= PATIENCE) {
             break state;
+        }
+        let Claim { message, .. } = claim(&state);
+        // Nobody can ask this node over a network what is wrong with it.
+        if began.elapsed() >= PATIENCE && state.addresses.is_empty() && message != announced {
+            console::announce(&format!("ironhull: no address: {message}"));
+            announced = message;
         }
     };
     node.init.stage("network");
@@ -40,6 +60,26 @@ pub fn bring_up(node: &std::sync::Arc<Node>) -> Network {
     network
 }
 
+/// Returns the node's address that a run of this program before this one noted, since the boot.
+fn known_address() -> Option<Ipv4Addr> {
+    fs::read_to_string(ADDRESS_PATH).ok()?.trim().parse().ok()
+}
+
+/// Notes the address under which the node is known to its cluster, for the next run of this program.
+pub fn note_address(address: Ipv4Addr) {
+    let text = format!("{address}\n");
+    if let Err(e) = durable::replace(Path::new(ADDRESS_PATH), text.as_bytes(), 0o644) {
+        eprintln!("noded: writing {ADDRESS_PATH}: {e}");
+    }
+}
+
+/// Whether a cluster can be built on what is there: an address, and after a restart of this program the one that the
+/// services run with, or all that there will be.
+fn is_enough(state: &NetworkState, until_now: Option<Ipv4Addr>) -> bool {
+    let has = |known: Ipv4Addr| state.addresses.iter().any(|a| a.address() == known);
+    !state.addresses.is_empty() && (state.complete || until_now.is_none_or(has))
+}
+
 fn start(node: &Node) -> Network {
     let mut pauses = BackOff::new(Duration::from_millis(100), Duration::from_secs(10));
     let config = &node.documents.node;
@@ -54,10 +94,12 @@ fn start(node: &Node) -> Network {
 
 /// Returns the condition for a state of the network.
 fn claim(state: &NetworkState) -> Claim {
+    let remarks = state.remarks.join("; ");
     match (state.complete, state.problems.is_empty()) {
-        (true, _) => Claim::yes("Configured"),
+        (true, _) => Claim { message: remarks, ..Claim::yes("Configured") },
         (_, false) => Claim::no("Problem", state.problems.join("; ")),
-        (_, true) => Claim::no("Waiting", "waiting for a link or for DHCP"),
+        (_, true) if state.waits.is_empty() => Claim::no("Waiting", "waiting for a link"),
+        (_, true) => Claim::no("Waiting", state.waits.join("; ")),
     }
 }
 
@@ -70,9 +112,30 @@ mod tests {
     fn problems_are_told() {
         let mut state = NetworkState::default();
         assert_eq!(claim(&state).reason, "Waiting");
+        state.waits.push("link eth0: no carrier".into());
+        assert_eq!(claim(&state).message, "link eth0: no carrier");
         state.problems.push("eth9".into());
         assert_eq!((claim(&state).reason, claim(&state).message.as_str()), ("Problem", "eth9"));
         state.complete = true;
+        state.remarks.push("link eth1: no carrier".into());
         assert_eq!(claim(&state).status, ConditionStatus::True);
+        assert_eq!(claim(&state).message, "link eth1: no carrier");
+    }
+
+    #[test]
+    fn a_restart_waits_for_the_address_that_services_run_with() {
+        let [a, b] = [1, 2].map(|n| Ipv4Addr::new(10, 0, 0, n));
+        let cidr = |address: Ipv4Addr| format!("{address}/24").parse().unwrap();
+        for (addresses, complete, until_now, enough) in [
+            (vec![], true, None, false),
+            (vec![a], false, None, true),
+            (vec![a], false, Some(b), false),
+            (vec![a, b], false, Some(b), true),
+            (vec![a], true, Some(b), true),
+        ] {
+            let addresses = addresses.into_iter().map(cidr).collect();
+            let state = NetworkState { addresses, complete, ..NetworkState::default() };
+            assert_eq!(is_enough(&state, until_now), enough, "{state:?} {until_now:?}");
+        }
     }
 }

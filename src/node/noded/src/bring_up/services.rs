@@ -66,6 +66,15 @@ fn reached(status: &Status) -> impl Iterator<Item = &'static str> {
         .map(|s| s.0)
 }
 
+/// Waits until a service is ready, or for some time.
+pub fn wait_at_most(node: &Node, service: &str, longest: Duration) {
+    let began = Instant::now();
+    let is_ready = || node.init.status().is_ok_and(|s| state_of(&s, service) == Some(ServiceState::Ready));
+    while began.elapsed() < longest && !is_ready() {
+        thread::sleep(WHILE_BOOTING);
+    }
+}
+
 fn state_of(status: &Status, name: &str) -> Option<ServiceState> {
     status.services.iter().find(|s| s.name == name).map(|s| s.state)
 }
