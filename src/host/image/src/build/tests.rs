@@ -345,9 +345,9 @@ fn the_bytes_of_every_output_are_pinned() {
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
     let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("bundle")];
     let expected = [
-        "b2be7a4d11a772a4365dff2b843ab43c25a4e05e1683505eda718259f24cbb84",
-        "1381504d50ea2a71fbf613e8b5ef24cfbfc38e78e9f95c1231d2406606142490",
-        "0fa82a6516be7dc84c60a9e444068aac98d852b619d7d6aace3d13e968fec837",
+        "8109a16da123b32032e457d063eb9e3d4c45e5e4f05f93e22f04454e14b52e5d",
+        "3d39a95ab1853000f5b9d0a0163fdab64090bc928744c321ab3cf8c35401999e",
+        "6787a6160f459f675968b971b6a99694b2686705d2113733b5b4440c011f2776",
     ];
     assert_eq!(found, expected);
 }
