@@ -76,6 +76,8 @@ pub fn architecture(architecture: Architecture) -> &'static str {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+
     use super::*;
 
     pub(crate) fn facts() -> ImageFacts {
@@ -104,6 +106,45 @@ pub(crate) mod tests {
             "kubernetes": { "writes": 36, "reads": 35 },
         });
         assert_eq!(json["state"], state);
+    }
+
+    /// The kine whose schema has the version in `STATE`.
+    const SEEN_KINE: &str = "v0.16.4";
+
+    /// Returns the version of `module` that the component `name` pins.
+    fn pinned(name: &str, module: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../../rootfs/components")
+            .join(name)
+            .join("go.mod");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let words = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>());
+        let found = words.filter_map(|w| match w.as_slice() {
+            [found, version, ..] | ["require", found, version] if *found == module => {
+                Some((*version).to_owned())
+            }
+            _ => None,
+        });
+        let found: Vec<String> = found.collect();
+        assert_eq!(found.len(), 1, "{module} in {}", path.display());
+        found[0].clone()
+    }
+
+    /// A store that writes another version without saying so would make the node restore, or not copy, its data wrongly.
+    #[test]
+    fn the_versions_of_the_stores_are_those_of_their_components() {
+        let of = |name: &str| STATE.iter().find(|(n, _)| *n == name).unwrap().1;
+        let etcd = pinned("etcd", "go.etcd.io/etcd/server/v3");
+        let numbers: Vec<u32> =
+            etcd.trim_start_matches('v').split('.').map_while(|n| n.parse().ok()).collect();
+        let [major, minor, ..] = numbers.as_slice() else { panic!("{etcd}") };
+        let writes = major * 100 + minor;
+        let expected = StateVersions { writes, reads: writes - 1 };
+        assert_eq!(of("etcd"), expected, "go.mod has etcd {etcd}: 3.7 is 307, and reads the storage of 3.6");
+        // kine has no number for its schema. Whoever updates it looks whether the schema has changed (in
+        // `pkg/drivers/sqlite`), raises the version in `STATE` if so, and says here which kine was looked at.
+        assert_eq!(pinned("kine", "github.com/k3s-io/kine"), SEEN_KINE, "look at kine's schema");
+        assert_eq!(of("kine"), StateVersions { writes: 1, reads: 1 });
     }
 
     #[test]
