@@ -17,7 +17,7 @@ const CNI_PLACE: &str = "/opt/cni/bin";
 type Entry = (&'static str, &'static str, MountFlags, &'static str);
 
 /// Returns the mounts in their order.
-fn entries() -> [Entry; 11] {
+fn entries() -> [Entry; 9] {
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let files = MountFlags::NOSUID | MountFlags::NODEV;
     let terminals = MountFlags::NOSUID | MountFlags::NOEXEC;
@@ -31,8 +31,6 @@ fn entries() -> [Entry; 11] {
         ("cgroup2", "/sys/fs/cgroup", safe, "nsdelegate,memory_recursiveprot"),
         ("bpf", "/sys/fs/bpf", safe, "mode=0700"),
         ("securityfs", "/sys/kernel/security", safe, ""),
-        ("debugfs", "/sys/kernel/debug", safe, ""),
-        ("tracefs", "/sys/kernel/tracing", safe, ""),
     ]
 }
 
