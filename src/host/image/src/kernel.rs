@@ -12,9 +12,10 @@ use crate::{Error, error::Result};
 
 /// What follows the root's parameters on the kernel command line. Both consoles get messages; the last one is
 /// `/dev/console`. A panic ends in a reset, and so does a boot that does not reach `init` within a minute
-/// after the kernel has armed its own watchdog: no node hangs for ever.
-const CMDLINE: &str =
-    "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 quiet loglevel=4";
+/// after the kernel has armed its own watchdog: no node hangs for ever. The page allocator shuffles its free lists
+/// only when told to.
+const CMDLINE: &str = "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 \
+                       page_alloc.shuffle=1 quiet loglevel=4";
 /// Directories of the initrd besides `/init`.
 const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
 /// Compression level of zstd for the initrd: small within a second; decompression is equally fast at every
@@ -43,11 +44,12 @@ pub(crate) fn kernel_image(
     root: &RootParams,
     facts: &ImageFacts,
 ) -> Result<Vec<u8>> {
-    let initrd = initrd(parts.init, facts.build_time)?;
+    let cmdline = command_line(root);
+    let initrd = initrd(parts.init, &cmdline, facts.build_time)?;
     uki::build(&uki::Parts {
         stub: parts.stub,
         os_release: &facts::os_release(facts),
-        cmdline: &command_line(root),
+        cmdline: &cmdline,
         uname: parts.release,
         initrd: &initrd,
         kernel: parts.kernel,
@@ -60,9 +62,10 @@ fn command_line(root: &RootParams) -> String {
     format!("{root} {CMDLINE}")
 }
 
-/// Returns the initrd: init, and mount points.
-fn initrd(init: &[u8], build_time: u64) -> Result<Vec<u8>> {
+/// Returns the initrd: init, the command line that it expects under Secure Boot, and mount points.
+fn initrd(init: &[u8], cmdline: &str, build_time: u64) -> Result<Vec<u8>> {
     let mut tree = Tree::new();
+    tree.insert("cmdline", Node::file(cmdline.as_bytes().to_vec(), 0o444))?;
     tree.insert("init", Node::file(init.to_vec(), 0o755))?;
     for directory in INITRD_DIRECTORIES {
         tree.insert(directory, Node::new(Kind::Directory(BTreeMap::new()), 0o755))?;
@@ -80,8 +83,8 @@ mod tests {
 
     #[test]
     fn the_initrd_is_zstd_and_the_same_every_time() {
-        let first = initrd(b"init", 1).unwrap();
+        let first = initrd(b"init", "quiet", 1).unwrap();
         assert_eq!(first[..4], [0x28, 0xb5, 0x2f, 0xfd]);
-        assert_eq!(first, initrd(b"init", 1).unwrap());
+        assert_eq!(first, initrd(b"init", "quiet", 1).unwrap());
     }
 }

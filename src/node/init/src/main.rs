@@ -26,6 +26,7 @@ mod base;
 mod blocks;
 mod disk;
 mod early;
+mod efivar;
 mod record;
 mod run;
 mod shutdown;

@@ -4,6 +4,7 @@
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
 //! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats.
 
+mod cmdline;
 mod condition;
 mod death;
 mod format;
@@ -53,8 +54,7 @@ pub(crate) fn boot(base: &mut Base) -> Result<Booted, Death> {
     mounted?;
     base.reach_at("init", started);
     base.arm_watchdogs();
-    let cmdline = std::fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
-    let params = RootParams::parse(&cmdline)?;
+    let params = RootParams::parse(&cmdline::read()?)?;
     let root = root::find(base, &params)?;
     let verified = root::mount(&params, &root, Path::new(NEW_ROOT)).map_err(Death::RootNotVerified)?;
     base.reach("root");
@@ -88,7 +88,9 @@ fn mount_kernel_trees() -> anyhow::Result<()> {
 /// Takes the kernel's trees along and makes the new root `/`.
 fn change_root() -> anyhow::Result<()> {
     // The initrd is memory: what is deleted is given back.
-    drop(std::fs::remove_file("/init"));
+    for file in ["/init", "/cmdline"] {
+        drop(std::fs::remove_file(file));
+    }
     for tree in ["proc", "sys", "dev", "run"] {
         sys::move_mount(&Path::new("/").join(tree), &Path::new(NEW_ROOT).join(tree))?;
     }
