@@ -33,8 +33,7 @@ e2e: deps-test image ## Boot the image in QEMU and test its behaviour
 loader: deps-test ## Test the boot loader against firmware, damaged disks and power cuts
 	@cargo test --quiet --release --package e2e --test loader
 
-upgrade-demo: deps ## Upgrade a node twice: to a good version, and to one that fails and is rolled back
-	@cargo build --quiet --release --package cli
+upgrade-demo: ahead deps command ## Upgrade a node twice: to a good version, and to one that fails and is rolled back
 	@demo/upgrade
 
 torture: deps-test image ## Cut the power at 100 random times during upgrades
@@ -47,7 +46,7 @@ reproducible: deps ## Build twice from scratch, including kernel and Go componen
 	@.ci/reproducible
 
 bench: deps-test image ## Run the benchmarks and print the results
-	@cargo build --quiet --release --package e2e --bins
+	@cargo build --release --package e2e --bins
 	@cargo run --quiet --release --package e2e --bin bench
 
 # Said before anything is done: for minutes there is nothing to see of the image. The times are of two idle processors.
