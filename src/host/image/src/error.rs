@@ -54,6 +54,16 @@ pub enum Error {
         /// The path at which they conflict.
         source: TreeError,
     },
+    /// Two packages have a file of the same path, as dpkg refuses it.
+    #[error("adding package {second} to the root: package {first} has {path:?} too; leave one of them out")]
+    SameFile {
+        /// The path in the root.
+        path: String,
+        /// The package that has brought it.
+        first: String,
+        /// The package that has it too.
+        second: String,
+    },
     /// An overlay contains something that an image can't contain.
     #[error("reading overlay {}: expected {expected}, found {found}", .path.display())]
     Overlay {

@@ -2,7 +2,7 @@
 //!
 //! The root has a merged `/usr`, as Debian has since 2023: whatever a package has below `/bin`, `/sbin` or
 //! `/lib` goes below `/usr`, and the image provides the links at the old paths. If two packages conflict, the
-//! error names the second one.
+//! error names them; dpkg's diversions and `Replaces` are not supported.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,23 +23,28 @@ const SETUID_SETGID: u16 = 0o6000;
 ///
 /// # Errors
 /// [`Error::Input`] if a package can't be obtained or unpacked; [`Error::Package`] if one conflicts with
-/// those before it; [`Error::File`] if its files in the cache can't be read.
+/// those before it; [`Error::SameFile`] if one of those has a file of the same path; [`Error::File`] if its files in
+/// the cache can't be read.
 pub(crate) fn root_packages(workspace: &Workspace, locked: &[&Locked]) -> Result<(Tree, Vec<u8>)> {
     let mut tree = Tree::new();
+    let mut owners = Owners::new();
     let mut certificates = Vec::new();
     for package in locked {
         let unpacked = workspace.package(package, Keep::Root)?;
         if package.name == CERTIFICATES {
             certificates = debian::ca_bundle(&unpacked)?;
         }
-        add_package(&mut tree, &unpacked)?;
+        add_package(&mut tree, &mut owners, &unpacked)?;
     }
     Ok((tree, certificates))
 }
 
+/// The package that brought each path which is no directory.
+type Owners = BTreeMap<String, String>;
+
 /// Adds the files of a package. Owners and modes are the package's own, but without set-user-ID and
 /// set-group-ID bits: on a node only root calls programs such as `mount`.
-fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
+fn add_package(tree: &mut Tree, owners: &mut Owners, package: &Unpacked) -> Result<()> {
     let refused = |source: TreeError| Error::Package { package: package.name.clone(), source };
     for entry in package.entries.iter().filter(|entry| !is_merging_link(entry)) {
         let kind = match &entry.kind {
@@ -50,9 +55,21 @@ fn add_package(tree: &mut Tree, package: &Unpacked) -> Result<()> {
         };
         let mode = if entry.kind == EntryKind::Directory { entry.mode } else { entry.mode & !SETUID_SETGID };
         let node = Node { uid: entry.uid, gid: entry.gid, ..Node::new(kind, mode) };
-        tree.insert(&merged(&entry.path), node).map_err(refused)?;
+        let path = merged(&entry.path);
+        tree.insert(&path, node).map_err(refused)?;
+        if entry.kind != EntryKind::Directory {
+            own(owners, path, &package.name)?;
+        }
     }
     tree.check().map_err(refused)
+}
+
+/// Notes that `package` brought `path`.
+fn own(owners: &mut Owners, path: String, package: &str) -> Result<()> {
+    match owners.insert(path.clone(), package.to_owned()) {
+        Some(first) if first != package => Err(Error::SameFile { path, first, second: package.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether an entry is one of the links of a merged `/usr`, such as `/bin` to `usr/bin`. `base-files`
@@ -129,7 +146,7 @@ mod tests {
             ],
         );
         for package in [&shell, &base, &shell] {
-            add_package(&mut tree, package).unwrap();
+            add_package(&mut tree, &mut Owners::new(), package).unwrap();
         }
         let mut paths = Vec::new();
         tree.walk(|path, _| paths.push(path.to_owned()));
@@ -148,9 +165,23 @@ mod tests {
         ];
         for (entry, expected) in cases {
             let mut tree = Tree::new();
-            add_package(&mut tree, &package("shell", &[("bin/sh", symlink("bash"))])).unwrap();
-            let error = add_package(&mut tree, &package("odd", &[entry])).unwrap_err().to_string();
+            let mut owners = Owners::new();
+            add_package(&mut tree, &mut owners, &package("shell", &[("bin/sh", symlink("bash"))])).unwrap();
+            let odd = package("odd", &[entry]);
+            let error = add_package(&mut tree, &mut owners, &odd).unwrap_err().to_string();
             assert_eq!(error, format!("adding package odd to the root: {expected}"));
         }
+    }
+
+    #[test]
+    fn a_file_of_two_packages_is_refused() {
+        let (mut tree, mut owners) = (Tree::new(), Owners::new());
+        let first = package("dash", &[("bin", EntryKind::Directory), ("bin/sh", symlink("dash"))]);
+        add_package(&mut tree, &mut owners, &first).unwrap();
+        let second = package("bash", &[("usr/bin/sh", symlink("bash"))]);
+        let error = add_package(&mut tree, &mut owners, &second).unwrap_err().to_string();
+        let expected =
+            "adding package bash to the root: package dash has \"usr/bin/sh\" too; leave one of them out";
+        assert_eq!(error, expected);
     }
 }
