@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::disk::{Disk, text};
 
-/// The firmware and its variables.
+/// The firmware without and with Secure Boot, and its variables.
 const CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+const SECURE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-/// Files of both.
-pub const FIRMWARE: &[&str] = &[CODE, VARIABLES];
+/// All of them.
+pub const FIRMWARE: &[&str] = &[CODE, SECURE_CODE, VARIABLES];
 /// A time limit against hanging; not a measurement.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Signals that stop and continue a process (`signal(7)`).
@@ -41,6 +42,10 @@ pub struct Machine {
     pub user_data: Option<PathBuf>,
     /// The address of this host whose port 9443 is forwarded to the node API.
     pub api: Option<Ipv4Addr>,
+    /// Secure Boot is on, with the keys of this directory.
+    pub keys: Option<PathBuf>,
+    /// A string of its SMBIOS tables (type 11).
+    pub smbios: Option<String>,
 }
 
 /// A running machine; killed when dropped.
@@ -54,12 +59,12 @@ impl Machine {
     /// Starts the machine.
     pub fn start(&self, disk: &Disk) -> Running {
         let (serial, variables) = (disk.path.with_extension("serial"), disk.path.with_extension("vars"));
-        std::fs::copy(VARIABLES, &variables).unwrap();
+        std::fs::write(&variables, self.variables()).unwrap();
         std::fs::write(&serial, "").unwrap();
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args([
             "-machine",
-            if self.bare { "pc" } else { "q35,vmport=off" },
+            if self.bare { "pc" } else { "q35,vmport=off,smm=on" },
             "-accel",
             // One thread for both processors: with two, QEMU sometimes executes kernel code that the other
             // one is changing (`Oops: int3`), which is another failure than the intended one.
@@ -74,7 +79,8 @@ impl Machine {
         let mut file = |option: &str, before: &str, path: &Path| {
             qemu.arg(option).arg(format!("{before}{}", text(path)));
         };
-        file("-drive", "if=pflash,unit=0,format=raw,readonly=on,file=", Path::new(CODE));
+        let code = if self.keys.is_some() { SECURE_CODE } else { CODE };
+        file("-drive", "if=pflash,unit=0,format=raw,readonly=on,file=", Path::new(code));
         file("-drive", "if=pflash,unit=1,format=raw,file=", &variables);
         file("-drive", "if=none,id=disk0,format=raw,file=", &disk.path);
         file("-serial", "file:", &serial);
@@ -84,8 +90,24 @@ impl Machine {
         if !self.bare {
             qemu.args(["-device", "i6300esb"]);
         }
+        if let Some(value) = &self.smbios {
+            qemu.arg("-smbios").arg(format!("type=11,value={value}"));
+        }
+        if self.keys.is_some() {
+            // Only the firmware's own code may change the variables.
+            qemu.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+        }
         let child = qemu.stdin(Stdio::null()).spawn().unwrap();
         Running { child, serial, begun: Instant::now() }
+    }
+
+    /// Returns the firmware's variables, with the keys enrolled.
+    fn variables(&self) -> Vec<u8> {
+        let shipped = std::fs::read(VARIABLES).unwrap();
+        match &self.keys {
+            Some(keys) => secureboot::enrol(keys, &shipped).unwrap(),
+            None => shipped,
+        }
     }
 
     /// Boots the disk until generation 1 runs, and kills the machine. Returns the serial log, and the text

@@ -23,6 +23,7 @@ mod operator;
 mod power_cuts;
 mod rotten_root;
 mod scrubbing;
+mod signed_image;
 mod torture;
 mod unconfigured;
 mod web_server;
@@ -51,6 +52,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_root_that_is_not_there", failed_initrd::show_not_found),
     ("a_kernel_that_panics_spends_all_its_tries", kernel::show_panic),
     ("scrubbing_finds_what_rots", scrubbing::show),
+    ("a_signed_image_runs_signed_programs_with_the_signed_command_line", signed_image::show),
     ("a_root_that_the_kernel_refuses", failed_initrd::show_not_verified),
     ("an_initrd_that_fails", failed_initrd::show_failed),
     ("a_kernel_that_hangs_before_init", kernel::show_hang),

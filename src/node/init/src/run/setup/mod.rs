@@ -19,6 +19,8 @@ const RUN_DIRECTORY: &str = "/run/ironhull";
 const MAINTENANCE_PATH: &str = "/run/ironhull/maintenance";
 /// How long in milliseconds the disks may take.
 const DISK_LIMIT_MS: u64 = 600_000;
+/// The levels of lockdown (`security/lockdown/lockdown.c`).
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 /// Host name until another one is set.
 const HOST_NAME: &str = "localhost";
 
@@ -32,6 +34,7 @@ pub(super) fn prepare(base: &mut Base, condition: &Condition) {
 fn prepare_all(base: &mut Base, condition: &Condition) {
     base.say(std::fs::create_dir_all(RUN_DIRECTORY));
     mounts::mount_all(base);
+    tell_lockdown(base);
     base.say(files::link_devices());
     base.say(prepare_groups());
     settings::apply_all(base);
@@ -45,6 +48,19 @@ fn prepare_all(base: &mut Base, condition: &Condition) {
         base.say(files::prepare_data());
     }
     tell_damage(base, condition);
+}
+
+/// Says on the console when the kernel is in lockdown, as it is under Secure Boot.
+fn tell_lockdown(base: &mut Base) {
+    let levels = std::fs::read_to_string(LOCKDOWN).unwrap_or_default();
+    if let Some(level) = active_level(&levels).filter(|level| *level != "none") {
+        base.voice.info(&format!("the kernel is in lockdown: {level}"));
+    }
+}
+
+/// Returns the level in brackets: `none [integrity] confidentiality`.
+fn active_level(levels: &str) -> Option<&str> {
+    levels.split_whitespace().find_map(|level| level.strip_prefix('[')?.strip_suffix(']'))
 }
 
 /// Makes the group of all services and hands the controllers down to its children.
@@ -68,5 +84,17 @@ fn tell_damage(base: &mut Base, condition: &Condition) {
     base.voice.error("MAINTENANCE: a partition is damaged and was left as it is");
     if condition.state.is_some() {
         base.voice.error("nothing is started without the state partition; the power button works");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_active_level_of_lockdown_stands_in_brackets() {
+        assert_eq!(active_level("none [integrity] confidentiality\n"), Some("integrity"));
+        assert_eq!(active_level("[none] integrity confidentiality\n"), Some("none"));
+        assert_eq!(active_level(""), None);
     }
 }
