@@ -1,5 +1,7 @@
 //! The cgroup of a service: `ironhull/NAME`, and its bounds.
 
+use std::path::Path;
+
 use control::{Limits, ServiceSpec, Usage};
 use sys::{Cgroup, SysError};
 
@@ -20,7 +22,19 @@ pub(super) fn prepare(spec: &ServiceSpec) -> Result<Cgroup, SysError> {
     for (file, value) in settings(&spec.limits) {
         group.set(file, &value)?;
     }
+    let services = Cgroup::at(format!("{HIERARCHY}/{SERVICES}"));
+    services.set("memory.min", &promised_bytes(services.path()).to_string())?;
     Ok(group)
+}
+
+/// Returns how much memory the groups below `parent` are promised. The kernel keeps for a group at most what it keeps
+/// for the group above it (`memory.min` in `cgroup-v2.rst`).
+fn promised_bytes(parent: &Path) -> u64 {
+    let Ok(groups) = std::fs::read_dir(parent) else { return 0 };
+    let promise = |group: std::fs::DirEntry| {
+        std::fs::read_to_string(group.path().join("memory.min")).ok()?.trim().parse::<u64>().ok()
+    };
+    groups.flatten().filter_map(promise).fold(0, u64::saturating_add)
 }
 
 /// Returns the control files and what goes into them; a bound that was taken back becomes the default.
@@ -68,6 +82,18 @@ mod tests {
         assert_eq!(texts, ["0", "max", "100", "max"]);
         let limits = Limits { memory_max_bytes: Some(1 << 20), cpu_weight: Some(7), ..Limits::default() };
         assert_eq!(settings(&limits).map(|(_, v)| v), ["0", "1048576", "7", "max"]);
+    }
+
+    #[test]
+    fn the_promises_of_all_groups_add_up() {
+        let dir = tempfile::tempdir().unwrap();
+        for (group, min) in [("etcd", "33554432\n"), ("kube-apiserver", "134217728\n"), ("odd", "x\n")] {
+            std::fs::create_dir(dir.path().join(group)).unwrap();
+            std::fs::write(dir.path().join(group).join("memory.min"), min).unwrap();
+        }
+        std::fs::write(dir.path().join("memory.min"), "7\n").unwrap();
+        assert_eq!(promised_bytes(dir.path()), 160 << 20);
+        assert_eq!(promised_bytes(&dir.path().join("missing")), 0);
     }
 
     #[test]
