@@ -13,6 +13,7 @@ mod kine;
 mod node_ready;
 mod power_cut;
 mod reboot;
+mod security_defaults;
 mod service_healing;
 mod shutdown;
 mod spare_nic;
@@ -36,6 +37,7 @@ type Behaviour = (&'static str, fn(&mut Lab));
 const BEHAVIOURS: &[Behaviour] = &[
     ("the_kernel_and_fsck_erofs_read_the_same_root", kernel_mount::show),
     ("the_node_is_ready_and_the_pod_answers", node_ready::show),
+    ("pods_are_held_to_the_defaults", security_defaults::show),
     ("a_killed_service_is_healed", service_healing::show),
     ("state_survives_a_reboot", reboot::show),
     ("state_survives_a_power_cut", power_cut::show),

@@ -112,11 +112,17 @@ impl Node {
     /// # Panics
     /// If it can't be started.
     pub fn try_kubectl(&self, words: &[&str]) -> Result<String, String> {
-        let mut command = Command::new(&self.kube);
-        command.arg0("kubectl").env("KUBECONFIG", self.file("kubeconfig")).args(words);
-        let output = tool::output(&mut command);
+        let output = tool::output(&mut self.kubectl_command(words));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
+    /// Returns kubectl, the one in the image, with these words.
+    #[must_use]
+    pub fn kubectl_command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.kube);
+        command.arg0("kubectl").env("KUBECONFIG", self.file("kubeconfig")).args(words);
+        command
     }
 
     /// Like [`Node::try_kubectl`].

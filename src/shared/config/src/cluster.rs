@@ -52,6 +52,8 @@ pub struct ClusterSpec {
     pub storage: Storage,
     /// Networks of pods and services.
     pub network: ClusterNetwork,
+    /// What pods may ask for.
+    pub pod_security: PodSecurity,
     /// Feature gates of all Kubernetes components.
     pub feature_gates: BTreeMap<String, bool>,
     /// Objects that are applied to the cluster once it runs.
@@ -72,6 +74,8 @@ pub struct Api {
     pub port: u16,
     /// Additional names and addresses in its certificate.
     pub sans: Vec<String>,
+    /// What of each request goes into the audit log, `/var/log/kube-apiserver/audit.log`. Default `metadata`.
+    pub audit: AuditLevel,
     /// Additional flags.
     pub extra_args: ExtraArgs,
 }
@@ -83,7 +87,71 @@ impl Default for Api {
             external_address: None,
             port: 6443,
             sans: Vec::new(),
+            audit: AuditLevel::default(),
             extra_args: ExtraArgs::new(),
+        }
+    }
+}
+
+/// What of each request goes into the audit log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum AuditLevel {
+    /// There is no audit log.
+    None,
+    /// Who asked for what, when, and with which result.
+    #[default]
+    Metadata,
+    /// Also what was sent; but of Secrets, ConfigMaps and tokens only the metadata.
+    Request,
+}
+
+/// What pods may ask for: the defaults of Pod Security admission, for namespaces without labels of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct PodSecurity {
+    /// A pod that asks for more is refused. Default `baseline`.
+    pub enforce: PodSecurityLevel,
+    /// Who creates a pod that asks for more is warned. Default `baseline`.
+    pub warn: PodSecurityLevel,
+    /// Namespaces in which nothing is refused. Default `[kube-system]`.
+    pub exempt_namespaces: Vec<String>,
+}
+
+impl Default for PodSecurity {
+    fn default() -> Self {
+        PodSecurity {
+            enforce: PodSecurityLevel::default(),
+            warn: PodSecurityLevel::default(),
+            exempt_namespaces: vec!["kube-system".to_owned()],
+        }
+    }
+}
+
+/// A level of the Pod Security Standards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum PodSecurityLevel {
+    /// Everything.
+    Privileged,
+    /// No known way out of the container.
+    #[default]
+    Baseline,
+    /// What is best for a pod that needs nothing special.
+    Restricted,
+}
+
+impl PodSecurityLevel {
+    /// Returns its name in the Pod Security Standards.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            PodSecurityLevel::Privileged => "privileged",
+            PodSecurityLevel::Baseline => "baseline",
+            PodSecurityLevel::Restricted => "restricted",
         }
     }
 }

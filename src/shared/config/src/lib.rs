@@ -30,8 +30,9 @@ mod yaml;
 
 pub use cidr::Cidr;
 pub use cluster::{
-    Api, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs, KubeProxy,
-    KubeProxyMode, Manifest, Metadata, NetworkProvider, Storage, StorageKind,
+    Api, AuditLevel, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs,
+    KubeProxy, KubeProxyMode, Manifest, Metadata, NetworkProvider, PodSecurity, PodSecurityLevel, Storage,
+    StorageKind,
 };
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use document::{Documents, MAX_BYTES, parse_node_documents, parse_profile, validate};

@@ -7,14 +7,22 @@ use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, num
 use crate::manifest;
 use crate::value::{Node, Value};
 use crate::{
-    Api, Cidr, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs, KubeProxy,
-    KubeProxyMode, Manifest, Metadata, NetworkProvider, Storage, StorageKind,
+    Api, AuditLevel, Cidr, ClusterConfig, ClusterNetwork, ClusterSpec, ComponentArgs, Extensions, ExtraArgs,
+    KubeProxy, KubeProxyMode, Manifest, Metadata, NetworkProvider, PodSecurity, PodSecurityLevel, Storage,
+    StorageKind,
 };
 
 const STORES: &[(&str, StorageKind)] = &[("etcd", StorageKind::Etcd), ("kine", StorageKind::Kine)];
 const PROVIDERS: &[(&str, NetworkProvider)] = &[("bridge", NetworkProvider::Bridge)];
 const PROXY_MODES: &[(&str, KubeProxyMode)] =
     &[("iptables", KubeProxyMode::Iptables), ("nftables", KubeProxyMode::Nftables)];
+const AUDIT_LEVELS: &[(&str, AuditLevel)] =
+    &[("none", AuditLevel::None), ("metadata", AuditLevel::Metadata), ("request", AuditLevel::Request)];
+const SECURITY_LEVELS: &[(&str, PodSecurityLevel)] = &[
+    ("privileged", PodSecurityLevel::Privileged),
+    ("baseline", PodSecurityLevel::Baseline),
+    ("restricted", PodSecurityLevel::Restricted),
+];
 const PLANNED: &[&str] = &["workerProfiles", "konnectivity", "images", "dns"];
 const PLANNED_NETWORK: &[&str] =
     &["dualStack", "calico", "kuberouter", "nodeLocalLoadBalancing", "controlPlaneLoadBalancing"];
@@ -45,6 +53,7 @@ fn spec(cx: &mut Context, node: &Node) -> Option<ClusterSpec> {
         scheduler: f.optional(cx, "scheduler", component).unwrap_or_default(),
         storage: f.optional(cx, "storage", storage).unwrap_or_default(),
         network: f.optional(cx, "network", network).unwrap_or_default(),
+        pod_security: f.optional(cx, "podSecurity", pod_security).unwrap_or_default(),
         feature_gates: f.optional(cx, "featureGates", feature_gates).unwrap_or_default(),
         extensions: f.optional(cx, "extensions", extensions).unwrap_or_default(),
     };
@@ -60,10 +69,21 @@ fn api(cx: &mut Context, node: &Node) -> Option<Api> {
         external_address: f.optional(cx, "externalAddress", checked(checks::host)),
         port: f.optional(cx, "port", number(1, 65_535)).unwrap_or(default.port),
         sans: f.optional(cx, "sans", list(checked(checks::subject_name))).unwrap_or_default(),
+        audit: f.optional(cx, "audit", one_of(AUDIT_LEVELS, &[])).unwrap_or_default(),
         extra_args: f.optional(cx, "extraArgs", extra_args).unwrap_or_default(),
     };
     f.finish(cx);
     Some(api)
+}
+
+fn pod_security(cx: &mut Context, node: &Node) -> Option<PodSecurity> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let default = PodSecurity::default();
+    let enforce = f.optional(cx, "enforce", one_of(SECURITY_LEVELS, &[])).unwrap_or_default();
+    let warn = f.optional(cx, "warn", one_of(SECURITY_LEVELS, &[])).unwrap_or(enforce);
+    let exempt = f.optional(cx, "exemptNamespaces", list(checked(checks::name)));
+    f.finish(cx);
+    Some(PodSecurity { enforce, warn, exempt_namespaces: exempt.unwrap_or(default.exempt_namespaces) })
 }
 
 fn component(cx: &mut Context, node: &Node) -> Option<ComponentArgs> {

@@ -334,7 +334,19 @@ fn node_config_values_are_checked() {
 
 #[test]
 fn cluster_config_values_are_checked() {
-    let cases: [(&str, &[&str]); 10] = [
+    let cases: [(&str, &[&str]); 13] = [
+        (
+            "  podSecurity: { enforce: strict }\n",
+            &["spec.podSecurity.enforce: expected privileged, baseline or restricted, found \"strict\""],
+        ),
+        (
+            "  podSecurity: { exemptNamespaces: [Kube] }\n",
+            &[
+                "spec.podSecurity.exemptNamespaces.0: expected a name of at most 63 lower-case letters, digits and \
+                 '-', found \"Kube\"",
+            ],
+        ),
+        ("  api: { audit: all }\n", &["spec.api.audit: expected none, metadata or request, found \"all\""]),
         (
             "  network: { provider: calico }\n",
             &[

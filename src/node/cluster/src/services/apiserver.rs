@@ -4,7 +4,7 @@ use control::{Limits, Probe, Stop};
 
 use super::builder::{Flags, daemon, exec, health, task};
 use super::parts::{NODED, Parts};
-use super::store;
+use super::{policy, store};
 use crate::facts::Facts;
 use crate::users;
 
@@ -19,8 +19,13 @@ const PKI: &str = "/state/pki/apiserver";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
-    let port = facts.cluster.spec.api.port;
-    let mut service = daemon(NAME, users::APISERVER, flags(facts).command("/usr/bin/kube-apiserver"));
+    let spec = &facts.cluster.spec;
+    let port = spec.api.port;
+    let mut flags = flags(facts);
+    policy::add(facts.cluster, parts, &mut flags);
+    // The operator's flags win over ours.
+    flags.extend(&spec.api.extra_args);
+    let mut service = daemon(NAME, users::APISERVER, flags.command("/usr/bin/kube-apiserver"));
     service.readiness = exec(&[NODED, "wait-apiserver", &facts.local_server()]);
     service.health = health(Probe::Tcp { port });
     service.limits = Limits {
@@ -78,6 +83,5 @@ fn flags(facts: &Facts) -> Flags {
         flags.set(name, value);
     }
     flags.feature_gates(&spec.feature_gates);
-    flags.extend(&spec.api.extra_args);
     flags
 }

@@ -11,6 +11,8 @@ use crate::facts::Facts;
 use crate::file::{Directory, File};
 
 const CONFIG: &str = "/etc/kubernetes/kubelet.yaml";
+/// Processes and threads of one pod.
+const POD_PIDS_LIMIT: u32 = 4096;
 /// Port of its health check, on the loopback address only.
 const HEALTH_PORT: u16 = 10_248;
 
@@ -71,8 +73,16 @@ fn config(facts: &Facts) -> Value {
         "featureGates": facts.cluster.spec.feature_gates,
         "healthzBindAddress": "127.0.0.1",
         "healthzPort": HEALTH_PORT,
+        // What the control plane and the node's own programs use; pods are scheduled into the rest.
+        "kubeReserved": { "cpu": "200m", "memory": "640Mi" },
+        "systemReserved": { "cpu": "100m", "memory": "192Mi" },
+        "podPidsLimit": POD_PIDS_LIMIT,
+        // The kernel's settings are init's; one that differs is an error, never changed in passing.
+        "protectKernelDefaults": true,
         "registerWithTaints": taints,
         "resolvConf": "/etc/resolv.conf",
+        // Pods without a seccomp profile of their own get the runtime's.
+        "seccompDefault": true,
         // The node issues both certificates itself, and the kubelet reloads them when they change.
         "rotateCertificates": false,
         "serverTLSBootstrap": false,

@@ -30,6 +30,7 @@ mod controllers;
 mod kube_proxy;
 mod kubelet;
 mod parts;
+mod policy;
 mod runtime;
 mod store;
 #[cfg(test)]

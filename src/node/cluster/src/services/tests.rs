@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use config::{ClusterConfig, KubeProxyMode, StorageKind, Taint, TaintEffect};
+use config::{AuditLevel, ClusterConfig, KubeProxyMode, StorageKind, Taint, TaintEffect};
 
 use super::single;
 use crate::facts::fixture::{facts, node};
@@ -124,12 +124,14 @@ fn settings_reach_the_flags() {
     spec.feature_gates.insert("AllAlpha".into(), false);
     spec.network.kube_proxy.disabled = true;
     spec.api.port = 443;
+    spec.api.audit = AuditLevel::None;
     let shown = show(&cluster);
     for line in
         ["  --v=4", "  --anonymous-auth=true", "  --kube-api-qps=7", "  --feature-gates=AllAlpha=false"]
     {
         assert!(shown.lines().any(|l| l == line), "{line} is missing");
     }
+    assert!(!shown.contains("--audit-") && shown.contains("--admission-control-config-file="));
     assert!(!shown.contains("kube-proxy") && !shown.contains("--anonymous-auth=false"));
     let node = node();
     let parts = single(&facts(&node, &cluster));
