@@ -7,6 +7,7 @@
 mod acpi_button;
 mod bad_config;
 mod boot_record;
+mod crowd;
 mod flipped_byte;
 mod kernel_mount;
 mod kine;
@@ -17,6 +18,7 @@ mod security_defaults;
 mod service_healing;
 mod shutdown;
 mod spare_nic;
+mod stalled_disk;
 mod upgrade;
 mod wrong_clock;
 
@@ -38,6 +40,8 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("the_kernel_and_fsck_erofs_read_the_same_root", kernel_mount::show),
     ("the_node_is_ready_and_the_pod_answers", node_ready::show),
     ("pods_are_held_to_the_defaults", security_defaults::show),
+    ("followers_and_idle_connections_keep_no_operator_out", crowd::show),
+    ("a_disk_that_stalls_resets_nothing", stalled_disk::show),
     ("a_killed_service_is_healed", service_healing::show),
     ("state_survives_a_reboot", reboot::show),
     ("state_survives_a_power_cut", power_cut::show),

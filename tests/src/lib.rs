@@ -13,6 +13,7 @@ pub mod log;
 pub mod loopback;
 pub mod node;
 pub mod pc;
+pub mod qmp;
 pub mod seed;
 pub mod time_server;
 pub mod tool;

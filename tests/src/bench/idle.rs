@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::qmp;
 use super::row::{Goal, Row, Value};
 use super::shared::Shared;
+use crate::qmp;
 
 /// Waiting time after the pod has answered, since the boot's own writes reach the disk late.
 const SETTLE: Duration = Duration::from_secs(40);

@@ -15,7 +15,6 @@ mod loader;
 mod machine;
 mod memory;
 mod options;
-mod qmp;
 mod row;
 mod shared;
 mod sizes;

@@ -30,6 +30,13 @@ pub(crate) struct BootRecord {
 }
 
 impl BootRecord {
+    /// Returns a record of no disk.
+    #[cfg(test)]
+    pub(crate) fn nowhere(record: Record, running: Running) -> BootRecord {
+        let current = Current { record, write_to: slots::Place::Second, rebuilt: false };
+        BootRecord { store: Store::nowhere(), current, running }
+    }
+
     /// Reads the record of the disk that `root` is on.
     ///
     /// # Errors

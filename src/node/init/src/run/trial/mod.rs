@@ -391,3 +391,101 @@ fn too_late(taken_back: bool) -> Reply {
     };
     Reply::Error { message: message.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slots::{Entry, Flags, Why};
+
+    /// The trial of generation 2 in slot A, with a blessed one in slot B.
+    fn trial() -> Trial {
+        let mut record = Record::installed(0);
+        record.slots.a.generation = 2;
+        let flags = Flags::PRESENT.with(Flags::BLESSED);
+        record.slots.b = Entry { generation: 1, flags, ..Entry::default() };
+        let running = Running { slot: Slot::A, generation: 2, why: Why::HasTries };
+        Trial { record: Some(BootRecord::nowhere(record, running)), ..Trial::default() }
+    }
+
+    /// A disk to which nothing is ever sent.
+    fn stalled() -> Disk {
+        Disk::new(0)
+    }
+
+    fn failed() -> Done {
+        Done { error: Some("no".to_owned()) }
+    }
+
+    fn error_of(due: &Due) -> (u32, &str) {
+        let Due::Reply(client, Reply::Error { message }) = due else { panic!("{due:?}") };
+        (*client, message)
+    }
+
+    #[test]
+    fn an_order_is_answered_when_its_record_is_on_the_disk() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        let now = sys::boot_ms();
+        trial.order(7, BootOrder::Rollback);
+        trial.order(8, BootOrder::BootOnce { slot: None });
+        assert_eq!(trial.advance(now, &mut disk, &mut voice), []);
+        assert_eq!(trial.status().unwrap().slots[0].entry.flags, Record::installed(0).slots.a.flags);
+        let due = trial.written(Done { error: None }, &mut voice);
+        assert_eq!(due, Some(Due::Reply(7, Reply::Ok)));
+        assert!(trial.status().unwrap().slots[0].entry.is_retired());
+        // The next order is decided from the record that counts now.
+        assert_eq!(trial.advance(now, &mut disk, &mut voice), []);
+        let due = trial.written(failed(), &mut voice).unwrap();
+        assert_eq!(error_of(&due), (8, "the boot record cannot be written"));
+        assert!(trial.status().unwrap().next.is_none() && !trial.is_writing());
+    }
+
+    #[test]
+    fn orders_that_a_stalled_disk_holds_up_are_answered() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        let now = sys::boot_ms();
+        trial.order(7, BootOrder::Rollback);
+        trial.order(8, BootOrder::Rollback);
+        assert_eq!(trial.advance(now, &mut disk, &mut voice), []);
+        let late = trial.next_ms(now).unwrap();
+        let due = trial.advance(late + LATE_MS, &mut disk, &mut voice);
+        let [taken_back, under_way] = due.as_slice() else { panic!("{due:?}") };
+        assert_eq!(error_of(taken_back), (8, "the disk does not answer: the order was not carried out"));
+        let text = "the disk does not answer: the order is carried out when it does";
+        assert_eq!(error_of(under_way), (7, text));
+        assert_eq!(trial.written(Done { error: None }, &mut voice), None, "it was answered");
+        assert!(trial.status().unwrap().slots[0].entry.is_retired());
+    }
+
+    #[test]
+    fn a_generation_that_has_failed_reboots_although_the_disk_stalls() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        assert!(!trial.look(600_000, &mut voice));
+        assert_eq!(trial.advance(600_000, &mut disk, &mut voice), []);
+        assert_eq!(trial.next_ms(600_000), Some(600_000 + REBOOT_LIMIT_MS));
+        let at = 600_000 + REBOOT_LIMIT_MS;
+        assert_eq!(trial.advance(at, &mut disk, &mut voice), [Due::Reboot]);
+        assert_eq!(trial.written(failed(), &mut voice), None, "it reboots once");
+    }
+
+    #[test]
+    fn a_generation_that_has_failed_reboots_as_soon_as_the_record_says_so() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        trial.look(600_000, &mut voice);
+        assert_eq!(trial.advance(600_000, &mut disk, &mut voice), []);
+        assert_eq!(trial.written(Done { error: None }, &mut voice), Some(Due::Reboot));
+        assert_eq!(trial.advance(u64::MAX, &mut disk, &mut voice), []);
+    }
+
+    #[test]
+    fn the_boot_loader_is_answered_until_that_is_written() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        for done in [failed(), Done { error: None }] {
+            trial.on_health(None, None);
+            trial.on_health(None, None);
+            trial.advance(sys::boot_ms(), &mut disk, &mut voice);
+            trial.written(done, &mut voice);
+        }
+        trial.on_health(None, None);
+        assert!(!trial.is_writing());
+    }
+}

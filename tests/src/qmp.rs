@@ -1,4 +1,4 @@
-//! Asks QEMU how much its guest has written; one connection for each request.
+//! Asks QEMU how much its guest has written, and slows its disk down; one connection for each request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Time limit for a response.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -14,15 +14,35 @@ const LIMIT: Duration = Duration::from_secs(10);
 const DISK: &str = "disk0";
 
 /// Returns how many bytes the guest has written to its disk since power-on.
+///
+/// # Errors
+/// If QEMU does not answer, or has no such disk.
 pub fn written_bytes(socket: &Path) -> Result<u64> {
+    let answer = execute(&mut connect(socket)?, "query-blockstats", &json!({}))?;
+    written(&answer).with_context(|| format!("query-blockstats: no {DISK} in {answer}"))
+}
+
+/// Lets the guest's disk transfer `bytes` in a second; 0 as many as it can.
+///
+/// # Errors
+/// If QEMU does not answer, or refuses.
+pub fn throttle(socket: &Path, bytes: u64) -> Result<()> {
+    let mut limits = json!({ "device": DISK, "bps": bytes });
+    for other in ["bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"] {
+        limits[other] = json!(0);
+    }
+    execute(&mut connect(socket)?, "block_set_io_throttle", &limits).map(drop)
+}
+
+/// Connects and says hello.
+fn connect(socket: &Path) -> Result<BufReader<UnixStream>> {
     let stream =
         UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
     stream.set_read_timeout(Some(LIMIT)).context("setting a time limit")?;
     let mut reader = BufReader::new(stream);
     read(&mut reader)?;
-    execute(&mut reader, "qmp_capabilities")?;
-    let answer = execute(&mut reader, "query-blockstats")?;
-    written(&answer).with_context(|| format!("query-blockstats: no {DISK} in {answer}"))
+    execute(&mut reader, "qmp_capabilities", &json!({}))?;
+    Ok(reader)
 }
 
 /// Finds the disk's counter in the response.
@@ -31,9 +51,9 @@ fn written(answer: &Value) -> Option<u64> {
     disk["stats"]["wr_bytes"].as_u64()
 }
 
-/// Executes a command without arguments.
-fn execute(stream: &mut BufReader<UnixStream>, command: &str) -> Result<Value> {
-    let line = format!("{{\"execute\":\"{command}\"}}\n");
+/// Executes a command.
+fn execute(stream: &mut BufReader<UnixStream>, command: &str, arguments: &Value) -> Result<Value> {
+    let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
     stream.get_mut().write_all(line.as_bytes()).context("writing to QEMU")?;
     loop {
         let mut answer = read(stream)?;
