@@ -249,11 +249,16 @@ pub fn begun(
     Ledger { order: None, moving: Some(moving), ..numbered(ledger, number) }
 }
 
-/// Returns what the data that a restore puts aside says of itself.
+/// Returns what the data that a restore puts aside says of itself. What an order replaces counts as blessed: it holds
+/// all that its base does, which the data that comes may lack, and the base is no longer kept for it.
 #[must_use]
 pub fn put_aside(ledger: &Ledger, moving: &Moving, bytes: u64) -> Facts {
+    let mut data = ledger.data.clone();
+    if moving.cause == Cause::Ordered && data.standing != (Standing::Trial { base: None }) {
+        data.standing = Standing::Blessed;
+    }
     let directories = moving.out.clone();
-    Facts { data: ledger.data.clone(), kind: Kind::Aside, number: ledger.snapshots, bytes, directories }
+    Facts { data, kind: Kind::Aside, number: ledger.snapshots, bytes, directories }
 }
 
 /// Returns the ledger once all directories are where they belong.

@@ -105,6 +105,24 @@ fn by_order_the_older_state_comes_back_and_the_newer_is_never_removed_unasked() 
     assert_eq!(store.snapshots().unwrap().last().map(|s| db(&store.snapshot(&s.id))).as_deref(), Some("z5"));
 }
 
+/// The copy before the trial holds what the restored one lacks, and is no longer needed for a way back.
+#[test]
+fn what_an_order_replaces_during_a_trial_is_kept_as_well() {
+    let (_folder, store) = disk();
+    run(&store, &image(1, (6, 7), &[1]), "one").unwrap();
+    run(&store, &image(2, (6, 7), &[1, 2]), "two").unwrap();
+    run(&store, &image(3, (6, 7), &[1, 2]), "three").unwrap();
+    store.order(Some("g1-1"), &image(3, (6, 7), &[1, 2]), false).unwrap();
+    store.prepare(&image(3, (6, 7), &[1, 2])).unwrap();
+    let aside =
+        store.snapshots().unwrap().into_iter().filter_map(|s| s.facts).find(|f| f.kind == Kind::Aside);
+    assert_eq!(aside.map(|f| f.data.standing), Some(Standing::Blessed));
+    for generation in 3..9 {
+        run(&store, &image(generation, (6, 7), &[1, 2, generation]), "later").unwrap();
+    }
+    assert!(texts(&store).contains(&"three".to_owned()));
+}
+
 #[test]
 fn the_way_back_from_a_failed_trial_ends_where_the_blessed_one_left() {
     let (_folder, store) = upgraded(false);
