@@ -16,7 +16,8 @@
 //! is consistent and complete. It is also taken when the upgrade was only installed, or started by `boot-once`. This
 //! is all that a single controller can do; a member of a quorum will have to rejoin instead.
 //!
-//! The decisions are pure; [`Store`] carries them out. Not here: who asks, and when.
+//! The decisions are pure, and explored together with those of `slots` by `tests/model`; [`Store`] carries them out. Not
+//! here: who asks, and when.
 #![forbid(unsafe_code)]
 
 mod copy;
