@@ -312,7 +312,9 @@ impl Trial {
         let gate = if self.is_on() { self.gate.next_ms(now) } else { settle };
         let bless = Some(self.bless_ms).filter(|at| *at > now);
         let late = self.wishes.waits_since().map(|since| since + LATE_MS);
-        [gate, bless, late, self.reboot_ms].into_iter().flatten().min()
+        // Without it, what the silence of `noded` asks for would wait for the next word of somebody.
+        let wish = self.wishes.is_ready().then_some(now);
+        [gate, bless, late, self.reboot_ms, wish].into_iter().flatten().min()
     }
 
     /// Returns whether the watchdogs may be fed: on trial only as long as `noded` reports.
@@ -403,6 +405,7 @@ mod tests {
         record.slots.a.generation = 2;
         let flags = Flags::PRESENT.with(Flags::BLESSED);
         record.slots.b = Entry { generation: 1, flags, ..Entry::default() };
+        record.last_start = Some(Slot::A);
         let running = Running { slot: Slot::A, generation: 2, why: Why::HasTries };
         Trial { record: Some(BootRecord::nowhere(record, running)), ..Trial::default() }
     }
@@ -474,6 +477,20 @@ mod tests {
         assert_eq!(trial.advance(600_000, &mut disk, &mut voice), []);
         assert_eq!(trial.written(Done { error: None }, &mut voice), Some(Due::Reboot));
         assert_eq!(trial.advance(u64::MAX, &mut disk, &mut voice), []);
+    }
+
+    #[test]
+    fn a_noded_that_hangs_is_noted_without_a_word_from_anybody() {
+        let (mut trial, mut disk, mut voice) = (trial(), stalled(), Voice::default());
+        trial.on_health(None, None);
+        trial.advance(sys::boot_ms(), &mut disk, &mut voice);
+        trial.written(Done { error: None }, &mut voice);
+        let stale = trial.next_ms(sys::boot_ms() + 40_000).unwrap();
+        assert!(!trial.may_feed(stale, &mut voice));
+        assert_eq!(trial.next_ms(stale), Some(stale), "the loop does not sleep before it is written");
+        trial.advance(stale, &mut disk, &mut voice);
+        trial.written(Done { error: None }, &mut voice);
+        assert_eq!(trial.status().unwrap().slots[0].entry.last_failure, Reason::Health);
     }
 
     #[test]

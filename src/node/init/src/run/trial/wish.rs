@@ -102,6 +102,11 @@ impl Wishes {
         writing.map(|(_, since)| *since).chain(waiting.map(|(_, since)| *since)).min()
     }
 
+    /// Returns whether a wish can be taken now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.writing.is_none() && !self.waiting.is_empty()
+    }
+
     /// Returns whether a record is on its way.
     pub(super) const fn is_under_way(&self) -> bool {
         self.writing.is_some()
@@ -126,12 +131,14 @@ mod tests {
         let mut wishes = Wishes::default();
         wishes.add(Wish::Bless, 1);
         wishes.add(Wish::Bless, 2);
+        assert!(wishes.is_ready());
         let (wish, since) = wishes.take().unwrap();
         assert_eq!((&wish, since), (&Wish::Bless, 1));
         wishes.write(writing(wish), since);
         wishes.add(Wish::Bless, 3);
         wishes.add(Wish::Settle, 4);
         assert_eq!(wishes.take(), None);
+        assert!(!wishes.is_ready());
         assert_eq!(wishes.written().unwrap().wish, Wish::Bless);
         assert_eq!(wishes.take(), Some((Wish::Settle, 4)));
         assert!(wishes.is_empty());
