@@ -345,9 +345,9 @@ fn the_bytes_of_every_output_are_pinned() {
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
     let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("bundle")];
     let expected = [
-        "8109a16da123b32032e457d063eb9e3d4c45e5e4f05f93e22f04454e14b52e5d",
-        "3d39a95ab1853000f5b9d0a0163fdab64090bc928744c321ab3cf8c35401999e",
-        "6787a6160f459f675968b971b6a99694b2686705d2113733b5b4440c011f2776",
+        "01d4de647a4e0ab06c7753065cfccf8faf8e531893a696fb7dd47af427eb98ca",
+        "9a9b2596cb1e1f1ddd322fbb7a33d22aaecdd5b5e9feff3c8bacd07f207b49dc",
+        "89189a9ee2f989fe72a6af20355401af569880c0f8c915c5f054826dc4fa2f17",
     ];
     assert_eq!(found, expected);
 }
