@@ -43,7 +43,7 @@ fn report(node: &Node) -> bool {
                 node.claim(UPGRADE_HELD, claim);
             }
             let Some((boot, trial)) = status.boot.as_ref().and_then(|b| Some((b, b.trial.as_ref()?))) else {
-                return false;
+                return status.boot.as_ref().is_some_and(is_open);
             };
             if trial.seal {
                 seal(node, boot.generation);
@@ -93,6 +93,13 @@ fn held(boot: &BootStatus) -> Option<Claim> {
     })
 }
 
+/// Returns whether there is a newer generation than the running one of which nothing is decided: `init` writes that it
+/// has failed a moment after the first report.
+fn is_open(boot: &BootStatus) -> bool {
+    let generation = |s: Option<&control::SlotStatus>| s.map_or(0, |s| s.entry.generation);
+    generation(boot.other()) > generation(boot.running()) && held(boot).is_none()
+}
+
 /// Returns the first condition that is not true; `None` if all are.
 fn problem(conditions: &[Condition]) -> Option<String> {
     NEEDED.iter().find_map(|kind| match conditions.iter().find(|c| c.kind == *kind) {
@@ -136,6 +143,12 @@ mod tests {
         assert_eq!(told(new(trial, Reason::None), old.clone()), None);
         assert_eq!(told(new(blessed, Reason::None), old.clone()).unwrap().0, "Blessed");
         assert_eq!(told(old.clone(), new(trial, Reason::None)), None);
+        assert!(
+            is_open(&boot(old.clone(), new(trial, Reason::None))),
+            "it is asked again until it is decided"
+        );
+        assert!(!is_open(&boot(old.clone(), new(trial.with(Flags::RETIRED), Reason::Deadline))));
+        assert!(!is_open(&boot(new(blessed, Reason::None), old.clone())));
         let (reason, message) = told(old, new(trial.with(Flags::RETIRED), Reason::Deadline)).unwrap();
         assert_eq!(reason, "GivenUp");
         assert_eq!(message, "generation 2 in slot b: deadline; `logs SERVICE --failed 2` shows its logs");
