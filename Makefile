@@ -13,7 +13,7 @@ run: ahead deps command ## Build what is missing, boot the single-node image, pr
 	@$(IRONHULL) run image-profiles/single.yaml --detach
 
 test: deps-test ## Run everything a change must pass; print the time of each stage
-	@.ci/stages check:25 unit:25 image:75 deaths:30:image e2e:50:image loader:15
+	@.ci/stages check:25 unit:40 image:75 deaths:35:image e2e:60:image loader:15
 
 check: deps-test ## Formatting, lints, documentation
 	@.ci/check
