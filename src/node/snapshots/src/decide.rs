@@ -81,7 +81,7 @@ impl Image {
     #[must_use]
     pub fn unreadable(&self, found: &BTreeMap<String, u32>) -> Option<String> {
         found.iter().find_map(|(name, found)| match self.versions.get(name) {
-            Some(v) if (v.reads..=v.writes).contains(found) => None,
+            Some(v) if v.can_read(*found) => None,
             Some(v) => Some(format!(
                 "{name} on the disk has version {found}, generation {} reads {} to {}",
                 self.generation, v.reads, v.writes

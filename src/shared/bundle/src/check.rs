@@ -155,7 +155,7 @@ fn reads(manifest: &Manifest, name: &str, found: u32) -> Result<(), Refusal> {
     let name = name.to_owned();
     match manifest.state.get(&name) {
         None => Err(Refusal::StateUnknown { name, found }),
-        Some(v) if (v.reads..=v.writes).contains(&found) => Ok(()),
+        Some(v) if v.can_read(found) => Ok(()),
         Some(v) => Err(Refusal::State { name, found, reads: v.reads, writes: v.writes }),
     }
 }

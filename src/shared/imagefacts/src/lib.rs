@@ -42,6 +42,14 @@ pub struct StateVersions {
     pub reads: u32,
 }
 
+impl StateVersions {
+    /// Returns whether it reads what was written as version `found`.
+    #[must_use]
+    pub fn can_read(&self, found: u32) -> bool {
+        (self.reads..=self.writes).contains(&found)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,9 +60,7 @@ fn snapshot(of: &Snapshot, image: Option<&Image>) -> api::Snapshot {
 /// Returns the generations in slots that are known to read the data.
 fn readers(ledger: &Ledger, boot: &BootStatus) -> Vec<u32> {
     let reads = |known: &BTreeMap<String, StateVersions>| {
-        let one = |(name, found): (&String, &u32)| {
-            known.get(name).is_some_and(|v| (v.reads..=v.writes).contains(found))
-        };
+        let one = |(name, found): (&String, &u32)| known.get(name).is_some_and(|v| v.can_read(*found));
         ledger.data.versions.iter().all(one)
     };
     let in_slots = boot.slots.iter().filter(|s| s.entry.is_present()).map(|s| s.entry.generation);
