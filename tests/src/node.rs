@@ -48,9 +48,18 @@ impl Node {
     /// # Panics
     /// When that fails.
     pub fn run_at(&self, image: &Path, more: &[&str], rtc: &str) {
+        self.run_changed(image, more, &format!("set -- \"$@\" -rtc base={rtc}"));
+    }
+
+    /// As [`Node::run`], with QEMU called by a shell script that first does `change` to its arguments, `$@`. Probes of
+    /// the accelerator are calls, too.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn run_changed(&self, image: &Path, more: &[&str], change: &str) {
         let (dir, program) = (self.state.join("qemu"), "qemu-system-x86_64");
         let real = judges::find(program).expect("QEMU is installed");
-        let script = format!("#!/bin/sh\nexec {} \"$@\" -rtc base={rtc}\n", real.path().display());
+        let script = format!("#!/bin/sh\n{change}\nexec {} \"$@\"\n", real.path().display());
         fs::create_dir_all(&dir).expect("making a directory");
         fs::write(dir.join(program), script).expect("writing a script");
         let all = fs::Permissions::from_mode(0o755);
