@@ -8,11 +8,16 @@ use sys::{Cgroup, SysError};
 /// Where the hierarchy is mounted.
 pub(crate) const HIERARCHY: &str = "/sys/fs/cgroup";
 /// The group of all services.
-pub(super) const SERVICES: &str = "ironhull";
+const SERVICES: &str = "ironhull";
+
+/// Returns the group of all services.
+pub(super) fn services() -> Cgroup {
+    Cgroup::at(format!("{HIERARCHY}/{SERVICES}"))
+}
 
 /// Returns the group of a service.
 pub(super) fn of(service: &str) -> Cgroup {
-    Cgroup::at(format!("{HIERARCHY}/{SERVICES}/{service}"))
+    Cgroup::at(services().path().join(service))
 }
 
 /// Makes the group and sets its bounds.
@@ -22,7 +27,7 @@ pub(super) fn prepare(spec: &ServiceSpec) -> Result<Cgroup, SysError> {
     for (file, value) in settings(&spec.limits) {
         group.set(file, &value)?;
     }
-    let services = Cgroup::at(format!("{HIERARCHY}/{SERVICES}"));
+    let services = services();
     services.set("memory.min", &promised_bytes(services.path()).to_string())?;
     Ok(group)
 }

@@ -66,8 +66,7 @@ fn active_level(levels: &str) -> Option<&str> {
 /// Makes the group of all services and hands the controllers down to its children.
 fn prepare_groups() -> anyhow::Result<()> {
     Cgroup::at(group::HIERARCHY).enable_controllers()?;
-    let services = Cgroup::at(group::HIERARCHY).path().join(group::SERVICES);
-    let services = Cgroup::at(services);
+    let services = group::services();
     services.create()?;
     Ok(services.enable_controllers()?)
 }
