@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::components::BuiltComponent;
-use crate::date::iso;
 use crate::debian::Locked;
 use crate::digest::Digest;
 use crate::kernel::Kernel;
@@ -248,7 +247,7 @@ fn render(contents: &Contents<'_>, all: Collector) -> String {
         document_namespace: format!("https://ironhull.dev/spdx/{}-{}", escape(&name), &hash[..32]),
         name,
         creation_info: CreationInfo {
-            created: iso(contents.created),
+            created: calendar::utc(contents.created),
             creators: vec![format!("Tool: ironhull-{}", env!("CARGO_PKG_VERSION"))],
         },
         packages,

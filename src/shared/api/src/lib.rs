@@ -47,6 +47,8 @@ mod time;
 mod upgrade;
 
 pub use boot::{Boot, BootOnceRequest, Slot, Trial};
+/// Times as text, as the API's clients show them.
+pub use calendar::{parse_utc, utc};
 #[cfg(feature = "client")]
 pub use client::{Client, Credentials};
 #[cfg(feature = "client")]
@@ -60,7 +62,7 @@ use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use state::{Snapshot, State, StateOrdered, StateRequest};
 pub use status::{CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, Stage, Status};
-pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest, parse_utc, utc};
+pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };

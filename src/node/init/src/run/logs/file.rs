@@ -40,24 +40,8 @@ impl Gathered {
 
 /// Returns milliseconds since 1970 as UTC time: `2026-11-21T08:00:00.123Z`.
 fn timestamp(ms: u128) -> String {
-    let (secs, ms) = (ms / 1000, ms % 1000);
-    let (days, second) = (secs / 86_400, secs % 86_400);
-    let (year, month, day) = civil(days);
-    let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
-}
-
-/// Returns year, month and day of the Gregorian calendar, `days` after 1970-01-01: Hinnant's algorithm
-/// `civil_from_days`, which counts years from March so that the leap day comes last.
-fn civil(days: u128) -> (u128, u128, u128) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (year_of_era + era * 400 + u128::from(month <= 2), month, day)
+    let secs = calendar::utc(u64::try_from(ms / 1000).unwrap_or(u64::MAX));
+    format!("{}.{:03}Z", secs.trim_end_matches('Z'), ms % 1000)
 }
 
 #[cfg(test)]
