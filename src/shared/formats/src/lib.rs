@@ -19,9 +19,9 @@ pub mod efivar;
 pub mod erofs;
 #[cfg(feature = "ext4")]
 pub mod ext4;
-#[cfg(feature = "fat")]
 pub mod fat;
 pub mod gpt;
+pub mod iso9660;
 #[cfg(feature = "builder")]
 pub mod pe;
 #[cfg(feature = "builder")]
@@ -30,6 +30,7 @@ pub mod tree;
 #[cfg(feature = "verify")]
 pub mod uki;
 pub mod verity;
+pub mod volume;
 
 mod le;
 #[cfg(feature = "builder")]
