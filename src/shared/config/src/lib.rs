@@ -25,6 +25,7 @@ mod schema;
 mod secret;
 mod suggest;
 pub mod templates;
+pub mod user_data;
 mod value;
 mod yaml;
 

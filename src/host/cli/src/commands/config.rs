@@ -93,8 +93,7 @@ fn check(file: &Path) -> Result<&'static str, Diagnostics> {
     };
     let whole = |message: String| Diagnostics::whole(&label, message, None);
     let bytes = bytes.map_err(|e| whole(format!("reading the file: {e}")))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| whole(format!("expected UTF-8, which ends at byte {}", e.utf8_error().valid_up_to())))?;
+    let text = config::user_data::text(&label, &bytes)?;
     config::validate(&label, &text).map(|documents| match documents {
         Documents::Profile(_) => "a valid image profile",
         Documents::Node(_) => "a valid node and cluster config",
