@@ -11,16 +11,21 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use api::ConfigFacts;
+use api::{ConfigFacts, PassedOver};
+use config::user_data::parse_seed;
 use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
 use snapshots::Store;
+use userdata::{Found, Machine, Search};
 
 use crate::console;
 
 /// Path of the last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
 /// Printed if there is no config at all.
-const NOTHING_FOUND: &str = "no config found\nhint: in QEMU: -fw_cfg name=opt/ironhull/config,file=FILE";
+const NOTHING_FOUND: &str = "no config found";
+/// Printed after what was looked for.
+const HINT: &str = "hint: attach a volume labelled cidata with the file user-data, or in QEMU: -fw_cfg \
+                    name=opt/ironhull/config,file=FILE";
 /// Pause between two searches while there is no config.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -44,7 +49,12 @@ pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) 
     let mut told = String::new();
     loop {
         match look(Path::new("/"), &check) {
-            Ok(accepted) => return accepted,
+            Ok(accepted) => {
+                let facts = &accepted.facts;
+                facts.passed_over.iter().for_each(|p| eprintln!("noded: {}: {}", p.source, p.reason));
+                facts.found_at.iter().for_each(|at| eprintln!("noded: the config is {at}"));
+                return accepted;
+            }
             Err(e) => {
                 let text = format!("{e:#}");
                 if text != told {
@@ -71,14 +81,16 @@ pub fn keep_accepted(text: &str) {
 /// Searches once, on the machine whose file system begins at `root`. If the config is invalid, the errors are
 /// reported and the last accepted one is used.
 fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
-    let refused = match userdata::find(root) {
-        Ok(None) => None,
+    let searched = userdata::find(&Machine::at(root));
+    let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
+    let refused = match searched {
+        Ok(Search { found: None, .. }) => None,
         Err(e) => Some(e.to_string()),
-        Ok(Some(found)) => match parse(&found.label, &found.text, check) {
+        Ok(Search { found: Some(found), .. }) => match accept(&found, check) {
             Err(e) => Some(format!("{e:#}")),
-            Ok((documents, checked)) => {
-                let facts = ConfigFacts { source: Some(found.source.to_owned()), errors: Vec::new() };
-                return Ok(Accepted { documents, checked, facts, given: Some(found.text) });
+            Ok(accepted) => {
+                let facts = ConfigFacts { passed_over, ..accepted.facts };
+                return Ok(Accepted { facts, ..accepted });
             }
         },
     };
@@ -97,16 +109,37 @@ fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<A
                     ));
                 }
                 let errors = problems.iter().flat_map(|t| t.lines()).map(str::to_owned).collect();
-                let facts = ConfigFacts { source: Some("last-accepted".into()), errors };
+                let source = Some("last-accepted".into());
+                let facts = ConfigFacts { source, errors, passed_over, ..ConfigFacts::default() };
                 return Ok(Accepted { documents, checked, facts, given: None });
             }
             Err(e) => problems.push(format!("{e:#}")),
         }
     }
     match problems.is_empty() {
-        true => bail!("{NOTHING_FOUND}"),
+        true => {
+            let asked = passed_over.iter().map(|p| format!("{}: {}\n", p.source, p.reason));
+            bail!("{NOTHING_FOUND}\n{}{HINT}", asked.collect::<String>())
+        }
         false => bail!("{}", problems.join("\n")),
     }
+}
+
+/// Parses and checks what a source has.
+fn accept<T>(found: &Found, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
+    let label = &found.seed.user_data.label;
+    let understood = parse_seed(&found.seed)?;
+    let checked = check(&understood.documents).with_context(|| format!("checking {label}"))?;
+    let (source, found_at) = (Some(found.source.to_owned()), Some(label.clone()));
+    let facts = ConfigFacts { source, found_at, ..ConfigFacts::default() };
+    Ok(Accepted { documents: understood.documents, checked, facts, given: Some(understood.text) })
+}
+
+/// Returns the sources that have nothing, as the status shows them.
+fn passed_over(search: &Search) -> Vec<PassedOver> {
+    let shown =
+        |p: &userdata::PassedOver| PassedOver { source: p.source.to_owned(), reason: p.reason.clone() };
+    search.passed_over.iter().map(shown).collect()
 }
 
 /// Returns the paths where accepted configs may be: the last one, then those in copies of the state, the newest first.
@@ -200,6 +233,8 @@ mod tests {
         let first = boot(root.path()).unwrap();
         assert_eq!(first.documents.node.hostname, "a");
         assert!(first.facts.errors.is_empty());
+        assert_eq!(first.facts.found_at.as_deref(), Some("opt/ironhull/config"));
+        assert_eq!(first.facts.passed_over[0].source, "nocloud");
         let mode = fs::metadata(root.path().join(ACCEPTED)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         give(root.path(), "kind: Nonsense\n");
@@ -240,7 +275,8 @@ mod tests {
     #[test]
     fn says_what_is_missing_or_wrong() {
         let root = tempfile::tempdir().unwrap();
-        assert!(boot(root.path()).unwrap_err().to_string().starts_with("no config found"));
+        let error = boot(root.path()).unwrap_err().to_string();
+        assert!(error.starts_with("no config found\nnocloud: there is no disk\nqemu-fw-cfg: "), "{error}");
         give(root.path(), "kind: Nonsense\n");
         let error = boot(root.path()).unwrap_err().to_string();
         assert!(error.contains("Nonsense"), "{error}");

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use formats::volume::VolumeError;
+
 /// Why user-data can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,16 +23,6 @@ pub enum Error {
         /// Maximum length in bytes.
         limit: usize,
     },
-    /// The user-data is not UTF-8 text.
-    #[error("reading user-data {}: expected UTF-8 text, found byte {byte:#04x} at offset {offset}", path.display())]
-    NotText {
-        /// Where the user-data is.
-        path: PathBuf,
-        /// The first invalid byte.
-        byte: u8,
-        /// Offset of that byte.
-        offset: usize,
-    },
     /// The user-data is empty.
     #[error("reading user-data {}: it is empty", path.display())]
     Empty {
@@ -44,5 +36,23 @@ pub enum Error {
         path: PathBuf,
         /// The name it should have.
         ours: &'static str,
+    },
+    /// A volume that has the label of user-data can't be read.
+    #[error("reading user-data on volume {label:?} of {device}: {source}")]
+    Volume {
+        /// The device, such as `sr0`.
+        device: String,
+        /// The volume's label.
+        label: String,
+        /// The cause.
+        source: VolumeError,
+    },
+    /// Several volumes have user-data, and not the same.
+    #[error("{} have different user-data on volumes labelled {label:?}\nhint: remove all but one", devices.join(" and "))]
+    Ambiguous {
+        /// The devices.
+        devices: Vec<String>,
+        /// The label that was looked for.
+        label: &'static str,
     },
 }

@@ -1,31 +1,39 @@
 //! Finds the user-data of a node: its config documents.
 //!
-//! Sources are asked in the order of [`sources()`]; the first that has something wins. Only the
-//! encoding is checked here; `config` parses the text. The node decides where to keep an accepted text and what to do
-//! without one.
+//! Sources are asked in the order of [`sources()`]; the first that has something wins. Only bytes are found here;
+//! `config` unpacks and parses them. The node decides where to keep an accepted text and what to do without one.
+//! All of these sources work without a network.
 #![forbid(unsafe_code)]
 
+mod devices;
 mod error;
+mod found;
+mod machine;
 mod sources;
-mod user_data;
-
-use std::path::Path;
 
 pub use error::Error;
-pub use sources::{Source, all as sources};
-pub use user_data::{MAX_BYTES, UserData};
+pub use found::{Found, PassedOver, Search};
+pub use machine::Machine;
+pub use sources::{Answer, Source, all as sources};
 
-/// Searches all sources in order, on the machine whose file system begins at `root` (`/` on a node). Returns
-/// `Ok(None)` if no source has user-data.
+/// Maximum length in bytes of each file that is read.
+pub const MAX_BYTES: usize = config::MAX_BYTES;
+
+/// Searches all sources of a machine in order.
 ///
 /// # Errors
-/// [`Error`] of the first source whose user-data can't be used. The search ends there: what the operator
+/// [`Error`] of the first source whose user-data can't be read. The search ends there: what the operator
 /// provided is never ignored in favour of another source.
-pub fn find(root: &Path) -> Result<Option<UserData>, Error> {
+pub fn find(machine: &Machine) -> Result<Search, Error> {
+    let mut passed_over = Vec::new();
     for source in sources::all() {
-        if let Some(found) = source.find(root)? {
-            return Ok(Some(found));
+        match source.find(machine)? {
+            Answer::Found(seed) => {
+                let found = Found { source: source.name(), seed };
+                return Ok(Search { found: Some(found), passed_over });
+            }
+            Answer::Nothing(reason) => passed_over.push(PassedOver { source: source.name(), reason }),
         }
     }
-    Ok(None)
+    Ok(Search { found: None, passed_over })
 }

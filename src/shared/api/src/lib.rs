@@ -61,7 +61,9 @@ pub use logs::Logs;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use state::{Snapshot, State, StateOrdered, StateRequest};
-pub use status::{CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, Stage, Status};
+pub use status::{
+    CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, PassedOver, Stage, Status,
+};
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,

@@ -39,10 +39,24 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConfigFacts {
-    /// Its source: `fw-cfg`, or `last-accepted` for the copy on the state partition.
+    /// Its source: `nocloud`, `qemu-fw-cfg` …, or `last-accepted` for the copy on the state partition.
     pub source: Option<String>,
+    /// Where exactly it was found, such as `sr0:user-data`; absent for `last-accepted`.
+    pub found_at: Option<String>,
+    /// The sources of user-data that were asked before and have none.
+    pub passed_over: Vec<PassedOver>,
     /// Why a newer configuration was not accepted, one error a line; empty if there is no error.
     pub errors: Vec<String>,
+}
+
+/// A source of user-data that has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PassedOver {
+    /// Its name.
+    pub source: String,
+    /// What was looked for, and what was there instead.
+    pub reason: String,
 }
 
 /// A condition of the node, which is true, false or unknown.

@@ -1,7 +1,9 @@
 //! `ironhull node`: shows and controls one node.
 
 use anyhow::Result;
-use api::{Boot, BootOnceRequest, Client, ClientError, Condition, LogQuery, Service, Stage, Status};
+use api::{
+    Boot, BootOnceRequest, Client, ClientError, Condition, ConfigFacts, LogQuery, Service, Stage, Status,
+};
 use serde_json::json;
 
 use crate::access;
@@ -98,6 +100,15 @@ fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
     Ok(())
 }
 
+/// Formats the source of a node's config.
+fn config_source(config: &ConfigFacts) -> String {
+    let source = config.source.as_deref().unwrap_or("none");
+    match &config.found_at {
+        Some(at) => format!("{source} ({at})"),
+        None => source.to_owned(),
+    }
+}
+
 /// Formats the state of a node.
 fn status_text(status: &Status) -> String {
     let image = &status.image;
@@ -109,7 +120,7 @@ fn status_text(status: &Status) -> String {
             format!("{} {} ({}, Kubernetes {})", image.name, image.version, image.role, image.kubernetes),
         ],
         vec!["addresses".to_owned(), status.addresses.join(", ")],
-        vec!["config".to_owned(), status.config.source.clone().unwrap_or_else(|| "none".to_owned())],
+        vec!["config".to_owned(), config_source(&status.config)],
         vec!["up".to_owned(), stamp(status.uptime_ms).trim().to_owned() + " s"],
         vec![
             "memory".to_owned(),

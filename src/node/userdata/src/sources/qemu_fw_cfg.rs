@@ -3,11 +3,11 @@
 //! On the host: `-fw_cfg name=opt/ironhull/config,file=node.yaml`. Spec: QEMU, `docs/specs/fw_cfg.rst`; names
 //! below `opt/` are free for users.
 
-use std::path::Path;
+use config::user_data::{Part, Seed};
 
-use super::source::{Source, read_bounded};
+use super::source::{Answer, Source};
 use crate::error::Error;
-use crate::user_data::UserData;
+use crate::machine::Machine;
 
 /// The entry with our config.
 const OURS: &str = "opt/ironhull/config";
@@ -28,39 +28,42 @@ impl Source for QemuFwCfg {
         "qemu-fw-cfg"
     }
 
-    fn find(&self, root: &Path) -> Result<Option<UserData>, Error> {
-        if let Some(text) = read_bounded(root, &raw(OURS))? {
-            return Ok(Some(UserData { source: self.name(), label: OURS.to_owned(), text }));
+    fn find(&self, machine: &Machine) -> Result<Answer, Error> {
+        let path = raw(OURS);
+        if let Some(bytes) = machine.read(&path)? {
+            if bytes.iter().all(u8::is_ascii_whitespace) {
+                return Err(Error::Empty { path: path.into() });
+            }
+            return Ok(Answer::Found(Seed { user_data: Part { label: OURS.to_owned(), bytes } }));
         }
         let foreign = raw(FOREIGN);
-        if root.join(foreign.trim_start_matches('/')).exists() {
-            return Err(Error::Foreign { path: foreign.into(), ours: OURS });
+        match machine.has(&foreign) {
+            true => Err(Error::Foreign { path: foreign.into(), ours: OURS }),
+            false => Ok(Answer::Nothing(format!("there is no entry {OURS}"))),
         }
-        Ok(None)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Layout;
     use super::*;
-    use std::fs;
+    use crate::Found;
 
     /// Searches on a machine with these entries.
-    fn find(entries: &[(&str, &[u8])]) -> Result<Option<UserData>, Error> {
-        let root = tempfile::tempdir().unwrap();
+    fn find(entries: &[(&str, &[u8])]) -> Result<Option<Found>, Error> {
+        let layout = Layout::new();
         for (entry, bytes) in entries {
-            let path = root.path().join(raw(entry).trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
+            layout.file(&raw(entry), bytes);
         }
-        crate::find(root.path())
+        Ok(layout.find()?.found)
     }
 
     #[test]
     fn finds_its_entry() {
         let found = find(&[(OURS, b"kind: NodeConfig\n"), (FOREIGN, b"{}")]).unwrap().unwrap();
-        assert_eq!(found.text, "kind: NodeConfig\n");
-        assert_eq!((found.source, found.label.as_str()), ("qemu-fw-cfg", OURS));
+        assert_eq!(found.seed.user_data.bytes, b"kind: NodeConfig\n");
+        assert_eq!((found.source, found.seed.user_data.label.as_str()), ("qemu-fw-cfg", OURS));
         assert!(!format!("{found:?}").contains("NodeConfig"));
     }
 
@@ -75,7 +78,6 @@ mod tests {
         let error = |entry, bytes: &[u8]| find(&[(entry, bytes)]).unwrap_err().to_string();
         let at = "reading user-data /sys/firmware/qemu_fw_cfg/by_name/opt/ironhull/config/raw: ";
         assert_eq!(error(OURS, b" \n"), format!("{at}it is empty"));
-        assert_eq!(error(OURS, b"ab\xffc"), format!("{at}expected UTF-8 text, found byte 0xff at offset 2"));
         let long = vec![b'a'; crate::MAX_BYTES + 1];
         assert_eq!(error(OURS, &long), format!("{at}expected at most 1048576 bytes, found more"));
         let foreign = error(FOREIGN, b"{}");
@@ -84,8 +86,8 @@ mod tests {
 
     #[test]
     fn an_unreadable_entry_is_an_error() {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join(raw(OURS).trim_start_matches('/'))).unwrap();
-        assert!(matches!(crate::find(root.path()), Err(Error::Read { .. })));
+        let layout = Layout::new();
+        std::fs::create_dir_all(layout.path(&raw(OURS))).unwrap();
+        assert!(matches!(layout.find(), Err(Error::Read { .. })));
     }
 }

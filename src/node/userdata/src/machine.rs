@@ -1,0 +1,55 @@
+//! The machine as sources see it: its files, and the volumes on its disks.
+//!
+//! Everything is below a root directory, so that a test lays out a machine in a directory: block devices are then
+//! plain files. A machine is looked at once for each search, since disks come and go.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use crate::MAX_BYTES;
+use crate::devices::{self, Volumes};
+use crate::error::Error;
+
+/// A machine at the time of one search.
+#[derive(Debug)]
+pub struct Machine {
+    root: PathBuf,
+    volumes: OnceCell<Volumes>,
+}
+
+impl Machine {
+    /// Returns the machine whose file system begins at `root` (`/` on a node). Nothing is read yet.
+    #[must_use]
+    pub fn at(root: &Path) -> Machine {
+        Machine { root: root.to_owned(), volumes: OnceCell::new() }
+    }
+
+    /// Reads the file at an absolute path; `None` if it does not exist.
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let shown = || PathBuf::from(path);
+        let failed = |source| Error::Read { path: shown(), source };
+        let file = match File::open(self.root.join(path.trim_start_matches('/'))) {
+            Ok(file) => file,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(failed(e)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() > MAX_BYTES {
+            return Err(Error::TooLong { path: shown(), limit: MAX_BYTES });
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Returns whether the file at an absolute path exists.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.root.join(path.trim_start_matches('/')).exists()
+    }
+
+    /// Returns the labelled volumes on all block devices.
+    pub(crate) fn volumes(&self) -> &Volumes {
+        self.volumes.get_or_init(|| devices::volumes(&self.root))
+    }
+}
