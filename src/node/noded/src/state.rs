@@ -273,6 +273,10 @@ fn claim(outcome: &Outcome) -> Claim {
             let lost = format!("what was written since is in /state/snapshots/{aside}");
             Claim::no("Restored", format!("{why}: restored as generation {of} left it; {lost}"))
         }
+        Outcome::Exchanged { aside } => {
+            let message = format!("by order: what it held before is in /state/snapshots/{aside}");
+            Claim::no("StoreRestored", message)
+        }
         Outcome::Dropped { why } => Claim::no("OrderDropped", why.clone()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imagefacts::StateVersions;
 
-use crate::ledger::{Cause, Data, Facts, Kind, Known, Ledger, Moving, Outcome, Snapshot, Standing};
+use crate::ledger::{Cause, Data, Facts, Kind, Known, Ledger, Moving, Outcome, Scope, Snapshot, Standing};
 
 /// Copies that are kept: the newest ones, and those that are needed.
 const MAX_COPIES: usize = 2;
@@ -12,6 +12,11 @@ const MAX_COPIES: usize = 2;
 const MAX_TRIALS: usize = 1;
 /// Generations that are remembered: the latest.
 const MAX_GENERATIONS: usize = 8;
+
+/// The directories of the data that are a store's. One of them is in use.
+pub(crate) const STORES: [&str; 2] = ["etcd", "kine"];
+/// The version of the state that is not the store's: certificates, config.
+const REST: &str = "ironhull";
 
 /// The generation that runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -238,13 +243,25 @@ pub fn begun(
     (present, number): (&[String], u32),
     cause: Cause,
 ) -> Ledger {
+    let mut becomes = facts.data.clone();
+    let scope = if facts.kind == Kind::Store { Scope::Store } else { Scope::All };
+    if scope == Scope::Store
+        && let Some(version) = ledger.data.versions.get(REST)
+    {
+        becomes.versions.insert(REST.to_owned(), *version);
+    }
     let moving = Moving {
         from: id.to_owned(),
         aside: name(ledger.data.generation, number),
-        out: present.to_vec(),
+        out: present
+            .iter()
+            .filter(|d| scope == Scope::All || STORES.contains(&d.as_str()))
+            .cloned()
+            .collect(),
         into: facts.directories.clone(),
-        becomes: facts.data.clone(),
+        becomes,
         cause,
+        scope,
     };
     Ledger { order: None, moving: Some(moving), ..numbered(ledger, number) }
 }
@@ -258,14 +275,18 @@ pub fn put_aside(ledger: &Ledger, moving: &Moving, bytes: u64) -> Facts {
         data.standing = Standing::Blessed;
     }
     let directories = moving.out.clone();
-    Facts { data, kind: Kind::Aside, number: ledger.snapshots, bytes, directories }
+    let kind = if moving.scope == Scope::Store { Kind::Store } else { Kind::Aside };
+    Facts { data, kind, number: ledger.snapshots, bytes, directories }
 }
 
 /// Returns the ledger once all directories are where they belong.
 #[must_use]
 pub fn moved(ledger: &Ledger, moving: &Moving) -> Ledger {
     let Moving { aside, becomes, cause, .. } = moving.clone();
-    let outcome = Some(Outcome::Brought { of: becomes.generation, aside, cause });
+    let outcome = Some(match moving.scope {
+        Scope::Store => Outcome::Exchanged { aside },
+        Scope::All => Outcome::Brought { of: becomes.generation, aside, cause },
+    });
     Ledger { data: becomes, outcome, moving: None, ..ledger.clone() }
 }
 

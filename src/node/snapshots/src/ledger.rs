@@ -89,6 +89,20 @@ pub struct Moving {
     pub becomes: Data,
     /// Why.
     pub cause: Cause,
+    /// Which part of the data it concerns.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// Which part of the data a restore concerns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All of it.
+    #[default]
+    All,
+    /// The store's: etcd's or kine's.
+    Store,
 }
 
 /// Why a snapshot is restored.
@@ -133,6 +147,12 @@ pub enum Outcome {
         aside: String,
         /// Why.
         cause: Cause,
+    },
+    /// Other data came in place of the store's.
+    #[serde(rename_all = "camelCase")]
+    Exchanged {
+        /// The name of the snapshot that what was there became.
+        aside: String,
     },
     /// An order was dropped.
     #[serde(rename_all = "camelCase")]
@@ -181,6 +201,9 @@ pub enum Kind {
     Copy,
     /// It was moved here when another one came back.
     Aside,
+    /// It is the store's data alone, moved here when other data came in its place, or about to come itself. A
+    /// generation that does not know this kind takes it for damaged and leaves it alone.
+    Store,
 }
 
 /// Reads what is only told to people: what a newer generation says in other words is nothing.

@@ -12,6 +12,9 @@
 //! by an order ([`Store::remove`]), unless no blessed generation had written it. The blessing is recorded here before
 //! the boot record has it ([`Store::seal`]): a loss of the boot record, or a cut between the two, forgets none.
 //!
+//! The store's data alone can be exchanged for other data, such as a snapshot of etcd that was kept elsewhere
+//! ([`Store::exchange`]).
+//!
 //! The new generation takes the copy, not the old one before it reboots: at this moment nothing writes, so a plain copy
 //! is consistent and complete. It is also taken when the upgrade was only installed, or started by `boot-once`. This
 //! is all that a single controller can do; a member of a quorum will have to rejoin instead.
@@ -23,6 +26,7 @@
 mod copy;
 pub mod decide;
 mod error;
+mod exchange;
 mod ledger;
 mod restore;
 mod store;
@@ -31,5 +35,6 @@ mod tests;
 
 pub use decide::{Image, Unreadable};
 pub use error::StateError;
-pub use ledger::{Cause, Data, Facts, Kind, Known, Ledger, Moving, Outcome, Snapshot, Standing};
+pub use exchange::Incoming;
+pub use ledger::{Cause, Data, Facts, Kind, Known, Ledger, Moving, Outcome, Scope, Snapshot, Standing};
 pub use store::{Store, Survey};

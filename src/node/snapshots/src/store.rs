@@ -27,11 +27,11 @@ const RECORD: &str = "versions.json";
 /// Longest file of that name.
 const MAX_RECORD_BYTES: u64 = 1 << 20;
 /// Ends the names of what nobody needs: a copy that is not whole, a snapshot that is being removed.
-const DRAFT: &str = ".draft";
+pub(crate) const DRAFT: &str = ".draft";
 /// Bytes that a copy leaves free.
 const RESERVE_BYTES: u64 = 64 << 20;
 /// Most snapshots with which an order to restore one more is taken.
-const MAX_SNAPSHOTS: usize = 16;
+pub(crate) const MAX_SNAPSHOTS: usize = 16;
 
 /// The data below a directory. One caller at a time: the ledger is read, changed and replaced.
 #[derive(Debug)]
@@ -278,7 +278,7 @@ impl Store {
     }
 
     /// Removes what cuts have left.
-    fn clean(&self) -> Result<(), StateError> {
+    pub(crate) fn clean(&self) -> Result<(), StateError> {
         for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
             if entry.file_name().to_str().is_some_and(|id| id.ends_with(DRAFT)) {
                 self.remove_directory(&entry.path())?;
@@ -316,7 +316,11 @@ impl Store {
         self.root.join("snapshots")
     }
 
-    fn free_bytes(&self) -> Result<u64, StateError> {
+    /// Returns the free bytes of the partition.
+    ///
+    /// # Errors
+    /// [`StateError::Disk`] if they can't be asked for.
+    pub fn free_bytes(&self) -> Result<u64, StateError> {
         let facts = rustix::fs::statvfs(&self.root).map_err(io::Error::from);
         let facts = facts.map_err(StateError::disk("querying free space on", &self.root))?;
         Ok(facts.f_bavail.saturating_mul(facts.f_frsize))

@@ -361,3 +361,80 @@ fn a_copy_that_is_cut_anywhere_is_taken_again() {
         },
     );
 }
+
+/// A disk of the blessed generation 2 that has certificates besides "two", and versions of both.
+fn with_certificates() -> (tempfile::TempDir, Store) {
+    let (folder, store) = upgraded(true);
+    fs::create_dir_all(store.root.join("pki")).unwrap();
+    fs::write(store.root.join("pki/ca.crt"), "authority").unwrap();
+    (folder, store)
+}
+
+/// Exchanges the store's data for that with the text "kept elsewhere".
+fn exchange(store: &Store) -> Result<String, StateError> {
+    let incoming = store.make_incoming("etcd")?;
+    fs::write(incoming.directory.join("db"), "kept elsewhere").unwrap();
+    store.exchange(&incoming)
+}
+
+#[test]
+fn an_exchange_concerns_the_store_alone_and_can_be_taken_back() {
+    let two = nth(2, &[1, 2]);
+    let (_folder, store) = with_certificates();
+    let aside = exchange(&store).unwrap();
+    assert_eq!((aside.as_str(), db(&store.root)), ("g2-3", "kept elsewhere".to_owned()));
+    let snapshots = store.snapshots().unwrap();
+    let kept = snapshots.iter().find(|s| s.id == aside).and_then(|s| s.facts.as_ref()).unwrap();
+    assert_eq!((kept.kind, &kept.directories), (Kind::Store, &vec!["etcd".to_owned()]));
+    let authority = || fs::read_to_string(store.root.join("pki/ca.crt")).unwrap();
+    assert_eq!(authority(), "authority");
+    // The generation goes on with it, and no copy of it is needed.
+    assert_eq!(run(&store, &two, "later").unwrap(), Some(Outcome::Exchanged { aside: aside.clone() }));
+    assert_eq!(store.snapshots().unwrap(), snapshots);
+    // And back: what came meanwhile is kept as well, and the certificates stay again.
+    store.order(Some(&aside), &two, false).unwrap();
+    let outcome = run(&store, &two, "two").unwrap();
+    assert_eq!(outcome, Some(Outcome::Exchanged { aside: "g2-4".into() }));
+    assert_eq!(
+        (texts(&store), authority()),
+        (vec!["two".into(), "one".into(), "later".into()], "authority".into())
+    );
+    // What an exchange has put aside is never removed unasked.
+    for generation in 3..9 {
+        run(&store, &nth(generation, &[1, 2, generation]), "much later").unwrap();
+    }
+    assert!(texts(&store).contains(&"later".to_owned()));
+}
+
+#[test]
+fn an_exchange_is_refused_where_it_would_be_in_the_way() {
+    let (_folder, store) = disk();
+    assert!(matches!(store.make_incoming("etcd"), Err(StateError::Empty)));
+    let (_folder, store) = with_certificates();
+    assert!(matches!(store.make_incoming("pki"), Err(StateError::Order(_))));
+    store.order(Some("g1-1"), &nth(1, &[1, 2]), false).unwrap();
+    let refused = store.make_incoming("etcd").unwrap_err().to_string();
+    assert_eq!(refused, "the restore of g1-1 at the next boot is ordered: cancel it first");
+}
+
+#[test]
+fn an_exchange_that_is_cut_anywhere_leaves_one_or_the_other() {
+    let two = nth(2, &[1, 2]);
+    at_every_cut(
+        with_certificates,
+        |store| exchange(store).map(drop),
+        &[slice::from_ref(&two), &[two.clone(), two.clone()]],
+        |store, told| {
+            let there = db(&store.root);
+            assert!(there == "two" || there == "kept elsewhere", "{told}: {there}");
+            assert!(texts(store).contains(&"two".to_owned()), "{told}");
+            assert!(store.load().unwrap().unwrap().moving.is_none(), "{told}");
+            assert_eq!(fs::read_to_string(store.root.join("pki/ca.crt")).unwrap(), "authority", "{told}");
+            let drafts = fs::read_dir(store.folder()).unwrap().flatten();
+            assert!(
+                drafts.into_iter().all(|e| !e.file_name().to_string_lossy().ends_with("draft")),
+                "{told}"
+            );
+        },
+    );
+}

@@ -35,7 +35,7 @@ pub struct State {
 pub struct Snapshot {
     /// Its name, such as `g1-4`: the fourth snapshot of this disk, of what generation 1 left.
     pub id: String,
-    /// `copy`, `put-aside` or `damaged`; the rest is empty then.
+    /// `copy`, `put-aside`, `store` (only the data of etcd or kine), or `damaged`; the rest is empty then.
     pub kind: String,
     /// The generation that wrote it last.
     pub generation: u32,

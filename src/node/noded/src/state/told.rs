@@ -45,6 +45,7 @@ fn snapshot(of: &Snapshot, image: Option<&Image>) -> api::Snapshot {
     let kind = match facts.kind {
         Kind::Copy => "copy",
         Kind::Aside => "put-aside",
+        Kind::Store => "store",
     };
     api::Snapshot {
         id,
