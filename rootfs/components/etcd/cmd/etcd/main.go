@@ -3,6 +3,8 @@
 // The API server reaches it by a socket in a directory that gives the socket the API server's group.
 // Connecting takes leave to write, which the umask of services would take from the group. Data is not
 // concerned: etcd itself makes its files and directories for its user alone.
+//
+// With an order as first argument it is a tool for the store instead (order.go).
 package main
 
 import (
@@ -13,6 +15,11 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		if order, found := orders[os.Args[1]]; found {
+			os.Exit(run(os.Args[1], order, os.Args[2:]))
+		}
+	}
 	syscall.Umask(0o007)
 	etcdmain.Main(os.Args)
 }
