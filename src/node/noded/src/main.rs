@@ -27,6 +27,7 @@ mod prefetch;
 mod scrub;
 mod serve;
 mod state;
+mod store;
 mod thread;
 mod timekeeper;
 mod upgrade;
@@ -44,6 +45,7 @@ use crate::command::Command;
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
+use crate::store::Restorer;
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -91,6 +93,7 @@ fn serve_node() -> Result<()> {
     node.time.begin();
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
+    let restorer = Arc::new(Restorer::new(Arc::clone(&node)));
     bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), role, accepted.given)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -106,7 +109,7 @@ fn serve_node() -> Result<()> {
         health::follow(&listening);
         scrub::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
-        serve::serve(listener, tls, serve::router(serve::Served { node, upgrader })).await;
+        serve::serve(listener, tls, serve::router(serve::Served { node, upgrader, restorer })).await;
     });
     Ok(())
 }

@@ -36,6 +36,8 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// Whether the cluster's certificate authorities are on the disk.
     pub has_authority: AtomicBool,
+    /// Held by whoever changes the set of services of `init`.
+    pub service_set: Mutex<()>,
     planned: Mutex<Planned>,
     api_parts: AtomicU8,
     facts: Mutex<Facts>,
@@ -93,6 +95,7 @@ impl Node {
             state: Keeper::of_node(),
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
+            service_set: Mutex::default(),
             planned: Mutex::default(),
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use config::StorageKind;
 use control::BootStatus;
 use slots::Flags;
-use snapshots::{Cause, Image, Outcome, StateError, Store, Survey};
+use snapshots::{Cause, Image, Incoming, Outcome, StateError, Store, Survey};
 
 use crate::condition::{Claim, SERVICES_READY, STATE_KEPT};
 use crate::node::Node;
@@ -117,6 +117,34 @@ impl Keeper {
         Ok(if held.phase == Phase::InUse { When::NextBoot } else { When::Now })
     }
 
+    /// Makes the directory in which data for the store `part` can be made.
+    ///
+    /// # Errors
+    /// As [`Store::make_incoming`]; [`StateError::Order`] if no service may run on the data that is there.
+    pub fn make_incoming(&self, part: &str) -> Result<Incoming, StateError> {
+        let held = self.lock();
+        match held.phase {
+            Phase::InUse => held.store.make_incoming(part),
+            _ => Err(StateError::Order("the state can't be used as it is".to_owned())),
+        }
+    }
+
+    /// Exchanges the store's data for `incoming`; returns the name of the snapshot that what was there became.
+    ///
+    /// # Errors
+    /// As [`Store::exchange`]: [`prepare`] must come before anything uses the data then.
+    pub fn exchange(&self, incoming: &Incoming) -> Result<String, StateError> {
+        self.lock().store.exchange(incoming)
+    }
+
+    /// Returns the free bytes of the partition.
+    ///
+    /// # Errors
+    /// If they can't be asked for.
+    pub fn free_bytes(&self) -> Result<u64, StateError> {
+        self.lock().store.free_bytes()
+    }
+
     /// Removes a snapshot by an order.
     ///
     /// # Errors
@@ -201,7 +229,9 @@ pub fn prepare(node: &Arc<Node>) {
 fn try_prepare(node: &Node) -> Result<()> {
     let status = node.init.status().context("asking init for its status")?;
     // After a restart of this program services run on the data already.
-    let is_in_use = status.services.iter().any(|s| s.name != control::NODED);
+    // What runs containers uses none of it, and is all that runs while the store's data is exchanged.
+    let uses = |name: &str| name != control::NODED && !cluster::RUNTIME.contains(&name);
+    let is_in_use = status.services.iter().any(|s| uses(&s.name));
     let how = match &status.boot {
         _ if is_in_use => How::InUse,
         Some(boot) => How::Prepare(image(node, boot)),

@@ -21,7 +21,7 @@ use ureq::{Agent, Body};
 use crate::{
     BootOnceRequest, ClientError, Done, ErrorBody, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
     MAX_ANSWER_BYTES, PORT, SERVER_NAME, ServiceList, SignalRequest, StateOrdered, StateRequest, Status,
-    Time, TimeSetRequest, Upgrade, UpgradeRequest,
+    StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, Upgrade, UpgradeRequest,
 };
 
 /// Time limit for connecting, including TLS.
@@ -214,6 +214,43 @@ impl Client {
         self.post("/v1/state/remove", &self.to_json(request)?)
     }
 
+    /// Begins to make a snapshot of the running store, and returns it to be read to its end. Without the SHA-256 at its
+    /// end it is not whole.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the store does not run, or
+    /// another one is being made. The node is unchanged.
+    pub fn store_snapshot(&self) -> Result<impl Read + use<>, ClientError> {
+        let request = self.agent.get(url("/v1/store/snapshot"));
+        let request = request.config().timeout_global(None).timeout_per_read(Some(CALL_TIMEOUT)).build();
+        Ok(self.check(request.call())?.into_body().into_reader())
+    }
+
+    /// Returns the progress of a restore of the store.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
+    pub fn store_restore(&self) -> Result<StoreRestore, ClientError> {
+        self.get("/v1/store/restore")
+    }
+
+    /// Begins or resumes a restore of the store. `done_bytes` of the answer is how much the node has already.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the node refuses a restore
+    /// now, with nothing changed.
+    pub fn begin_store_restore(&self, request: &StoreRestoreRequest) -> Result<StoreRestore, ClientError> {
+        self.post("/v1/store/restore", &self.to_json(request)?)
+    }
+
+    /// Uploads a piece of the snapshot whose SHA-256 is `id`, as [`Client::upload`] one of a bundle.
+    ///
+    /// # Errors
+    /// As [`Client::upload`].
+    pub fn upload_store(&self, id: &str, offset: u64, piece: &[u8]) -> Result<StoreRestore, ClientError> {
+        self.put("/v1/store/restore/data", (id, offset), piece)
+    }
+
     /// Returns the progress of an upgrade.
     ///
     /// # Errors
@@ -238,11 +275,7 @@ impl Client {
     /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the piece does not follow
     /// the last one or belongs to another bundle. The node keeps the pieces before it.
     pub fn upload(&self, id: &str, offset: u64, piece: &[u8]) -> Result<Upgrade, ClientError> {
-        let request = self.agent.put(url("/v1/upgrade/data"));
-        let request = request.query("id", id).query("offset", offset.to_string());
-        let request = request.content_type("application/octet-stream");
-        let response = self.check(request.send(piece))?;
-        self.read(response)
+        self.put("/v1/upgrade/data", (id, offset), piece)
     }
 
     /// Cancels an upgrade that is not installed yet.
@@ -311,6 +344,17 @@ impl Client {
     fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
         let request = self.agent.post(url(path)).content_type("application/json");
         let response = self.check(request.send(body))?;
+        self.read(response)
+    }
+
+    fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        (id, offset): (&str, u64),
+        piece: &[u8],
+    ) -> Result<T, ClientError> {
+        let request = self.agent.put(url(path)).query("id", id).query("offset", offset.to_string());
+        let response = self.check(request.content_type("application/octet-stream").send(piece))?;
         self.read(response)
     }
 

@@ -18,6 +18,11 @@
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `POST /v1/state/restore`, `POST /v1/state/remove` | [`StateRequest`] | [`StateOrdered`], or 409 |
+//! | `GET /v1/store/snapshot` | | the snapshot, or 409 |
+//! | `GET /v1/store/restore` | | [`StoreRestore`] |
+//! | `POST /v1/store/restore` | [`StoreRestoreRequest`] | [`StoreRestore`], or 409 |
+//! | `PUT /v1/store/restore/data?id=&offset=` | a piece of the snapshot, at most [`MAX_PIECE_BYTES`] |
+//! [`StoreRestore`], or 409 |
 //! | `GET /v1/upgrade` | | [`Upgrade`] |
 //! | `POST /v1/upgrade` | [`UpgradeRequest`] | [`Upgrade`], or 409 |
 //! | `PUT /v1/upgrade/data?id=&offset=` | a piece of the bundle, at most [`MAX_PIECE_BYTES`] | [`Upgrade`],
@@ -43,6 +48,7 @@ mod logs;
 mod service;
 mod state;
 mod status;
+mod store;
 mod time;
 mod upgrade;
 
@@ -64,6 +70,7 @@ pub use state::{Snapshot, State, StateOrdered, StateRequest};
 pub use status::{
     CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, PassedOver, Stage, Status,
 };
+pub use store::{MAX_SNAPSHOT_BYTES, SNAPSHOT_SUM_BYTES, StoreRestore, StoreRestoreRequest, StoreStage};
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,

@@ -27,7 +27,10 @@ pub use inspect::Inspect;
 pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
-pub use node::{Access, LogsOf, Node, NodeCommand, StateCommand, StateOf, TimeOrder, UpgradeTo};
+pub use node::{
+    Access, LogsOf, Node, NodeCommand, StateCommand, StateOf, StoreCommand, StoreRestoreOf, TimeOrder,
+    UpgradeTo,
+};
 pub use run::{Firmware, Run};
 pub use stop::Stop;
 

@@ -91,6 +91,13 @@ pub enum NodeCommand {
     },
     /// Show the state, its snapshots, and what can be done
     State(StateOf),
+    /// Make or restore a snapshot of the cluster's store, etcd or kine
+    #[command(visible_alias = "kine")]
+    Etcd {
+        /// What to do
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// Read both slots completely to find damage
     #[command(after_help = "Example: ironhull node single scrub")]
     Scrub,
@@ -158,6 +165,40 @@ pub enum StateCommand {
     /// Cancel a restore that was ordered for the next boot
     #[command(after_help = "Example: ironhull node single state cancel")]
     Cancel,
+}
+
+/// What to do with the cluster's store.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Make a snapshot of the running store and write it to a file
+    ///
+    /// It holds everything that the cluster knows, its secrets too. A snapshot
+    /// of etcd is as `etcdctl snapshot save` makes it.
+    #[command(after_help = "Example: ironhull node single etcd snapshot cluster.db")]
+    Snapshot {
+        /// Path of the file to write
+        file: PathBuf,
+    },
+    /// Restore a snapshot in place of what the store holds now
+    Restore(StoreRestoreOf),
+}
+
+/// Restore a snapshot in place of what the store holds now.
+///
+/// The node checks the snapshot, stops all services that need the store,
+/// exchanges the data and starts them again; containers go on. Nothing is
+/// deleted: what there is now becomes a snapshot of the state.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node single etcd restore cluster.db --yes")]
+pub struct StoreRestoreOf {
+    /// Path to the snapshot
+    pub file: PathBuf,
+    /// Do it [default: only check and show]
+    #[arg(long)]
+    pub yes: bool,
+    /// Accept a snapshot of a cluster with other certificate authorities
+    #[arg(long)]
+    pub foreign: bool,
 }
 
 /// Install a bundle and reboot into the new generation.

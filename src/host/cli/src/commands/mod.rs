@@ -12,5 +12,6 @@ pub mod node;
 pub mod run;
 pub mod state;
 pub mod stop;
+mod store;
 mod time;
 pub mod upgrade;

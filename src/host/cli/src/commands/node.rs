@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
-use crate::commands::{state, time, upgrade};
+use crate::commands::{state, store, time, upgrade};
 use crate::output::{self, bytes, table};
 
 /// Runs the command.
@@ -44,6 +44,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
         NodeCommand::Cancel => done(cancel(&client)?),
         NodeCommand::Time { order } => time::run(global, &client, *order),
         NodeCommand::State(options) => state::run(global, &client, options),
+        NodeCommand::Etcd { command } => store::run(global, &client, command),
         NodeCommand::Scrub => {
             client.scrub()?;
             done("the slots are being read: SlotsSound in the node's status shows the result")

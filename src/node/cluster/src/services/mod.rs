@@ -39,6 +39,11 @@ mod tests;
 use crate::facts::Facts;
 use parts::Parts;
 
+/// Name of the store's service, whichever store it is.
+pub const STORE: &str = store::NAME;
+/// Names of the services that run containers. The others need the store, directly or as clients of the API server.
+pub const RUNTIME: [&str; 2] = [runtime::NAME, runtime::IMPORT];
+
 /// How late a timer may wake a service; see Timers above.
 const TIMER_SLACK_US: u32 = 2000;
 

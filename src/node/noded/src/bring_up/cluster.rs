@@ -59,6 +59,7 @@ pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest
 /// Hands the services to `init`, which restarts those that differ. If the API server is among several of them, it
 /// comes first: its clients would back off while it starts.
 pub(super) fn submit(node: &Node, prepared: &Prepared) -> Result<()> {
+    let _one = node.service_set.lock().unwrap_or_else(PoisonError::into_inner);
     let services = &prepared.services;
     let before = std::mem::take(&mut node.planned().services);
     if let Some(first) = api_server_first(&before, services) {

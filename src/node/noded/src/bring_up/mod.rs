@@ -6,7 +6,7 @@
 mod addresses;
 mod cluster;
 mod network;
-mod services;
+pub mod services;
 mod time;
 mod workloads;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use control::{ServiceState, Status};
+use control::{ServiceSpec, ServiceState, Status};
 
 use crate::condition::{Claim, SERVICES_READY};
 use crate::node::Node;
@@ -38,7 +38,7 @@ pub fn follow(node: &Arc<Node>) {
                             node.init.stage(stage);
                         }
                     }
-                    let claim = claim(&status);
+                    let claim = claim(&status, &node.planned().services);
                     all_ready = claim.status == api::ConditionStatus::True;
                     node.claim(SERVICES_READY, claim);
                 }
@@ -79,14 +79,17 @@ fn state_of(status: &Status, name: &str) -> Option<ServiceState> {
     status.services.iter().find(|s| s.name == name).map(|s| s.state)
 }
 
-/// Returns whether all services are ready and all tasks have succeeded.
-fn claim(status: &Status) -> Claim {
+/// Returns whether all services are ready and all tasks have succeeded. Those of `planned` that `init` does not have
+/// are stopped for a while.
+fn claim(status: &Status, planned: &[ServiceSpec]) -> Claim {
     let settled = |s: ServiceState| matches!(s, ServiceState::Ready | ServiceState::Done);
+    let stopped = planned.iter().map(|s| s.name.as_str()).filter(|name| state_of(status, name).is_none());
     let open: Vec<&str> = status
         .services
         .iter()
         .filter(|s| s.name != control::NODED && !settled(s.state))
         .map(|s| s.name.as_str())
+        .chain(stopped)
         .collect();
     match open.is_empty() {
         true => Claim::yes("AllReady"),
@@ -120,12 +123,16 @@ mod tests {
 
     #[test]
     fn names_what_is_not_ready() {
-        let waiting = claim(&status(&[
+        let waiting = status(&[
             ("noded", ServiceState::Starting),
             ("image-import", ServiceState::Done),
             ("kubelet", ServiceState::BackOff),
-        ]));
-        assert_eq!(waiting.message, "not ready: kubelet");
-        assert_eq!(claim(&status(&[("etcd", ServiceState::Ready)])).reason, "AllReady");
+        ]);
+        assert_eq!(claim(&waiting, &[]).message, "not ready: kubelet");
+        let ready = status(&[("etcd", ServiceState::Ready)]);
+        assert_eq!(claim(&ready, &[]).reason, "AllReady");
+        let spec = r#"{"name":"kubelet","command":["/x"],"user":{"uid":0,"gid":0}}"#;
+        let planned = [serde_json::from_str(spec).unwrap()];
+        assert_eq!(claim(&ready, &planned).message, "not ready: kubelet", "it was stopped");
     }
 }

@@ -12,6 +12,7 @@ mod place;
 mod routes;
 mod shared;
 mod state;
+mod store;
 #[cfg(test)]
 mod tests;
 mod time;

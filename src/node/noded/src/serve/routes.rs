@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
 use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
-use super::{logs, state, time, upgrade};
+use super::{logs, state, store, time, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -46,6 +46,7 @@ pub fn router(served: Served) -> Router {
         .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
         .merge(time::router())
         .merge(state::router())
+        .merge(store::router())
         .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {
@@ -59,7 +60,8 @@ pub fn router(served: Served) -> Router {
 /// Bounds the time until an answer begins, and refuses a body that is too long before it is read.
 async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    let most = if request.uri().path() == upgrade::DATA { MAX_PIECE_BYTES } else { MAX_REQUEST_BYTES };
+    let is_piece = [upgrade::DATA, store::DATA].contains(&request.uri().path());
+    let most = if is_piece { MAX_PIECE_BYTES } else { MAX_REQUEST_BYTES };
     if length.and_then(|l| l.parse::<u64>().ok()).is_some_and(|l| l > most as u64) {
         let error = format!("body is longer than {most} bytes");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error));
@@ -69,7 +71,7 @@ async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
         .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node timed out"))
 }
 
-async fn status(State(Served { node, upgrader }): State<Served>) -> Answer<Status> {
+async fn status(State(Served { node, upgrader, .. }): State<Served>) -> Answer<Status> {
     let (of_init, state) = {
         let node = Arc::clone(&node);
         blocking(move || {

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::error::Failure;
 use crate::node::Node;
+use crate::store::Restorer;
 use crate::upgrade::Upgrader;
 
 /// What is served. A handler takes the part that it needs.
@@ -18,6 +19,8 @@ pub struct Served {
     pub node: Arc<Node>,
     /// Its upgrade, if there is one.
     pub upgrader: Arc<Upgrader>,
+    /// The restore of its store, if there is one.
+    pub restorer: Arc<Restorer>,
 }
 
 impl FromRef<Served> for Arc<Node> {
@@ -32,10 +35,18 @@ impl FromRef<Served> for Arc<Upgrader> {
     }
 }
 
+impl FromRef<Served> for Arc<Restorer> {
+    fn from_ref(served: &Served) -> Arc<Restorer> {
+        Arc::clone(&served.restorer)
+    }
+}
+
 /// The node, as handlers get it.
 pub type OfNode = State<Arc<Node>>;
 /// The upgrader, as handlers get it.
 pub type OfUpgrader = State<Arc<Upgrader>>;
+/// The restorer, as handlers get it.
+pub type OfRestorer = State<Arc<Restorer>>;
 /// What handlers answer.
 pub type Answer<T> = Result<Json<T>, Failure>;
 

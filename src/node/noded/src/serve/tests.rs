@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
 use crate::state::Keeper;
+use crate::store::Restorer;
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -91,7 +93,11 @@ fn serve_changed(
     change(&mut node);
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));
     let node = Arc::new(node);
-    let served = super::Served { upgrader: Arc::new(Upgrader::new(Arc::clone(&node))), node };
+    let served = super::Served {
+        upgrader: Arc::new(Upgrader::new(Arc::clone(&node))),
+        restorer: Arc::new(Restorer::new(Arc::clone(&node))),
+        node,
+    };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -501,4 +507,64 @@ fn an_operator_orders_about_snapshots_of_the_state() {
     assert_eq!(refused(client.restore_state(&request("g1-1", false))), gone);
     assert_eq!(refused(client.remove_snapshot(&api::StateRequest::default())).0, 400);
     assert_eq!(refused(client.remove_snapshot(&request(&"x".repeat(65), false))).0, 400);
+}
+
+/// A node whose store's program is a script with this text.
+fn serve_with_store(ca: &Ca, script: &Path, text: &str) -> SocketAddr {
+    std::fs::write(script, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let spec = format!(
+        r#"{{"name":"etcd","command":["{}","--listen-client-urls=unix:///x"],"environment":{{"PATH":"/usr/bin:/bin"}},
+            "user":{{"uid":{uid},"gid":{gid}}}}}"#,
+        script.display()
+    );
+    let spec: control::ServiceSpec = serde_json::from_str(&spec).unwrap();
+    serve_changed(ca, SERVER_NAME, (init().0, Doubt::default()), |node| node.planned().services = vec![spec])
+}
+
+#[test]
+fn a_snapshot_of_the_store_is_streamed_and_a_failure_is_told() {
+    let (ca, folder) = (Ca::new(), tempfile::tempdir().unwrap());
+    let client = |address: SocketAddr| Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
+    let read = |client: &Client| {
+        let mut text = Vec::new();
+        client.store_snapshot().map(|mut body| body.read_to_end(&mut text).unwrap()).map(|_| text)
+    };
+    // Longer than a piece, and than what is on its way at once.
+    let text = r#"[ "$*" = "snapshot-save --listen-client-urls=unix:///x" ] && head -c 1000000 /dev/zero"#;
+    let whole = client(serve_with_store(&ca, &folder.path().join("whole"), text));
+    for _ in 0..2 {
+        assert!(read(&whole).unwrap() == vec![0; 1_000_000], "and the turn is given back");
+    }
+    let text = "echo 'error: snapshot-save: no answer within 10s' >&2; exit 1";
+    let silent = client(serve_with_store(&ca, &folder.path().join("silent"), text));
+    let Err(ClientError::Node { status: 409, error, hint, .. }) = read(&silent) else { panic!("no refusal") };
+    assert_eq!(error, "snapshot-save: no answer within 10s");
+    assert!(hint.unwrap().contains("logs etcd"));
+    let none = client(serve(&ca, SERVER_NAME));
+    let Err(ClientError::Node { status: 409, error, .. }) = read(&none) else { panic!("no refusal") };
+    assert_eq!(error, "the store was not started yet");
+}
+
+#[test]
+fn a_restore_of_the_store_is_refused_before_anything_is_sent() {
+    let ca = Ca::new();
+    let client = Client::new(&serve(&ca, SERVER_NAME).to_string(), &ca.operator(&ca)).unwrap();
+    let refusal = |bytes, sha256: &str| {
+        let upload = api::Upload { bytes, sha256: sha256.to_owned() };
+        let request = api::StoreRestoreRequest { upload, foreign: false, dry_run: false };
+        match client.begin_store_restore(&request) {
+            Err(ClientError::Node { status, error, .. }) => (status, error),
+            other => panic!("{other:?}"),
+        }
+    };
+    let sha256 = "a".repeat(64);
+    assert_eq!(refusal(5, "x"), (400, "upload.sha256: expected 64 hex digits".to_owned()));
+    assert_eq!(refusal(0, &sha256).0, 400);
+    assert_eq!(refusal(u64::MAX, &sha256).0, 400);
+    assert_eq!(refusal(5, &sha256), (409, "the store was not started yet".to_owned()));
+    let piece = client.upload_store(&sha256, 0, b"piece").unwrap_err();
+    assert!(matches!(piece, ClientError::Node { status: 409, .. }), "{piece}");
+    assert_eq!(client.store_restore().unwrap(), api::StoreRestore::default());
 }

@@ -12,7 +12,7 @@ use super::error::Failure;
 use super::shared::{Answer, OfUpgrader, Served, blocking};
 use crate::upgrade::Refused;
 
-/// Where pieces of a bundle go: the only route with a long body.
+/// Where pieces of a bundle go: a route with a long body.
 pub const DATA: &str = "/v1/upgrade/data";
 
 /// All routes of upgrades.

@@ -19,11 +19,12 @@ use crate::hint::Usage;
 use crate::output;
 
 pub use shown::line;
+pub(super) use upload::is_passing;
 
 /// Pause between two status requests.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// How long an unresponsive node is retried before that counts as a failure.
-const SILENCE: Duration = Duration::from_secs(120);
+pub(super) const SILENCE: Duration = Duration::from_secs(120);
 
 /// Runs the command.
 pub fn run(global: &Global, client: &Client, options: &UpgradeTo) -> Result<()> {

@@ -120,7 +120,7 @@ fn is_conflict(error: &anyhow::Error) -> bool {
 }
 
 /// Returns whether the error is the network's, not the node's.
-fn is_passing(error: &anyhow::Error) -> bool {
+pub(in crate::commands) fn is_passing(error: &anyhow::Error) -> bool {
     use ClientError as E;
     matches!(
         error.downcast_ref::<ClientError>(),

@@ -1,0 +1,177 @@
+//! The work of a restore, from the uploaded snapshot to services that run on it.
+//!
+//! The new data is made while the cluster runs. Then all services but those that run containers are stopped, the data
+//! is exchanged, and they start again: pods go on meanwhile. What the store held becomes a snapshot of the state, which
+//! `state restore` brings back. Until the exchange a failure changes nothing; from its begin on, it is ended before
+//! anything starts, after a power cut as well.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use api::StoreStage;
+use config::StorageKind;
+use control::ServiceSpec;
+use data_encoding::BASE64;
+use serde::Deserialize;
+use update::Staged;
+
+use super::program::Program;
+use super::restorer::{Foreign, Progress, STAGED, STAGING};
+use crate::bring_up::services::wait_at_most;
+use crate::condition::{Claim, STATE_KEPT};
+use crate::node::Node;
+use crate::state;
+
+/// Certificate of the authority that the cluster's objects name.
+const AUTHORITY: &str = "/state/pki/apiserver/ca.crt";
+/// Longest wait for services to stop: they are killed after ten seconds each, and few need another one.
+const LONGEST_STOP: Duration = Duration::from_secs(120);
+/// Longest wait for the API server to be ready again.
+const LONGEST_START: Duration = Duration::from_secs(300);
+/// Polling interval.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What the store's program says of a snapshot.
+#[derive(Debug, Deserialize)]
+struct Checked {
+    revision: i64,
+    keys: u64,
+    /// Base64 of the object that holds the certificate of the cluster's authority.
+    #[serde(default)]
+    authority: Option<String>,
+}
+
+/// Does all of the work, and reports its progress.
+pub(super) fn run(node: &Arc<Node>, progress: &Progress, foreign: Foreign) {
+    let restored = restore(node, progress, foreign);
+    if let Err(e) = Staged::discard(Path::new(STAGING)) {
+        eprintln!("noded: removing the snapshot: {e}");
+    }
+    match restored {
+        Ok(()) => progress.show(|p| p.stage = StoreStage::Done),
+        Err(error) => {
+            let told = api::one_line(error.chain().map(ToString::to_string));
+            eprintln!("noded: restoring the store: {told}");
+            progress.show(|p| {
+                p.hint = p.aside.as_ref().map(|aside| {
+                    format!("`ironhull node ADDRESS state restore {aside} --yes --reboot` brings back what was there")
+                });
+                p.stage = StoreStage::Failed;
+                p.error = Some(told);
+            });
+        }
+    }
+}
+
+fn restore(node: &Arc<Node>, progress: &Progress, foreign: Foreign) -> Result<()> {
+    let program = Program::of(node).context("the store was not started yet")?;
+    let text = program.run("snapshot-check", &[format!("--file={STAGED}")])?;
+    let checked: Checked = serde_json::from_slice(&text).context("reading the result of snapshot-check")?;
+    if foreign == Foreign::Refused {
+        let own = fs::read_to_string(AUTHORITY).with_context(|| format!("reading {AUTHORITY}"))?;
+        ensure!(
+            is_of_cluster(&checked, &own)?,
+            "the snapshot is of a cluster with other certificate authorities than this node's; --foreign accepts it"
+        );
+    }
+    eprintln!("noded: restoring a snapshot of the store with {} keys", checked.keys);
+    progress.show(|p| {
+        (p.revision, p.keys) = (Some(checked.revision), Some(checked.keys));
+        p.stage = StoreStage::Restoring;
+    });
+    let part = match node.documents.cluster.spec.storage.kind {
+        StorageKind::Etcd => "etcd",
+        StorageKind::Kine => "kine",
+    };
+    let incoming = node.state.make_incoming(part)?;
+    let (directory, user) = (&incoming.directory, program.user());
+    chown(directory, Some(user.uid), Some(user.gid))
+        .with_context(|| format!("changing the owner of {}", directory.display()))?;
+    let flags = [format!("--file={STAGED}"), format!("--to={}", directory.display())];
+    program.run("snapshot-restore", &flags)?;
+    progress.show(|p| p.stage = StoreStage::Exchanging);
+    {
+        let _one = node.service_set.lock().unwrap_or_else(PoisonError::into_inner);
+        let services = node.planned().services.clone();
+        let exchanged = stop(node, &services).and_then(|()| {
+            let aside = node.state.exchange(&incoming);
+            if aside.is_err() {
+                // It may be under way: nothing may start before it has ended.
+                state::prepare(node);
+            }
+            Ok(aside?)
+        });
+        progress.show(|p| {
+            p.stage = StoreStage::Starting;
+            p.aside = exchanged.as_ref().ok().cloned();
+        });
+        node.init.submit(services).context("starting the services again")?;
+        let aside = exchanged?;
+        let message = format!("by order: what it held before is in /state/snapshots/{aside}");
+        node.claim(STATE_KEPT, Claim::no("StoreRestored", message));
+    }
+    let needed = [cluster::STORE, "kube-apiserver"];
+    for service in needed {
+        wait_at_most(node, service, LONGEST_START);
+    }
+    let status = node.init.status()?;
+    for service in needed {
+        let is_ready = |s: &&control::ServiceStatus| s.state == control::ServiceState::Ready;
+        let found = status.services.iter().find(|s| s.name == service);
+        ensure!(
+            found.filter(is_ready).is_some(),
+            "the data was exchanged, but {service} does not become ready"
+        );
+    }
+    Ok(())
+}
+
+/// Returns whether a snapshot is of the cluster whose authority has the certificate `own`, PEM.
+fn is_of_cluster(checked: &Checked, own: &str) -> Result<bool> {
+    let Some(stored) = &checked.authority else { return Ok(false) };
+    let stored = BASE64.decode(stored.as_bytes()).context("reading the snapshot's root certificate")?;
+    let own = own.trim().as_bytes();
+    // The object is stored in a form of Kubernetes' that has texts as they are.
+    Ok(!own.is_empty() && stored.windows(own.len()).any(|w| w == own))
+}
+
+/// Stops all services but those that run containers, and waits until they have ended.
+fn stop(node: &Node, services: &[ServiceSpec]) -> Result<()> {
+    let is_kept = |name: &str| cluster::RUNTIME.contains(&name);
+    let kept = services.iter().filter(|s| is_kept(&s.name)).cloned().collect();
+    node.init.submit(kept).context("stopping the services")?;
+    let end = Instant::now() + LONGEST_STOP;
+    loop {
+        let status = node.init.status().context("waiting until the services have ended")?;
+        let left = status.services.iter().find(|s| s.name != control::NODED && !is_kept(&s.name));
+        let Some(left) = left else { return Ok(()) };
+        if Instant::now() > end {
+            bail!("{} does not end", left.name);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_of_the_cluster_whose_certificate_it_holds() {
+        let own = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let object = |pem: &str| {
+            let stored = format!("k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x10ca.crt\x12{}\x1a", pem.trim());
+            Checked { revision: 1, keys: 1, authority: Some(BASE64.encode(stored.as_bytes())) }
+        };
+        assert!(is_of_cluster(&object(own), own).unwrap());
+        assert!(!is_of_cluster(&object(&own.replace("AAAA", "AAAB")), own).unwrap());
+        assert!(!is_of_cluster(&Checked { authority: None, ..object(own) }, own).unwrap());
+        assert!(!is_of_cluster(&object(own), " \n").unwrap(), "an empty file is no authority");
+        assert!(is_of_cluster(&Checked { authority: Some("!".into()), ..object(own) }, own).is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! The node's only restore of the store: its request, its upload, and its state. `job` does the work.
+//!
+//! The snapshot is staged on the state partition, where its content has to go: pods can fill the other one.
+
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use api::{MAX_SNAPSHOT_BYTES, PieceQuery, StoreRestore, StoreRestoreRequest, StoreStage};
+use update::{Source, Staged};
+
+use super::job;
+use super::program::Program;
+use crate::node::Node;
+use crate::thread::spawn_or_tell;
+use crate::upgrade::Refused;
+
+/// The directory of the upload.
+pub(super) const STAGING: &str = "/state/incoming";
+/// The name of the uploaded file in it.
+pub(super) const STAGED: &str = "/state/incoming/bundle";
+/// Bytes of the state partition that a restore leaves free.
+const RESERVE_BYTES: u64 = 64 << 20;
+
+/// The restore of the store, if there is one.
+#[derive(Debug)]
+pub struct Restorer {
+    node: Arc<Node>,
+    progress: Arc<Progress>,
+    upload: Mutex<Option<(Staged, Foreign)>>,
+}
+
+/// The state, as it is shown.
+#[derive(Debug, Default)]
+pub(super) struct Progress(Mutex<StoreRestore>);
+
+/// What is done with a snapshot of a cluster with other authorities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// It is refused.
+    Refused,
+    /// It is restored.
+    Accepted,
+}
+
+impl Progress {
+    /// Returns the state.
+    pub(super) fn status(&self) -> StoreRestore {
+        self.lock().clone()
+    }
+
+    /// Changes the state.
+    pub(super) fn show(&self, change: impl FnOnce(&mut StoreRestore)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StoreRestore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Restorer {
+    /// The restorer of a node; nothing is restored yet.
+    pub fn new(node: Arc<Node>) -> Restorer {
+        Restorer { node, progress: Arc::default(), upload: Mutex::default() }
+    }
+
+    /// Returns the state of the restore.
+    pub fn status(&self) -> StoreRestore {
+        self.progress.status()
+    }
+
+    /// Begins a restore, or goes on with the upload of one; replaces the upload of another snapshot.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`] if the request is invalid, [`Refused::Conflict`] if a restore is running, the node is
+    /// not ready for one or has no room, [`Refused::Failed`] if the disk fails. Nothing is restored then.
+    pub fn begin(&self, request: &StoreRestoreRequest) -> Result<StoreRestore, Refused> {
+        check(request)?;
+        let mut upload = self.lock();
+        if self.status().stage.is_busy() {
+            return Err(Refused::conflict("a restore is in progress", "wait for it"));
+        }
+        let program = Program::of(&self.node).ok_or_else(|| {
+            Refused::conflict(
+                "the store was not started yet",
+                "the status of the node shows what it waits for",
+            )
+        })?;
+        let free = self.node.state.free_bytes().map_err(|e| Refused::Failed(e.into()))?;
+        let (source, foreign) = wanted(request);
+        let needed = needed(source.bytes);
+        if needed > free {
+            let message =
+                format!("a restore needs {needed} bytes of the state partition, which has {free} free");
+            let hint = "remove a snapshot that nobody needs with `ironhull node ADDRESS state remove`";
+            return Err(Refused::conflict(&message, hint));
+        }
+        if request.dry_run {
+            return Ok(self.status());
+        }
+        let staged = Staged::open(Path::new(STAGING), source, free)?;
+        let user = program.user();
+        let given = chown(STAGING, Some(user.uid), Some(user.gid));
+        given.with_context(|| format!("changing the owner of {STAGING}")).map_err(Refused::Failed)?;
+        self.receive(&mut upload, staged, foreign);
+        Ok(self.status())
+    }
+
+    /// Stores a piece of the upload.
+    ///
+    /// # Errors
+    /// [`Refused::Conflict`] if it does not continue the upload, [`Refused::Failed`] if it can't be stored. The upload
+    /// is unchanged then.
+    pub fn take(&self, query: &PieceQuery, piece: &[u8]) -> Result<StoreRestore, Refused> {
+        let mut upload = self.lock();
+        let Some((mut staged, foreign)) = upload.take_if(|(s, _)| s.source().id == source_id(&query.id))
+        else {
+            return Err(Refused::conflict(
+                "no upload of this snapshot is expected",
+                "begin with POST /v1/store/restore",
+            ));
+        };
+        let appended = staged.append(query.offset, piece);
+        self.receive(&mut upload, staged, foreign);
+        appended?;
+        Ok(self.status())
+    }
+
+    /// Updates the progress, and starts the job if the snapshot is complete.
+    fn receive(&self, upload: &mut Option<(Staged, Foreign)>, staged: Staged, foreign: Foreign) {
+        let (done_bytes, total_bytes) = (staged.received(), staged.source().bytes);
+        let is_whole = staged.is_whole();
+        let stage = if is_whole { StoreStage::Checking } else { StoreStage::Receiving };
+        self.progress
+            .show(|p| *p = StoreRestore { stage, done_bytes, total_bytes, ..StoreRestore::default() });
+        if !is_whole {
+            *upload = Some((staged, foreign));
+            return;
+        }
+        let (node, progress) = (Arc::clone(&self.node), Arc::clone(&self.progress));
+        spawn_or_tell("store-restore", move || job::run(&node, &progress, foreign));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Staged, Foreign)>> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the bytes that a restore takes while it is made: the upload, the new data, and what a database allocates
+/// beyond its length.
+fn needed(bytes: u64) -> u64 {
+    bytes.saturating_mul(2).saturating_add(RESERVE_BYTES)
+}
+
+/// Returns the identifier of an upload in the staging directory.
+fn source_id(sha256: &str) -> String {
+    format!("sha256:{sha256}")
+}
+
+fn wanted(request: &StoreRestoreRequest) -> (Source, Foreign) {
+    let foreign = if request.foreign { Foreign::Accepted } else { Foreign::Refused };
+    (Source { id: source_id(&request.upload.sha256), bytes: request.upload.bytes }, foreign)
+}
+
+fn check(request: &StoreRestoreRequest) -> Result<(), Refused> {
+    let upload = &request.upload;
+    let malformed = |text: String| Err(Refused::Malformed(text));
+    if upload.sha256.len() != 64 || !upload.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return malformed("upload.sha256: expected 64 hex digits".to_owned());
+    }
+    if !(1..=MAX_SNAPSHOT_BYTES).contains(&upload.bytes) {
+        return malformed(format!(
+            "upload.bytes: expected 1 to {MAX_SNAPSHOT_BYTES}, found {}",
+            upload.bytes
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! A snapshot of the store, streamed while it is made: nothing of it stays on the node.
+//!
+//! An error before the first byte is the request's; later ones end the stream early, and the client misses the SHA-256
+//! at its end.
+
+use std::io::Read;
+use std::process::{Child, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use axum::body::Bytes;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::program::{Program, failure, read_error};
+use crate::node::Node;
+use crate::thread::spawn;
+
+/// Bytes of a piece, and pieces on their way to a slow client.
+const PIECE_BYTES: usize = 64 << 10;
+const PIECES: usize = 4;
+
+/// Whether one is being made: each reads the whole store.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Gives the turn back when it is dropped.
+#[derive(Debug)]
+struct Turn;
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        RUNNING.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Begins a snapshot; returns its pieces as they come. Blocks until the first one is there. The inner error is why the
+/// node can't do it now.
+///
+/// # Errors
+/// If the program or a thread can't be started.
+pub fn snapshot(node: &Node) -> Result<Result<Receiver<Bytes>, String>> {
+    let Some(program) = Program::of(node) else {
+        return Ok(Err("the store was not started yet".to_owned()));
+    };
+    if RUNNING.swap(true, Ordering::SeqCst) {
+        return Ok(Err("another snapshot is being made".to_owned()));
+    }
+    let turn = Turn;
+    let mut child = program.command("snapshot-save", &[])?.spawn().context("starting snapshot-save")?;
+    let (Some(mut out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
+        bail!("snapshot-save has no output");
+    };
+    let (told, error) = std::sync::mpsc::channel();
+    spawn("snapshot-error", move || drop(told.send(read_error(errors))))?;
+    let error = move || error.recv().unwrap_or_default();
+    match read_piece(&mut out) {
+        Ok(first) if !first.is_empty() => {
+            let (sender, receiver) = channel(PIECES);
+            spawn("snapshot", move || {
+                let listener = pass_on(out, first, &sender);
+                finish(child, error, listener);
+                drop(turn);
+            })?;
+            Ok(Ok(receiver))
+        }
+        _ => {
+            let status = child.wait().context("waiting for snapshot-save")?;
+            Ok(Err(failure("snapshot-save", status, &error())))
+        }
+    }
+}
+
+/// Whether the client took all pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listener {
+    Stayed,
+    Left,
+}
+
+/// Passes all pieces on, until there are no more or nobody takes them.
+fn pass_on(mut out: ChildStdout, first: Bytes, to: &Sender<Bytes>) -> Listener {
+    let mut piece = first;
+    while !piece.is_empty() {
+        if to.blocking_send(piece).is_err() {
+            return Listener::Left;
+        }
+        piece = read_piece(&mut out).unwrap_or_default();
+    }
+    Listener::Stayed
+}
+
+/// Waits for the program's end, and logs its failure. Its output has ended, or nobody wants it any more.
+fn finish(mut child: Child, error: impl FnOnce() -> Vec<u8>, listener: Listener) {
+    if listener == Listener::Left {
+        eprintln!("noded: nobody takes the snapshot of the store any more");
+        drop(child.kill());
+    }
+    match child.wait() {
+        Ok(status) if status.success() => {}
+        Ok(status) => eprintln!("noded: {}", failure("snapshot-save", status, &error())),
+        Err(e) => eprintln!("noded: waiting for snapshot-save: {e}"),
+    }
+}
+
+/// Reads the next piece; an empty one is the end.
+fn read_piece(from: &mut impl Read) -> std::io::Result<Bytes> {
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut length = 0;
+    while length < piece.len() {
+        match from.read(&mut piece[length..]) {
+            Ok(0) => break,
+            Ok(n) => length += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    piece.truncate(length);
+    Ok(piece.into())
+}
