@@ -38,6 +38,8 @@
 
 mod boot;
 #[cfg(feature = "client")]
+mod call;
+#[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
 mod error;
