@@ -126,26 +126,32 @@ impl Authority {
     /// # Errors
     /// If a name is not ASCII, or the key does not sign.
     pub fn issue(&self, leaf: &Leaf<'_>, clock: Clock) -> Result<Issued, CertError> {
-        let mut params = params(leaf.subject);
-        for name in leaf.names.iter().collect::<BTreeSet<_>>() {
-            params.subject_alt_names.push(match name.parse::<IpAddr>() {
-                Ok(address) => SanType::IpAddress(address),
-                Err(_) => SanType::DnsName(name.as_str().try_into()?),
-            });
-        }
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        if leaf.usage.server() {
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-        }
-        if leaf.usage.client() {
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
-        }
+        let mut params = leaf_params(leaf, clock)?;
         params.use_authority_key_identifier_extension = true;
-        clock.set_validity(&mut params, leaf.not_after_secs);
         let key = Key::generate()?;
         let certificate = params.signed_by(&key.0, &self.issuer)?.pem();
         Ok(Issued { certificate, key: key.to_pem() })
     }
+}
+
+/// Returns what a certificate says of its leaf, whoever signs it.
+fn leaf_params(leaf: &Leaf<'_>, clock: Clock) -> Result<CertificateParams, CertError> {
+    let mut params = params(leaf.subject);
+    for name in leaf.names.iter().collect::<BTreeSet<_>>() {
+        params.subject_alt_names.push(match name.parse::<IpAddr>() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(name.as_str().try_into()?),
+        });
+    }
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    if leaf.usage.server() {
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    }
+    if leaf.usage.client() {
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    }
+    clock.set_validity(&mut params, leaf.not_after_secs);
+    Ok(params)
 }
 
 /// A certificate that its own key has signed.
@@ -171,6 +177,15 @@ pub fn self_signed(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     clock.set_validity(&mut params, clock.end_secs(life_secs));
     let certificate = params.self_signed(&key.0)?;
+    Ok(SelfSigned { pem: certificate.pem(), der: certificate.der().to_vec() })
+}
+
+/// Makes a certificate that `key` signs itself, for peers who know the key: no authority.
+///
+/// # Errors
+/// If a name is not ASCII, or the key does not sign.
+pub fn self_signed_leaf(leaf: &Leaf<'_>, key: &Key, clock: Clock) -> Result<SelfSigned, CertError> {
+    let certificate = leaf_params(leaf, clock)?.self_signed(&key.0)?;
     Ok(SelfSigned { pem: certificate.pem(), der: certificate.der().to_vec() })
 }
 
@@ -246,6 +261,20 @@ mod tests {
         assert_eq!(begin(clock.backdated_to(1_500_000_000)), 1_500_000_000);
         // Never later than without.
         assert_eq!(begin(clock.backdated_to(NOW)), 1_790_000_000 - 3600);
+    }
+
+    #[test]
+    fn a_leaf_that_signs_itself_is_its_own_issuer_and_no_authority() {
+        let key = Key::generate().unwrap();
+        let subject = Subject { common_name: "x", organization: None };
+        let names = ["b.example".to_owned()];
+        let leaf = Leaf { subject, usage: Usage::Server, names: &names, not_after_secs: NOW + 9 };
+        let made = self_signed_leaf(&leaf, &key, Clock::new(NOW).backdated_to(0)).unwrap();
+        let (_, found) = X509Certificate::from_der(&made.der).unwrap();
+        assert_eq!(found.issuer().as_raw(), found.subject().as_raw());
+        assert_eq!(found.public_key().raw, key.public_key_info());
+        assert_eq!((found.is_ca(), found.validity().not_before.timestamp()), (false, 0));
+        assert_eq!(der(&made.pem), made.der);
     }
 
     #[test]
