@@ -47,6 +47,7 @@ mod kubeconfig;
 mod line;
 #[cfg(feature = "client")]
 mod logs;
+mod pairing;
 mod service;
 mod state;
 mod status;
@@ -66,6 +67,7 @@ pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SE
 pub use line::one_line;
 #[cfg(feature = "client")]
 pub use logs::Logs;
+pub use pairing::{PairingCode, PairingCodeError, PairingSecret};
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use state::{Snapshot, State, StateOrdered, StateRequest};
