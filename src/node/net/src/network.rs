@@ -61,7 +61,12 @@ pub struct NetworkState {
 
 #[derive(Debug, Default)]
 struct Inner {
+    hostname: String,
     config: NodeNetwork,
+    /// Counts the configs.
+    serial: u64,
+    /// What is known of the links is of a config that is not wanted any more, and counts for nothing.
+    outdated: bool,
     links: BTreeMap<u32, Managed>,
     unmatched: Vec<(String, bool)>,
     problem: Option<String>,
@@ -73,7 +78,6 @@ struct Inner {
 /// The node's network. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Network {
-    hostname: Arc<str>,
     inner: Arc<(Mutex<Inner>, Condvar)>,
     /// Wakes the thread.
     wake: Arc<UnixStream>,
@@ -85,14 +89,16 @@ impl Network {
     /// # Errors
     /// [`NetError`] if the host name or its files can't be written, or there is no netlink.
     pub fn start(hostname: &str, config: &NodeNetwork) -> Result<Network, NetError> {
-        rustix::system::sethostname(hostname.as_bytes()).during("setting host name", hostname)?;
-        files::replace(Path::new("/etc/hostname"), &format!("{hostname}\n"))?;
+        set_hostname(hostname)?;
         let (wake, woken) = UnixStream::pair().during("opening", "a socket pair")?;
         for end in [&wake, &woken] {
             end.set_nonblocking(true).during("setting up", "a socket pair")?;
         }
-        let network = Network { hostname: hostname.into(), inner: Arc::default(), wake: Arc::new(wake) };
-        network.lock().config = config.clone();
+        let network = Network { inner: Arc::default(), wake: Arc::new(wake) };
+        {
+            let mut inner = network.lock();
+            (inner.hostname, inner.config) = (hostname.to_owned(), config.clone());
+        }
         network.write_files()?;
         let (monitor, socket) = (Monitor::open()?, Socket::open()?);
         let follower = network.clone();
@@ -103,8 +109,34 @@ impl Network {
     /// Makes `config` the wanted one: only what differs is changed. What a link had of the config before, and is not
     /// wanted any more, is removed.
     pub fn apply(&self, config: &NodeNetwork) {
-        self.lock().config = config.clone();
+        {
+            let mut inner = self.lock();
+            inner.config = config.clone();
+            inner.serial += 1;
+        }
         self.wake();
+    }
+
+    /// As [`Network::apply`], for a node that gets its config after it has begun without one: sets the host name too,
+    /// and until the links were looked at again the state is that of a network that has just been started. So nobody
+    /// takes an address that is about to go for one of the new config.
+    ///
+    /// # Errors
+    /// [`NetError`] if the host name or its file can't be written. The network is unchanged then.
+    pub fn restart(&self, hostname: &str, config: &NodeNetwork) -> Result<(), NetError> {
+        set_hostname(hostname)?;
+        {
+            let mut inner = self.lock();
+            if inner.hostname != hostname {
+                // Servers know a client by its address, and its name from its requests.
+                inner.links.values_mut().for_each(|managed| managed.client = None);
+                inner.hostname = hostname.to_owned();
+            }
+            inner.outdated = true;
+        }
+        self.tell();
+        self.apply(config);
+        Ok(())
     }
 
     /// Returns what is.
@@ -189,7 +221,7 @@ impl Network {
         if let Some(lo) = links.iter().find(|l| l.name == "lo" && !l.up) {
             socket.set_link_up(lo.index, None)?;
         }
-        let (mut wanted, released) = {
+        let (mut wanted, released, serial) = {
             let mut inner = self.lock();
             let Plan { links: planned, unmatched } = plan(&inner.config, &links);
             inner.unmatched = unmatched;
@@ -205,12 +237,16 @@ impl Network {
             }
             let mut managed: Vec<&Managed> = inner.links.values().collect();
             managed.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
-            (managed.into_iter().map(Managed::wanted).collect::<Vec<_>>(), released)
+            (managed.into_iter().map(Managed::wanted).collect::<Vec<_>>(), released, inner.serial)
         };
         let mut failures: BTreeMap<u32, String> = drop_conflicts(&mut wanted).into_iter().collect();
         let differ = self.make_up(socket, &[wanted.clone(), released].concat(), &mut failures)?;
         self.run_clients(&mut failures);
         self.write_files_after(socket, &wanted, (&failures, &differ))?;
+        {
+            let mut inner = self.lock();
+            inner.outdated &= inner.serial != serial;
+        }
         Ok(failures.is_empty() && differ.is_empty())
     }
 
@@ -278,14 +314,13 @@ impl Network {
         self.write_files()
     }
 
-    /// Starts the DHCP clients that are missing and ends those that nobody wants.
+    /// Starts the DHCP clients that are missing.
     fn run_clients(&self, failures: &mut BTreeMap<u32, String>) {
         let mut inner = self.lock();
-        for (index, managed) in &mut inner.links {
-            if !managed.plan.dhcp {
-                (managed.client, managed.leased, managed.client_problem) = (None, Leased::Nothing, None);
-            } else if managed.client.is_none() {
-                match self.start_client(managed) {
+        let Inner { links, hostname, .. } = &mut *inner;
+        for (index, managed) in links {
+            if managed.plan.dhcp && managed.client.is_none() {
+                match self.start_client(hostname, managed) {
                     Ok(client) => managed.client = Some(client),
                     Err(e) => drop(failures.insert(*index, e.to_string())),
                 }
@@ -294,12 +329,12 @@ impl Network {
     }
 
     /// Starts the DHCP client of a link.
-    fn start_client(&self, managed: &Managed) -> Result<Client, NetError> {
+    fn start_client(&self, hostname: &str, managed: &Managed) -> Result<Client, NetError> {
         let Some(hardware_address) = managed.plan.hardware_address else {
             return Err(NetError::Malformed { what: "hardware address", why: "DHCP needs one of Ethernet" });
         };
         let (client, orders) = Client::new()?;
-        let identity = Identity { hardware_address, hostname: self.hostname.to_string() };
+        let identity = Identity { hardware_address, hostname: hostname.to_owned() };
         let (network, index, name) = (self.clone(), managed.plan.index, managed.plan.name.clone());
         spawn("dhcp", move || {
             dhcp::run(&name, identity, &orders, |news| network.on_news(index, news));
@@ -333,8 +368,14 @@ impl Network {
         search.extend(leases().filter_map(|l| l.domain.clone()));
         let address = state_of(&inner).addresses.first().map(|a| a.address());
         files::replace(Path::new("/etc/resolv.conf"), &files::resolv_conf(&servers, &search))?;
-        files::replace(Path::new("/etc/hosts"), &files::hosts(&self.hostname, address))
+        files::replace(Path::new("/etc/hosts"), &files::hosts(&inner.hostname, address))
     }
+}
+
+/// Sets the host name, now and in its file.
+fn set_hostname(hostname: &str) -> Result<(), NetError> {
+    rustix::system::sethostname(hostname.as_bytes()).during("setting host name", hostname)?;
+    files::replace(Path::new("/etc/hostname"), &format!("{hostname}\n"))
 }
 
 /// Takes one step.
@@ -350,6 +391,9 @@ fn take(socket: &mut Socket, index: u32, step: Step) -> Result<(), NetError> {
 
 /// Gathers the state of all links.
 fn state_of(inner: &Inner) -> NetworkState {
+    if inner.outdated {
+        return NetworkState { problems: inner.problem.iter().cloned().collect(), ..NetworkState::default() };
+    }
     let mut links: Vec<&Managed> = inner.links.values().collect();
     links.sort_by_key(|l| (l.default_metric.is_none(), l.default_metric, &l.plan.name));
     let seen: Vec<_> = links.iter().map(|l| l.seen()).collect();

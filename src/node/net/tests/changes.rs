@@ -192,6 +192,42 @@ fn a_config_that_changes_changes_what_differs_both_ways() {
     assert_eq!(ip("-4 route show"), "", "what is not wanted any more is gone");
 }
 
+/// A node that waits for its config has an address of DHCP on every link, and shall keep nothing of that.
+#[test]
+fn a_config_that_comes_late_leaves_nothing_of_the_time_before() {
+    if !isolated("a_config_that_comes_late_leaves_nothing_of_the_time_before") {
+        return;
+    }
+    link_to_a_server();
+    let mut server = serve(&[FIRST, "--dhcp-option=option:router,10.9.0.1", "--dhcp-option=26,1400"]);
+    let network = Network::start("localhost", &only("eth0", dhcp())).unwrap();
+    let state = wait_until(&network, |s| s.complete);
+    assert_eq!(state.addresses, [cidr("10.9.0.77/24")]);
+
+    let fixed = Ethernet { addresses: vec![cidr("10.9.0.20/24")], ..Ethernet::default() };
+    network.restart("node7", &only("eth0", fixed)).unwrap();
+    assert!(!network.addresses().contains(&"10.9.0.77".parse().unwrap()), "nobody takes it for the new one");
+    let state = wait_until(&network, |s| s.complete);
+    assert_eq!((state.addresses, state.has_default_route), (vec![cidr("10.9.0.20/24")], false));
+    assert!(!ip("-4 address show dev eth0").contains("10.9.0.77"));
+    assert!(!ip("-4 route show").contains("default"));
+    assert!(ip("link show dev eth0").contains("mtu 1500"));
+    has_line(&fs::read_to_string("/etc/hosts").unwrap(), "10.9.0.20 node7");
+    assert_eq!(fs::read_to_string("/etc/hostname").unwrap(), "node7\n");
+
+    // The same addresses as before are news as well: whoever waits is told.
+    network.restart("node8", &only("eth0", dhcp())).unwrap();
+    let state = wait_until(&network, |s| s.complete);
+    assert_eq!(state.addresses, [cidr("10.9.0.77/24")]);
+    network.restart("node8", &only("eth0", dhcp())).unwrap();
+    let seen = network.wait(0, std::time::Duration::ZERO);
+    if network.addresses().is_empty() {
+        assert!(network.wait(seen, std::time::Duration::from_secs(10)) > seen);
+    }
+    assert_eq!(network.addresses().len(), 1);
+    stop(&mut server);
+}
+
 #[test]
 fn a_second_link_without_a_server_holds_nothing_up() {
     if !isolated("a_second_link_without_a_server_holds_nothing_up") {

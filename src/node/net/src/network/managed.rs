@@ -37,6 +37,10 @@ impl Managed {
             // Servers know the client by it.
             self.client = None;
         }
+        if !plan.dhcp {
+            // Before it is decided what the link shall have: a lease that nobody asked for is no part of it.
+            (self.client, self.leased, self.client_problem) = (None, Leased::Nothing, None);
+        }
         if link.carrier
             && !self.carrier
             && let Some(client) = &self.client
