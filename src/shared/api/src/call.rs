@@ -1,6 +1,7 @@
 //! Calls to one node: connecting, TLS, limits of time and size, and what a response means.
 //!
-//! Which routes there are and whose certificate is trusted is up to [`Client`](crate::Client). The URL always has the name [`SERVER_NAME`], which is verified, and a
+//! Which routes there are and whose certificate is trusted is up to [`Client`](crate::Client) and
+//! [`MaintenanceClient`](crate::MaintenanceClient). The URL always has the name [`SERVER_NAME`], which is verified, and a
 //! custom resolver maps it to the node's address.
 
 use std::io::Read;
@@ -8,8 +9,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use ureq::config::ConfigBuilder;
 use ureq::http::{Response, StatusCode, Uri};
+use ureq::middleware::Middleware;
 use ureq::tls::TlsConfig;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
@@ -17,7 +21,7 @@ use ureq::{Agent, Body};
 use crate::{ClientError, ErrorBody, LogQuery, Logs, MAX_ANSWER_BYTES, PORT, SERVER_NAME};
 
 /// Time limit for connecting, including TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit of a call; an emulated node under load is slow.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum time without data of a followed log; the node sends empty lines more often.
@@ -37,15 +41,27 @@ impl Caller {
     /// # Errors
     /// [`ClientError::Address`] if `address` is malformed.
     pub(crate) fn new(address: &str, tls: TlsConfig) -> Result<Caller, ClientError> {
+        Caller::build(address, Agent::config_builder().tls_config(tls))
+    }
+
+    /// As [`Caller::new`], with something done to each request.
+    pub(crate) fn with_middleware(
+        address: &str,
+        tls: TlsConfig,
+        middleware: impl Middleware,
+    ) -> Result<Caller, ClientError> {
+        Caller::build(address, Agent::config_builder().tls_config(tls).middleware(middleware))
+    }
+
+    fn build(address: &str, config: ConfigBuilder<AgentScope>) -> Result<Caller, ClientError> {
         let address = with_port(address).ok_or_else(|| ClientError::Address(address.to_owned()))?;
-        let config = Agent::config_builder()
+        let config = config
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(CALL_TIMEOUT))
-            .tls_config(tls)
             .user_agent("ironhull")
             .build();
         let connector = DefaultConnector::default();
@@ -120,14 +136,15 @@ impl Caller {
 
     /// Reads the error in a response.
     fn refusal(&self, status: StatusCode, response: Response<Body>) -> ClientError {
-        let unnamed = || ErrorBody { error: status.to_string(), hint: None };
+        let unnamed = || ErrorBody { error: status.to_string(), hint: None, details: None };
         let body = match self.read::<ErrorBody>(response) {
             Ok(body) => body,
             Err(ClientError::Malformed { .. }) => unnamed(),
             Err(other) => return other,
         };
-        let address = self.address.clone();
-        ClientError::Node { address, status: status.as_u16(), error: body.error, hint: body.hint }
+        let (address, status) = (self.address.clone(), status.as_u16());
+        let ErrorBody { error, hint, details } = body;
+        ClientError::Node { address, status, error, hint, details }
     }
 
     /// Reads a JSON body, up to its maximum length.
@@ -150,7 +167,7 @@ pub(crate) fn url(path: &str) -> String {
 }
 
 /// Adds [`PORT`] if `address` has no port; `None` if it is not an address.
-fn with_port(address: &str) -> Option<String> {
+pub(crate) fn with_port(address: &str) -> Option<String> {
     let bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
     let (host, port) = match address.rsplit_once(':') {
         _ if bare_v6 => return Some(format!("[{address}]:{PORT}")),

@@ -103,6 +103,7 @@ impl Client {
                 status: 404,
                 error: format!("service {service:?} does not exist"),
                 hint: None,
+                details: None,
             });
         }
         Ok(format!("/v1/services/{service}/{what}"))

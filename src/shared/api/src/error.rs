@@ -43,6 +43,12 @@ pub enum ClientError {
         /// What is wrong with the certificate.
         cause: String,
     },
+    /// The server's key is not the one that the pairing code names.
+    #[error("calling {address}: the pairing code is not of the node that answers there")]
+    NotPaired {
+        /// The node's address.
+        address: String,
+    },
     /// The server rejected our certificate.
     #[error("calling {address}: it rejected our certificate: {cause}")]
     Denied {
@@ -78,6 +84,8 @@ pub enum ClientError {
         error: String,
         /// The node's remedy.
         hint: Option<String>,
+        /// What is wrong in full, as a text of several lines.
+        details: Option<String>,
     },
 }
 
@@ -89,6 +97,10 @@ impl ClientError {
             ClientError::Refused { .. } => "is the node up, and the port of its node API forwarded?",
             ClientError::Timeout { .. } => "the node may still be starting; try again",
             ClientError::Untrusted { .. } => "these credentials may belong to another node or cluster",
+            ClientError::NotPaired { .. } => {
+                "compare the code with the one on the node's console: a new one is shown after each restart; a node \
+                 that is configured already takes the operator's certificate, without --code"
+            }
             ClientError::Denied { .. } => {
                 "the node takes only certificates under the operator CA of its config"
             }
@@ -145,6 +157,9 @@ fn from_io(address: String, error: &io::Error) -> ClientError {
 /// Classifies an error of TLS by whose certificate it is about.
 fn from_tls(address: String, error: &rustls::Error) -> ClientError {
     match error {
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            ClientError::NotPaired { address }
+        }
         rustls::Error::InvalidCertificate(why) => {
             let cause = match why {
                 CertificateError::UnknownIssuer => "it is not under our operator CA".to_owned(),

@@ -33,6 +33,19 @@
 //! | `POST /v1/time/set` | [`TimeSetRequest`] | [`Time`], or 409 |
 //! | `POST /v1/reboot`, `POST /v1/shutdown` | | [`Done`] |
 //!
+//! A node in maintenance (without a config, as a rule) has other routes, and none of these. Its certificate is made at
+//! each start and signs itself; the [`PairingCode`] on its console names its key and authorises the client, which sends
+//! `Authorization: Pairing SECRET`:
+//!
+//! | route | body | response |
+//! |---|---|---|
+//! | `GET /v1/maintenance` | | [`Maintenance`] |
+//! | `GET /v1/maintenance/links` | | [`LinkList`] |
+//! | `GET /v1/maintenance/disks` | | [`DiskList`] |
+//! | `GET /v1/maintenance/logs?service=&lines=&follow=` | | lines, as `/v1/logs` |
+//! | `POST /v1/maintenance/config` | the node's documents, at most [`MAX_CONFIG_BYTES`] | [`Done`], 422 with the
+//! errors, or 409 |
+//!
 //! Every failure is an [`ErrorBody`] with a status of 400 or more.
 #![forbid(unsafe_code)]
 
@@ -47,6 +60,9 @@ mod kubeconfig;
 mod line;
 #[cfg(feature = "client")]
 mod logs;
+mod maintenance;
+#[cfg(feature = "client")]
+mod maintenance_client;
 mod pairing;
 mod service;
 mod state;
@@ -67,6 +83,11 @@ pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SE
 pub use line::one_line;
 #[cfg(feature = "client")]
 pub use logs::Logs;
+pub use maintenance::{
+    Disk, DiskList, Link, LinkList, MAX_CONFIG_BYTES, Maintenance, MaintenanceReason, PAIRING_SCHEME,
+};
+#[cfg(feature = "client")]
+pub use maintenance_client::MaintenanceClient;
 pub use pairing::{PairingCode, PairingCodeError, PairingSecret};
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
@@ -103,4 +124,7 @@ pub struct ErrorBody {
     /// The remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What is wrong in full, as a text of several lines, where one line is not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
