@@ -1,18 +1,18 @@
-//! Chooses the config that the node runs: the one in its user-data, otherwise the last accepted one.
+//! Chooses the config that the node runs: the one in its user-data, otherwise the last one that an operator has given
+//! over the API or that was accepted.
 //!
 //! An accepted config is stored only after the snapshot of the state was taken ([`keep_accepted`]), since the
 //! snapshot must contain the config that the previous generation accepted. That generation uses it if it
 //! finds no other config that it can read.
 
+use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use api::{ConfigFacts, PassedOver};
-use config::user_data::parse_seed;
+use config::user_data::{Part, Seed, parse_seed};
 use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
 use snapshots::Store;
 use userdata::{Found, Machine, Search};
@@ -21,13 +21,16 @@ use crate::console;
 
 /// Path of the last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
+/// Path of a config that an operator has given over the API, until it is the accepted one.
+const GIVEN: &str = "state/config/given.yaml";
+/// Sources of configs that are kept, in the node's status.
+const FROM_API: &str = "api";
+const LAST_ACCEPTED: &str = "last-accepted";
 /// Printed if there is no config at all.
 const NOTHING_FOUND: &str = "no config found";
 /// Printed after what was looked for.
 const HINT: &str = "hint: attach a volume labelled cidata with the file user-data, or in QEMU: -fw_cfg \
                     name=opt/ironhull/config,file=FILE";
-/// Pause between two searches while there is no config.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// A config that can be used.
 #[derive(Debug)]
@@ -38,49 +41,92 @@ pub struct Accepted<T> {
     pub checked: T,
     /// Where they come from, and errors of a newer config.
     pub facts: ConfigFacts,
-    /// The text, if it comes from user-data: to be stored for the next boot.
+    /// The text, if it is not the last accepted one: to be stored for the next boot.
     pub given: Option<String>,
 }
 
-/// Searches for a config until there is one. Without a config the node has no operator CA, so it can't serve
-/// its API; it prints that on the console. `check` may refuse a well-formed config, for instance if a key
-/// does not match its certificate; `waiting` is called after each search without a result.
-pub fn wait<T>(check: impl Fn(&NodeDocuments) -> Result<T>, waiting: impl Fn()) -> Accepted<T> {
-    let mut told = String::new();
-    loop {
-        match look(Path::new("/"), &check) {
-            Ok(accepted) => {
-                let facts = &accepted.facts;
-                facts.passed_over.iter().for_each(|p| eprintln!("noded: {}: {}", p.source, p.reason));
-                facts.found_at.iter().for_each(|at| eprintln!("noded: the config is {at}"));
-                return accepted;
-            }
-            Err(e) => {
-                let text = format!("{e:#}");
-                if text != told {
-                    console::announce(&format!(
-                        "ironhull: no usable config, the node waits for one; without it there is no node API\n{text}"
-                    ));
-                    told = text;
-                }
-            }
-        }
-        waiting();
-        thread::sleep(PAUSE);
+impl<T> Accepted<T> {
+    /// Writes to the log where the config comes from, and which sources have none.
+    pub fn log(&self) {
+        let facts = &self.facts;
+        facts.passed_over.iter().for_each(|p| eprintln!("noded: {}: {}", p.source, p.reason));
+        facts.found_at.iter().for_each(|at| eprintln!("noded: the config is {at}"));
     }
+}
+
+/// Why there is no config that can be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unusable {
+    /// What is wrong with those that there are, each a text of one line or several; empty if there are none.
+    pub problems: Vec<String>,
+    /// The sources of user-data that have none.
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.is_empty() {
+            true => {
+                writeln!(f, "{NOTHING_FOUND}")?;
+                self.passed_over.iter().try_for_each(|p| writeln!(f, "{}: {}", p.source, p.reason))?;
+                f.write_str(HINT)
+            }
+            false => f.write_str(&self.problems.join("\n")),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Unpacks, parses and checks what an operator gives.
+///
+/// # Errors
+/// All that is wrong with it, as with user-data.
+pub fn given_by_operator<T>(
+    bytes: &[u8],
+    check: &dyn Fn(&NodeDocuments) -> Result<T>,
+) -> Result<Accepted<T>> {
+    let user_data = Part { label: "config".to_owned(), bytes: bytes.to_vec() };
+    let accepted = accept_seed(&Seed { user_data }, check)?;
+    let facts = ConfigFacts { source: Some(FROM_API.into()), ..ConfigFacts::default() };
+    Ok(Accepted { facts, ..accepted })
+}
+
+/// Keeps a config that an operator gives, at once: beside the last accepted one, which must not change before it is in a
+/// snapshot of the state. It counts more than that one, and is gone when it has become the accepted one.
+///
+/// # Errors
+/// If it can't be written; the one before is unchanged then.
+pub fn keep_given(root: &Path, text: &str) -> Result<()> {
+    keep(&root.join(GIVEN), text)
 }
 
 /// Stores a config for the next boot; a failure is logged. A full disk is no reason to refuse a valid config.
 pub fn keep_accepted(text: &str) {
-    let path = Path::new("/").join(ACCEPTED);
-    if let Err(e) = keep(&path, text) {
-        console::announce(&format!("ironhull: keeping the config as {}: {e:#}", path.display()));
+    if let Err(e) = make_accepted(Path::new("/"), text) {
+        console::announce(&format!("ironhull: keeping the config as /{ACCEPTED}: {e:#}"));
     }
 }
 
-/// Searches once, on the machine whose file system begins at `root`. If the config is invalid, the errors are
-/// reported and the last accepted one is used.
-fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
+/// Makes a config the accepted one, which leaves no other one given.
+fn make_accepted(root: &Path, text: &str) -> Result<()> {
+    keep(&root.join(ACCEPTED), text)?;
+    let given = root.join(GIVEN);
+    match fs::remove_file(&given) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("removing {}", given.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Searches once, on the machine whose file system begins at `root`. If the config in user-data is invalid, the errors
+/// are reported and the last one that was given or accepted is used. `check` may refuse a well-formed config, for
+/// instance if a key does not match its certificate.
+///
+/// # Errors
+/// [`Unusable`], with what is wrong with each config that there is.
+pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>, Unusable> {
     let searched = userdata::find(&Machine::at(root));
     let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
     let refused = match searched {
@@ -95,44 +141,47 @@ fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<A
         },
     };
     let mut problems: Vec<String> = refused.iter().cloned().collect();
-    for kept in kept_ones(root) {
+    for (source, kept) in kept_ones(root) {
         let parsed = read(&kept).and_then(|text| match text {
-            Some(text) => parse(&kept.display().to_string(), &text, check).map(Some),
+            Some(text) => parse(&kept.display().to_string(), &text, check).map(|parsed| Some((parsed, text))),
             None => Ok(None),
         });
         match parsed {
             Ok(None) => {}
-            Ok(Some((documents, checked))) => {
+            Ok(Some(((documents, checked), text))) => {
                 if let Some(text) = &refused {
                     console::announce(&format!(
                         "ironhull: the new config is refused, the last good one runs\n{text}"
                     ));
                 }
                 let errors = problems.iter().flat_map(|t| t.lines()).map(str::to_owned).collect();
-                let source = Some("last-accepted".into());
+                let source = Some(source.to_owned());
+                let given = (source.as_deref() == Some(FROM_API)).then_some(text);
                 let facts = ConfigFacts { source, errors, passed_over, ..ConfigFacts::default() };
-                return Ok(Accepted { documents, checked, facts, given: None });
+                return Ok(Accepted { documents, checked, facts, given });
             }
             Err(e) => problems.push(format!("{e:#}")),
         }
     }
-    match problems.is_empty() {
-        true => {
-            let asked = passed_over.iter().map(|p| format!("{}: {}\n", p.source, p.reason));
-            bail!("{NOTHING_FOUND}\n{}{HINT}", asked.collect::<String>())
-        }
-        false => bail!("{}", problems.join("\n")),
-    }
+    Err(Unusable { problems, passed_over })
 }
 
 /// Parses and checks what a source has.
 fn accept<T>(found: &Found, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
-    let label = &found.seed.user_data.label;
-    let understood = parse_seed(&found.seed)?;
-    let checked = check(&understood.documents).with_context(|| format!("checking {label}"))?;
-    let (source, found_at) = (Some(found.source.to_owned()), Some(label.clone()));
+    let accepted = accept_seed(&found.seed, check)?;
+    let label = found.seed.user_data.label.clone();
+    let (source, found_at) = (Some(found.source.to_owned()), Some(label));
     let facts = ConfigFacts { source, found_at, ..ConfigFacts::default() };
-    Ok(Accepted { documents: understood.documents, checked, facts, given: Some(understood.text) })
+    Ok(Accepted { facts, ..accepted })
+}
+
+/// Parses and checks a seed, whoever has it.
+fn accept_seed<T>(seed: &Seed, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>> {
+    let understood = parse_seed(seed)?;
+    let checked =
+        check(&understood.documents).with_context(|| format!("checking {}", seed.user_data.label))?;
+    let (documents, facts) = (understood.documents, ConfigFacts::default());
+    Ok(Accepted { documents, checked, facts, given: Some(understood.text) })
 }
 
 /// Returns the sources that have nothing, as the status shows them.
@@ -142,13 +191,14 @@ fn passed_over(search: &Search) -> Vec<PassedOver> {
     search.passed_over.iter().map(shown).collect()
 }
 
-/// Returns the paths where accepted configs may be: the last one, then those in copies of the state, the newest first.
-fn kept_ones(root: &Path) -> impl Iterator<Item = PathBuf> {
+/// Returns the paths where configs may be kept, each with its source: one that an operator has given, the last accepted
+/// one, then those in copies of the state, the newest first.
+fn kept_ones(root: &Path) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let store = Store::at(&root.join("state"));
     // What can't be listed can't be read either.
     let copies = store.copies().unwrap_or_default();
-    std::iter::once(root.join(ACCEPTED))
-        .chain(copies.into_iter().map(|copy| copy.join("config/accepted.yaml")))
+    let own = [(FROM_API, root.join(GIVEN)), (LAST_ACCEPTED, root.join(ACCEPTED))];
+    own.into_iter().chain(copies.into_iter().map(|copy| (LAST_ACCEPTED, copy.join("config/accepted.yaml"))))
 }
 
 /// Parses and checks a text.
@@ -193,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    const GIVEN: &str = "sys/firmware/qemu_fw_cfg/by_name/opt/ironhull/config/raw";
+    const USER_DATA: &str = "sys/firmware/qemu_fw_cfg/by_name/opt/ironhull/config/raw";
 
     fn good(hostname: &str) -> String {
         let certificate = "-----BEGIN CERTIFICATE-----\n      AAAA\n      -----END CERTIFICATE-----";
@@ -212,7 +262,7 @@ mod tests {
     }
 
     fn give(root: &Path, text: &str) {
-        let path = root.join(GIVEN);
+        let path = root.join(USER_DATA);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
@@ -221,7 +271,7 @@ mod tests {
     fn boot(root: &Path) -> Result<Accepted<()>> {
         let accepted = look(root, &check)?;
         if let Some(text) = &accepted.given {
-            keep(&root.join(ACCEPTED), text)?;
+            make_accepted(root, text)?;
         }
         Ok(accepted)
     }
@@ -246,10 +296,39 @@ mod tests {
         let third = boot(root.path()).unwrap();
         assert_eq!(third.documents.node.hostname, "a");
         assert!(third.facts.errors[0].contains("this one is refused"));
-        fs::remove_file(root.path().join(GIVEN)).unwrap();
+        fs::remove_file(root.path().join(USER_DATA)).unwrap();
         assert!(boot(root.path()).unwrap().facts.errors.is_empty());
         give(root.path(), &good("b"));
         assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "b");
+    }
+
+    #[test]
+    fn what_an_operator_gives_outlives_a_power_cut_and_becomes_the_accepted_one() {
+        let root = tempfile::tempdir().unwrap();
+        keep(&root.path().join(ACCEPTED), "of: the future\n").unwrap();
+        assert!(
+            given_by_operator(good("refused").as_bytes(), &check)
+                .unwrap_err()
+                .to_string()
+                .contains("checking config")
+        );
+        let given = given_by_operator(good("a").as_bytes(), &check).unwrap();
+        assert_eq!(given.facts.source.as_deref(), Some("api"));
+        keep_given(root.path(), &good("a")).unwrap();
+        let kept = || fs::read_to_string(root.path().join(ACCEPTED)).unwrap();
+        assert_eq!(kept(), "of: the future\n", "a snapshot needs it as it was");
+        // Before the state is prepared: the node begins again, as after a power cut.
+        let again = look(root.path(), &check).unwrap();
+        assert_eq!((again.facts.source.as_deref(), again.facts.errors.len()), (Some("api"), 0));
+        boot(root.path()).unwrap();
+        assert_eq!((kept(), root.path().join(GIVEN).exists()), (good("a"), false));
+        assert_eq!(boot(root.path()).unwrap().facts.source.as_deref(), Some("last-accepted"));
+        // User-data that comes later counts more, and nothing older comes back.
+        keep_given(root.path(), &good("b")).unwrap();
+        give(root.path(), &good("c"));
+        assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "c");
+        fs::remove_file(root.path().join(USER_DATA)).unwrap();
+        assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "c");
     }
 
     /// A newer generation has accepted a config that this one can't read, and has failed.

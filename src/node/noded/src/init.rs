@@ -87,10 +87,10 @@ impl Init {
         self.order(&Request::StateSealed)
     }
 
-    /// Reports that the node is running but has no config yet. That is not the generation's fault, so a
+    /// Reports that the node is running but in maintenance, and why. That is not the generation's fault, so a
     /// blessed one keeps its tries. A failure is logged and does no harm, since the next report follows soon.
-    pub fn waiting_for_config(&self) {
-        let problem = Some("ConfigAccepted: no usable config".to_owned());
+    pub fn waiting(&self, problem: &str) {
+        let problem = Some(problem.to_owned());
         if let Err(e) = self.order(&Request::Health { problem, deadline_secs: None }) {
             eprintln!("noded: reporting health: {e:#}");
         }

@@ -20,6 +20,7 @@ mod health;
 mod init;
 mod issue;
 mod kube;
+mod maintenance;
 mod memory;
 mod node;
 mod plan;
@@ -36,7 +37,6 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::ImageFacts;
@@ -44,6 +44,7 @@ use api::ImageFacts;
 use crate::command::Command;
 use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
+use crate::maintenance::Left;
 use crate::node::Node;
 use crate::store::Restorer;
 use crate::timekeeper::Doubt;
@@ -51,8 +52,6 @@ use crate::upgrade::Upgrader;
 
 /// Path of the facts that the builder wrote into the image.
 const IMAGE_FACTS: &str = "/usr/share/ironhull/image.json";
-/// Maximum number of threads for API requests that block.
-const MAX_BLOCKING_THREADS: usize = 4;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -84,8 +83,11 @@ fn serve_node() -> Result<()> {
     let image = image_facts()?;
     let role = plan::role(&image.role)?;
     let doubt = Doubt::default();
-    let check = |documents: &config::NodeDocuments| serve::server_config(&documents.node.api, doubt.clone());
-    let accepted = config_source::wait(check, || init.waiting_for_config());
+    let judge = doubt.clone();
+    let check =
+        move |documents: &config::NodeDocuments| serve::server_config(&documents.node.api, judge.clone());
+    let Left { accepted, network } = maintenance::config_or_wait(&init, &image, Box::new(check))?;
+    accepted.log();
     let tls = accepted.checked;
     init.stage("config");
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
@@ -94,22 +96,18 @@ fn serve_node() -> Result<()> {
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
     let restorer = Arc::new(Restorer::new(Arc::clone(&node)));
-    bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), role, accepted.given)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .max_blocking_threads(MAX_BLOCKING_THREADS)
-        .thread_stack_size(thread::STACK_BYTES)
-        .thread_keep_alive(Duration::from_secs(1))
-        .build()
-        .context("starting the API's runtime")?;
+    let start = bring_up::Start { role, given: accepted.given, network };
+    bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), start)?;
+    let runtime = serve::runtime()?;
     runtime.block_on(async {
         let listener = serve::listen(node.documents.node.api.port).await;
         let listening = Arc::clone(&node);
         health::follow(&listening);
         scrub::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
-        serve::serve(listener, tls, serve::router(serve::Served { node, upgrader, restorer })).await;
+        let routes = serve::router(serve::Served { node, upgrader, restorer });
+        serve::serve(listener, serve::Service { tls, admission: serve::Admission::Certificate, routes })
+            .await;
     });
     Ok(())
 }

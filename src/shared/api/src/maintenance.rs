@@ -3,7 +3,7 @@
 use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, Stage};
+use crate::{Boot, PassedOver, Stage};
 
 /// Maximum length of a config in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
@@ -20,6 +20,8 @@ pub struct Maintenance {
     pub reason: MaintenanceReason,
     /// What is wrong, in full: with a refused config all its errors, each with its line marked. A text of several lines.
     pub problem: String,
+    /// The sources of user-data that were asked and have none.
+    pub passed_over: Vec<PassedOver>,
     /// Partitions that can't be used, and why, a line each, such as `data: …`.
     pub damage: Vec<String>,
     /// Addresses with prefix length, such as `10.0.2.15/24`.

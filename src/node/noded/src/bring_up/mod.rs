@@ -18,26 +18,33 @@ use crate::node::Node;
 use crate::upgrade::Upgrader;
 use crate::{config_source, state, thread};
 
-/// Starts everything and returns at once. `given` is the config to be stored for the next boot.
+/// What a node begins with, besides its config.
+#[derive(Debug)]
+pub struct Start {
+    /// Its role.
+    pub role: config::Role,
+    /// The config to be stored for the next boot.
+    pub given: Option<String>,
+    /// The network, if it was started before there was a config.
+    pub network: Option<net::Network>,
+}
+
+/// Starts everything and returns at once.
 ///
 /// # Errors
 /// If the first thread can't be started; nothing is started then.
-pub fn start(
-    node: Arc<Node>,
-    upgrader: Arc<Upgrader>,
-    role: config::Role,
-    given: Option<String>,
-) -> anyhow::Result<()> {
-    thread::spawn("bring-up", move || run(&node, &upgrader, role, given.as_deref()))
+pub fn start(node: Arc<Node>, upgrader: Arc<Upgrader>, start: Start) -> anyhow::Result<()> {
+    thread::spawn("bring-up", move || run(&node, &upgrader, start))
 }
 
 /// The steps that must be performed in order.
-fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, role: config::Role, given: Option<&str>) {
-    let network = network::bring_up(node);
+fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, start: Start) {
+    let Start { role, given, network } = start;
+    let network = network::bring_up(node, network);
     time::follow(node, &network);
     state::prepare(node);
     if let Some(text) = given {
-        config_source::keep_accepted(text);
+        config_source::keep_accepted(&text);
     }
     let manifests = cluster::bring_up(node, &network, role);
     addresses::follow(node, &network, role);

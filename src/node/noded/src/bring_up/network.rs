@@ -22,9 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Where that address is noted. In memory: it is another one after each boot.
 const ADDRESS_PATH: &str = "/run/ironhull/node-address";
 
-/// Starts the network and waits until the node has an address for the cluster.
-pub fn bring_up(node: &std::sync::Arc<Node>) -> Network {
-    let network = start(node);
+/// Starts the network, or makes of a provisional one what the config wants, and waits until the node has an address for
+/// the cluster.
+pub fn bring_up(node: &std::sync::Arc<Node>, provisional: Option<Network>) -> Network {
+    let network = start(node, provisional.as_ref());
     // It is set only here, once.
     let _ = node.network.set(network.clone());
     let until_now = known_address();
@@ -80,11 +81,15 @@ fn is_enough(state: &NetworkState, until_now: Option<Ipv4Addr>) -> bool {
     !state.addresses.is_empty() && (state.complete || until_now.is_none_or(has))
 }
 
-fn start(node: &Node) -> Network {
+fn start(node: &Node, provisional: Option<&Network>) -> Network {
     let mut pauses = BackOff::new(Duration::from_millis(100), Duration::from_secs(10));
     let config = &node.documents.node;
     loop {
-        match Network::start(&config.hostname, &config.network) {
+        let started = match provisional {
+            Some(network) => network.restart(&config.hostname, &config.network).map(|()| network.clone()),
+            None => Network::start(&config.hostname, &config.network),
+        };
+        match started {
             Ok(network) => return network,
             Err(e) => node.claim(NETWORK_READY, Claim::no("Failed", e.to_string())),
         }

@@ -15,7 +15,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with the reason `error`.
     pub fn new(status: StatusCode, error: impl Into<String>) -> Failure {
-        Failure { status, body: ErrorBody { error: error.into(), hint: None } }
+        Failure { status, body: ErrorBody { error: error.into(), hint: None, details: None } }
     }
 
     /// The request can't be carried out as it is.
@@ -27,6 +27,13 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: &str) -> Failure {
         self.body.hint = Some(hint.to_owned());
+        self
+    }
+
+    /// Adds what is wrong in full, a text of several lines.
+    #[must_use]
+    pub fn details(mut self, details: String) -> Failure {
+        self.body.details = Some(details);
         self
     }
 }

@@ -1,7 +1,6 @@
 //! The route of logs: lines as they arrive, or those of a failed generation.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use api::{LogQuery, MAX_LOG_LINES};
 use axum::body::Body;
@@ -12,7 +11,7 @@ use axum::response::Response;
 
 use super::body::Pieces;
 use super::error::Failure;
-use super::shared::{OfNode, blocking, known, unknown};
+use super::shared::{LogSource, blocking, known, unknown};
 use crate::failed_logs;
 use crate::followers::json_lines;
 
@@ -22,7 +21,7 @@ pub(super) struct Endless;
 
 /// The route.
 pub(super) async fn logs(
-    State(node): OfNode,
+    State(source): State<LogSource>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, Failure> {
     let Query(query) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
@@ -35,19 +34,19 @@ pub(super) async fn logs(
         return ndjson(Body::from(json_lines(lines)));
     }
     let query = {
-        let node = Arc::clone(&node);
+        let init = source.init.clone();
         blocking(move || {
             let has_log =
-                matches!(query.service.as_str(), "init" | "kernel") || known(&node, &query.service)?;
+                matches!(query.service.as_str(), "init" | "kernel") || known(&init, &query.service)?;
             Ok(if has_log { Ok(query) } else { Err(unknown(&query.service)) })
         })
         .await??
     };
     if !query.follow {
-        let lines = blocking(move || node.init.logs(&query.service, query.lines)).await?;
+        let lines = blocking(move || source.init.logs(&query.service, query.lines)).await?;
         return ndjson(Body::from(json_lines(lines)));
     }
-    let followed = blocking(move || node.followers.follow(&query.service, query.lines)).await?;
+    let followed = blocking(move || source.followers.follow(&query.service, query.lines)).await?;
     let Some(pieces) = followed else {
         let error = "too many logs are being followed";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, error).hint("end one that nobody reads"));

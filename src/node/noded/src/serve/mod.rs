@@ -1,6 +1,7 @@
 //! The server of the node API: accepts connections, does TLS, calls the routes.
 //!
-//! Without a certificate of the operator CA the handshake fails. Every wait and every size is bounded. A connection is
+//! Without a certificate of the operator CA the handshake fails; in maintenance, where there is no such CA, each request
+//! needs the secret of the pairing code instead ([`Admission`]). Every wait and every size is bounded. A connection is
 //! always accepted, and if there are too many another one goes ([`guests`]), so that connections which only stand
 //! there, wherever they come from, can't keep an operator out.
 
@@ -8,6 +9,7 @@ mod body;
 mod error;
 mod guests;
 mod logs;
+mod maintenance;
 mod place;
 mod routes;
 mod shared;
@@ -24,16 +26,23 @@ use std::future::poll_fn;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -41,9 +50,13 @@ use tokio_rustls::server::TlsStream;
 use guests::Stage;
 use place::{Answering, Place, Places};
 
+use crate::maintenance::Door;
+use crate::thread::STACK_BYTES;
+
+pub use maintenance::router as maintenance_router;
 pub use routes::router;
 pub use shared::Served;
-pub use tls::server_config;
+pub use tls::{maintenance_config, server_config};
 
 /// Longest time of a handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,6 +64,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request.
 const MAX_HEAD_BYTES: usize = 16 << 10;
+/// Maximum number of threads for requests that block.
+const MAX_BLOCKING_THREADS: usize = 4;
 /// Pause after a failed accept or bind.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -67,9 +82,44 @@ pub async fn listen(port: u16) -> TcpListener {
     }
 }
 
+/// Who is let in.
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// Whoever has made TLS, since that needs a certificate of the operator CA.
+    Certificate,
+    /// Whoever sends the secret of the pairing code with each request.
+    Code(Arc<Door>),
+}
+
+/// What is served, and to whom.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// TLS.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Who is let in.
+    pub admission: Admission,
+    /// What there is.
+    pub routes: Router,
+}
+
+/// Makes the runtime of a server: one thread, and a few for what blocks.
+///
+/// # Errors
+/// If the kernel has no descriptors left.
+pub fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_stack_size(STACK_BYTES)
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()
+        .context("starting the API's runtime")
+}
+
 /// Serves forever.
-pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, routes: Router) {
-    let acceptor = TlsAcceptor::from(tls);
+pub async fn serve(listener: TcpListener, service: Service) {
+    let acceptor = TlsAcceptor::from(Arc::clone(&service.tls));
     let places = Places::new();
     loop {
         let (stream, address) = match listener.accept().await {
@@ -83,13 +133,13 @@ pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, routes
             }
         };
         let (place, leave) = places.enter(address.ip());
-        let (acceptor, routes) = (acceptor.clone(), routes.clone());
-        tokio::spawn(async move { unless(leave, attend(&acceptor, stream, place, routes)).await });
+        let (acceptor, service) = (acceptor.clone(), service.clone());
+        tokio::spawn(async move { unless(leave, attend(&acceptor, stream, place, service)).await });
     }
 }
 
 /// Waits for `work` to end, and drops it if `leave` ends before.
-async fn unless(leave: impl Future, work: impl Future<Output = ()>) {
+pub async fn unless(leave: impl Future, work: impl Future<Output = ()>) {
     let (mut leave, mut work) = (pin!(leave), pin!(work));
     poll_fn(|context| match leave.as_mut().poll(context) {
         Poll::Ready(_) => Poll::Ready(()),
@@ -99,11 +149,16 @@ async fn unless(leave: impl Future, work: impl Future<Output = ()>) {
 }
 
 /// Serves one connection, from the handshake to its end.
-async fn attend(acceptor: &TlsAcceptor, stream: TcpStream, place: Place, routes: Router) {
+async fn attend(acceptor: &TlsAcceptor, stream: TcpStream, place: Place, service: Service) {
     let Some(secured) = shake_hands(acceptor, stream).await else { return };
-    // If all places are in use the operator is sent away at once: the close is better than a silence.
-    if place.know() {
-        talk(secured, Arc::new(place), routes).await;
+    let may_talk = match service.admission {
+        // If all places are in use the operator is sent away at once: the close is better than a silence.
+        Admission::Certificate => place.know(),
+        // A stranger until the first request.
+        Admission::Code(_) => true,
+    };
+    if may_talk {
+        talk(secured, Arc::new(place), service).await;
     }
 }
 
@@ -135,17 +190,24 @@ async fn let_go(mut stream: TcpStream) {
 }
 
 /// Serves one connection until it ends.
-async fn talk(stream: TlsStream<TcpStream>, place: Arc<Place>, routes: Router) {
-    let routes = TowerToHyperService::new(routes);
-    let service = service_fn(move |request| {
-        place.set(Stage::Busy);
-        let (answer, place) = (routes.call(request), Arc::clone(&place));
+async fn talk(stream: TlsStream<TcpStream>, place: Arc<Place>, service: Service) {
+    let routes = TowerToHyperService::new(service.routes);
+    let admitted = Arc::new(AtomicBool::new(matches!(service.admission, Admission::Certificate)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (routes, place, admitted) = (routes.clone(), Arc::clone(&place), Arc::clone(&admitted));
+        let admission = service.admission.clone();
         async move {
-            let answer = answer.await?;
+            if let Admission::Code(door) = &admission
+                && let Err(refused) = admit(door, &request, &place, &admitted).await
+            {
+                return Ok(refused.into_response().map(|body| Answering { body, place: None }));
+            }
+            place.set(Stage::Busy);
+            let answer: Response<Body> = routes.call(request).await?;
             if answer.extensions().get::<logs::Endless>().is_some() {
                 place.set(Stage::Following);
             }
-            Ok::<_, Infallible>(answer.map(|body| Answering { body, place }))
+            Ok::<_, Infallible>(answer.map(|body| Answering { body, place: Some(place) }))
         }
     });
     let served = http1::Builder::new()
@@ -160,4 +222,20 @@ async fn talk(stream: TlsStream<TcpStream>, place: Arc<Place>, routes: Router) {
     {
         eprintln!("noded: serving a connection: {e}");
     }
+}
+
+/// Lets a request in whose secret is right; the first one makes its connection an operator's.
+async fn admit(
+    door: &Door,
+    request: &Request<Incoming>,
+    place: &Place,
+    admitted: &AtomicBool,
+) -> Result<(), maintenance::Refused> {
+    if !door.admits(maintenance::secret(request.headers())).await {
+        return Err(maintenance::Refused::WrongCode);
+    }
+    if !admitted.swap(true, Ordering::Relaxed) && !place.know() {
+        return Err(maintenance::Refused::NoRoom);
+    }
+    Ok(())
 }

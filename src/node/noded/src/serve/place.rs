@@ -46,7 +46,7 @@ impl Places {
 }
 
 impl Place {
-    /// Notes that the connection has shown a certificate; false if there is no room for it.
+    /// Notes that the connection is one of an operator; false if there is no room for it.
     pub(super) fn know(&self) -> bool {
         self.places.lock().know(self.id, sys::boot_ms())
     }
@@ -67,12 +67,15 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(super) struct Answering {
     pub(super) body: Body,
-    pub(super) place: Arc<Place>,
+    /// `None` for a stranger, who stays one.
+    pub(super) place: Option<Arc<Place>>,
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.place.set(Stage::Idle);
+        if let Some(place) = &self.place {
+            place.set(Stage::Idle);
+        }
     }
 }
 

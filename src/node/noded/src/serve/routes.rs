@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{
-    BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, MAX_PIECE_BYTES,
-    MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest, Status, UpgradeStage,
+    BootOnceRequest, DEFAULT_TTL_SECS, Done, Kubeconfig, KubeconfigRequest, MAX_CONFIG_BYTES,
+    MAX_PIECE_BYTES, MAX_REQUEST_BYTES, MAX_TTL_SECS, MIN_TTL_SECS, Service, ServiceList, SignalRequest,
+    Status, UpgradeStage,
 };
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -21,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
 use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
-use super::{logs, state, store, time, upgrade};
+use super::{logs, maintenance, state, store, time, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -58,10 +59,13 @@ pub fn router(served: Served) -> Router {
 }
 
 /// Bounds the time until an answer begins, and refuses a body that is too long before it is read.
-async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
+pub(super) async fn in_bounds(request: Request, next: Next) -> Result<Response, Failure> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    let is_piece = [upgrade::DATA, store::DATA].contains(&request.uri().path());
-    let most = if is_piece { MAX_PIECE_BYTES } else { MAX_REQUEST_BYTES };
+    let most = match request.uri().path() {
+        upgrade::DATA | store::DATA => MAX_PIECE_BYTES,
+        maintenance::CONFIG => MAX_CONFIG_BYTES,
+        _ => MAX_REQUEST_BYTES,
+    };
     if length.and_then(|l| l.parse::<u64>().ok()).is_some_and(|l| l > most as u64) {
         let error = format!("body is longer than {most} bytes");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error));
@@ -101,7 +105,7 @@ async fn services(State(node): OfNode) -> Answer<ServiceList> {
 }
 
 async fn restart(State(node): OfNode, Path(name): Path<String>) -> Answer<Done> {
-    blocking(move || match known(&node, &name)? {
+    blocking(move || match known(&node.init, &name)? {
         true => node.init.restart(&name).map(|()| Ok(Json(Done {}))),
         false => Ok(Err(unknown(&name))),
     })
@@ -117,7 +121,7 @@ async fn signal(
     if !(1..=64).contains(&signal) {
         return Err(Failure::bad_request(format!("signal: expected 1 to 64, found {signal}")));
     }
-    blocking(move || match known(&node, &name)? {
+    blocking(move || match known(&node.init, &name)? {
         true => node.init.signal(&name, signal).map(|()| Ok(Json(Done {}))),
         false => Ok(Err(unknown(&name))),
     })

@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 
 use super::error::Failure;
+use crate::followers::Followers;
+use crate::init::Init;
 use crate::node::Node;
 use crate::store::Restorer;
 use crate::upgrade::Upgrader;
@@ -41,6 +43,21 @@ impl FromRef<Served> for Arc<Restorer> {
     }
 }
 
+/// Where logs come from.
+#[derive(Clone, Debug)]
+pub struct LogSource {
+    /// The client of `init`.
+    pub init: Init,
+    /// Those who follow logs.
+    pub followers: Followers,
+}
+
+impl FromRef<Served> for LogSource {
+    fn from_ref(served: &Served) -> LogSource {
+        LogSource { init: served.node.init.clone(), followers: served.node.followers.clone() }
+    }
+}
+
 /// The node, as handlers get it.
 pub type OfNode = State<Arc<Node>>;
 /// The upgrader, as handlers get it.
@@ -67,8 +84,8 @@ pub async fn blocking<T: Send + 'static>(
 ///
 /// # Errors
 /// If `init` can't be asked.
-pub fn known(node: &Node, name: &str) -> anyhow::Result<bool> {
-    Ok(node.init.status()?.services.iter().any(|s| s.name == name))
+pub fn known(init: &Init, name: &str) -> anyhow::Result<bool> {
+    Ok(init.status()?.services.iter().any(|s| s.name == name))
 }
 
 /// Returns the failure of a request about a service that there is none of.

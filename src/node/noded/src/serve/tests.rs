@@ -1,5 +1,7 @@
 //! The API over real TLS on the loopback, with the real client, against a stand-in for `init`.
 
+mod maintenance;
+
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -98,14 +100,20 @@ fn serve_changed(
         restorer: Arc::new(Restorer::new(Arc::clone(&node))),
         node,
     };
+    let service =
+        super::Service { tls, admission: super::Admission::Certificate, routes: super::router(served) };
+    listen(service)
+}
+
+/// Serves on the loopback; returns where.
+fn listen(service: super::Service) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            super::serve(listener, tls, super::router(served)).await;
+            super::serve(tokio::net::TcpListener::from_std(listener).unwrap(), service).await;
         });
     });
     address

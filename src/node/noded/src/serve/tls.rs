@@ -32,15 +32,37 @@ pub fn server_config(api: &NodeApi, doubt: Doubt) -> Result<Arc<ServerConfig>> {
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
         .build()
         .context("reading api.certificateAuthority")?;
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .context("choosing TLS versions")?
         .with_client_cert_verifier(Arc::new(Verifier { strict: verifier, doubt }))
         .with_single_cert(chain, key)
         .context("using api.certificate with api.key")?;
+    Ok(without_sessions(config))
+}
+
+/// Makes the server's side of TLS in maintenance: a certificate that only the pairing code vouches for, and clients that
+/// show none.
+///
+/// # Errors
+/// If the key can't be used with the certificate.
+pub fn maintenance_config(certificate_der: Vec<u8>, key_pem: &str) -> Result<Arc<ServerConfig>> {
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
+        .map_err(|_| anyhow::anyhow!("reading the key of maintenance: expected a private key as PEM"))?;
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .context("choosing TLS versions")?
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(certificate_der)], key)
+        .context("using the certificate of maintenance with its key")?;
+    Ok(without_sessions(config))
+}
+
+/// Keeps no sessions: connections are few, memory is dear.
+fn without_sessions(mut config: ServerConfig) -> Arc<ServerConfig> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Arc::new(config)
 }
 
 /// Judges clients as rustls does, but by the time that the clock's [`Doubt`] allows.

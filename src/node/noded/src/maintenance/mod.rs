@@ -1,0 +1,355 @@
+//! Maintenance: a node that can't take its role is no mute box. It brings up a provisional network, says on its console
+//! what it waits for, and takes a config over the network from whoever reads the pairing code there.
+//!
+//! The sources of user-data are searched meanwhile; whichever config comes first wins, and ends maintenance. What is
+//! served here ends with it: a configured node has none of these routes, and a node in maintenance none of the others.
+//! Left out: orders about a damaged state. Such a node says so ([`MaintenanceReason::StateUnusable`]) and takes no
+//! config, as it could not keep it.
+
+mod damage;
+pub mod disks;
+mod door;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use api::{ImageFacts, MaintenanceReason, PassedOver};
+use config::{NodeDocuments, NodeNetwork};
+use net::Network;
+use tokio::sync::oneshot;
+
+use crate::config_source::{self, Accepted, Unusable};
+use crate::console;
+use crate::followers::Followers;
+use crate::init::Init;
+use crate::serve::{self, Admission, Service};
+use crate::thread;
+use text::Said;
+
+pub use damage::Damage;
+pub use door::Door;
+
+/// TLS of the node API, as it follows from a config.
+pub type Tls = Arc<rustls::ServerConfig>;
+/// Makes TLS from a config, or says why that can't be.
+pub type Check = Box<dyn Fn(&NodeDocuments) -> Result<Tls> + Send + Sync>;
+
+/// Pause between two searches of user-data.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Between the answer to a config and the end of maintenance.
+const LEAVE_DELAY: Duration = Duration::from_millis(300);
+/// Host name until there is a config.
+const HOSTNAME: &str = "localhost";
+const _: () = assert!(api::MAX_CONFIG_BYTES == config::MAX_BYTES, "a config is as long however it comes");
+
+/// Why the node does not take its role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The reason.
+    pub reason: MaintenanceReason,
+    /// What is wrong in full: a text of several lines.
+    pub problem: String,
+    /// The sources of user-data that have none.
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl From<Unusable> for Trouble {
+    fn from(unusable: Unusable) -> Trouble {
+        let reason = match unusable.problems.is_empty() {
+            true => MaintenanceReason::NoConfig,
+            false => MaintenanceReason::ConfigRefused,
+        };
+        let problem = unusable.to_string();
+        Trouble { reason, problem, passed_over: unusable.passed_over }
+    }
+}
+
+/// Why a config that an operator gives is not taken. Nothing has changed.
+#[derive(Debug)]
+pub enum NotTaken {
+    /// It can't be used: all its errors, a text of several lines.
+    Invalid(String),
+    /// The node has got another one meanwhile.
+    Decided,
+    /// It can't be kept.
+    Unkept(String),
+}
+
+/// A node in maintenance. Shared by all threads.
+pub struct Maintenance {
+    /// The client of `init`.
+    pub init: Init,
+    /// Those who follow logs.
+    pub followers: Followers,
+    image: ImageFacts,
+    /// Where the machine's file system begins.
+    root: PathBuf,
+    check: Check,
+    damage: Damage,
+    /// `None` if nothing is served.
+    door: Option<Arc<Door>>,
+    network: OnceLock<Network>,
+    trouble: Mutex<Trouble>,
+    /// Where the config goes that ends maintenance; `None` once there is one.
+    decision: Mutex<Option<oneshot::Sender<Accepted<Tls>>>>,
+}
+
+impl std::fmt::Debug for Maintenance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maintenance").field("trouble", &self.trouble).finish_non_exhaustive()
+    }
+}
+
+/// What a node that enters maintenance is.
+pub struct Entering {
+    /// The client of `init`.
+    pub init: Init,
+    /// The facts the image states about itself.
+    pub image: ImageFacts,
+    /// Where the machine's file system begins, `/` on a node.
+    pub root: PathBuf,
+    /// Makes TLS from a config.
+    pub check: Check,
+    /// What is damaged.
+    pub damage: Damage,
+    /// Why it enters.
+    pub trouble: Trouble,
+}
+
+impl std::fmt::Debug for Entering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entering").field("trouble", &self.trouble).finish_non_exhaustive()
+    }
+}
+
+/// What a node has when it leaves maintenance.
+#[derive(Debug)]
+pub struct Left {
+    /// The config.
+    pub accepted: Accepted<Tls>,
+    /// The provisional network, if it could be started.
+    pub network: Option<Network>,
+}
+
+/// Searches for a config; without one the node is in maintenance until there is.
+///
+/// # Errors
+/// If there can be no runtime or no thread.
+pub fn config_or_wait(init: &Init, image: &ImageFacts, check: Check) -> Result<Left> {
+    let (root, damage) = (PathBuf::from("/"), Damage::load());
+    let trouble = match damage.of_state() {
+        Some(why) => {
+            let (reason, problem) = (MaintenanceReason::StateUnusable, why.to_owned());
+            Trouble { reason, problem, passed_over: Vec::new() }
+        }
+        None => match config_source::look(&root, &check) {
+            Ok(accepted) => return Ok(Left { accepted, network: None }),
+            Err(unusable) => unusable.into(),
+        },
+    };
+    let (init, image) = (init.clone(), image.clone());
+    wait(Entering { init, image, root, check, damage, trouble })
+}
+
+/// Enters maintenance and waits for a config.
+fn wait(entering: Entering) -> Result<Left> {
+    entering.init.stage("maintenance");
+    let (door, tls) = match enter() {
+        Ok((door, tls)) => (Some(door), Some(tls)),
+        Err(e) => {
+            console::announce(&format!("ironhull: there is no node API in maintenance: {e:#}"));
+            (None, None)
+        }
+    };
+    let (maintenance, mut decided) = Maintenance::new(entering, door);
+    let maintenance = Arc::new(maintenance);
+    let watching = Arc::clone(&maintenance);
+    thread::spawn("maintenance", move || watching.watch())?;
+    let service = maintenance.door.clone().zip(tls).map(|(door, tls)| Service {
+        tls,
+        admission: Admission::Code(door),
+        routes: serve::maintenance_router(Arc::clone(&maintenance)),
+    });
+    let runtime = serve::runtime()?;
+    let accepted = runtime.block_on(async {
+        let mut accepted = None;
+        let decision = async { accepted = (&mut decided).await.ok() };
+        match service {
+            Some(service) => {
+                let serving = async { serve::serve(serve::listen(api::PORT).await, service).await };
+                serve::unless(decision, serving).await;
+            }
+            None => decision.await,
+        }
+        accepted
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // It is kept already: whoever starts next finds it.
+    let accepted = accepted.context("the thread that hands over the config has ended")?;
+    Ok(Left { accepted, network: maintenance.network.get().cloned() })
+}
+
+fn enter() -> Result<(Arc<Door>, Tls)> {
+    let (door, shown) = Door::new()?;
+    Ok((Arc::new(door), serve::maintenance_config(shown.certificate_der, &shown.key_pem)?))
+}
+
+impl Maintenance {
+    /// A node that enters maintenance, and where the config comes that ends it.
+    pub fn new(
+        entering: Entering,
+        door: Option<Arc<Door>>,
+    ) -> (Maintenance, oneshot::Receiver<Accepted<Tls>>) {
+        let Entering { init, image, root, check, damage, trouble } = entering;
+        let (sender, receiver) = oneshot::channel();
+        let maintenance = Maintenance {
+            followers: Followers::of(init.clone()),
+            init,
+            image,
+            root,
+            check,
+            damage,
+            door,
+            network: OnceLock::new(),
+            trouble: Mutex::new(trouble),
+            decision: Mutex::new(Some(sender)),
+        };
+        (maintenance, receiver)
+    }
+
+    /// Takes a config from an operator: checks it as user-data, keeps it durably, and ends maintenance a moment later.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; nothing is kept then.
+    pub fn take(&self, bytes: &[u8]) -> Result<(), NotTaken> {
+        if self.trouble().reason == MaintenanceReason::StateUnusable {
+            return Err(NotTaken::Unkept(
+                "the state partition can't be used: the config could not be kept".to_owned(),
+            ));
+        }
+        let mut decision = lock(&self.decision);
+        if decision.is_none() {
+            return Err(NotTaken::Decided);
+        }
+        let accepted = config_source::given_by_operator(bytes, &self.check)
+            .map_err(|e| NotTaken::Invalid(format!("{e:#}")))?;
+        let text = accepted.given.as_deref().unwrap_or_default();
+        config_source::keep_given(&self.root, text)
+            .map_err(|e| NotTaken::Unkept(format!("keeping the config: {e:#}")))?;
+        if let Some(sender) = decision.take() {
+            // Not at once: the operator shall get the answer.
+            thread::spawn_or_tell("leave", move || {
+                std::thread::sleep(LEAVE_DELAY);
+                // Nobody waits any more only if the program ends.
+                drop(sender.send(accepted));
+            });
+        }
+        Ok(())
+    }
+
+    /// Fills in what is known here; stages, uptime and slots come from `init`.
+    pub fn describe(&self) -> api::Maintenance {
+        let Trouble { reason, problem, passed_over } = self.trouble().clone();
+        let state = self.network.get().map(Network::state).unwrap_or_default();
+        api::Maintenance {
+            image: self.image.clone(),
+            reason,
+            problem,
+            passed_over,
+            damage: self.damage.lines().to_vec(),
+            addresses: state.addresses.iter().map(ToString::to_string).collect(),
+            network: [state.problems, state.waits, state.remarks].concat(),
+            wrong_codes: self.door.as_ref().map_or(0, |door| door.wrong_in_all()),
+            ..api::Maintenance::default()
+        }
+    }
+
+    /// Keeps the console, the network and the search going until there is a config.
+    fn watch(&self) {
+        let (mut seen, mut said) = (0, String::new());
+        self.report();
+        loop {
+            if self.network.get().is_none() {
+                self.start_network();
+            }
+            let next = Instant::now() + PAUSE;
+            loop {
+                if self.is_decided() {
+                    return;
+                }
+                self.say(&mut said);
+                let left = next.saturating_duration_since(Instant::now());
+                match self.network.get() {
+                    _ if left.is_zero() => break,
+                    Some(network) => seen = network.wait(seen, left),
+                    None => std::thread::sleep(left),
+                }
+            }
+            self.search();
+        }
+    }
+
+    fn start_network(&self) {
+        match Network::start(HOSTNAME, &NodeNetwork::default()) {
+            // It is set only here.
+            Ok(network) => drop(self.network.set(network)),
+            Err(e) => eprintln!("noded: starting the provisional network: {e}"),
+        }
+    }
+
+    /// Writes what the operator has to know to the console if it is not what was `said` last. The log has it without the
+    /// pairing code.
+    fn say(&self, said: &mut String) {
+        let state = self.network.get().map(Network::state);
+        let Trouble { reason, problem, .. } = self.trouble().clone();
+        let code = self.door.as_ref().map(|door| door.code());
+        let all = Said { image: &self.image, reason, problem: &problem, network: state.as_ref(), code };
+        let text = text::text(&all);
+        if text != *said {
+            eprintln!("{}", text::text(&Said { code: None, ..all }));
+            console::show(&text);
+            *said = text;
+        }
+    }
+
+    /// Searches user-data once more; reports to `init` that the node still waits if there is none.
+    fn search(&self) {
+        if self.trouble().reason != MaintenanceReason::StateUnusable {
+            match config_source::look(&self.root, &self.check) {
+                Ok(accepted) => {
+                    if let Some(sender) = lock(&self.decision).take() {
+                        // Nobody waits any more only if the program ends.
+                        drop(sender.send(accepted));
+                    }
+                }
+                Err(unusable) => *self.trouble() = unusable.into(),
+            }
+        }
+        if !self.is_decided() {
+            self.report();
+        }
+    }
+
+    fn report(&self) {
+        let problem = match self.trouble().reason {
+            MaintenanceReason::StateUnusable => "StateUsable: the state partition can't be used",
+            _ => "ConfigAccepted: no usable config",
+        };
+        self.init.waiting(problem);
+    }
+
+    fn is_decided(&self) -> bool {
+        lock(&self.decision).is_none()
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        lock(&self.trouble)
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
