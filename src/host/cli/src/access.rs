@@ -53,19 +53,31 @@ fn not_a_machine(name: &str, why: &anyhow::Error) -> anyhow::Error {
     )
 }
 
-/// Prepares a client for a machine on this host.
-pub fn reach_machine(dir: &MachineDir, given: Option<&Path>) -> Result<Reached> {
+/// Returns the address of the node API, without any credentials.
+pub fn address(access: &Access) -> Result<String> {
+    local_machine(&access.address).map_or_else(|| Ok(access.address.clone()), |dir| forwarded(&dir))
+}
+
+/// Returns the address of a running machine's node API.
+fn forwarded(dir: &MachineDir) -> Result<String> {
     let state = dir.load()?;
     if Machine::new(dir.clone()).pid().is_none() {
         return Err(VmError::NotRunning(dir.name().to_owned()).into());
     }
-    let port = |guest: u16| state.ports.iter().find(|p| p.guest == guest).map(|p| p.host);
-    let api = port(api::PORT).ok_or_else(|| {
+    let port = state.ports.iter().find(|p| p.guest == api::PORT).map(|p| p.host);
+    let port = port.ok_or_else(|| {
         hinted(format!("machine {:?} forwards no node API", dir.name()), "start it with `ironhull run`")
     })?;
+    Ok(format!("127.0.0.1:{port}"))
+}
+
+/// Prepares a client for a machine on this host.
+pub fn reach_machine(dir: &MachineDir, given: Option<&Path>) -> Result<Reached> {
+    let address = forwarded(dir)?;
     let credentials = credentials::load(given.unwrap_or(dir.path()))?;
-    let client = Client::new(&format!("127.0.0.1:{api}"), &credentials)?;
-    let kubernetes = port(KUBERNETES_PORT).map(|p| format!("https://127.0.0.1:{p}"));
+    let client = Client::new(&address, &credentials)?;
+    let kubernetes = dir.load()?.ports.into_iter().find(|p| p.guest == KUBERNETES_PORT);
+    let kubernetes = kubernetes.map(|p| format!("https://127.0.0.1:{}", p.host));
     Ok(Reached { client, kubernetes })
 }
 

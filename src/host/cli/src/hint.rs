@@ -54,6 +54,7 @@ pub fn report(error: &Error) -> String {
         hints.extend(hint_of(cause));
         texts.push(split_hints(&cause.to_string(), &mut hints).to_owned());
     }
+    let details = error.chain().find_map(details_of).unwrap_or_default();
     let line = api::one_line(texts);
     let mut seen = Vec::new();
     for hint in hints {
@@ -62,7 +63,15 @@ pub fn report(error: &Error) -> String {
         }
     }
     let hints: String = seen.iter().map(|h| format!("hint: {h}\n")).collect();
-    format!("error: {line}\n{hints}")
+    format!("error: {line}\n{details}{hints}")
+}
+
+/// Returns what a node says of an error in full, with a line end.
+fn details_of(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    match cause.downcast_ref::<api::ClientError>()? {
+        api::ClientError::Node { details: Some(details), .. } => Some(format!("{}\n", details.trim_end())),
+        _ => None,
+    }
 }
 
 /// Removes the `hint: …` lines at the end of a text.

@@ -66,6 +66,9 @@ const COMMANDS: &[&[&str]] = &[
     &["lock", "update"],
     &["node"],
     &["node", "n", "status"],
+    &["node", "n", "apply"],
+    &["node", "n", "links"],
+    &["node", "n", "disks"],
     &["node", "n", "services"],
     &["node", "n", "logs"],
     &["node", "n", "restart"],
@@ -492,4 +495,37 @@ fn a_key_file_holds_one_key_that_is_not_encrypted() {
     std::fs::write(dir.path().join("x.hull"), "").unwrap();
     let locked = stderr(&ironhull(dir.path(), &["bundle", "sign", "x.hull", "--key", "locked.key"]));
     assert!(locked.contains("found one that is encrypted\nhint: `openssl pkey "), "{locked}");
+}
+
+/// What can be known before anything is sent is said before: nothing listens at the address.
+#[test]
+fn a_node_in_maintenance_is_asked_only_for_what_it_knows_with_a_code_that_can_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("bad.yaml"),
+        "apiVersion: ironhull.dev/v1\nkind: NodeConfig\nhostnam: x\n",
+    )
+    .unwrap();
+    let ask = |words: &[&str]| {
+        let output = ironhull(dir.path(), &[&["node", "127.0.0.1:1"], words].concat());
+        (output.status.code(), stderr(&output))
+    };
+    let code = "WERC-8GMR-ZGE1-0005-00ZZ";
+    for (words, exit, says) in [
+        (&["apply", "bad.yaml"][..], 2, "--code takes the pairing code"),
+        (&["links"], 2, "--code takes the pairing code"),
+        (&["restart", "etcd", "--code", code], 2, "knows only apply, status"),
+        (&["status", "--code", "WERC-8GMR"], 2, "expected 20 letters and digits, found 8"),
+        (&["status", "--code", code, "--credentials", "."], 2, "cannot be used with"),
+        (&["apply", "-", "--code", "-"], 2, "both come from standard input"),
+        (&["status", "--code", "-"], 1, "it looks like ABCD-"),
+        (&["apply", "bad.yaml", "--code", code], 1, "hostnam"),
+        (&["disks", "--code", code], 1, "connection refused"),
+    ] {
+        let (status, said) = ask(words);
+        assert_eq!(status, Some(exit), "{words:?}: {said}");
+        assert!(said.contains(says), "{words:?}: {said}");
+    }
+    let (_, said) = ask(&["apply", "bad.yaml", "--code", code]);
+    assert!(said.contains("api") && said.contains('^') && !said.contains("connect"), "all errors: {said}");
 }

@@ -28,7 +28,7 @@ pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
 pub use node::{
-    Access, LogsOf, Node, NodeCommand, StateCommand, StateOf, StoreCommand, StoreRestoreOf, TimeOrder,
+    Access, Code, LogsOf, Node, NodeCommand, StateCommand, StateOf, StoreCommand, StoreRestoreOf, TimeOrder,
     UpgradeTo,
 };
 pub use run::{Firmware, Run};

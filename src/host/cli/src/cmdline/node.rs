@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::values::{duration, signal, utc};
+use api::PairingCode;
 
 /// Show, control and upgrade a node.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +15,11 @@ pub struct Node {
     /// The node, and the credentials for it.
     #[command(flatten)]
     pub access: Access,
+    /// Pairing code on the console of a node in maintenance; - reads it from
+    /// standard input
+    #[arg(long, value_name = "CODE", global = true, value_parser = code, verbatim_doc_comment)]
+    #[arg(conflicts_with = "credentials")]
+    pub code: Option<Code>,
     /// The request to the node.
     #[command(subcommand)]
     pub command: NodeCommand,
@@ -31,9 +37,42 @@ pub struct Access {
     pub credentials: Option<PathBuf>,
 }
 
+/// Where the pairing code of a node in maintenance comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The command line.
+    Given(PairingCode),
+    /// Standard input.
+    Stdin,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    if text == "-" {
+        return Ok(Code::Stdin);
+    }
+    let parsed = text.parse().map(Code::Given);
+    parsed.map_err(|e| format!("{e}; a code looks like ABCD-EFGH-JKMN-PQRS-TVWX"))
+}
+
 /// A request to a node.
 #[derive(Clone, Debug, Subcommand)]
 pub enum NodeCommand {
+    /// Configure a node in maintenance, and have it take its role
+    ///
+    /// A node without a usable config shows its addresses and a pairing code on
+    /// its console. FILE is validated here first, then by the node, which keeps it
+    /// and goes on without a reboot.
+    #[command(after_help = "Example: ironhull node 192.0.2.7 apply me/node.yaml --code -")]
+    Apply {
+        /// Path to the node's documents; - reads standard input
+        file: PathBuf,
+    },
+    /// List the network links of a node in maintenance
+    #[command(after_help = "Example: ironhull node 192.0.2.7 links --code -")]
+    Links,
+    /// List the disks of a node in maintenance
+    #[command(after_help = "Example: ironhull node 192.0.2.7 disks --code -")]
+    Disks,
     /// Show image, slots, conditions, boot stages and addresses
     #[command(after_help = "Example: ironhull node single status")]
     Status,

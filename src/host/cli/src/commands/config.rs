@@ -87,6 +87,16 @@ fn validate(global: &Global, files: &[&Path]) -> Result<()> {
 
 /// Validates one file; returns its kind.
 fn check(file: &Path) -> Result<&'static str, Diagnostics> {
+    let (label, text) = load(file)?;
+    config::validate(&label, &text).map(|documents| match documents {
+        Documents::Profile(_) => "a valid image profile",
+        Documents::Node(_) => "a valid node and cluster config",
+    })
+}
+
+/// Reads a file, or standard input if it is `-`; returns its label for messages and its text,
+/// unpacked.
+pub fn load(file: &Path) -> Result<(String, String), Diagnostics> {
     let (label, bytes) = match file.to_str() {
         Some("-") => ("<stdin>".to_owned(), read(std::io::stdin())),
         _ => (file.display().to_string(), File::open(file).and_then(read)),
@@ -94,10 +104,7 @@ fn check(file: &Path) -> Result<&'static str, Diagnostics> {
     let whole = |message: String| Diagnostics::whole(&label, message, None);
     let bytes = bytes.map_err(|e| whole(format!("reading the file: {e}")))?;
     let text = config::user_data::text(&label, &bytes)?;
-    config::validate(&label, &text).map(|documents| match documents {
-        Documents::Profile(_) => "a valid image profile",
-        Documents::Node(_) => "a valid node and cluster config",
-    })
+    Ok((label, text))
 }
 
 /// Reads a text; stops one byte after the maximum length, so that a longer text is noticed.

@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod keys;
 pub mod kubeconfig;
 pub mod lock;
+pub mod maintenance;
 pub mod node;
 pub mod run;
 pub mod state;

@@ -2,17 +2,25 @@
 
 use anyhow::Result;
 use api::{
-    Boot, BootOnceRequest, Client, ClientError, Condition, ConfigFacts, LogQuery, Service, Stage, Status,
+    Boot, BootOnceRequest, Client, ClientError, Condition, ConfigFacts, LogQuery, Logs, Service, Stage,
+    Status,
 };
 use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
-use crate::commands::{state, store, time, upgrade};
+use crate::commands::{maintenance, state, store, time, upgrade};
+use crate::hint::Usage;
 use crate::output::{self, bytes, table};
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Node) -> Result<()> {
+    if let Some(code) = options.code {
+        return maintenance::run(global, options, code);
+    }
+    if matches!(&options.command, NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks) {
+        return Err(without_code());
+    }
     let client = access::reach(&options.access)?.client;
     let done = |what: &str| output::result(global.json, &json!({ "done": what }), |_| format!("{what}\n"));
     match &options.command {
@@ -20,7 +28,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
         NodeCommand::Services => {
             output::result(global.json, &client.services()?, |s| services_text(&s.services))
         }
-        NodeCommand::Logs(options) => logs(global, &client, options),
+        NodeCommand::Logs(options) => print_logs(global, options, |query| client.logs(query)),
         NodeCommand::Restart { service } => {
             client.restart(service)?;
             done(&format!("{service} is being restarted"))
@@ -29,6 +37,7 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             client.signal(service, *signal)?;
             done(&format!("signal {signal} was sent to {service}"))
         }
+        NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks => Err(without_code()),
         NodeCommand::Upgrade(options) => upgrade::run(global, &client, options),
         NodeCommand::Rollback { reboot } => {
             client.rollback()?;
@@ -60,6 +69,12 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
     }
 }
 
+/// Returns the error that a command needs the pairing code.
+fn without_code() -> anyhow::Error {
+    let what = "this is for a node in maintenance: --code takes the pairing code that its console shows";
+    Usage(what.to_owned()).into()
+}
+
 /// Cancels the running upgrade, or otherwise what would happen at the next boot; returns which.
 fn cancel(client: &Client) -> Result<&'static str> {
     match client.cancel_upgrade() {
@@ -86,10 +101,14 @@ fn at_next_boot(what: &str, reboot: bool) -> String {
 }
 
 /// Prints log lines as they arrive; with --json, one object a line.
-fn logs(global: &Global, client: &Client, options: &LogsOf) -> Result<()> {
+pub(super) fn print_logs(
+    global: &Global,
+    options: &LogsOf,
+    ask: impl FnOnce(&LogQuery) -> Result<Logs, ClientError>,
+) -> Result<()> {
     let LogsOf { service, lines, follow, failed } = options.clone();
     let query = LogQuery { service, lines, follow, generation: failed };
-    for line in client.logs(&query)? {
+    for line in ask(&query)? {
         let line = line?;
         match global.json {
             true => output::print(&(serde_json::to_string(&line)? + "\n"))?,
@@ -148,7 +167,7 @@ fn status_text(status: &Status) -> String {
 }
 
 /// Formats the running generation, its trial, and the slots.
-fn boot_text(boot: &Boot) -> String {
+pub(super) fn boot_text(boot: &Boot) -> String {
     let mut head = vec![row(["runs", &format!("slot {}, generation {}", boot.slot, boot.generation)])];
     head.push(row(["started", &format!("boot {}, {}", boot.boots, boot.why)]));
     if let Some(next) = &boot.next {
@@ -168,7 +187,7 @@ fn boot_text(boot: &Boot) -> String {
 }
 
 /// Returns a table row.
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(super) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).into()
 }
 
@@ -177,7 +196,7 @@ fn condition_row(condition: &Condition) -> Vec<String> {
     vec![condition.kind.clone(), format!("{:?}", condition.status), why.clone()]
 }
 
-fn stage_row(stage: &Stage) -> Vec<String> {
+pub(super) fn stage_row(stage: &Stage) -> Vec<String> {
     vec![stage.name.clone(), stamp(stage.at_ms) + " s"]
 }
 
@@ -200,7 +219,7 @@ fn services_text(services: &[Service]) -> String {
 }
 
 /// Formats milliseconds as seconds, right-aligned.
-fn stamp(ms: u64) -> String {
+pub(super) fn stamp(ms: u64) -> String {
     format!("{:5}.{:03}", ms / 1000, ms % 1000)
 }
 

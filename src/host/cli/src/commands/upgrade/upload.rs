@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn a_conflict_passes_as_the_last_piece_is_taken() {
         let address = "a".to_owned();
-        let conflict = ClientError::Node { address, status: 409, error: "under way".into(), hint: None };
+        let conflict =
+            ClientError::Node { address, status: 409, error: "under way".into(), hint: None, details: None };
         assert!(is_conflict(&conflict.into()));
         assert!(is_passing(&ClientError::Lost { address: "a".into(), cause: "reset".into() }.into()));
     }
