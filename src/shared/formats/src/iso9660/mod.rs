@@ -8,12 +8,18 @@ mod directory;
 mod reader;
 mod record;
 mod rock_ridge;
+#[cfg(feature = "builder")]
+mod writer;
 
 pub use reader::Volume;
+#[cfg(feature = "builder")]
+pub use writer::{IsoError, write};
 
 /// Length of a sector in bytes: descriptors begin at its multiples, and no directory record crosses one.
-const SECTOR: u64 = 2048;
+const SECTOR: u64 = SECTOR_BYTES as u64;
+/// [`SECTOR`] as a field has it.
+const SECTOR_BYTES: u16 = 2048;
 /// Sector of the first volume descriptor.
-const FIRST_DESCRIPTOR: u64 = 16;
+const FIRST_DESCRIPTOR: u32 = 16;
 /// Identifies a volume descriptor, after the byte with its type.
 const MAGIC: &[u8] = b"CD001";

@@ -8,7 +8,7 @@ use crate::le;
 use crate::volume::VolumeError;
 
 /// Descriptors that are looked at; discs have three or four.
-const MAX_DESCRIPTORS: u64 = 32;
+const MAX_DESCRIPTORS: u32 = 32;
 /// Types of descriptors.
 const PRIMARY: u8 = 1;
 const SUPPLEMENTARY: u8 = 2;
@@ -31,7 +31,7 @@ impl<D: ReadAt> Volume<D> {
     /// # Errors
     /// [`VolumeError::Io`] if the disk can't be read.
     pub fn is_one(disk: &D) -> Result<bool, VolumeError> {
-        let at = FIRST_DESCRIPTOR * SECTOR;
+        let at = u64::from(FIRST_DESCRIPTOR) * SECTOR;
         if disk.len() < at + SECTOR {
             return Ok(false);
         }
@@ -48,7 +48,7 @@ impl<D: ReadAt> Volume<D> {
     pub fn open(disk: D) -> Result<Volume<D>, VolumeError> {
         let (mut label, mut trees) = (None, Vec::new());
         for sector in FIRST_DESCRIPTOR..FIRST_DESCRIPTOR + MAX_DESCRIPTORS {
-            let at = sector * SECTOR;
+            let at = u64::from(sector) * SECTOR;
             if at + SECTOR > disk.len() {
                 break;
             }

@@ -59,25 +59,29 @@ pub(super) fn parse(bytes: &[u8], block_bytes: u64, names: Names) -> Option<Pars
     let system_use = bytes.get((FIXED_BYTES + name_bytes).next_multiple_of(2)..).unwrap_or_default();
     let record = Record {
         name: match names {
-            Names::Plain => String::from_utf8_lossy(name).into_owned(),
+            Names::Plain => plain(name),
             Names::Joliet => ucs2(name),
         },
         is_directory: flags & DIRECTORY != 0,
         continues: flags & CONTINUES != 0,
         extent,
     };
-    let record = Record { name: without_version(&record.name).to_owned(), ..record };
     Some(Parsed { record, is_dot: matches!(name, [0 | 1]), system_use })
 }
 
-/// Returns a name without `;1` and without the full stop of an empty extension.
+/// Returns a plain name without `;1` and without the full stop of an empty extension.
+fn plain(bytes: &[u8]) -> String {
+    let name = String::from_utf8_lossy(bytes);
+    let name = without_version(&name);
+    name.strip_suffix('.').unwrap_or(name).to_owned()
+}
+
 fn without_version(name: &str) -> &str {
-    let name = name.split_once(';').map_or(name, |(name, _)| name);
-    name.strip_suffix('.').unwrap_or(name)
+    name.split_once(';').map_or(name, |(name, _)| name)
 }
 
 fn ucs2(bytes: &[u8]) -> String {
     let (units, _) = bytes.as_chunks::<2>();
     let units: Vec<u16> = units.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
-    String::from_utf16_lossy(&units)
+    without_version(&String::from_utf16_lossy(&units)).to_owned()
 }
