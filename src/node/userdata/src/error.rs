@@ -47,6 +47,12 @@ pub enum Error {
         /// The cause.
         source: VolumeError,
     },
+    /// The user-data is to be fetched from a URL.
+    #[error("reading user-data {option}: user-data by URL is not supported yet\nhint: give it as base64")]
+    Url {
+        /// The option that has the URL.
+        option: &'static str,
+    },
     /// Several volumes have user-data, and not the same.
     #[error("{} have different user-data on volumes labelled {label:?}\nhint: remove all but one", devices.join(" and "))]
     Ambiguous {

@@ -26,6 +26,7 @@ pub mod iso9660;
 pub mod pe;
 #[cfg(feature = "builder")]
 pub mod qcow2;
+pub mod smbios;
 pub mod tree;
 #[cfg(feature = "verify")]
 pub mod uki;

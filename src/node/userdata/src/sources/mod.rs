@@ -6,16 +6,24 @@
 //! directory. It answers [`Answer::Nothing`] if the machine has no user-data of this kind, and an error if it has some
 //! that can't be used.
 
-mod nocloud;
+mod command_line;
 mod qemu_fw_cfg;
+mod smbios;
 mod source;
 #[cfg(test)]
 mod testing;
+mod volume;
 
 pub use source::{Answer, Source};
 
 /// All sources, in the order in which they are searched.
 #[must_use]
-pub fn all() -> [&'static dyn Source; 2] {
-    [&nocloud::NoCloud, &qemu_fw_cfg::QemuFwCfg]
+pub fn all() -> [&'static dyn Source; 5] {
+    [
+        &volume::NO_CLOUD,
+        &volume::CONFIG_DRIVE,
+        &qemu_fw_cfg::QemuFwCfg,
+        &smbios::Smbios,
+        &command_line::CommandLine,
+    ]
 }

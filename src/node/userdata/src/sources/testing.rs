@@ -85,8 +85,13 @@ impl Layout {
         folder
     }
 
+    /// Returns the machine, to be searched once.
+    pub fn machine(&self) -> Machine {
+        Machine::at(&self.dir.path().join("root"))
+    }
+
     /// Searches all sources.
     pub fn find(&self) -> Result<Search, Error> {
-        crate::find(&Machine::at(&self.dir.path().join("root")))
+        crate::find(&self.machine())
     }
 }

@@ -1,9 +1,11 @@
-//! cloud-init's NoCloud: a volume labelled `cidata` with the file `user-data`.
+//! Volumes with user-data: cloud-init's NoCloud and OpenStack's ConfigDrive.
 //!
-//! A CD, a USB stick, or a partition of one; FAT or ISO 9660. Made by `cloud-localds`, Proxmox, libvirt, and
-//! `ironhull config init --cloud-init`. Spec: cloud-init, "NoCloud" data source.
+//! A CD, a USB stick, or a partition of one; FAT or ISO 9660. A NoCloud volume is labelled `cidata` and made by
+//! `cloud-localds`, Proxmox, libvirt, and `ironhull config init --cloud-init`; a ConfigDrive is labelled `config-2` and
+//! attached by OpenStack. Specs: cloud-init, "NoCloud" data source; OpenStack Nova, "Config drives".
 
 use config::user_data::{Part, Seed};
+use formats::volume::VolumeError;
 
 use super::source::{Answer, Source};
 use crate::MAX_BYTES;
@@ -11,50 +13,71 @@ use crate::devices::Labelled;
 use crate::error::Error;
 use crate::machine::Machine;
 
-/// The volume's label.
-const LABEL: &str = "cidata";
-/// The file with the user-data.
-const USER_DATA: &str = "user-data";
 /// Number of names in a message about a volume without user-data.
 const NAMES_SHOWN: usize = 10;
 
-/// The source.
-#[derive(Debug)]
-pub(super) struct NoCloud;
+/// The source NoCloud.
+pub(super) const NO_CLOUD: OnVolume = OnVolume { name: "nocloud", label: "cidata", user_data: "user-data" };
+/// The source ConfigDrive.
+pub(super) const CONFIG_DRIVE: OnVolume =
+    OnVolume { name: "config-drive", label: "config-2", user_data: "openstack/latest/user_data" };
 
-impl Source for NoCloud {
+/// A source that is a volume with a label.
+#[derive(Debug)]
+pub(super) struct OnVolume {
+    name: &'static str,
+    /// The volume's label, in either case.
+    label: &'static str,
+    /// Path of the file with the user-data.
+    user_data: &'static str,
+}
+
+impl Source for OnVolume {
     fn name(&self) -> &'static str {
-        "nocloud"
+        self.name
     }
 
     fn find(&self, machine: &Machine) -> Result<Answer, Error> {
         let volumes = machine.volumes();
         let mut seeds: Vec<(&Labelled, Seed)> = Vec::new();
         let mut without = Vec::new();
-        for volume in volumes.called(LABEL) {
-            match seed(volume)? {
+        for volume in volumes.called(self.label) {
+            match self.seed(volume)? {
                 Some(seed) => seeds.push((volume, seed)),
-                None => without.push(nothing_on(volume)?),
+                None => without.push(self.nothing_on(volume)?),
             }
         }
         let Some((_, first)) = seeds.first() else {
-            let none = || volumes.none_called(LABEL);
+            let none = || volumes.none_called(self.label);
             return Ok(Answer::Nothing(if without.is_empty() { none() } else { without.join("; ") }));
         };
         // A stick made from an image of a CD shows the same volume as disk and as partition.
         if seeds.iter().any(|(_, seed)| seed.user_data.bytes != first.user_data.bytes) {
             let devices = seeds.iter().map(|(volume, _)| volume.device.clone()).collect();
-            return Err(Error::Ambiguous { devices, label: LABEL });
+            return Err(Error::Ambiguous { devices, label: self.label });
         }
         Ok(Answer::Found(first.clone()))
     }
 }
 
-/// Reads the seed of a volume; `None` if it has no user-data, or only white space.
-fn seed(volume: &Labelled) -> Result<Option<Seed>, Error> {
-    let user_data = part(volume, USER_DATA)?;
-    let user_data = user_data.filter(|part| !part.bytes.iter().all(u8::is_ascii_whitespace));
-    Ok(user_data.map(|user_data| Seed { user_data }))
+impl OnVolume {
+    /// Reads the seed of a volume; `None` if it has no user-data, or only white space.
+    fn seed(&self, volume: &Labelled) -> Result<Option<Seed>, Error> {
+        let user_data = part(volume, self.user_data)?;
+        let user_data = user_data.filter(|part| !part.bytes.iter().all(u8::is_ascii_whitespace));
+        Ok(user_data.map(|user_data| Seed { user_data }))
+    }
+
+    /// Says what is on a volume without user-data.
+    fn nothing_on(&self, volume: &Labelled) -> Result<String, Error> {
+        let (label, device, file) = (&volume.label, &volume.device, self.user_data);
+        if part(volume, file)?.is_some() {
+            return Ok(format!("{file} on volume {label:?} of {device} is empty"));
+        }
+        let names = volume.volume.root_names(NAMES_SHOWN).map_err(|e| failed(volume, e))?.join(", ");
+        let there = if names.is_empty() { "nothing".to_owned() } else { names.escape_debug().to_string() };
+        Ok(format!("no {file} on volume {label:?} of {device}, which has {there}"))
+    }
 }
 
 /// Reads a file of a volume; `None` if it does not exist.
@@ -63,22 +86,7 @@ fn part(volume: &Labelled, name: &str) -> Result<Option<Part>, Error> {
     Ok(bytes.map(|bytes| Part { label: format!("{}:{name}", volume.device), bytes }))
 }
 
-/// Says what is on a volume without user-data.
-fn nothing_on(volume: &Labelled) -> Result<String, Error> {
-    let names = volume.volume.root_names(NAMES_SHOWN).map_err(|e| failed(volume, e))?;
-    let (label, device) = (&volume.label, &volume.device);
-    let there = names.iter().any(|name| name.eq_ignore_ascii_case(USER_DATA));
-    Ok(match (there, &names[..]) {
-        (true, _) => format!("{USER_DATA} on volume {label:?} of {device} is empty"),
-        (false, []) => format!("volume {label:?} of {device} is empty"),
-        (false, names) => {
-            let names = names.join(", ");
-            format!("no {USER_DATA} on volume {label:?} of {device}, only {}", names.escape_debug())
-        }
-    })
-}
-
-fn failed(volume: &Labelled, source: formats::volume::VolumeError) -> Error {
+fn failed(volume: &Labelled, source: VolumeError) -> Error {
     Error::Volume { device: volume.device.clone(), label: volume.label.clone(), source }
 }
 
@@ -117,6 +125,27 @@ mod tests {
     }
 
     #[test]
+    fn finds_a_config_drive_after_nocloud() {
+        let layout = Layout::new();
+        let files =
+            [("openstack/latest/user_data", "kind: NodeConfig\n"), ("openstack/latest/meta_data.json", "{}")];
+        let (Some(drive), Some(fat)) = (layout.iso("config-2", &files), layout.fat("CONFIG-2", &files))
+        else {
+            return;
+        };
+        for volume in [drive, fat] {
+            layout.device("sr0", &volume);
+            let found = layout.find().unwrap().found.unwrap();
+            assert_eq!(
+                (found.source, &*found.seed.user_data.label),
+                ("config-drive", "sr0:openstack/latest/user_data")
+            );
+        }
+        layout.device("sr1", &layout.iso("cidata", &[("user-data", "a")]).unwrap());
+        assert_eq!(found(&layout), Some(("sr1:user-data".to_owned(), "a".to_owned())));
+    }
+
+    #[test]
     fn says_what_it_looked_for() {
         let layout = Layout::new();
         assert_eq!(reason(&layout), "there is no disk");
@@ -136,7 +165,7 @@ mod tests {
             "{told}"
         );
         layout.device("sda1", &empty);
-        assert_eq!(reason(&layout), "no user-data on volume \"cidata\" of sda1, only meta-data");
+        assert_eq!(reason(&layout), "no user-data on volume \"cidata\" of sda1, which has meta-data");
         layout.device("sda1", &layout.fat("cidata", &[("user-data", "\n")]).unwrap());
         assert_eq!(reason(&layout), "user-data on volume \"cidata\" of sda1 is empty");
     }
