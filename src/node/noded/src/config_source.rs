@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use api::{ConfigFacts, PassedOver};
-use config::user_data::{Part, Seed, parse_seed};
-use config::{MAX_BYTES, NodeDocuments, parse_node_documents};
+use config::user_data::{Part, Seed, parse_seed, parse_text};
+use config::{MAX_BYTES, NodeDocuments};
 use snapshots::Store;
 use userdata::{Found, Machine, Search};
 
@@ -207,7 +207,7 @@ fn parse<T>(
     text: &str,
     check: &dyn Fn(&NodeDocuments) -> Result<T>,
 ) -> Result<(NodeDocuments, T)> {
-    let documents = parse_node_documents(label, text)?;
+    let documents = parse_text(label, text)?;
     let checked = check(&documents).with_context(|| format!("checking {label}"))?;
     Ok((documents, checked))
 }

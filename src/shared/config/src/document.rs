@@ -6,17 +6,19 @@ use crate::read_cluster::cluster_config;
 use crate::read_node::node_config;
 use crate::read_profile::profile;
 use crate::suggest::closest;
+use crate::user_data::cloud_config::cloud_config;
+use crate::user_data::format::is_cloud_config;
 use crate::value::{Node, Value};
 use crate::yaml;
 use crate::{API_VERSION, ImageProfile, NodeDocuments};
 
 /// Maximum length of a text in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// Maximum nesting depth of a document.
+/// Maximum nesting depth of a text.
 const MAX_DEPTH: usize = 16;
 
 const IMAGE_PROFILE: &str = "ImageProfile";
-const NODE_CONFIG: &str = "NodeConfig";
+pub(crate) const NODE_CONFIG: &str = "NodeConfig";
 const CLUSTER_CONFIG: &str = "ClusterConfig";
 const KINDS: [&str; 3] = [IMAGE_PROFILE, NODE_CONFIG, CLUSTER_CONFIG];
 
@@ -45,11 +47,22 @@ pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Di
     parse(label, text, node_documents)
 }
 
+/// Parses the documents for a node in a `#cloud-config`.
+///
+/// # Errors
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
+pub(crate) fn parse_cloud_config(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
+    parse(label, text, cloud_config)
+}
+
 /// Parses documents of any kind; the first one determines which kinds are allowed.
 ///
 /// # Errors
 /// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
+    if is_cloud_config(text) {
+        return parse_cloud_config(label, text).map(Box::new).map(Documents::Node);
+    }
     parse(label, text, |cx, documents| {
         let first = documents.first().and_then(|d| text_at(d, "kind"));
         match first.map(|(kind, _)| kind) {
@@ -105,7 +118,7 @@ fn one_profile(cx: &mut Context, documents: &[Node], kinds: &[&str]) -> Option<I
 }
 
 /// Reads a node config and optionally a cluster config.
-fn node_documents(cx: &mut Context, documents: &[Node]) -> Option<NodeDocuments> {
+pub(crate) fn node_documents(cx: &mut Context, documents: &[Node]) -> Option<NodeDocuments> {
     let (mut node, mut cluster) = (None, None);
     let mut seen: Vec<(&str, usize)> = Vec::new();
     for document in documents {
@@ -153,7 +166,7 @@ fn header(cx: &mut Context, document: &Node, kinds: &[&str]) -> Option<&'static 
 }
 
 /// Returns the text under `key` of a mapping, and its place.
-fn text_at<'n>(node: &'n Node, key: &str) -> Option<(&'n str, Place)> {
+pub(crate) fn text_at<'n>(node: &'n Node, key: &str) -> Option<(&'n str, Place)> {
     let Value::Map(entries) = &node.value else { return None };
     let (_, value) = entries.iter().find(|(k, _)| k.text == key)?;
     match &value.value {

@@ -8,15 +8,18 @@ use crate::diagnostics::Diagnostics;
 const FOREIGN: &[(&str, &str)] = &[
     ("#cloud-config-archive", "cloud-init's #cloud-config-archive"),
     ("#cloud-config-jsonp", "cloud-init's #cloud-config-jsonp"),
-    ("#cloud-config", "cloud-init's #cloud-config"),
     ("#cloud-boothook", "cloud-init's #cloud-boothook"),
     ("#include", "cloud-init's #include"),
     ("#part-handler", "cloud-init's #part-handler"),
     ("## template:", "a template of cloud-init (jinja)"),
     ("#!", "a script"),
-    ("Content-Type:", "a MIME message"),
-    ("MIME-Version:", "a MIME message"),
 ];
+
+/// Returns whether a text is a `#cloud-config`.
+pub(crate) fn is_cloud_config(text: &str) -> bool {
+    let first = text.trim_start_matches(['\u{feff}', '\n', ' ']).lines().next().unwrap_or_default();
+    first.trim_end() == "#cloud-config"
+}
 
 /// Returns an error if `text` has a format that is not accepted.
 pub(super) fn check(label: &str, text: &str) -> Result<(), Diagnostics> {
@@ -26,6 +29,6 @@ pub(super) fn check(label: &str, text: &str) -> Result<(), Diagnostics> {
     let start: String = text.chars().filter(|c| !c.is_whitespace()).take(12).collect();
     let found = named.or_else(|| start.starts_with("{\"ignition\"").then_some("Ignition's format"));
     let Some(found) = found else { return Ok(()) };
-    let hint = format!("a node takes documents that begin with apiVersion: {API_VERSION}");
+    let hint = format!("a node takes documents that begin with apiVersion: {API_VERSION}, or #cloud-config");
     Err(Diagnostics::whole(label, format!("{found} is not supported"), Some(&hint)))
 }

@@ -3,12 +3,15 @@
 //! Where it comes from is not known here: a source delivers [`Seed`], whose parts have only a label and bytes. The
 //! operator's command validates with the same functions, so that what it accepts a node accepts.
 
-mod format;
+pub(crate) mod cloud_config;
+pub(crate) mod format;
+mod mime;
 mod unpack;
 
 use std::fmt;
 
 use crate::diagnostics::Diagnostics;
+use crate::document::parse_cloud_config;
 use crate::{NodeDocuments, parse_node_documents};
 
 pub use unpack::text;
@@ -41,8 +44,7 @@ pub struct Seed {
 pub struct Understood {
     /// The documents.
     pub documents: NodeDocuments,
-    /// A text of documents that [`parse_node_documents`] reads as [`Understood::documents`], to be kept. It contains
-    /// private keys.
+    /// The text, unpacked: [`parse_text`] reads it as [`Understood::documents`]. It contains private keys.
     pub text: String,
 }
 
@@ -54,8 +56,19 @@ pub struct Understood {
 pub fn parse_seed(seed: &Seed) -> Result<Understood, Diagnostics> {
     let Part { label, bytes } = &seed.user_data;
     let text = text(label, bytes)?;
-    let documents = parse_node_documents(label, &text)?;
+    let documents = parse_text(label, &text)?;
     Ok(Understood { documents, text })
+}
+
+/// Parses a text that is not packed: documents of ours, or a `#cloud-config`.
+///
+/// # Errors
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
+pub fn parse_text(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
+    match format::is_cloud_config(text) {
+        true => parse_cloud_config(label, text),
+        false => parse_node_documents(label, text),
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_damaged_or_foreign_is_an_error_that_says_so() {
         let whole = gzip(documents().as_bytes());
-        let cases: [(&[u8], &str); 14] = [
+        let cases: [(&[u8], &str); 12] = [
             (&whole[..whole.len() - 9], "not a complete gzip file"),
             (b"a: \xff\n", "expected UTF-8 text, found byte 0xff at offset 3"),
             (b"\xff\xfea\0", "UTF-16"),
@@ -150,12 +163,135 @@ mod tests {
             (b"#part-handler\n", "#part-handler"),
             (b"## template: jinja\n#cloud-config\n", "jinja"),
             (b"{\"ignition\": {\"version\": \"3.4.0\"}}", "Ignition"),
-            (b"#cloud-config\nhostname: x\n", "#cloud-config"),
-            (b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n", "MIME"),
         ];
         for (bytes, expected) in cases {
             let error = parse(bytes.to_vec()).unwrap_err();
             assert!(error.contains(expected) && error.contains("sr0:user-data"), "{expected}: {error}");
+        }
+    }
+
+    /// The documents below the key `ironhull`, as a list.
+    fn cloud_config(rest: &str) -> String {
+        let mut text = format!("#cloud-config\n{rest}ironhull:\n");
+        for document in documents().split("\n---\n") {
+            for (i, line) in document.lines().enumerate() {
+                text.push_str(if i == 0 { "  - " } else { "    " });
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn a_cloud_config_holds_the_documents() {
+        let expected = parse_node_documents("x", &documents()).unwrap();
+        let text = cloud_config("timezone: UTC\npreserve_hostname: false\n");
+        let packed = parse(gzip(text.as_bytes())).unwrap();
+        assert_eq!((&packed.documents, &packed.text), (&expected, &text));
+        assert_eq!(parse_text("kept", &packed.text).unwrap(), expected);
+        let one = documents().split("\n---\n").next().unwrap().replace('\n', "\n  ");
+        let one = parse(format!("#cloud-config\nironhull:\n  {one}\n").into_bytes()).unwrap();
+        assert_eq!(one.documents.node, expected.node);
+    }
+
+    #[test]
+    fn keys_of_cloud_init_fill_in_what_the_documents_leave_out() {
+        let without = |text: String| text.replace("    hostname: \"n1\"\n", "");
+        let filled = "hostname: n7\nntp: { enabled: true, servers: [10.0.0.1], pools: [ntp.example.org] }\n";
+        let node = parse(without(cloud_config(filled)).into_bytes()).unwrap().documents.node;
+        assert_eq!(
+            (&*node.hostname, &*node.time.servers),
+            ("n7", &["10.0.0.1", "ntp.example.org"].map(Into::into)[..])
+        );
+        let named =
+            |rest: &str| parse(without(cloud_config(rest)).into_bytes()).unwrap().documents.node.hostname;
+        assert_eq!(named("fqdn: n8.example.org\n"), "n8");
+        assert_eq!(named("fqdn: n8.example.org\nhostname: n9\n"), "n9");
+        assert!(parse(cloud_config("hostname: n1\n").into_bytes()).is_ok());
+        let error = parse(cloud_config("hostname: n2\n").into_bytes()).unwrap_err();
+        assert!(
+            error.contains("hostname") && error.contains(":2:11") && error.contains("another hostname"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn keys_without_effect_are_errors_that_say_what_to_use() {
+        let text = cloud_config(
+            "runcmd: [ls]\nusers: [x]\ntimezone: Europe/Zurich\nfoo: 1\nntp: { enabled: false }\n",
+        );
+        let error = parse(text.into_bytes()).unwrap_err();
+        for expected in [
+            ":2:1",
+            "runs it as a pod",
+            ":3:1",
+            "`ironhull node`",
+            ":4:11",
+            "expected UTC",
+            ":5:1",
+            "foo: not supported",
+            ":6:6",
+            "enabled: true",
+        ] {
+            let expected = expected.replace("runs it", "run it");
+            assert!(error.contains(&expected), "{expected}: {error}");
+        }
+        for (text, expected) in [
+            ("#cloud-config\nhostname: x\n", "key \"ironhull\" is missing"),
+            ("#cloud-config\nironhull: |\n  kind: NodeConfig\n", "without | or quotes"),
+            ("#cloud-config\n- a\n", "expected a mapping"),
+            ("#cloud-config\n", "the text holds no document"),
+            ("#cloud-config\nironhull: []\n", "no document of kind NodeConfig"),
+            ("#cloud-config\nironhull: { kind: NodeConfig }\n---\na: 1\n", "expected one document"),
+        ] {
+            let error = parse(text.as_bytes().to_vec()).unwrap_err();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+
+    /// A message with these parts.
+    fn mime(parts: &[&str]) -> String {
+        let mut text =
+            "Content-Type: multipart/mixed;\n boundary=\"==x==\"\nMIME-Version: 1.0\n\npreamble\n".to_owned();
+        parts.iter().for_each(|part| text.push_str(&format!("--==x==\n{part}\n")));
+        text + "--==x==--\nafter\n"
+    }
+
+    #[test]
+    fn the_parts_of_a_mime_message_are_one_text() {
+        let expected = parse_node_documents("x", &documents()).unwrap();
+        let text = documents();
+        let (node, cluster) = text.split_once("\n---\n").unwrap();
+        let in_base64 = String::from_utf8(base64(cluster.as_bytes())).unwrap();
+        let message = mime(&[
+            &format!("Content-Type: text/x-yaml\n\n{node}"),
+            &format!("Content-Transfer-Encoding: BASE64\nContent-Type: text/plain\n\n{in_base64}"),
+        ]);
+        for bytes in [message.clone(), message.replace('\n', "\r\n")] {
+            assert_eq!(parse(bytes.into_bytes()).unwrap().documents, expected);
+        }
+        let one = mime(&[&format!("Content-Type: text/cloud-config\n\n{}", cloud_config(""))]);
+        assert_eq!(parse(gzip(one.as_bytes())).unwrap().documents, expected);
+    }
+
+    #[test]
+    fn a_mime_message_that_can_not_be_read_is_an_error() {
+        let part = "Content-Type: text/plain\n\na: 1";
+        for (message, expected) in [
+            (mime(&[part]).replace("--==x==--", ""), "cut off"),
+            (mime(&[]), "no parts"),
+            (mime(&[part]).replace("boundary", "border"), "names no boundary"),
+            (mime(&["Content-Type: text/plain\nno header"]), "no empty line"),
+            (mime(&["Content-Transfer-Encoding: quoted-printable\n\nx"]), "quoted-printable"),
+            (mime(&["Content-Transfer-Encoding: base64\n\nx!"]), "part 1 of the MIME message: its base64"),
+            (mime(&["Content-Type: multipart/mixed\n\nx"]), "parts within parts"),
+            (mime(&[part, "\n#cloud-config\n"]), "expected one part with #cloud-config, found 2"),
+            (mime(&[part; 65]), "expected at most 64 parts"),
+            (mime(&["Content-Type: text/x-shellscript\n\n#!/bin/sh\n"]), "a script is not supported"),
+        ] {
+            let error = parse(message.into_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{expected}: {error}");
         }
     }
 
@@ -171,6 +307,7 @@ mod tests {
         fn never_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
             let _ = parse(bytes.clone());
             let _ = parse(base64(&bytes));
+            let _ = parse([b"MIME-Version: 1\n", &bytes[..]].concat());
             let _ = parse([&gzip(&bytes)[..10], &bytes].concat());
         }
     }

@@ -1,4 +1,4 @@
-//! Unpacks user-data: gzip, base64, a byte order mark and line ends of Windows, in any order and nested.
+//! Unpacks user-data: gzip, base64, MIME multipart, a byte order mark and line ends of Windows, in any order and nested.
 //!
 //! A packing is recognised by the bytes, never by a name: sources have none. No document consists of the characters of
 //! base64 alone, since it has a colon.
@@ -8,7 +8,7 @@ use std::io::Read;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use flate2::read::MultiGzDecoder;
 
-use super::format;
+use super::{format, mime};
 use crate::MAX_BYTES;
 use crate::diagnostics::Diagnostics;
 
@@ -63,6 +63,9 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 fn layer_below(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
     if bytes.starts_with(&GZIP) {
         return gunzip(bytes).map(Some);
+    }
+    if mime::is_one(bytes) {
+        return mime::join(bytes).map(Some);
     }
     let dense: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     if dense.is_empty() || !dense.iter().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(b)) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use config::NodeDocuments;
+use config::user_data::{Part, Seed, parse_seed};
 use vm::MachineDir;
 
 use super::hello;
@@ -37,8 +38,9 @@ pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
 
 /// Validates a config as the node will.
 fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
-    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let documents = config::parse_node_documents(&file.display().to_string(), &text)?;
+    let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let user_data = Part { label: file.display().to_string(), bytes };
+    let documents = parse_seed(&Seed { user_data })?.documents;
     let file = file.canonicalize().with_context(|| format!("finding {}", file.display()))?;
     let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
     let credentials = credentials.map_or(beside, Path::to_owned);
