@@ -458,6 +458,41 @@ fn names_that_yaml_takes_for_something_else_make_valid_configs() {
 }
 
 #[test]
+fn a_seed_holds_the_config_as_files_and_as_a_cd() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let words = ["--json", "config", "init", "c", "--hostname", "node-7", "--cloud-init"];
+    let made = ironhull(dir.path(), &words);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let told: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(told["seed"], "c/seed.iso");
+    let read = |name: &str| std::fs::read_to_string(dir.path().join("c").join(name)).unwrap();
+    assert_eq!(read("seed/user-data"), read("node.yaml"));
+    let meta_data = read("seed/meta-data");
+    assert!(meta_data.starts_with("instance-id: \"node-7-"), "{meta_data}");
+    assert!(meta_data.ends_with("\nlocal-hostname: \"node-7\"\n"), "{meta_data}");
+    for name in ["seed/user-data", "seed.iso"] {
+        let mode = std::fs::metadata(dir.path().join("c").join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let again = ironhull(dir.path(), &words);
+    assert!(stderr(&again).contains("c/node.yaml"), "{}", stderr(&again));
+    std::fs::remove_file(dir.path().join("c/node.yaml")).unwrap();
+    let again = ironhull(dir.path(), &words);
+    assert!(stderr(&again).contains("c/seed"), "{}", stderr(&again));
+    assert!(!dir.path().join("c/node.yaml").exists());
+    let Some(isoinfo) = judges::find("isoinfo") else { return };
+    let iso = dir.path().join("c/seed.iso").display().to_string();
+    assert!(isoinfo.agrees(&["-d", "-i", &iso]).contains("Volume id: cidata"));
+    for name in ["user-data", "meta-data"] {
+        assert_eq!(
+            isoinfo.agrees(&["-J", "-x", &format!("/{name}"), "-i", &iso]),
+            read(&format!("seed/{name}"))
+        );
+    }
+}
+
+#[test]
 fn every_file_has_a_verdict_even_one_that_can_not_be_read() {
     let dir = tempfile::tempdir().unwrap();
     ironhull(dir.path(), &["config", "init", "c"]);

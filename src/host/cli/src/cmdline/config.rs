@@ -48,4 +48,10 @@ pub struct ConfigInit {
     /// Name of the cluster
     #[arg(long, value_name = "NAME", default_value = "ironhull")]
     pub cluster: String,
+    /// Also write seed.iso and seed/, which configure a node as a CD
+    ///
+    /// Proxmox, libvirt and others attach seed.iso, or make a NoCloud volume
+    /// of seed/user-data and seed/meta-data.
+    #[arg(long)]
+    pub cloud_init: bool,
 }

@@ -15,6 +15,8 @@ use crate::credentials;
 use crate::hint::Usage;
 use crate::output;
 
+use super::seed::Seed;
+
 /// Runs the command.
 pub fn run(global: &Global, options: &Config) -> Result<()> {
     match &options.command {
@@ -30,19 +32,30 @@ pub fn run(global: &Global, options: &Config) -> Result<()> {
 fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     let dir = &options.directory;
     let file = dir.join("node.yaml");
+    let seed = options.cloud_init.then(|| Seed::below(dir));
     files::check_absent(std::slice::from_ref(&file))?;
+    seed.iter().try_for_each(Seed::check_absent)?;
     let text = make(dir, &options.hostname, &options.cluster)?;
     credentials::write_config(&file, &text)?;
-    let json =
-        json!({ "directory": output::path(dir), "node": output::path(&file), "hostname": options.hostname });
+    seed.iter().try_for_each(|seed| seed.write(&options.hostname, &text))?;
+    let json = json!({
+        "directory": output::path(dir),
+        "node": output::path(&file),
+        "hostname": options.hostname,
+        "seed": seed.as_ref().map(|seed| output::path(&seed.iso)),
+    });
     output::result(global.json, &json, |_| {
         let dir = dir.display();
-        format!(
+        let mut text = format!(
             "{dir}/operator-ca.crt  the CA that nodes trust; its key signs operators: keep it safe\n\
              {dir}/operator.crt     your certificate for the node API\n\
              {dir}/node.yaml        the config of node {}; it holds a private key\n",
             options.hostname
-        )
+        );
+        if let Some(seed) = &seed {
+            text.push_str(&format!("{}         the same config as a CD for that node\n", seed.iso.display()));
+        }
+        text
     })
 }
 

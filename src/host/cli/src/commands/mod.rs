@@ -11,6 +11,7 @@ pub mod lock;
 pub mod maintenance;
 pub mod node;
 pub mod run;
+mod seed;
 pub mod state;
 pub mod stop;
 mod store;
