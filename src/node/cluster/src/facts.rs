@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub now_secs: u64,
     /// When the image was built, in seconds since 1970; an earlier current time is not trusted.
     pub build_time_secs: u64,
+    /// Size of the state partition's file system in bytes; 0 if it is not known.
+    pub state_bytes: u64,
 }
 
 impl Facts<'_> {
@@ -67,6 +69,14 @@ pub(crate) mod fixture {
     pub fn facts<'a>(node: &'a NodeConfig, cluster: &'a ClusterConfig) -> Facts<'a> {
         const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
         let addresses = &[ADDRESS];
-        Facts { node, cluster, address: ADDRESS, addresses, now_secs: NOW, build_time_secs: NOW - 1000 }
+        Facts {
+            node,
+            cluster,
+            address: ADDRESS,
+            addresses,
+            now_secs: NOW,
+            build_time_secs: NOW - 1000,
+            state_bytes: 4 << 30,
+        }
     }
 }

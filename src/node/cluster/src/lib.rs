@@ -27,4 +27,4 @@ pub use pki::{
     validity_secs,
 };
 pub use plan::{Plan, plan};
-pub use services::{RUNTIME, STORE};
+pub use services::{RUNTIME, STORE, STORE_QUOTA};

@@ -27,6 +27,13 @@ pub const PODS_READY: &str = "PodsReady";
 /// Every slot with a generation was read completely, and no damage was found.
 pub const SLOTS_SOUND: &str = "SlotsSound";
 
+/// The state partition has room.
+pub const STATE_ROOM: &str = "StateHasRoom";
+/// The data partition has room.
+pub const DATA_ROOM: &str = "DataHasRoom";
+/// The store's database is well below its quota. Absent for kine, which has none.
+pub const STORE_ROOM: &str = "StoreHasRoom";
+
 /// A condition without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

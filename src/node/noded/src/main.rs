@@ -25,6 +25,7 @@ mod memory;
 mod node;
 mod plan;
 mod prefetch;
+mod room;
 mod scrub;
 mod serve;
 mod state;
@@ -104,6 +105,7 @@ fn serve_node() -> Result<()> {
         let listening = Arc::clone(&node);
         health::follow(&listening);
         scrub::follow(&listening);
+        room::follow(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
         let routes = serve::router(serve::Served { node, upgrader, restorer });
         serve::serve(listener, serve::Service { tls, admission: serve::Admission::Certificate, routes })

@@ -9,6 +9,7 @@ use config::Role;
 use net::clock;
 
 use crate::node::Node;
+use crate::room;
 
 /// Parses the role in the image's facts.
 ///
@@ -38,6 +39,7 @@ pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr]), role
         addresses,
         now_secs: clock::now().as_secs(),
         build_time_secs: node.image.build_time,
+        state_bytes: room::of(Path::new("/state")).map_or(0, |r| r.total_bytes),
     };
     let state = State::load(Path::new("/")).context("reading certificates")?;
     cluster::plan(role, &facts, &state).context("planning the cluster")

@@ -41,6 +41,8 @@ use parts::Parts;
 
 /// Name of the store's service, whichever store it is.
 pub const STORE: &str = store::NAME;
+/// The store's flag, without dashes, of the longest that its database may become, in bytes. Only etcd has it.
+pub const STORE_QUOTA: &str = store::QUOTA;
 /// Names of the services that run containers. The others need the store, directly or as clients of the API server.
 pub const RUNTIME: [&str; 2] = [runtime::NAME, runtime::IMPORT];
 

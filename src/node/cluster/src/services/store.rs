@@ -30,6 +30,11 @@ const ETCD_HTTP_URL: &str = "unix:///run/etcd/http.sock";
 const SOCKETS: &str = "/run/etcd";
 /// Port of etcd's health check and metrics, on the loopback address only.
 const METRICS_PORT: u16 = 2381;
+/// etcd's flag of the longest that its database may become, in bytes.
+pub const QUOTA: &str = "quota-backend-bytes";
+/// etcd's own value of it, and the highest that it recommends.
+const USUAL_QUOTA_BYTES: u64 = 2 << 30;
+const LONGEST_QUOTA_BYTES: u64 = 8 << 30;
 const PKI: &str = "/state/pki/etcd";
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
@@ -76,6 +81,9 @@ fn etcd(facts: &Facts, parts: &mut Parts) {
         ("enable-pprof", "false"),
         ("log-level", "warn"),
     ]);
+    if let Some(quota) = quota_bytes(facts.state_bytes) {
+        flags.set(QUOTA, quota.to_string());
+    }
     flags.extend(&facts.cluster.spec.storage.etcd.extra_args);
     let mut service = daemon(NAME, users::ETCD, flags.command("/usr/bin/etcd"));
     let probe = Probe::Http { port: METRICS_PORT, path: "/health".to_owned() };
@@ -110,6 +118,20 @@ fn kine(parts: &mut Parts) {
     service.limits = limits();
     parts.directories.push(Directory::private("/state/kine", users::KINE));
     parts.services.push(service);
+}
+
+/// Returns the longest that etcd lets its database become on a state partition of this size; `None` leaves etcd's
+/// default, which is [`USUAL_QUOTA_BYTES`].
+///
+/// An upgrade copies the database on the same partition, so it may take half of a small one and a quarter of a large
+/// one, up to what etcd recommends at most. It is never less than etcd's default where that leaves room for a copy:
+/// a database that has grown under the default must not stop at an upgrade.
+pub(crate) fn quota_bytes(state_bytes: u64) -> Option<u64> {
+    // Rounded, since a file system takes a little for itself.
+    const STEP: u64 = 256 << 20;
+    let half = (state_bytes / 2 + STEP / 2) / STEP * STEP;
+    let quota = half.min((half / 2).clamp(USUAL_QUOTA_BYTES, LONGEST_QUOTA_BYTES));
+    (quota > 0).then_some(quota)
 }
 
 /// Limits of the store: everything depends on it, so it is the last to be chosen by the OOM killer.

@@ -29,6 +29,24 @@ fn single_node_with_etcd() {
 }
 
 #[test]
+fn etcds_quota_leaves_room_for_a_copy() {
+    const MIB: u64 = 1 << 20;
+    for (state, quota) in [
+        (0, None),
+        (600 * MIB, Some(256 * MIB)),
+        (1024 * MIB, Some(512 * MIB)),
+        // What a file system of 4 GiB has for files: the quota is not a little less than etcd's default.
+        (3940 * MIB, Some(2048 * MIB)),
+        (4096 * MIB, Some(2048 * MIB)),
+        (6144 * MIB, Some(2048 * MIB)),
+        (16 * 1024 * MIB, Some(4096 * MIB)),
+        (100 * 1024 * MIB, Some(8192 * MIB)),
+    ] {
+        assert_eq!(super::store::quota_bytes(state), quota, "{} MiB", state / MIB);
+    }
+}
+
+#[test]
 fn kine_takes_the_place_of_etcd() {
     let mut cluster = ClusterConfig::default();
     cluster.spec.storage.kind = StorageKind::Kine;
