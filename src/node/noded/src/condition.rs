@@ -33,6 +33,8 @@ pub const STATE_ROOM: &str = "StateHasRoom";
 pub const DATA_ROOM: &str = "DataHasRoom";
 /// The store's database is well below its quota. Absent for kine, which has none.
 pub const STORE_ROOM: &str = "StoreHasRoom";
+/// The node has made its own snapshot of the store lately. Absent until the first one is due.
+pub const STORE_KEPT: &str = "StoreKept";
 
 /// A condition without its time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,7 +47,7 @@ use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::maintenance::Left;
 use crate::node::Node;
-use crate::store::Restorer;
+use crate::store::{Care, Restorer};
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -97,6 +97,7 @@ fn serve_node() -> Result<()> {
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
     let restorer = Arc::new(Restorer::new(Arc::clone(&node)));
+    let care = Arc::new(Care::new(Arc::clone(&node)));
     let start = bring_up::Start { role, given: accepted.given, network };
     bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), start)?;
     let runtime = serve::runtime()?;
@@ -106,8 +107,9 @@ fn serve_node() -> Result<()> {
         health::follow(&listening);
         scrub::follow(&listening);
         room::follow(&listening);
+        store::keep_snapshots(&listening);
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
-        let routes = serve::router(serve::Served { node, upgrader, restorer });
+        let routes = serve::router(serve::Served { node, upgrader, restorer, care });
         serve::serve(listener, serve::Service { tls, admission: serve::Admission::Certificate, routes })
             .await;
     });

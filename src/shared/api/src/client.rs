@@ -10,9 +10,9 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 
 use crate::call::{CALL_TIMEOUT, Caller, url};
 use crate::{
-    BootOnceRequest, ClientError, Done, Kubeconfig, KubeconfigRequest, LogQuery, Logs, ServiceList,
-    SignalRequest, StateOrdered, StateRequest, Status, StoreRestore, StoreRestoreRequest, Time,
-    TimeSetRequest, Upgrade, UpgradeRequest,
+    BootOnceRequest, ClientError, Done, KeptSnapshots, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
+    ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare, StoreOrder, StoreRestore,
+    StoreRestoreRequest, Time, TimeSetRequest, Upgrade, UpgradeRequest,
 };
 
 /// The operator's certificate, key and trusted CA, as PEM. `Debug` shows none of them.
@@ -162,16 +162,46 @@ impl Client {
         self.caller.post("/v1/state/remove", &self.caller.to_json(request)?)
     }
 
-    /// Begins to make a snapshot of the running store, and returns it to be read to its end. Without the SHA-256 at its
-    /// end it is not whole.
+    /// Begins to make a snapshot of the running store, or takes one that the node has `kept`, and returns it to be read
+    /// to its end. Without the SHA-256 at its end it is not whole.
     ///
     /// # Errors
     /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the store does not run, or
-    /// another one is being made. The node is unchanged.
-    pub fn store_snapshot(&self) -> Result<impl Read + use<>, ClientError> {
+    /// another one is being made, 404 for an unknown name. The node is unchanged.
+    pub fn store_snapshot(&self, kept: Option<&str>) -> Result<impl Read + use<>, ClientError> {
         let request = self.caller.agent.get(url("/v1/store/snapshot"));
+        let request = kept.into_iter().fold(request, |r, name| r.query("kept", name));
         let request = request.config().timeout_global(None).timeout_per_read(Some(CALL_TIMEOUT)).build();
         Ok(self.caller.check(request.call())?.into_body().into_reader())
+    }
+
+    /// Returns the snapshots of the store that the node has made by itself.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
+    pub fn kept_snapshots(&self) -> Result<KeptSnapshots, ClientError> {
+        self.caller.get("/v1/store/kept")
+    }
+
+    /// Begins to carry out an order that gives etcd room again; [`Client::store_care`] returns its result.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the store is not etcd, or
+    /// another order is being carried out.
+    pub fn care_for_store(&self, order: StoreOrder) -> Result<StoreCare, ClientError> {
+        let path = match order {
+            StoreOrder::Defrag => "/v1/store/defrag",
+            StoreOrder::Disarm => "/v1/store/disarm",
+        };
+        self.caller.post(path, b"")
+    }
+
+    /// Returns the last order about the store and its result.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; the node is unchanged.
+    pub fn store_care(&self) -> Result<StoreCare, ClientError> {
+        self.caller.get("/v1/store/care")
     }
 
     /// Returns the progress of a restore of the store.

@@ -18,7 +18,10 @@
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `POST /v1/state/restore`, `POST /v1/state/remove` | [`StateRequest`] | [`StateOrdered`], or 409 |
-//! | `GET /v1/store/snapshot` | | the snapshot, or 409 |
+//! | `GET /v1/store/snapshot?kept=` | | the snapshot, or 409; 404 for an unknown `kept` |
+//! | `GET /v1/store/kept` | | [`KeptSnapshots`] |
+//! | `GET /v1/store/care` | | [`StoreCare`] |
+//! | `POST /v1/store/defrag`, `POST /v1/store/disarm` | | [`StoreCare`], or 409 |
 //! | `GET /v1/store/restore` | | [`StoreRestore`] |
 //! | `POST /v1/store/restore` | [`StoreRestoreRequest`] | [`StoreRestore`], or 409 |
 //! | `PUT /v1/store/restore/data?id=&offset=` | a piece of the snapshot, at most [`MAX_PIECE_BYTES`] |
@@ -95,7 +98,10 @@ pub use state::{Snapshot, State, StateOrdered, StateRequest};
 pub use status::{
     CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, PassedOver, Stage, Status,
 };
-pub use store::{MAX_SNAPSHOT_BYTES, SNAPSHOT_SUM_BYTES, StoreRestore, StoreRestoreRequest, StoreStage};
+pub use store::{
+    KeptSnapshot, KeptSnapshots, MAX_SNAPSHOT_BYTES, SNAPSHOT_SUM_BYTES, SnapshotQuery, StoreCare,
+    StoreOrder, StoreRestore, StoreRestoreRequest, StoreStage,
+};
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,

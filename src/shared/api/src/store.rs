@@ -82,3 +82,54 @@ impl StoreStage {
         !matches!(self, StoreStage::None | StoreStage::Receiving | StoreStage::Done | StoreStage::Failed)
     }
 }
+
+/// Which snapshot is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotQuery {
+    /// The name of one that the node has kept. Absent: a new one.
+    #[serde(default)]
+    pub kept: Option<String>,
+}
+
+/// The snapshots that the node has made by itself, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KeptSnapshots {
+    /// All of them.
+    pub snapshots: Vec<KeptSnapshot>,
+}
+
+/// A snapshot that the node has made by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KeptSnapshot {
+    /// Its name, which is its time in UTC: `20261130T054011Z.db`.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// An order that gives etcd room again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreOrder {
+    /// Give the room of deleted data back to the file system.
+    Defrag,
+    /// Drop the history, defragment, and lift the alarms with which etcd refuses changes.
+    Disarm,
+}
+
+/// The last order about the store, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StoreCare {
+    /// The order; absent if there was none since the node started.
+    pub order: Option<StoreOrder>,
+    /// It is being carried out.
+    pub running: bool,
+    /// What was done, in one line.
+    pub result: Option<String>,
+    /// The error, in one line.
+    pub error: Option<String>,
+}

@@ -28,6 +28,8 @@ var orders = map[string]order{
 	"snapshot-save":    save,
 	"snapshot-check":   check,
 	"snapshot-restore": restore,
+	"defrag":           defrag,
+	"disarm":           disarm,
 }
 
 // patience is how long a store that answers takes for a short answer, on an emulated machine too.

@@ -217,7 +217,21 @@ pub enum StoreCommand {
     Snapshot {
         /// Path of the file to write
         file: PathBuf,
+        /// Take one that the node has kept instead of a new one
+        #[arg(long, value_name = "NAME")]
+        kept: Option<String>,
     },
+    /// List the snapshots that the node makes by itself, one a day
+    #[command(after_help = "Example: ironhull node single etcd kept")]
+    Kept,
+    /// Give the room of deleted data back; etcd pauses meanwhile
+    #[command(after_help = "Example: ironhull node single etcd defrag")]
+    Defrag,
+    /// Have etcd accept changes again after its quota was used up
+    ///
+    /// Drops the history, defragments, and lifts the alarms of etcd.
+    #[command(after_help = "Example: ironhull node single etcd disarm")]
+    Disarm,
     /// Restore a snapshot in place of what the store holds now
     Restore(StoreRestoreOf),
 }

@@ -11,7 +11,7 @@ use super::error::Failure;
 use crate::followers::Followers;
 use crate::init::Init;
 use crate::node::Node;
-use crate::store::Restorer;
+use crate::store::{Care, Restorer};
 use crate::upgrade::Upgrader;
 
 /// What is served. A handler takes the part that it needs.
@@ -23,6 +23,8 @@ pub struct Served {
     pub upgrader: Arc<Upgrader>,
     /// The restore of its store, if there is one.
     pub restorer: Arc<Restorer>,
+    /// The care of its store.
+    pub care: Arc<Care>,
 }
 
 impl FromRef<Served> for Arc<Node> {
@@ -40,6 +42,12 @@ impl FromRef<Served> for Arc<Upgrader> {
 impl FromRef<Served> for Arc<Restorer> {
     fn from_ref(served: &Served) -> Arc<Restorer> {
         Arc::clone(&served.restorer)
+    }
+}
+
+impl FromRef<Served> for Arc<Care> {
+    fn from_ref(served: &Served) -> Arc<Care> {
+        Arc::clone(&served.care)
     }
 }
 
@@ -64,6 +72,8 @@ pub type OfNode = State<Arc<Node>>;
 pub type OfUpgrader = State<Arc<Upgrader>>;
 /// The restorer, as handlers get it.
 pub type OfRestorer = State<Arc<Restorer>>;
+/// The care of the store, as handlers get it.
+pub type OfCare = State<Arc<Care>>;
 /// What handlers answer.
 pub type Answer<T> = Result<Json<T>, Failure>;
 

@@ -1,17 +1,21 @@
-//! The routes of the store: a snapshot of it, and a restore.
+//! The routes of the store: snapshots of it, a restore, and its care.
 
-use api::{MAX_PIECE_BYTES, PieceQuery, StoreRestore, StoreRestoreRequest};
+use api::{
+    KeptSnapshots, MAX_PIECE_BYTES, PieceQuery, SnapshotQuery, StoreCare, StoreOrder, StoreRestore,
+    StoreRestoreRequest,
+};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use tokio::sync::mpsc::Receiver;
 
 use super::body::Pieces;
 use super::error::Failure;
-use super::shared::{Answer, OfNode, OfRestorer, Served, blocking};
+use super::shared::{Answer, OfCare, OfNode, OfRestorer, Served, blocking};
 use crate::store;
 
 /// Where pieces of a snapshot go: a route with a long body.
@@ -21,20 +25,47 @@ pub const DATA: &str = "/v1/store/restore/data";
 pub fn router() -> Router<Served> {
     Router::new()
         .route("/v1/store/snapshot", get(snapshot))
+        .route("/v1/store/kept", get(kept))
+        .route("/v1/store/care", get(|State(care): OfCare| async move { Answer::Ok(Json(care.status())) }))
+        .route("/v1/store/defrag", post(|care: OfCare| order(care, StoreOrder::Defrag)))
+        .route("/v1/store/disarm", post(|care: OfCare| order(care, StoreOrder::Disarm)))
         .route("/v1/store/restore", get(status).post(begin))
         .route(DATA, put(take).layer(DefaultBodyLimit::max(MAX_PIECE_BYTES)))
 }
 
-async fn snapshot(State(node): OfNode) -> Result<Response, Failure> {
+async fn kept() -> Answer<KeptSnapshots> {
+    Ok(Json(KeptSnapshots { snapshots: blocking(store::list).await? }))
+}
+
+async fn order(State(care): OfCare, order: StoreOrder) -> Answer<StoreCare> {
+    eprintln!("noded: an operator orders to {order:?} the store");
+    Ok(Json(blocking(move || Ok(care.begin(order))).await??))
+}
+
+async fn snapshot(
+    State(node): OfNode,
+    query: Result<Query<SnapshotQuery>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(SnapshotQuery { kept }) = query.map_err(|e| Failure::bad_request(e.body_text()))?;
     eprintln!("noded: an operator asks for a snapshot of the store");
+    if let Some(name) = kept {
+        let pieces = blocking(move || store::open(&name)?.map(store::stream).transpose()).await?;
+        let none = || {
+            Failure::new(StatusCode::NOT_FOUND, "the node has kept no snapshot of that name")
+                .hint("`ironhull node ADDRESS etcd kept` lists them")
+        };
+        return streamed(pieces.ok_or_else(none)?);
+    }
     match blocking(move || store::snapshot(&node)).await? {
-        Ok(pieces) => {
-            let answer = Response::builder().header(header::CONTENT_TYPE, "application/octet-stream");
-            answer.body(Body::new(Pieces(pieces))).map_err(|e| anyhow::Error::from(e).into())
-        }
+        Ok(pieces) => streamed(pieces),
         Err(why) => Err(Failure::new(StatusCode::CONFLICT, why)
             .hint("`ironhull node ADDRESS logs etcd` shows what the store says")),
     }
+}
+
+fn streamed(pieces: Receiver<Bytes>) -> Result<Response, Failure> {
+    let answer = Response::builder().header(header::CONTENT_TYPE, "application/octet-stream");
+    answer.body(Body::new(Pieces(pieces))).map_err(|e| anyhow::Error::from(e).into())
 }
 
 async fn status(State(restorer): OfRestorer) -> Answer<StoreRestore> {

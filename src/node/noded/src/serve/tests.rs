@@ -24,7 +24,7 @@ use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::node::Node;
 use crate::state::Keeper;
-use crate::store::Restorer;
+use crate::store::{Care, Restorer};
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -98,6 +98,7 @@ fn serve_changed(
     let served = super::Served {
         upgrader: Arc::new(Upgrader::new(Arc::clone(&node))),
         restorer: Arc::new(Restorer::new(Arc::clone(&node))),
+        care: Arc::new(Care::new(Arc::clone(&node))),
         node,
     };
     let service =
@@ -537,7 +538,7 @@ fn a_snapshot_of_the_store_is_streamed_and_a_failure_is_told() {
     let client = |address: SocketAddr| Client::new(&address.to_string(), &ca.operator(&ca)).unwrap();
     let read = |client: &Client| {
         let mut text = Vec::new();
-        client.store_snapshot().map(|mut body| body.read_to_end(&mut text).unwrap()).map(|_| text)
+        client.store_snapshot(None).map(|mut body| body.read_to_end(&mut text).unwrap()).map(|_| text)
     };
     // Longer than a piece, and than what is on its way at once.
     let text = r#"[ "$*" = "snapshot-save --listen-client-urls=unix:///x" ] && head -c 1000000 /dev/zero"#;
@@ -575,4 +576,9 @@ fn a_restore_of_the_store_is_refused_before_anything_is_sent() {
     let piece = client.upload_store(&sha256, 0, b"piece").unwrap_err();
     assert!(matches!(piece, ClientError::Node { status: 409, .. }), "{piece}");
     assert_eq!(client.store_restore().unwrap(), api::StoreRestore::default());
+    let Err(ClientError::Node { status, error, .. }) = client.care_for_store(api::StoreOrder::Disarm) else {
+        panic!("no refusal")
+    };
+    assert_eq!((status, error.as_str()), (409, "the store was not started yet"));
+    assert_eq!(client.store_care().unwrap(), api::StoreCare::default());
 }

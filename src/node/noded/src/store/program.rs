@@ -25,6 +25,17 @@ impl Program {
         node.planned().services.iter().find(|s| s.name == cluster::STORE).cloned().map(Program)
     }
 
+    /// The program at `path`, run as the caller.
+    #[cfg(test)]
+    pub(super) fn running(path: &std::path::Path) -> Program {
+        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let path = path.display();
+        let text = format!(
+            r#"{{"name":"etcd","command":["{path}"],"environment":{{"PATH":"/usr/bin:/bin"}},"user":{{"uid":{uid},"gid":{gid}}}}}"#
+        );
+        Program(serde_json::from_str(&text).expect("this is a service"))
+    }
+
     /// Returns whose the data is.
     pub(super) fn user(&self) -> User {
         self.0.user

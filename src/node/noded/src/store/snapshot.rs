@@ -69,6 +69,23 @@ pub fn snapshot(node: &Node) -> Result<Result<Receiver<Bytes>, String>> {
     }
 }
 
+/// Streams a snapshot that the node has kept.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn stream(mut file: std::fs::File) -> Result<Receiver<Bytes>> {
+    let (sender, receiver) = channel(PIECES);
+    spawn("snapshot", move || {
+        // What can't be read is missing at the end, as in one that is made.
+        while let Ok(piece) = read_piece(&mut file) {
+            if piece.is_empty() || sender.blocking_send(piece).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
 /// Whether the client took all pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listener {

@@ -1,4 +1,4 @@
-//! `ironhull node ADDRESS etcd snapshot`: the node makes a snapshot and streams it to a file.
+//! `ironhull node ADDRESS etcd snapshot`: the node makes a snapshot, or has kept one, and streams it to a file.
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,10 +15,10 @@ use crate::cmdline::Global;
 use crate::output::{self, bytes};
 use crate::progress::Shown;
 
-/// Makes a snapshot. The file appears when it is whole; it holds the cluster's secrets, so only its owner reads it.
-pub(super) fn run(global: &Global, client: &Client, path: &Path) -> Result<()> {
+/// Makes a snapshot, or takes one that was kept. The file appears when it is whole; it holds the cluster's secrets, so only its owner reads it.
+pub(super) fn run(global: &Global, client: &Client, (path, kept): (&Path, Option<&str>)) -> Result<()> {
     let output = Output::at(path, Access::Private)?;
-    let mut body = client.store_snapshot()?;
+    let mut body = client.store_snapshot(kept)?;
     let (shown, step, began) = (Shown::default(), "snapshot", Instant::now());
     shown.started(step, Unit::Bytes, None);
     let snapshot = output.write(|to| {
