@@ -100,7 +100,7 @@ fn store(bytes: u64, quota: u64) -> Claim {
             format!("etcd's database has {} MiB of at most {} MiB: {remedy}", bytes >> 20, quota >> 20);
         return Claim::no("Filling", message);
     }
-    Claim { message: format!("less than {} MiB", quota / 5 * 4 >> 20), ..Claim::yes("Enough") }
+    Claim { message: format!("less than {} MiB", (quota / 5 * 4) >> 20), ..Claim::yes("Enough") }
 }
 
 #[cfg(test)]

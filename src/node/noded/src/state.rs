@@ -79,6 +79,15 @@ impl Keeper {
         Keeper { held: Mutex::new(held), ordered: Condvar::new() }
     }
 
+    /// Notes that services run on the data.
+    ///
+    /// # Errors
+    /// If the ledger can't be read.
+    #[cfg(test)]
+    pub fn is_used_already(&self) -> Result<(), StateError> {
+        self.prepare(&How::InUse).map(drop)
+    }
+
     /// The data of a node.
     pub fn of_node() -> Keeper {
         Keeper::at(Path::new(STATE))
@@ -127,6 +136,14 @@ impl Keeper {
             Phase::InUse => held.store.make_incoming(part),
             _ => Err(StateError::Order("the state can't be used as it is".to_owned())),
         }
+    }
+
+    /// Removes data for the store that did not become whole.
+    ///
+    /// # Errors
+    /// As [`Store::discard`].
+    pub fn discard(&self, incoming: &Incoming) -> Result<(), StateError> {
+        self.lock().store.discard(incoming)
     }
 
     /// Exchanges the store's data for `incoming`; returns the name of the snapshot that what was there became.

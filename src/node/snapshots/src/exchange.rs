@@ -57,6 +57,14 @@ impl Store {
         Ok(Incoming { id, number, part: part.to_owned(), directory })
     }
 
+    /// Removes `incoming`, which did not become whole.
+    ///
+    /// # Errors
+    /// [`StateError::Disk`]; what is left then is removed by the next [`Store::prepare`].
+    pub fn discard(&self, incoming: &Incoming) -> Result<(), StateError> {
+        self.remove_directory(&self.snapshot(&(incoming.id.clone() + DRAFT)))
+    }
+
     /// Exchanges the store's data for `incoming`, which is on the disk completely. Nothing may use it meanwhile.
     /// Returns the name of the snapshot that what was there became.
     ///

@@ -6,8 +6,7 @@
 //! anything starts, after a power cut as well.
 
 use std::fs;
-use std::os::unix::fs::chown;
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,17 +17,16 @@ use config::StorageKind;
 use control::ServiceSpec;
 use data_encoding::BASE64;
 use serde::Deserialize;
+use snapshots::Incoming;
 use update::Staged;
 
 use super::program::Program;
-use super::restorer::{Foreign, Progress, STAGED, STAGING};
+use super::restorer::{Foreign, Places, Progress};
 use crate::bring_up::services::wait_at_most;
 use crate::condition::{Claim, STATE_KEPT};
 use crate::node::Node;
 use crate::state;
 
-/// Certificate of the authority that the cluster's objects name.
-const AUTHORITY: &str = "/state/pki/apiserver/ca.crt";
 /// Longest wait for services to stop: they are killed after ten seconds each, and few need another one.
 const LONGEST_STOP: Duration = Duration::from_secs(120);
 /// Longest wait for the API server to be ready again.
@@ -47,9 +45,9 @@ struct Checked {
 }
 
 /// Does all of the work, and reports its progress.
-pub(super) fn run(node: &Arc<Node>, progress: &Progress, foreign: Foreign) {
-    let restored = restore(node, progress, foreign);
-    if let Err(e) = Staged::discard(Path::new(STAGING)) {
+pub(super) fn run(node: &Arc<Node>, progress: &Progress, places: &Places, foreign: Foreign) {
+    let restored = restore(node, progress, places, foreign);
+    if let Err(e) = Staged::discard(&places.staging) {
         eprintln!("noded: removing the snapshot: {e}");
     }
     match restored {
@@ -68,17 +66,9 @@ pub(super) fn run(node: &Arc<Node>, progress: &Progress, foreign: Foreign) {
     }
 }
 
-fn restore(node: &Arc<Node>, progress: &Progress, foreign: Foreign) -> Result<()> {
+fn restore(node: &Arc<Node>, progress: &Progress, places: &Places, foreign: Foreign) -> Result<()> {
     let program = Program::of(node).context("the store was not started yet")?;
-    let text = program.run("snapshot-check", &[format!("--file={STAGED}")])?;
-    let checked: Checked = serde_json::from_slice(&text).context("reading the result of snapshot-check")?;
-    if foreign == Foreign::Refused {
-        let own = fs::read_to_string(AUTHORITY).with_context(|| format!("reading {AUTHORITY}"))?;
-        ensure!(
-            is_of_cluster(&checked, &own)?,
-            "the snapshot is of a cluster with other certificate authorities than this node's; --foreign accepts it"
-        );
-    }
+    let checked = check(&program, places, foreign)?;
     eprintln!("noded: restoring a snapshot of the store with {} keys", checked.keys);
     progress.show(|p| {
         (p.revision, p.keys) = (Some(checked.revision), Some(checked.keys));
@@ -89,44 +79,70 @@ fn restore(node: &Arc<Node>, progress: &Progress, foreign: Foreign) -> Result<()
         StorageKind::Kine => "kine",
     };
     let incoming = node.state.make_incoming(part)?;
+    if let Err(error) = fill(&program, places, &incoming) {
+        node.state.discard(&incoming).context("removing what was made of the snapshot")?;
+        return Err(error);
+    }
+    progress.show(|p| p.stage = StoreStage::Exchanging);
+    exchange(node, progress, &incoming)?;
+    await_start(node)
+}
+
+/// Has the store's program read the snapshot completely.
+fn check(program: &Program, places: &Places, foreign: Foreign) -> Result<Checked> {
+    let text = program.run("snapshot-check", &[format!("--file={}", places.staged().display())])?;
+    let checked: Checked = serde_json::from_slice(&text).context("reading the result of snapshot-check")?;
+    if foreign == Foreign::Refused {
+        let path = &places.authority;
+        let own = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        ensure!(
+            is_of_cluster(&checked, &own)?,
+            "the snapshot is of a cluster with other certificate authorities than this node's; --foreign accepts it"
+        );
+    }
+    Ok(checked)
+}
+
+/// Has the store's program make its data of the snapshot.
+fn fill(program: &Program, places: &Places, incoming: &Incoming) -> Result<()> {
     let (directory, user) = (&incoming.directory, program.user());
     chown(directory, Some(user.uid), Some(user.gid))
-        .with_context(|| format!("changing the owner of {}", directory.display()))?;
-    let flags = [format!("--file={STAGED}"), format!("--to={}", directory.display())];
-    program.run("snapshot-restore", &flags)?;
-    progress.show(|p| p.stage = StoreStage::Exchanging);
-    {
-        let _one = node.service_set.lock().unwrap_or_else(PoisonError::into_inner);
-        let services = node.planned().services.clone();
-        let exchanged = stop(node, &services).and_then(|()| {
-            let aside = node.state.exchange(&incoming);
-            if aside.is_err() {
-                // It may be under way: nothing may start before it has ended.
-                state::prepare(node);
-            }
-            Ok(aside?)
-        });
-        progress.show(|p| {
-            p.stage = StoreStage::Starting;
-            p.aside = exchanged.as_ref().ok().cloned();
-        });
-        node.init.submit(services).context("starting the services again")?;
-        let aside = exchanged?;
-        let message = format!("by order: what it held before is in /state/snapshots/{aside}");
-        node.claim(STATE_KEPT, Claim::no("StoreRestored", message));
-    }
-    let needed = [cluster::STORE, "kube-apiserver"];
-    for service in needed {
+        .and_then(|()| fs::set_permissions(directory, fs::Permissions::from_mode(0o700)))
+        .with_context(|| format!("changing owner and mode of {}", directory.display()))?;
+    let flags = [format!("--file={}", places.staged().display()), format!("--to={}", directory.display())];
+    program.run("snapshot-restore", &flags).map(drop)
+}
+
+/// Stops what needs the store, exchanges its data, and starts everything again.
+fn exchange(node: &Arc<Node>, progress: &Progress, incoming: &Incoming) -> Result<()> {
+    let _one = node.service_set.lock().unwrap_or_else(PoisonError::into_inner);
+    let services = node.planned().services.clone();
+    let exchanged = stop(node, &services).and_then(|()| {
+        let aside = node.state.exchange(incoming);
+        if aside.is_err() {
+            // It may be under way: nothing may start before it has ended.
+            state::prepare(node);
+        }
+        Ok(aside?)
+    });
+    progress.show(|p| {
+        p.stage = StoreStage::Starting;
+        p.aside = exchanged.as_ref().ok().cloned();
+    });
+    node.init.submit(services).context("starting the services again")?;
+    let message = format!("by order: what it held before is in /state/snapshots/{}", exchanged?);
+    node.claim(STATE_KEPT, Claim::no("StoreRestored", message));
+    Ok(())
+}
+
+/// Waits until the store and the API server are ready.
+fn await_start(node: &Node) -> Result<()> {
+    for service in [cluster::STORE, "kube-apiserver"] {
         wait_at_most(node, service, LONGEST_START);
-    }
-    let status = node.init.status()?;
-    for service in needed {
-        let is_ready = |s: &&control::ServiceStatus| s.state == control::ServiceState::Ready;
-        let found = status.services.iter().find(|s| s.name == service);
-        ensure!(
-            found.filter(is_ready).is_some(),
-            "the data was exchanged, but {service} does not become ready"
-        );
+        let services = node.init.status()?.services;
+        let state = services.iter().find(|s| s.name == service).map(|s| s.state);
+        let is_ready = state == Some(control::ServiceState::Ready);
+        ensure!(is_ready, "the data was exchanged, but {service} does not become ready");
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ mod kept;
 mod program;
 mod restorer;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use care::Care;
 pub use kept::{follow as keep_snapshots, list, open};

@@ -3,7 +3,7 @@
 //! The snapshot is staged on the state partition, where its content has to go: pods can fill the other one.
 
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -16,17 +16,37 @@ use crate::node::Node;
 use crate::thread::spawn_or_tell;
 use crate::upgrade::Refused;
 
-/// The directory of the upload.
-pub(super) const STAGING: &str = "/state/incoming";
-/// The name of the uploaded file in it.
-pub(super) const STAGED: &str = "/state/incoming/bundle";
+/// The name of the uploaded file in the staging directory.
+const STAGED: &str = "bundle";
 /// Bytes of the state partition that a restore leaves free.
 const RESERVE_BYTES: u64 = 64 << 20;
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// The directory of the upload.
+    pub(super) staging: PathBuf,
+    /// Certificate of the authority that the cluster's objects name.
+    pub(super) authority: PathBuf,
+}
+
+impl Places {
+    /// Those of a node.
+    fn of_node() -> Places {
+        Places { staging: "/state/incoming".into(), authority: "/state/pki/apiserver/ca.crt".into() }
+    }
+
+    /// Returns the path of the uploaded file.
+    pub(super) fn staged(&self) -> PathBuf {
+        self.staging.join(STAGED)
+    }
+}
 
 /// The restore of the store, if there is one.
 #[derive(Debug)]
 pub struct Restorer {
     node: Arc<Node>,
+    places: Places,
     progress: Arc<Progress>,
     upload: Mutex<Option<(Staged, Foreign)>>,
 }
@@ -63,7 +83,12 @@ impl Progress {
 impl Restorer {
     /// The restorer of a node; nothing is restored yet.
     pub fn new(node: Arc<Node>) -> Restorer {
-        Restorer { node, progress: Arc::default(), upload: Mutex::default() }
+        Restorer::at(node, Places::of_node())
+    }
+
+    /// The same with other places.
+    pub(super) fn at(node: Arc<Node>, places: Places) -> Restorer {
+        Restorer { node, places, progress: Arc::default(), upload: Mutex::default() }
     }
 
     /// Returns the state of the restore.
@@ -100,10 +125,13 @@ impl Restorer {
         if request.dry_run {
             return Ok(self.status());
         }
-        let staged = Staged::open(Path::new(STAGING), source, free)?;
+        let staging = &self.places.staging;
+        let staged = Staged::open(staging, source, free)?;
         let user = program.user();
-        let given = chown(STAGING, Some(user.uid), Some(user.gid));
-        given.with_context(|| format!("changing the owner of {STAGING}")).map_err(Refused::Failed)?;
+        let given = chown(staging, Some(user.uid), Some(user.gid));
+        given
+            .with_context(|| format!("changing the owner of {}", staging.display()))
+            .map_err(Refused::Failed)?;
         self.receive(&mut upload, staged, foreign);
         Ok(self.status())
     }
@@ -139,8 +167,9 @@ impl Restorer {
             *upload = Some((staged, foreign));
             return;
         }
-        let (node, progress) = (Arc::clone(&self.node), Arc::clone(&self.progress));
-        spawn_or_tell("store-restore", move || job::run(&node, &progress, foreign));
+        let (node, progress, places) =
+            (Arc::clone(&self.node), Arc::clone(&self.progress), self.places.clone());
+        spawn_or_tell("store-restore", move || job::run(&node, &progress, &places, foreign));
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Staged, Foreign)>> {
