@@ -127,7 +127,7 @@ fn make_accepted(root: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// [`Unusable`], with what is wrong with each config that there is.
 pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>, Unusable> {
-    let searched = userdata::find(&Machine::at(root));
+    let searched = userdata::find(&machine(root));
     let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
     let refused = match searched {
         Ok(Search { found: None, .. }) => None,
@@ -189,6 +189,11 @@ fn passed_over(search: &Search) -> Vec<PassedOver> {
     let shown =
         |p: &userdata::PassedOver| PassedOver { source: p.source.to_owned(), reason: p.reason.clone() };
     search.passed_over.iter().map(shown).collect()
+}
+
+/// Returns the machine whose file system begins at `root`; only the node's own has a hypervisor.
+fn machine(root: &Path) -> Machine {
+    if root == Path::new("/") { Machine::here() } else { Machine::at(root) }
 }
 
 /// Returns the paths where configs may be kept, each with its source: one that an operator has given, the last accepted

@@ -53,6 +53,14 @@ pub enum Error {
         /// The option that has the URL.
         option: &'static str,
     },
+    /// A value that VMware holds for the machine can't be read or used.
+    #[error("reading guestinfo.{key}: {reason}")]
+    GuestInfo {
+        /// The key.
+        key: &'static str,
+        /// What was expected and found, or what the hypervisor refused.
+        reason: String,
+    },
     /// Several volumes have user-data, and not the same.
     #[error("{} have different user-data on volumes labelled {label:?}\nhint: remove all but one", devices.join(" and "))]
     Ambiguous {

@@ -8,6 +8,7 @@
 mod devices;
 mod error;
 mod found;
+mod guest_info;
 mod machine;
 mod sources;
 

@@ -11,19 +11,37 @@ use std::path::{Path, PathBuf};
 use crate::MAX_BYTES;
 use crate::devices::{self, Volumes};
 use crate::error::Error;
+use crate::guest_info::{BackDoor, Port};
 
 /// A machine at the time of one search.
 #[derive(Debug)]
 pub struct Machine {
     root: PathBuf,
     volumes: OnceCell<Volumes>,
+    back_door: Option<Box<dyn BackDoor>>,
 }
 
 impl Machine {
-    /// Returns the machine whose file system begins at `root` (`/` on a node). Nothing is read yet.
+    /// Returns this machine. Nothing is read yet.
+    #[must_use]
+    pub fn here() -> Machine {
+        Machine::at(Path::new("/")).with_back_door(Box::new(Port))
+    }
+
+    /// Returns the machine that is laid out below `root`, which has no hypervisor.
     #[must_use]
     pub fn at(root: &Path) -> Machine {
-        Machine { root: root.to_owned(), volumes: OnceCell::new() }
+        Machine { root: root.to_owned(), volumes: OnceCell::new(), back_door: None }
+    }
+
+    /// Returns this machine with another way to its hypervisor.
+    pub(crate) fn with_back_door(self, back_door: Box<dyn BackDoor>) -> Machine {
+        Machine { back_door: Some(back_door), ..self }
+    }
+
+    /// Returns the way to the hypervisor, which must only be used if it is VMware's.
+    pub(crate) fn back_door(&self) -> Option<&dyn BackDoor> {
+        self.back_door.as_deref()
     }
 
     /// Reads the file at an absolute path; `None` if it does not exist.

@@ -5,6 +5,8 @@
 
 use crate::le;
 
+/// Where Linux shows the table.
+pub const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// System information; its fields are numbers of strings.
 pub const SYSTEM: u8 = 1;
 /// Free-form strings of the manufacturer.

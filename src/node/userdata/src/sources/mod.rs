@@ -12,16 +12,18 @@ mod smbios;
 mod source;
 #[cfg(test)]
 mod testing;
+mod vmware;
 mod volume;
 
 pub use source::{Answer, Source};
 
 /// All sources, in the order in which they are searched.
 #[must_use]
-pub fn all() -> [&'static dyn Source; 5] {
+pub fn all() -> [&'static dyn Source; 6] {
     [
         &volume::NO_CLOUD,
         &volume::CONFIG_DRIVE,
+        &vmware::GuestInfo,
         &qemu_fw_cfg::QemuFwCfg,
         &smbios::Smbios,
         &command_line::CommandLine,

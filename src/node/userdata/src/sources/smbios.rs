@@ -6,14 +6,12 @@
 //! reported.
 
 use config::user_data::{Part, Seed};
-use formats::smbios::{self, OEM_STRINGS};
+use formats::smbios::{self, OEM_STRINGS, TABLE};
 
 use super::source::{Answer, Source};
 use crate::error::Error;
 use crate::machine::Machine;
 
-/// The table as the kernel shows it.
-const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// How the string begins. Both are unpacked alike, so that a text may be packed with gzip and base64, too.
 const BEGINNINGS: [&str; 2] =
     ["io.systemd.credential.binary:ironhull.config=", "io.systemd.credential:ironhull.config="];
