@@ -19,6 +19,7 @@ mod service_healing;
 mod shutdown;
 mod spare_nic;
 mod stalled_disk;
+mod store_snapshot;
 mod upgrade;
 mod wrong_clock;
 
@@ -42,6 +43,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("pods_are_held_to_the_defaults", security_defaults::show),
     ("followers_and_idle_connections_keep_no_operator_out", crowd::show),
     ("a_disk_that_stalls_resets_nothing", stalled_disk::show),
+    ("a_snapshot_of_the_store_comes_back", store_snapshot::show),
     ("a_killed_service_is_healed", service_healing::show),
     ("state_survives_a_reboot", reboot::show),
     ("state_survives_a_power_cut", power_cut::show),

@@ -113,6 +113,12 @@ impl Node {
         serde_json::from_slice(&output.stdout).expect("ironhull --json prints JSON")
     }
 
+    /// Runs `ironhull node NAME …`, which may fail.
+    #[must_use]
+    pub fn order(&self, words: &[&str]) -> Output {
+        tool::output(self.ironhull().args(["node", &self.name]).args(words))
+    }
+
     /// Runs the image's kubectl and returns its output.
     ///
     /// # Errors
