@@ -39,7 +39,8 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConfigFacts {
-    /// Its source: `nocloud`, `qemu-fw-cfg` …, or `last-accepted` for the copy on the state partition.
+    /// Its source: `nocloud`, `qemu-fw-cfg` …, `api` for one that an operator has just given, or `last-accepted` for the
+    /// copy on the state partition.
     pub source: Option<String>,
     /// Where exactly it was found, such as `sr0:user-data`; absent for `last-accepted`.
     pub found_at: Option<String>,
