@@ -11,6 +11,7 @@ mod crowd;
 mod flipped_byte;
 mod kernel_mount;
 mod kine;
+mod maintenance;
 mod node_ready;
 mod power_cut;
 mod reboot;
@@ -54,6 +55,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_flipped_byte_in_the_root_is_never_run", flipped_byte::show),
     ("every_power_cut_leaves_a_boot_record_that_starts_the_slot", boot_record::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
+    ("a_node_without_a_config_is_configured_over_the_network", maintenance::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),
 ];
