@@ -22,6 +22,7 @@ mod spare_nic;
 mod stalled_disk;
 mod store_snapshot;
 mod upgrade;
+mod user_data_volumes;
 mod wrong_clock;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +33,7 @@ use e2e::lab::Lab;
 
 /// Programs that all tests need.
 const TOOLS: &[&str] =
-    &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy", "sqlite3"];
+    &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugfs", "e2fsck", "mcopy", "mkfs.vfat", "sqlite3"];
 
 /// A test: its name and the function that runs it.
 type Behaviour = (&'static str, fn(&mut Lab));
@@ -56,6 +57,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("every_power_cut_leaves_a_boot_record_that_starts_the_slot", boot_record::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
     ("a_node_without_a_config_is_configured_over_the_network", maintenance::show),
+    ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),
 ];
