@@ -2,6 +2,8 @@
 //!
 //! Files belong to the callers, which implement [`ReadAt`] with their system's support for holes.
 
+#[cfg(feature = "builder")]
+mod blocks;
 mod composite;
 mod copy;
 mod memory;
@@ -10,6 +12,8 @@ mod view;
 use std::io;
 use std::ops::Range;
 
+#[cfg(feature = "builder")]
+pub(crate) use blocks::{Blocks, is_zero, read_padded};
 pub use composite::Composite;
 pub use copy::{Before, copy};
 pub use memory::Memory;

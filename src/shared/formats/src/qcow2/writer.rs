@@ -14,7 +14,7 @@ use super::format::{
     CLUSTER, CLUSTER_BYTES, COPIED, Header, L2_ENTRIES, MAX_DISK_BYTES, REFCOUNTS_PER_BLOCK, compressed_entry,
 };
 use super::{Codec, Options, Qcow2Error};
-use crate::disk::ReadAt;
+use crate::disk::{Blocks, ReadAt, is_zero, read_padded};
 
 /// Number of clusters in a batch: 32 MiB of the disk.
 const BATCH_CLUSTERS: usize = 512;
@@ -32,7 +32,7 @@ pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Re
         return Err(Qcow2Error::TooLong(disk.len()));
     }
     let mut image = Image::new(disk.len(), options.codec, out)?;
-    let mut clusters = Clusters { disk, next: 0, data_end: 0 };
+    let mut clusters = Blocks::new(disk, CLUSTER);
     loop {
         let batch = clusters.take(BATCH_CLUSTERS)?;
         if batch.is_empty() {
@@ -45,35 +45,6 @@ pub fn write(disk: &impl ReadAt, options: Options, out: impl Write + Seek) -> Re
         image.put_batch(&batch, &packed?)?;
     }
     image.finish()
-}
-
-/// Iterates over the clusters of a disk that may contain data.
-struct Clusters<'a, D> {
-    disk: &'a D,
-    /// The next cluster to examine.
-    next: u64,
-    /// End of the data range that contains `next`, in clusters.
-    data_end: u64,
-}
-
-impl<D: ReadAt> Clusters<'_, D> {
-    /// Returns up to `count` next clusters; none at the end of the disk.
-    fn take(&mut self, count: usize) -> io::Result<Vec<u64>> {
-        let mut batch = Vec::with_capacity(count);
-        while batch.len() < count {
-            if self.next >= self.data_end {
-                let Some(range) = self.disk.next_data(self.next * CLUSTER)? else { break };
-                self.next = self.next.max(range.start / CLUSTER);
-                self.data_end = range.end.min(self.disk.len()).div_ceil(CLUSTER);
-                if self.next >= self.data_end {
-                    break;
-                }
-            }
-            batch.push(self.next);
-            self.next += 1;
-        }
-        Ok(batch)
-    }
 }
 
 /// A cluster in the form in which it will be written.
@@ -96,11 +67,7 @@ impl Packer {
 
     /// Reads a cluster, padded with zeros at the end of the disk, and compresses it.
     fn pack(&mut self, disk: &impl ReadAt, cluster: u64) -> io::Result<Packed> {
-        let at = cluster * CLUSTER;
-        let there = usize::try_from(disk.len() - at).unwrap_or(usize::MAX).min(CLUSTER_BYTES);
-        let (data, rest) = self.input.split_at_mut(there);
-        disk.read_exact_at(data, at)?;
-        rest.fill(0);
+        read_padded(disk, cluster * CLUSTER, &mut self.input)?;
         if is_zero(&self.input) {
             return Ok(Packed::Zeros);
         }
@@ -109,11 +76,6 @@ impl Packer {
             None => Packed::Raw(self.input.clone()),
         })
     }
-}
-
-/// Returns whether all bytes are zero.
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(64).all(|c| c.iter().fold(0, |all, b| all | b) == 0)
 }
 
 /// The file while it is written.
