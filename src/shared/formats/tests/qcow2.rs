@@ -19,17 +19,6 @@ fn image(disk: &impl ReadAt, codec: Codec) -> Vec<u8> {
     out.into_inner()
 }
 
-/// A sparse disk with text, noise and holes, which ends within a cluster.
-fn sample() -> Memory {
-    let mut disk = Memory::new((700 << 20) + 5 * 512);
-    let text: Vec<u8> = (0..3_000_000u32).flat_map(|i| format!("{i} ").into_bytes()).take(3 << 20).collect();
-    disk.write_all_at(&text, 0).unwrap();
-    disk.write_all_at(&judge::noise(1 << 20, 1), (5 << 20) + 512).unwrap();
-    disk.write_all_at(&text[..200_000], 600 << 20).unwrap();
-    disk.write_all_at(b"the end", disk.len() - 7).unwrap();
-    disk
-}
-
 #[test]
 fn qemu_finds_no_errors_and_the_same_disk() {
     let Some(qemu) = judge::find("qemu-img") else { return };
@@ -38,14 +27,14 @@ fn qemu_finds_no_errors_and_the_same_disk() {
     let small = Memory::new(1 << 20);
     let mut filled = Memory::new(200 << 10);
     filled.write_all_at(&judge::noise(200 << 10, 2), 0).unwrap();
-    let disks = [sample(), small, filled];
+    let disks = [judge::sample(), small, filled];
     for (disk, (name, codec)) in disks.iter().flat_map(|d| CODECS.map(|c| (d, c))) {
         std::fs::write(&ours, image(disk, codec)).unwrap();
         let said = qemu.agrees(&["check", "-f", "qcow2", judge::text(&ours)]);
         assert!(said.contains("No errors were found"), "{name}: {said}");
         let said = qemu.agrees(&["info", "-f", "qcow2", judge::text(&ours)]);
         assert!(said.contains(&format!("compression type: {name}")), "{said}");
-        write_raw(disk, &raw);
+        judge::write_raw(disk, &raw);
         let (ours, raw) = (judge::text(&ours), judge::text(&raw));
         qemu.agrees(&["compare", "-f", "raw", "-F", "qcow2", raw, ours]);
         let theirs = directory.path().join("theirs.qcow2");
@@ -58,21 +47,9 @@ fn qemu_finds_no_errors_and_the_same_disk() {
     }
 }
 
-/// Writes a disk as a sparse file.
-fn write_raw(disk: &impl ReadAt, path: &std::path::Path) {
-    let file = std::fs::File::create(path).unwrap();
-    file.set_len(disk.len()).unwrap();
-    let mut at = 0;
-    while let Some(range) = disk.next_data(at).unwrap() {
-        let bytes = read_vec(disk, range.start, range.end - range.start).unwrap();
-        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, range.start).unwrap();
-        at = range.end;
-    }
-}
-
 #[test]
 fn reads_back_what_was_written() {
-    let disk = sample();
+    let disk = judge::sample();
     for (name, codec) in CODECS {
         let bytes = image(&disk, codec);
         let reader = Reader::open(bytes.as_slice()).unwrap();
@@ -115,7 +92,7 @@ fn reads_what_qemu_writes() {
     disk.write_all_at(&judge::noise(700_000, 4), (3 << 20) + 512).unwrap();
     disk.write_all_at(&[7; 300_000], 9 << 20).unwrap();
     disk.write_all_at(b"the end", disk.len() - 7).unwrap();
-    write_raw(&disk, &at("raw"));
+    judge::write_raw(&disk, &at("raw"));
     let expected = read_vec(&disk, 0, disk.len()).unwrap();
     for options in STORED {
         let files = [at("raw"), at("qcow2")];
@@ -215,7 +192,7 @@ fn an_encrypted_disk_is_called_that() {
 
 #[test]
 fn threads_and_runs_do_not_change_the_bytes() {
-    let disk = sample();
+    let disk = judge::sample();
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let pinned = [

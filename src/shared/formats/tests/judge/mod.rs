@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use formats::disk::{Memory, ReadAt, WriteAt, read_vec};
 pub use judges::find;
 
 /// Returns the path as text, for arguments.
@@ -45,5 +46,28 @@ pub fn damaged(good: &[u8], mut check: impl FnMut(&[u8])) {
     }
     for length in (0..good.len()).step_by(step) {
         check(&good[..length]);
+    }
+}
+
+/// A sparse disk with text, noise and holes, which ends within a cluster.
+pub fn sample() -> Memory {
+    let mut disk = Memory::new((700 << 20) + 5 * 512);
+    let text: Vec<u8> = (0..3_000_000u32).flat_map(|i| format!("{i} ").into_bytes()).take(3 << 20).collect();
+    disk.write_all_at(&text, 0).unwrap();
+    disk.write_all_at(&noise(1 << 20, 1), (5 << 20) + 512).unwrap();
+    disk.write_all_at(&text[..200_000], 600 << 20).unwrap();
+    disk.write_all_at(b"the end", disk.len() - 7).unwrap();
+    disk
+}
+
+/// Writes a disk as a sparse file.
+pub fn write_raw(disk: &impl ReadAt, path: &Path) {
+    let file = std::fs::File::create(path).unwrap();
+    file.set_len(disk.len()).unwrap();
+    let mut at = 0;
+    while let Some(range) = disk.next_data(at).unwrap() {
+        let bytes = read_vec(disk, range.start, range.end - range.start).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, range.start).unwrap();
+        at = range.end;
     }
 }
