@@ -20,6 +20,8 @@ use crate::{Error, error::Result};
 const MAX_CHAIN: usize = 64;
 /// First bytes of a qcow2 file.
 const QCOW2_MAGIC: &[u8] = b"QFI\xfb";
+/// First bytes of a VMDK file, which only tells that it is not a raw disk.
+const VMDK_MAGIC: &[u8] = b"KDMV";
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +105,11 @@ impl Chain<'_> {
     fn probe(&self, path: &Path, file: &HostDisk) -> Result<Format> {
         let magic = read_vec(file, 0, 4)
             .map_err(|_| self.not(path, &format!("expected a disk, found a file of {} bytes", file.len())))?;
-        Ok(if magic == QCOW2_MAGIC { Format::Qcow2 } else { Format::Raw })
+        match &*magic {
+            QCOW2_MAGIC => Ok(Format::Qcow2),
+            VMDK_MAGIC => Err(self.not(path, "expected a raw or qcow2 disk, found a VMDK")),
+            _ => Ok(Format::Raw),
+        }
     }
 
     /// Opens the backing file of `over`.
@@ -262,6 +268,16 @@ mod tests {
             let expected = format!("expected a file or block device, found {expected}");
             assert_eq!(text, format!("reading image {}: {expected}", path.display()));
         }
+    }
+
+    #[test]
+    fn a_vmdk_is_called_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("disk");
+        fs::write(&path, b"KDMV\x03\0\0\0").unwrap();
+        let text = open(&path).map(|(format, _)| format).unwrap_err().to_string();
+        let expected = "expected a raw or qcow2 disk, found a VMDK";
+        assert_eq!(text, format!("reading image {}: {expected}", path.display()));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct BuiltKernel {
 /// One file of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuiltFile {
-    /// `raw`, `qcow2`, `bundle` or `sbom`.
+    /// The name of an output in profiles, or `sbom`.
     pub format: String,
     /// Name in the output directory.
     pub name: String,

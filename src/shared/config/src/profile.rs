@@ -208,13 +208,15 @@ pub enum Output {
     Raw,
     /// QEMU's disk format, compressed.
     Qcow2,
+    /// VMware's disk format, compressed.
+    Vmdk,
     /// The upgrade bundle for nodes.
     Bundle,
 }
 
 impl Output {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [Output; 3] = [Output::Raw, Output::Qcow2, Output::Bundle];
+    pub const ALL: [Output; 4] = [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Bundle];
 
     /// Returns its name in profiles and on the command line.
     #[must_use]
@@ -222,6 +224,7 @@ impl Output {
         match self {
             Output::Raw => "raw",
             Output::Qcow2 => "qcow2",
+            Output::Vmdk => "vmdk",
             Output::Bundle => "bundle",
         }
     }
@@ -238,6 +241,7 @@ impl Output {
         match self {
             Output::Raw => "Raw disk, sparse",
             Output::Qcow2 => "QEMU disk, compressed",
+            Output::Vmdk => "VMware disk, compressed (streamOptimized)",
             Output::Bundle => "Upgrade bundle for nodes",
         }
     }

@@ -116,7 +116,7 @@ fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
 }
 
 fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
-    let planned = &["vmdk", "ova", "vhd", "iso", "netboot"];
+    let planned = &["ova", "vhd", "iso", "netboot"];
     let found = list(one_of(OUTPUTS, planned))(cx, node)?;
     each_once(cx, node, found, "output")
 }
@@ -160,6 +160,6 @@ mod tests {
             assert_eq!(serde_json::to_value(output).unwrap(), *name);
         }
         assert_eq!(OUTPUTS.len(), Output::ALL.len());
-        assert_eq!(Output::from_name("vmdk"), None);
+        assert_eq!(Output::from_name("iso"), None);
     }
 }

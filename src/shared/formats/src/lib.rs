@@ -31,6 +31,8 @@ pub mod tree;
 #[cfg(feature = "verify")]
 pub mod uki;
 pub mod verity;
+#[cfg(feature = "builder")]
+pub mod vmdk;
 pub mod volume;
 
 mod le;

@@ -168,7 +168,7 @@ fn a_bundle_alone_leaves_no_disk_and_is_listed_with_its_hash() {
 
 #[test]
 fn what_the_profile_names_is_in_the_image() {
-    let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    let lab = Lab::new(&Output::ALL);
     lab.build(&[]).unwrap();
     let images = ["raw", "qcow2"].map(|ending| Image::open(&lab.at(&format!("out/small.{ending}"))).unwrap());
     let root = images[0].root().unwrap();
@@ -212,7 +212,7 @@ fn what_has_changed_is_built_anew_and_nothing_else() {
 
 #[test]
 fn no_older_disk_stays_beside_the_files_of_a_build() {
-    let mut lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    let mut lab = Lab::new(&Output::ALL);
     lab.build(&[]).unwrap();
     fs::write(lab.at("out/other.qcow2"), "").unwrap();
     lab.profile.outputs = vec![Output::Raw];
@@ -332,7 +332,7 @@ fn noise(length: usize) -> Vec<u8> {
 /// changes them, since it is in `os-release`.
 #[test]
 fn the_bytes_of_every_output_are_pinned() {
-    let lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    let lab = Lab::new(&Output::ALL);
     // Clusters of a qcow2 that can be compressed, that can't, and that are all zeros.
     let zeros = vec![0; 300 << 10];
     fs::write(lab.at("files/blocks"), [noise(2 << 20), zeros, b"text".repeat(100_000)].concat()).unwrap();
@@ -343,10 +343,11 @@ fn the_bytes_of_every_output_are_pinned() {
         raw.update(block);
     }
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
-    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("bundle")];
+    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("vmdk"), sha256("bundle")];
     let expected = [
         "01d4de647a4e0ab06c7753065cfccf8faf8e531893a696fb7dd47af427eb98ca",
         "9a9b2596cb1e1f1ddd322fbb7a33d22aaecdd5b5e9feff3c8bacd07f207b49dc",
+        "6e0d2c1d8d95f6605eb4e1f7754f367be3f376749e4386637b43d09c17d36310",
         "89189a9ee2f989fe72a6af20355401af569880c0f8c915c5f054826dc4fa2f17",
     ];
     assert_eq!(found, expected);

@@ -6,6 +6,7 @@
 mod bundle;
 mod qcow2;
 mod raw;
+mod vmdk;
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,8 @@ use std::path::Path;
 use ::bundle::SecretKey;
 use config::{ImageProfile, Output};
 use disk::{Contents, Layout, arrange};
-use formats::disk::{Composite, ReadAt};
+use formats::disk::{Composite, Cursor, ReadAt};
+use formats::gpt::{self, Guid};
 use inputs::Workspace;
 
 use crate::Error;
@@ -72,6 +74,7 @@ fn row(output: Output) -> Row {
     let (ending, step, hash, writer) = match output {
         Output::Raw => ("raw", "write the raw image", Hash::No, Container(raw::write)),
         Output::Qcow2 => ("qcow2", "write the qcow2 image", Hash::Yes, Container(qcow2::write)),
+        Output::Vmdk => ("vmdk", "write the VMDK image", Hash::Yes, Container(vmdk::write)),
         Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
     };
     Row { ending, step, hash, writer }
@@ -132,6 +135,15 @@ fn arranged<'a>(sources: &Sources<'a>) -> Result<Composite<'a>> {
             loader: sources.loader,
         },
     )?)
+}
+
+/// Returns the GUID of a disk, which is derived from its content.
+///
+/// # Errors
+/// [`Error::Format`] if its partition table can't be read.
+fn disk_id(disk: &dyn ReadAt) -> Result<Guid> {
+    let table = gpt::read(&mut Cursor::new(disk), disk.len() / gpt::BLOCK_BYTES);
+    Ok(table.map_err(Error::format("reading the partition table"))?.disk_guid)
 }
 
 /// Describes a file in the work directory.

@@ -22,6 +22,9 @@ const UEFI: &str = "usr/share/OVMF/OVMF_CODE_4M.fd";
 const SECURE_BOOT: &str = "usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 const VARIABLES: &str = "usr/share/OVMF/OVMF_VARS_4M.fd";
 
+/// Outputs that a machine boots from. Raw is preferred: the guest reads it without decompressing clusters.
+const BOOTABLE: [Output; 2] = [Output::Raw, Output::Qcow2];
+
 /// An image and the firmware to boot it.
 #[derive(Debug)]
 pub struct Target {
@@ -77,9 +80,9 @@ pub fn find(global: &Global, options: &Run) -> Result<Named> {
     let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
     // A bundle can't boot, and one that was built with a key must not be replaced by an unsigned one.
     profile.outputs.retain(|output| *output != Output::Bundle);
-    match profile.outputs.is_empty() {
-        true => Err(nothing_boots(&profile)),
-        false => Ok(Named::Profile { source, profile: Box::new(profile) }),
+    match profile.outputs.iter().any(|output| BOOTABLE.contains(output)) {
+        true => Ok(Named::Profile { source, profile: Box::new(profile) }),
+        false => Err(nothing_boots(&profile)),
     }
 }
 
@@ -97,8 +100,8 @@ pub fn prepare(named: Named, options: &Run) -> Result<Target> {
     };
     let outcome = build::build(&source, &profile, &[], &options.inputs)?;
     let built = outcome.built();
-    // Raw is preferred: the guest reads it without decompressing clusters.
-    let file = built.file("raw").or_else(|| built.file("qcow2")).ok_or_else(|| nothing_boots(&profile))?;
+    let mut bootable = BOOTABLE.iter().filter_map(|output| built.file(output.name()));
+    let file = bootable.next().ok_or_else(|| nothing_boots(&profile))?;
     let workspace = workspace::open(&source, &options.inputs)?;
     let image = options.inputs.output.join(&file.name);
     let firmware = wanted.pinned(&workspace).or_else(|e| wanted.of_host().map_err(|_| e));

@@ -87,7 +87,10 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
     );
     let expected = all_files(&first.path().join("out"));
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
-    assert_eq!(names, ["small.hull", "small.json", "small.qcow2", "small.raw", "small.spdx.json"]);
+    assert_eq!(
+        names,
+        ["small.hull", "small.json", "small.qcow2", "small.raw", "small.spdx.json", "small.vmdk"]
+    );
 
     let mut second = tempfile::Builder::new();
     let second = second.prefix("a longer path with blanks").tempdir_in(another_place()).unwrap();
@@ -153,7 +156,7 @@ fn nobody_who_makes_bytes_asks_for_the_time() {
 #[ignore = "run by the test above, in other processes"]
 fn builds() {
     let reversed = std::env::var_os(REVERSED).is_some();
-    let mut lab = Lab::new(&[Output::Raw, Output::Qcow2, Output::Bundle]);
+    let mut lab = Lab::new(&Output::ALL);
     let mut numbers: Vec<u32> = (0..40).collect();
     if reversed {
         numbers.reverse();
