@@ -1,6 +1,6 @@
 //! FAT: the EFI system partition that we write, and any FAT12, FAT16 or FAT32 that we are handed.
 //!
-//! The two are apart: [`write`] makes one kind of volume, with a crate, on the builder's machine; [`Volume`] reads what
+//! The two are apart: [`write()`] makes one kind of volume, with a crate, on the builder's machine; [`Volume`] reads what
 //! others made, with nothing but this crate, on a node too.
 
 #[cfg(feature = "fat")]
