@@ -360,7 +360,8 @@ mod tests {
     fn says_what_is_missing_or_wrong() {
         let root = tempfile::tempdir().unwrap();
         let error = boot(root.path()).unwrap_err().to_string();
-        assert!(error.starts_with("no config found\nnocloud: there is no disk\nqemu-fw-cfg: "), "{error}");
+        assert!(error.starts_with("no config found\nnocloud: there is no disk\n"), "{error}");
+        assert!(error.contains("\nqemu-fw-cfg: there is no entry opt/ironhull/config\n"), "{error}");
         give(root.path(), "kind: Nonsense\n");
         let error = boot(root.path()).unwrap_err().to_string();
         assert!(error.contains("Nonsense"), "{error}");
