@@ -2,7 +2,7 @@
 # Debian packages that the build and its tests need on the host, besides Rust and Go.
 BUILD_PACKAGES := bc bison build-essential debian-archive-keyring flex gpgv libelf-dev libseccomp-dev libssl-dev perl zstd
 RUN_PACKAGES   := qemu-system-x86 qemu-utils
-TEST_PACKAGES  := binutils cloud-image-utils cpio cryptsetup-bin curl dnsmasq-base dosfstools e2fsprogs erofs-utils gdisk genisoimage gnupg iproute2 libcap2-bin mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xorriso xz-utils
+TEST_PACKAGES  := binutils cloud-image-utils cpio cryptsetup-bin curl dnsmasq-base dosfstools e2fsprogs erofs-utils gdisk genisoimage gnupg iproute2 libcap2-bin libxml2-utils mtools openssl ovmf sbsigntool sqlite3 squid systemd-boot-efi xorriso xz-utils
 IRONHULL       := cargo run --quiet --release --package cli --
 PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/ironhull
 

@@ -210,13 +210,15 @@ pub enum Output {
     Qcow2,
     /// VMware's disk format, compressed.
     Vmdk,
+    /// A virtual machine for VMware, with its disk.
+    Ova,
     /// The upgrade bundle for nodes.
     Bundle,
 }
 
 impl Output {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [Output; 4] = [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Bundle];
+    pub const ALL: [Output; 5] = [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Bundle];
 
     /// Returns its name in profiles and on the command line.
     #[must_use]
@@ -225,6 +227,7 @@ impl Output {
             Output::Raw => "raw",
             Output::Qcow2 => "qcow2",
             Output::Vmdk => "vmdk",
+            Output::Ova => "ova",
             Output::Bundle => "bundle",
         }
     }
@@ -242,6 +245,7 @@ impl Output {
             Output::Raw => "Raw disk, sparse",
             Output::Qcow2 => "QEMU disk, compressed",
             Output::Vmdk => "VMware disk, compressed (streamOptimized)",
+            Output::Ova => "VMware machine with its disk",
             Output::Bundle => "Upgrade bundle for nodes",
         }
     }

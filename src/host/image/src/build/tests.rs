@@ -18,6 +18,7 @@ use crate::inspect::Image;
 use crate::outputs::tests::{data_of, efi_program};
 
 mod killed;
+mod ova;
 mod same_bytes;
 
 const PROFILE: &str = "\
@@ -343,11 +344,12 @@ fn the_bytes_of_every_output_are_pinned() {
         raw.update(block);
     }
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
-    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("vmdk"), sha256("bundle")];
+    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("vmdk"), sha256("ova"), sha256("bundle")];
     let expected = [
         "01d4de647a4e0ab06c7753065cfccf8faf8e531893a696fb7dd47af427eb98ca",
         "9a9b2596cb1e1f1ddd322fbb7a33d22aaecdd5b5e9feff3c8bacd07f207b49dc",
         "6e0d2c1d8d95f6605eb4e1f7754f367be3f376749e4386637b43d09c17d36310",
+        "3f02aad83ed234aa0b0c0e211aa0ca1bf1f29a419540e39c01f7780bfb05aa7a",
         "89189a9ee2f989fe72a6af20355401af569880c0f8c915c5f054826dc4fa2f17",
     ];
     assert_eq!(found, expected);

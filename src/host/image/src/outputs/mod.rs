@@ -4,6 +4,7 @@
 //! the generation itself. The disk is an arrangement, too; it is made if a container needs it.
 
 mod bundle;
+mod ova;
 mod qcow2;
 mod raw;
 mod vmdk;
@@ -75,6 +76,7 @@ fn row(output: Output) -> Row {
         Output::Raw => ("raw", "write the raw image", Hash::No, Container(raw::write)),
         Output::Qcow2 => ("qcow2", "write the qcow2 image", Hash::Yes, Container(qcow2::write)),
         Output::Vmdk => ("vmdk", "write the VMDK image", Hash::Yes, Container(vmdk::write)),
+        Output::Ova => ("ova", "write the OVA", Hash::Yes, Container(ova::write)),
         Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
     };
     Row { ending, step, hash, writer }

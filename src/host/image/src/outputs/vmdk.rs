@@ -19,7 +19,7 @@ pub(super) fn write(disk: &dyn ReadAt, _: &Sources<'_>, path: &Path) -> Result<(
 }
 
 /// Writes the disk to `out`; returns the length of the VMDK in bytes.
-fn write_to(disk: &dyn ReadAt, out: impl Write) -> Result<u64> {
+pub(super) fn write_to(disk: &dyn ReadAt, out: impl Write) -> Result<u64> {
     let options = Options { content_id: disk_id(disk)?.0 };
     vmdk::write(disk, options, out).map_err(Error::format("writing the VMDK image"))
 }

@@ -89,7 +89,15 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["small.hull", "small.json", "small.qcow2", "small.raw", "small.spdx.json", "small.vmdk"]
+        [
+            "small.hull",
+            "small.json",
+            "small.ova",
+            "small.qcow2",
+            "small.raw",
+            "small.spdx.json",
+            "small.vmdk"
+        ]
     );
 
     let mut second = tempfile::Builder::new();
