@@ -45,8 +45,8 @@ pub struct BuiltFile {
     pub name: String,
     /// Length in bytes.
     pub bytes: u64,
-    /// SHA-256 in hex. The raw disk has none: it is mostly holes, hashing them takes longer than all other
-    /// work of a build, and nobody ships it as it is.
+    /// SHA-256 in hex. Raw disk and VHD have none: they are mostly holes, hashing them takes longer than all other
+    /// work of a build, and nobody ships them as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }

@@ -212,13 +212,16 @@ pub enum Output {
     Vmdk,
     /// A virtual machine for VMware, with its disk.
     Ova,
+    /// The disk format of Azure and Hyper-V, of fixed size, as a sparse file.
+    Vhd,
     /// The upgrade bundle for nodes.
     Bundle,
 }
 
 impl Output {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [Output; 5] = [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Bundle];
+    pub const ALL: [Output; 6] =
+        [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Vhd, Output::Bundle];
 
     /// Returns its name in profiles and on the command line.
     #[must_use]
@@ -228,6 +231,7 @@ impl Output {
             Output::Qcow2 => "qcow2",
             Output::Vmdk => "vmdk",
             Output::Ova => "ova",
+            Output::Vhd => "vhd",
             Output::Bundle => "bundle",
         }
     }
@@ -246,6 +250,7 @@ impl Output {
             Output::Qcow2 => "QEMU disk, compressed",
             Output::Vmdk => "VMware disk, compressed (streamOptimized)",
             Output::Ova => "VMware machine with its disk",
+            Output::Vhd => "Azure and Hyper-V disk, fixed, sparse",
             Output::Bundle => "Upgrade bundle for nodes",
         }
     }

@@ -116,7 +116,7 @@ fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
 }
 
 fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
-    let planned = &["vhd", "iso", "netboot"];
+    let planned = &["iso", "netboot"];
     let found = list(one_of(OUTPUTS, planned))(cx, node)?;
     each_once(cx, node, found, "output")
 }

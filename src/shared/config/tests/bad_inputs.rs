@@ -133,7 +133,7 @@ error: kernel.config: expected at least one fragment, found none
 7 | kernel: { config: [] }
   |                   ^
 
-error: outputs.1: expected raw, qcow2, vmdk, ova or bundle, found \"qcow\"
+error: outputs.1: expected raw, qcow2, vmdk, ova, vhd or bundle, found \"qcow\"
  --> p.yaml:8:16
   |
 8 | outputs: [raw, qcow, iso]
@@ -145,7 +145,7 @@ error: outputs.2: \"iso\" is planned, but not supported yet
   |
 8 | outputs: [raw, qcow, iso]
   |                      ^^^
-  = hint: supported: raw, qcow2, vmdk, ova, bundle
+  = hint: supported: raw, qcow2, vmdk, ova, vhd, bundle
 
 error: slots.rootMiB: expected a number from 64 to 16384, found 5
  --> p.yaml:9:19

@@ -32,6 +32,8 @@ pub mod tree;
 pub mod uki;
 pub mod verity;
 #[cfg(feature = "builder")]
+pub mod vhd;
+#[cfg(feature = "builder")]
 pub mod vmdk;
 pub mod volume;
 

@@ -7,6 +7,7 @@ mod bundle;
 mod ova;
 mod qcow2;
 mod raw;
+mod vhd;
 mod vmdk;
 
 use std::fs;
@@ -77,6 +78,7 @@ fn row(output: Output) -> Row {
         Output::Qcow2 => ("qcow2", "write the qcow2 image", Hash::Yes, Container(qcow2::write)),
         Output::Vmdk => ("vmdk", "write the VMDK image", Hash::Yes, Container(vmdk::write)),
         Output::Ova => ("ova", "write the OVA", Hash::Yes, Container(ova::write)),
+        Output::Vhd => ("vhd", "write the VHD image", Hash::No, Container(vhd::write)),
         Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
     };
     Row { ending, step, hash, writer }

@@ -24,9 +24,9 @@ fn all_files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     visible
         .map(|name| {
             let path = dir.join(&name);
-            let raw = name.ends_with(".raw");
+            let sparse = name.ends_with(".raw") || name.ends_with(".vhd");
             // Mostly holes, so only the data.
-            let bytes = if raw {
+            let bytes = if sparse {
                 data_of(&path).into_iter().flat_map(flat).collect()
             } else {
                 fs::read(path).unwrap()
@@ -96,6 +96,7 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
             "small.qcow2",
             "small.raw",
             "small.spdx.json",
+            "small.vhd",
             "small.vmdk"
         ]
     );
