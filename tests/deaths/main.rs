@@ -18,6 +18,7 @@ mod hanging_noded;
 mod interrupted;
 mod kernel;
 mod lost_records;
+mod lost_superblock;
 mod machine;
 mod operator;
 mod power_cuts;
@@ -60,6 +61,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("an_init_that_never_arms_a_watchdog", dying_init::show_unarmed),
     ("an_init_that_hangs_beside_a_watchdog_of_hardware", dying_init::show_hang_beside_hardware),
     ("an_init_that_hangs_beside_the_kernels_watchdog", dying_init::show_hang_beside_softdog),
+    ("a_lost_superblock_comes_back", lost_superblock::show),
     ("a_rotten_root_on_trial", rotten_root::show_on_trial),
     ("a_rotten_root_after_its_blessing", rotten_root::show_blessed),
     ("both_records_lost_and_the_newer_slot_dead", lost_records::show),

@@ -16,6 +16,9 @@ use crate::{Error, error::Result};
 
 /// The package whose certificates are concatenated into one file.
 const CERTIFICATES: &str = "ca-certificates";
+/// Packages of which only some files are installed, and these.
+const PARTS: [(&str, &[&str]); 1] =
+    [("e2fsprogs", &["usr/sbin/e2fsck", "usr/share/doc/e2fsprogs/copyright"])];
 /// The set-user-ID and set-group-ID bits.
 const SETUID_SETGID: u16 = 0o6000;
 
@@ -46,7 +49,9 @@ type Owners = BTreeMap<String, String>;
 /// set-group-ID bits: on a node only root calls programs such as `mount`.
 fn add_package(tree: &mut Tree, owners: &mut Owners, package: &Unpacked) -> Result<()> {
     let refused = |source: TreeError| Error::Package { package: package.name.clone(), source };
-    for entry in package.entries.iter().filter(|entry| !is_merging_link(entry)) {
+    let entries =
+        package.entries.iter().filter(|entry| !is_merging_link(entry) && is_installed(&package.name, entry));
+    for entry in entries {
         let kind = match &entry.kind {
             EntryKind::Directory => Kind::Directory(BTreeMap::new()),
             EntryKind::File(path) => Kind::File(Arc::new(HostFile::new(path)?)),
@@ -62,6 +67,14 @@ fn add_package(tree: &mut Tree, owners: &mut Owners, package: &Unpacked) -> Resu
         }
     }
     tree.check().map_err(refused)
+}
+
+/// Returns whether an entry of a package is installed.
+fn is_installed(package: &str, entry: &Entry) -> bool {
+    let path = merged(&entry.path);
+    let Some((_, files)) = PARTS.iter().find(|(name, _)| *name == package) else { return true };
+    let is_above = |file: &str| file.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    files.iter().any(|f| *f == path || is_above(f))
 }
 
 /// Notes that `package` brought `path`.
@@ -112,6 +125,25 @@ mod tests {
 
     fn symlink(target: &str) -> EntryKind {
         EntryKind::Symlink(target.to_owned())
+    }
+
+    #[test]
+    fn of_some_packages_only_the_named_files_are_installed() {
+        let entry = |path: &str| {
+            let kind = EntryKind::Symlink(String::new());
+            Entry { path: path.to_owned(), mode: 0o755, uid: 0, gid: 0, mtime: 0, kind }
+        };
+        for (path, expected) in [
+            ("sbin/e2fsck", true),
+            ("usr/sbin", true),
+            ("sbin/mke2fs", false),
+            ("sbin/e2fsck.static", false),
+            ("usr/share/doc/e2fsprogs/copyright", true),
+            ("etc/mke2fs.conf", false),
+        ] {
+            assert_eq!(is_installed("e2fsprogs", &entry(path)), expected, "{path}");
+            assert!(is_installed("mount", &entry(path)));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
 //! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats.
 
+mod check;
 mod cmdline;
 mod condition;
 mod death;

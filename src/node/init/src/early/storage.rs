@@ -1,8 +1,8 @@
-//! The two writable partitions: found on the root's disk, formatted if the builder's marker is present, mounted
-//! (which replays ext4's journal), grown to their partition.
+//! The two writable partitions: found on the root's disk, formatted if the builder's marker is present, checked if they
+//! say that they have errors, mounted (which replays ext4's journal), grown to their partition.
 //!
-//! Anything but a marker or a valid file system is damage: it is left unchanged, and the reason goes into the
-//! [`Condition`].
+//! Anything but a marker or a file system that can be mounted or repaired without a decision is damage: it is left
+//! unchanged, and the reason goes into the [`Condition`].
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -13,6 +13,7 @@ use formats::gpt;
 use slots::{MARKER_BYTES, Marker, Partition};
 use sys::MountFlags;
 
+use super::check::{self, Reason};
 use super::condition::Condition;
 use super::format;
 use crate::base::Base;
@@ -27,7 +28,7 @@ pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {
     // Pods find their volumes here, set-uid programs and devices among them.
     let data = MountFlags::NOATIME;
     let mut mount = |partition, target: PathBuf, flags| {
-        let result = mount_one(base, (disk, partition), &target, flags);
+        let result = mount_one(base, (disk, partition), (root, &target), flags);
         result.err().map(|error| {
             let reason = format!("{error:#}");
             base.voice.error(&format!("{} cannot be used: {reason}", Partition::label(partition)));
@@ -59,7 +60,7 @@ fn grow_last_partition(base: &mut Base, disk: &str) -> anyhow::Result<()> {
 fn mount_one(
     base: &mut Base,
     (disk, partition): (&str, Partition),
-    target: &Path,
+    (root, target): (&Path, &Path),
     flags: MountFlags,
 ) -> anyhow::Result<()> {
     let label = partition.label();
@@ -75,10 +76,45 @@ fn mount_one(
         format::make_ext4(&block.path(), label, marker.uuid)?;
         device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
     }
-    let source = block.path();
-    let source = source.to_str().context("the kernel gave no path")?;
-    sys::mount(("ext4", source), target, flags, "errors=remount-ro")?;
+    let path = block.path();
+    let source = path.to_str().context("the kernel gave no path")?;
+    let reason = check::reason(&device, &first, label);
+    if let Some(reason) = reason {
+        repair(base, (root, &path, label), reason);
+    }
+    let mount = || sys::mount(("ext4", source), target, flags, "errors=remount-ro");
+    match mount() {
+        Err(error) if reason.is_none() && parse_size(&first).is_some() => {
+            base.voice.error(&format!("{label}: {error}"));
+            repair(base, (root, &path, label), Reason::NotMounted);
+            mount()?;
+        }
+        mounted => mounted?,
+    }
+    device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
     grow(base, block, target, &first)
+}
+
+/// Has a file system checked, and says what came of it. Whether it can be used then shows when it is mounted.
+fn repair(base: &mut Base, (root, device, label): (&Path, &Path, &str), reason: Reason) {
+    let why = match reason {
+        Reason::Errors => "the file system has errors",
+        Reason::NotMounted => "the file system can't be mounted",
+        Reason::Lost => "the superblock is lost; its backup is used",
+    };
+    base.voice.error(&format!("{label}: {why}: checking it"));
+    match check::repair(root, device, reason) {
+        Ok(outcome) => {
+            outcome.lines.iter().for_each(|line| base.voice.info(&format!("e2fsck: {line}")));
+            match outcome.repaired {
+                true => base.voice.info(&format!("{label}: the file system is repaired")),
+                false => base
+                    .voice
+                    .error(&format!("{label}: the file system is not repaired: that takes a decision")),
+            }
+        }
+        Err(error) => base.voice.error(&format!("{label}: checking the file system: {error:#}")),
+    }
 }
 
 /// Grows the mounted file system to the end of its partition; the first block says how large it is.
