@@ -11,7 +11,7 @@ use e2e::tool;
 pub fn show(lab: &mut Lab) {
     let node = lab.node();
     let nodes = node.kubectl(&["get", "nodes", "--no-headers"]);
-    assert!(nodes.contains(" Ready ") && nodes.contains("v1.36.3"), "{nodes}");
+    assert!(nodes.contains(" Ready ") && nodes.contains("v1.37.2"), "{nodes}");
     assert!(nodes.contains(" control-plane "), "{nodes}");
     let answer = get(node.port(30080));
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello from hello"), "{answer}");

@@ -333,6 +333,19 @@ pub enum Error {
         /// The existing fragments.
         known: Vec<String>,
     },
+    /// An upstream file differs from the one that our sources hold a copy of.
+    #[error("{}: expected SHA-256 {pinned}, found {found}\nhint: our sources copy from this file: compare it with the \
+             former version, adapt the copy, then pin the new hash in {}", original.display(), recipe.display())]
+    Original {
+        /// The recipe that pins it.
+        recipe: PathBuf,
+        /// The file in the module's sources.
+        original: PathBuf,
+        /// The pinned hash.
+        pinned: String,
+        /// The hash of the file that is there.
+        found: String,
+    },
     /// A component has no recipe.
     #[error("component {name:?}: no recipe {}", path.display())]
     NoRecipe {

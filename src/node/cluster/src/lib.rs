@@ -2,7 +2,7 @@
 //!
 //! [`plan()`] decides everything according to the documents, a few facts about the node and the content of
 //! its state partition; [`apply()`] is the only function that writes. Starting the services and applying the
-//! objects is left to the caller. Flags were checked against Kubernetes 1.36, etcd 3.7, kine 0.16 and
+//! objects is left to the caller. Flags were checked against Kubernetes 1.37, etcd 3.7, kine 0.16 and
 //! containerd 2.4.
 #![forbid(unsafe_code)]
 

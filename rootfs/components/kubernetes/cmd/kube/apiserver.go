@@ -10,6 +10,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/flagz"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
 	basecompatibility "k8s.io/component-base/compatibility"
@@ -24,6 +25,8 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 )
 
+const programName = "kube-apiserver"
+
 // newAPIServer is upstream's API server (NewAPIServerCommand and Run in cmd/kube-apiserver/app/server.go), which
 // also fills an empty store while it starts and makes its OpenAPI documents when they are asked for. Upstream's
 // command keeps its options and its servers to itself, so this one is made the same way from the same parts: a
@@ -34,7 +37,7 @@ func newAPIServer() *cobra.Command {
 	components := s.GenericServerRunOptions.ComponentGlobalsRegistry
 	gates := components.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	command := &cobra.Command{
-		Use:          "kube-apiserver",
+		Use:          programName,
 		Long:         "The Kubernetes API server validates and stores the objects of the API, and serves them.",
 		SilenceUsage: true,
 		Args:         cobra.NoArgs,
@@ -88,6 +91,13 @@ func serve(ctx context.Context, completed options.CompletedOptions) error {
 			fmt.Fprintf(os.Stderr, "kube-apiserver: first objects are left to the API: %v\n", err)
 		}
 	}()
+	if completed.InformerName == nil {
+		informers, err := cache.NewInformerName(programName)
+		if err != nil {
+			return err
+		}
+		completed.InformerName = informers
+	}
 	config, err := apiserver.NewConfig(completed)
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::recipe::{Cgo, Recipe};
-use super::{BuiltComponent, Module, gomod};
+use super::{BuiltComponent, Module, copied, gomod};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Step, Unit};
@@ -17,6 +17,9 @@ use crate::store::{Key, KeyBuilder, Memo, Mode, Store};
 
 /// Go's settings of how modules are downloaded and verified: the host's, whether from a file or a variable.
 const REACH: &[&str] = &["GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOVCS"];
+
+/// Name of the recipe in a component's folder.
+const RECIPE: &str = "component.yaml";
 
 /// What building components needs.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ pub(crate) fn build(builder: &Builder<'_>, (component, key): (Component<'_>, Key
 /// Reads a component's folder.
 fn load<'a>(folder: &Path, name: &'a str) -> Result<Component<'a>> {
     let dir = folder.join(name);
-    let path = dir.join("component.yaml");
+    let path = dir.join(RECIPE);
     if !path.is_file() {
         return Err(Error::NoRecipe { name: name.to_owned(), path });
     }
@@ -122,6 +125,7 @@ fn make(builder: &Builder<'_>, component: &Component<'_>, dir: &Path) -> Result<
     let Component { name, recipe, version, .. } = component;
     let log = builder.store.new_log(&format!("component-{name}"))?;
     let total = count_packages(builder, component)?;
+    check_originals(builder, component)?;
     let step = Step::start(builder.progress, &component.step_name(), Unit::Items, Some(total));
     let mut done = 0;
     let mut modules: BTreeSet<Module> = BTreeSet::new();
@@ -155,6 +159,16 @@ fn count_packages(builder: &Builder<'_>, component: &Component<'_>) -> Result<u6
         .dir(&component.dir);
     let packages = tool.output().map_err(|e| not_cached(builder.store.mode(), component, e))?;
     Ok(packages.lines().count() as u64)
+}
+
+/// Checks that the upstream files which our sources copy from are the pinned ones.
+fn check_originals(builder: &Builder<'_>, component: &Component<'_>) -> Result<()> {
+    for (module, originals) in &component.recipe.copied {
+        let list = environment(builder, &component.recipe)?;
+        let dir = list.args(["list", "-m", "-f", "{{.Dir}}"]).arg(module).dir(&component.dir).output()?;
+        copied::check(&component.dir.join(RECIPE), Path::new(dir.trim()), originals)?;
+    }
+    Ok(())
 }
 
 /// Replaces the error by one about missing modules if that is why an offline build failed.
@@ -215,7 +229,7 @@ mod tests {
     #[test]
     fn the_shipped_recipes_have_the_versions_they_stand_for() {
         for (name, version, binaries) in [
-            ("kubernetes", "1.36.3", 1),
+            ("kubernetes", "1.37.2", 1),
             ("etcd", "3.7.3", 1),
             ("kine", "0.16.4", 1),
             ("containerd", "2.4.2", 2),

@@ -2,6 +2,7 @@
 //! `rootfs/components/<name>/`.
 
 mod build;
+mod copied;
 mod gomod;
 mod recipe;
 

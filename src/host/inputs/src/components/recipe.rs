@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::copied::Copied;
 use crate::error::{Error, Result};
 
 /// Whether C is compiled in.
@@ -39,6 +40,9 @@ pub struct Recipe {
     /// String variables set at link time; `{version}`, `{major}` and `{minor}` are replaced.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
+    /// Upstream files of which `cmd/` holds a changed copy.
+    #[serde(default)]
+    pub(super) copied: Copied,
     /// Name of each program and the package it is built from.
     pub binaries: BTreeMap<String, String>,
 }
