@@ -10,10 +10,10 @@ use rustix::fs::OFlags;
 /// The consoles of the kernel, by the names of their devices.
 const ACTIVE: &str = "/sys/class/tty/console/active";
 
-/// Writes a text to the log and to the console.
+/// Writes a text to the log and to every console.
 pub fn announce(text: &str) {
     eprintln!("{text}");
-    write(Path::new("/dev/console"), text);
+    show(text);
 }
 
 /// Writes a text to every console, for whoever stands before one: the first screen as well as the serial line. Not to
