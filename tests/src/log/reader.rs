@@ -47,6 +47,8 @@ pub struct Log<D> {
     disk: D,
     /// The operations, in order.
     pub events: Vec<Event>,
+    /// For each operation, the length of the log in bytes once it was complete.
+    pub ends: Vec<u64>,
 }
 
 impl<D: ReadAt> Log<D> {
@@ -64,13 +66,14 @@ impl<D: ReadAt> Log<D> {
         let (counted, sector) = (head[2], head[3] & u64::from(u32::MAX));
         let sound = sector.is_power_of_two() && (512..=4096).contains(&sector);
         ensure!(sound, "expected sectors of 512 to 4096 bytes, found {sector}");
-        let (mut events, mut entries, mut at) = (Vec::new(), 0, sector);
+        let (mut events, mut ends, mut entries, mut at) = (Vec::new(), Vec::new(), 0, sector);
         while let Some(next) = entry(&disk, at, sector, &mut events)? {
             at = next;
+            ends.resize(events.len(), at);
             entries += 1;
         }
         ensure!(entries >= counted, "expected {counted} entries in the log, found {entries}");
-        Ok(Log { disk, events })
+        Ok(Log { disk, events, ends })
     }
 
     /// Returns the data of a write.
@@ -206,7 +209,8 @@ mod tests {
     #[test]
     fn what_no_flush_counted_is_taken_while_it_is_whole() {
         let whole = log(2, &entries());
-        assert_eq!(Log::read(whole.clone()).unwrap().events.len(), 5);
+        let read = Log::read(whole.clone()).unwrap();
+        assert_eq!((read.events.len(), read.ends.last()), (5, Some(&(whole.len() as u64))));
         let cut = whole[..whole.len() - 1].to_vec();
         assert_eq!(Log::read(cut).unwrap().events.len(), 3);
         let hole = log(0, &[sector([0; 4]), entries()[0].clone()]);
