@@ -7,13 +7,13 @@ IRONHULL       := cargo run --quiet --release --package cli --
 PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/ironhull
 
 .DEFAULT_GOAL := help
-.PHONY: run ahead command test check unit image deaths e2e loader bench upgrade-demo torture powerloss powerloss-1000 cold reproducible clean help deps deps-test
+.PHONY: run ahead command test check unit image deaths e2e loader bench upgrade-demo torture powerloss powerloss-1000 hardware hardware-all cold reproducible clean help deps deps-test
 
 run: ahead deps command ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
 
 test: deps-test ## Run everything a change must pass; print the time of each stage
-	@.ci/stages check:25 unit:40 image:75 deaths:35:image e2e:60:image powerloss:15:image loader:15
+	@.ci/stages check:25 unit:40 image:75 deaths:35:image e2e:60:image powerloss:15:image hardware:15:image loader:15
 
 check: deps-test ## Formatting, lints, documentation
 	@.ci/check
@@ -44,6 +44,12 @@ powerloss: deps-test image ## Check 40 disks that lost what was not flushed, and
 
 powerloss-1000: deps-test image ## The same with 1,000 disks and 20 boots
 	@IRONHULL_DISKS=1000 IRONHULL_BOOTS=20 cargo test --quiet --release --package e2e --test powerloss
+
+hardware: deps-test image ## Boot from other disks and through other network adapters: two of them
+	@cargo test --quiet --release --package e2e --test hardware
+
+hardware-all: deps-test image ## The same with all that QEMU emulates
+	@IRONHULL_MACHINES=99 cargo test --quiet --release --package e2e --test hardware
 
 cold: ## Run all tests in a fresh clone with an empty cache; for changed inputs and releases
 	@.ci/cold make --no-print-directory test
