@@ -18,6 +18,7 @@ use snapshots::Store;
 use userdata::{Found, Machine, Search};
 
 use crate::console;
+use crate::vouched::vouched;
 
 /// Path of the last accepted config.
 const ACCEPTED: &str = "state/config/accepted.yaml";
@@ -127,7 +128,7 @@ fn make_accepted(root: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// [`Unusable`], with what is wrong with each config that there is.
 pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>, Unusable> {
-    let searched = userdata::find(&machine(root));
+    let searched = search(root);
     let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
     let refused = match searched {
         Ok(Search { found: None, .. }) => None,
@@ -164,6 +165,30 @@ pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Resu
         }
     }
     Err(Unusable { problems, passed_over })
+}
+
+/// Searches all sources; passes over a disk with a config for which the operator of the kept one does not vouch.
+fn search(root: &Path) -> Result<Search, userdata::Error> {
+    let machine = machine(root);
+    let search = userdata::find(&machine)?;
+    let Some(reason) = search.found.as_ref().filter(|f| f.on_disk).and_then(|f| foreign(root, f)) else {
+        return Ok(search);
+    };
+    console::announce(&format!("ironhull: {reason}"));
+    let source = search.found.map(|found| found.source).unwrap_or_default();
+    let mut beside = userdata::find_beside_disks(&machine)?;
+    beside.passed_over.insert(0, userdata::PassedOver { source, reason });
+    Ok(beside)
+}
+
+/// Returns why a config on a disk is not from the operator of the kept one; `None` if it is, or none is kept. One that
+/// can't be read is not foreign: what is wrong with it is told.
+fn foreign(root: &Path, found: &Found) -> Option<String> {
+    let texts = kept_ones(root).filter_map(|(_, path)| Some((read(&path).ok()??, path)));
+    let mut kept = texts.filter_map(|(text, path)| parse_text(&path.display().to_string(), &text).ok());
+    let (kept, new) = (kept.next()?, parse_seed(&found.seed).ok()?);
+    let refused = vouched(&kept.node.api, &new.documents.node.api).err()?;
+    Some(format!("passing over {}: {refused:#}", found.seed.user_data.label))
 }
 
 /// Parses and checks what a source has.
@@ -279,6 +304,30 @@ mod tests {
             make_accepted(root, text)?;
         }
         Ok(accepted)
+    }
+
+    /// Lays out a CD with user-data.
+    fn insert(root: &Path, text: &str) {
+        fs::create_dir_all(root.join("sys/block/sr0")).unwrap();
+        fs::create_dir_all(root.join("dev")).unwrap();
+        let files = [("user-data".to_owned(), text.as_bytes().to_vec())].into();
+        fs::write(root.join("dev/sr0"), formats::iso9660::write("cidata", &files).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_cd_of_another_operator_is_passed_over_once_a_config_is_accepted() {
+        let root = tempfile::tempdir().unwrap();
+        insert(root.path(), &good("first"));
+        assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "first");
+        let other = good("other").replacen("AAAA", "BBBB", 1);
+        insert(root.path(), &other);
+        let second = boot(root.path()).unwrap();
+        assert_eq!(second.documents.node.hostname, "first");
+        assert!(second.facts.errors.is_empty(), "it is nothing that an upgrade has to wait for");
+        assert!(second.facts.passed_over[0].reason.contains("sr0:user-data"), "{:?}", second.facts);
+        // A hypervisor owns the machine anyway.
+        give(root.path(), &other);
+        assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "other");
     }
 
     #[test]

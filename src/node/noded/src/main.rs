@@ -33,6 +33,7 @@ mod store;
 mod thread;
 mod timekeeper;
 mod upgrade;
+mod vouched;
 
 use std::fs;
 use std::path::Path;

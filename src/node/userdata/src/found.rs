@@ -7,6 +7,8 @@ use config::user_data::Seed;
 pub struct Found {
     /// Name of the source, such as `nocloud`.
     pub source: &'static str,
+    /// Whether the source is a disk, which others than the machine's owner may be able to write.
+    pub on_disk: bool,
     /// What the source has.
     pub seed: Seed,
 }

@@ -26,11 +26,24 @@ pub const MAX_BYTES: usize = config::MAX_BYTES;
 /// [`Error`] of the first source whose user-data can't be read. The search ends there: what the operator
 /// provided is never ignored in favour of another source.
 pub fn find(machine: &Machine) -> Result<Search, Error> {
+    ask(machine, sources::all().into_iter())
+}
+
+/// Like [`find`], but asks only the sources that are no disks.
+///
+/// # Errors
+/// As of [`find`].
+pub fn find_beside_disks(machine: &Machine) -> Result<Search, Error> {
+    ask(machine, sources::all().into_iter().filter(|source| !source.is_on_disk()))
+}
+
+/// Asks sources in order.
+fn ask(machine: &Machine, sources: impl Iterator<Item = &'static dyn Source>) -> Result<Search, Error> {
     let mut passed_over = Vec::new();
-    for source in sources::all() {
+    for source in sources {
         match source.find(machine)? {
             Answer::Found(seed) => {
-                let found = Found { source: source.name(), seed };
+                let found = Found { source: source.name(), on_disk: source.is_on_disk(), seed };
                 return Ok(Search { found: Some(found), passed_over });
             }
             Answer::Nothing(reason) => passed_over.push(PassedOver { source: source.name(), reason }),

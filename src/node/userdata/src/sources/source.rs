@@ -21,6 +21,11 @@ pub trait Source: Debug {
     /// Name in messages and in the node's status.
     fn name(&self) -> &'static str;
 
+    /// Whether its user-data is on a disk, which others than the machine's owner may be able to write.
+    fn is_on_disk(&self) -> bool {
+        false
+    }
+
     /// Looks for user-data on a machine.
     ///
     /// # Errors

@@ -37,6 +37,10 @@ impl Source for OnVolume {
         self.name
     }
 
+    fn is_on_disk(&self) -> bool {
+        true
+    }
+
     fn find(&self, machine: &Machine) -> Result<Answer, Error> {
         let volumes = machine.volumes();
         let mut seeds: Vec<(&Labelled, Seed)> = Vec::new();
