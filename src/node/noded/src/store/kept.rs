@@ -2,8 +2,9 @@
 //! store that does not start any more. They are no backup, since they are on the same machine: `etcd snapshot` keeps
 //! one elsewhere.
 //!
-//! The names hold the times, so that a wrong clock at most makes one too many. Where room is short only the latest is
-//! kept, and none is made.
+//! The names hold the times. While the clock is not known to be right, none is removed for its age, and none is made if
+//! one is of the future: that is the clock's fault. Once it is right, those of the future are removed. Where room is
+//! short only the latest is kept, and none is made.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -40,6 +41,20 @@ const LOOK: Duration = Duration::from_secs(600);
 /// The part of the partition that stays free.
 const FREE_PART: u64 = 5;
 
+/// The time since 1970, and whether the clock is known to be right.
+#[derive(Clone, Copy, Debug)]
+enum Now {
+    Known(Duration),
+    Doubted(Duration),
+}
+
+impl Now {
+    fn time(self) -> Duration {
+        let (Now::Known(time) | Now::Doubted(time)) = self;
+        time
+    }
+}
+
 /// Makes them, for ever.
 pub fn follow(node: &Arc<Node>) {
     let node = Arc::clone(node);
@@ -64,7 +79,7 @@ fn look(node: &Node, directory: &Path) -> Option<Claim> {
 
 /// Returns the latest one, after what was due was done; nothing while the store is not ready.
 fn keep(node: &Node, directory: &Path) -> Result<Option<String>> {
-    let now = clock::now();
+    let now = if node.time.is_told() { Now::Known(clock::now()) } else { Now::Doubted(clock::now()) };
     let mut kept = names(directory)?;
     if is_due(&kept, now) {
         let status = node.init.status()?;
@@ -78,7 +93,7 @@ fn keep(node: &Node, directory: &Path) -> Result<Option<String>> {
             room.free_bytes.saturating_sub(latest) > room.total_bytes / FREE_PART,
             "no snapshot of the store is made: less than a fifth of the data partition would be free"
         );
-        make(&program, directory, now).context("making a snapshot of the store")?;
+        make(&program, directory, now.time()).context("making a snapshot of the store")?;
         kept = names(directory)?;
     }
     remove(directory, &superfluous(&kept, now, is_short(room::of(Path::new("/var"))?)))?;
@@ -132,19 +147,32 @@ fn name(now: Duration) -> String {
     plain + SUFFIX
 }
 
-/// Returns whether one is due: there is none of the last day. One of the future is of a wrong clock.
-fn is_due(kept: &[String], now: Duration) -> bool {
-    let (from, until) = (name(now.saturating_sub(INTERVAL)), name(now));
-    !kept.iter().any(|k| *k > from && *k <= until)
+/// Returns whether one is due: there is none of the last day. One of the future was made while the clock was wrong, or the
+/// clock is wrong now.
+fn is_due(kept: &[String], now: Now) -> bool {
+    let (from, until) = (name(now.time().saturating_sub(INTERVAL)), name(now.time()));
+    let is_recent = |k: &String| *k > from && (*k <= until || matches!(now, Now::Doubted(_)));
+    !kept.iter().any(is_recent)
 }
 
 /// Returns those that are not needed any more, of all in order.
-fn superfluous(kept: &[String], now: Duration, is_short: bool) -> Vec<String> {
-    let oldest = name(now.saturating_sub(LONGEST));
+fn superfluous(kept: &[String], now: Now, is_short: bool) -> Vec<String> {
+    let until = name(now.time());
+    let (past, future) = match now {
+        Now::Known(_) => kept.split_at(kept.partition_point(|k| *k <= until)),
+        Now::Doubted(_) => (kept, &[][..]),
+    };
+    let oldest = match now {
+        Now::Known(time) => name(time.saturating_sub(LONGEST)),
+        Now::Doubted(_) => String::new(),
+    };
     let most = if is_short { 1 } else { MOST };
-    let count = kept.len();
+    let count = past.len();
     let is_needed = |n: usize, name: &String| n + 1 == count || (n + most >= count && *name >= oldest);
-    kept.iter().enumerate().filter(|(n, name)| !is_needed(*n, name)).map(|(_, name)| name.clone()).collect()
+    let old = past.iter().enumerate().filter(|(n, name)| !is_needed(*n, name)).map(|(_, name)| name);
+    // The only ones there are stay, whatever they are called.
+    let wrong = future.iter().filter(|_| !past.is_empty());
+    old.chain(wrong).cloned().collect()
 }
 
 fn remove(directory: &Path, names: &[String]) -> Result<()> {
@@ -219,23 +247,40 @@ mod tests {
     #[test]
     fn one_a_day_is_due_whatever_the_clock_was() {
         assert_eq!(name(NOW), "20261130T005320Z.db");
-        assert!(is_due(&[], NOW));
-        assert!(is_due(&of(&[3, 1]), NOW));
-        assert!(!is_due(&[name(NOW - DAY / 2)], NOW));
-        assert!(is_due(&[name(NOW + DAY)], NOW), "of the future");
+        for now in [Now::Known(NOW), Now::Doubted(NOW)] {
+            assert!(is_due(&[], now));
+            assert!(is_due(&of(&[3, 1]), now));
+            assert!(!is_due(&[name(NOW - DAY / 2)], now));
+        }
+        let future = [name(NOW + DAY)];
+        assert!(is_due(&future, Now::Known(NOW)) && !is_due(&future, Now::Doubted(NOW)));
+    }
+
+    #[test]
+    fn a_wrong_clock_removes_nothing_of_the_week() {
+        let week = of(&[7, 6, 5, 4, 3, 2, 1]);
+        let ahead = Now::Doubted(NOW + DAY * 1000);
+        assert!(superfluous(&week, ahead, false).is_empty());
+        let wrong = name(NOW + DAY * 1000);
+        let all: Vec<String> = week[1..].iter().cloned().chain([wrong.clone()]).collect();
+        let wrong = std::slice::from_ref(&wrong);
+        assert_eq!(superfluous(&all, Now::Known(NOW), false), wrong, "once the clock is right");
+        assert!(superfluous(wrong, Now::Known(NOW), true).is_empty(), "better than none");
+        let behind = Now::Doubted(NOW - DAY * 30);
+        assert!(superfluous(&week, behind, false).is_empty() && !is_due(&week, behind));
     }
 
     #[test]
     fn a_week_is_kept_and_under_pressure_only_the_latest() {
         let all = of(&[9, 8, 7, 6, 5, 4, 3, 2, 1]);
-        assert_eq!(superfluous(&all, NOW, false), of(&[9, 8]));
-        assert_eq!(superfluous(&all, NOW, true), of(&[9, 8, 7, 6, 5, 4, 3, 2]));
+        assert_eq!(superfluous(&all, Now::Known(NOW), false), of(&[9, 8]));
+        assert_eq!(superfluous(&all, Now::Known(NOW), true), of(&[9, 8, 7, 6, 5, 4, 3, 2]));
         assert_eq!(
-            superfluous(&of(&[40, 30, 20]), NOW, false),
+            superfluous(&of(&[40, 30, 20]), Now::Known(NOW), false),
             of(&[40, 30]),
             "the latest stays, however old"
         );
-        assert!(superfluous(&[], NOW, true).is_empty());
+        assert!(superfluous(&[], Now::Known(NOW), true).is_empty());
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Timekeeper {
         matches!(self.lock().trust, Trust::Wrong | Trust::New)
     }
 
+    /// Returns whether servers or an operator have said what time it is, since the node started.
+    pub fn is_told(&self) -> bool {
+        matches!(self.lock().trust, Trust::Set(_) | Trust::Confirmed)
+    }
+
     /// Asks the servers and follows them if it is right to; takes seconds.
     pub fn synchronize(&self, servers: &[String]) -> Outcome {
         self.judge(&sntp::ask_all(servers), Permission::Unattended)
