@@ -9,7 +9,7 @@ use config::StorageKind;
 
 use super::program::Program;
 use crate::node::Node;
-use crate::thread::spawn_or_tell;
+use crate::thread::spawn;
 use crate::upgrade::Refused;
 
 /// Longest result that is kept.
@@ -54,7 +54,11 @@ impl Care {
         })?;
         *last = StoreCare { order: Some(order), running: true, ..StoreCare::default() };
         let done = Arc::clone(&self.last);
-        spawn_or_tell("store-care", move || finish(&done, run(&program, order)));
+        let started = spawn("store-care", move || finish(&done, run(&program, order)));
+        if let Err(e) = started {
+            last.running = false;
+            return Err(Refused::Failed(e));
+        }
         Ok(last.clone())
     }
 }

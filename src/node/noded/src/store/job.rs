@@ -22,6 +22,7 @@ use update::Staged;
 
 use super::program::Program;
 use super::restorer::{Foreign, Places, Progress};
+use crate::back_off::BackOff;
 use crate::bring_up::services::wait_at_most;
 use crate::condition::{Claim, STATE_KEPT};
 use crate::node::Node;
@@ -129,7 +130,12 @@ fn exchange(node: &Arc<Node>, progress: &Progress, incoming: &Incoming) -> Resul
         p.stage = StoreStage::Starting;
         p.aside = exchanged.as_ref().ok().cloned();
     });
-    node.init.submit(services).context("starting the services again")?;
+    // Nobody else would start them again.
+    let mut pauses = BackOff::new(Duration::from_millis(250), Duration::from_secs(10));
+    while let Err(e) = node.init.submit(services.clone()) {
+        eprintln!("noded: starting the services again: {e:#}");
+        pauses.sleep();
+    }
     let message = format!("by order: what it held before is in /state/snapshots/{}", exchanged?);
     node.claim(STATE_KEPT, Claim::no("StoreRestored", message));
     Ok(())

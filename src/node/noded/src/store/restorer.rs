@@ -2,6 +2,7 @@
 //!
 //! The snapshot is staged on the state partition, where its content has to go: pods can fill the other one.
 
+use std::fs;
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use update::{Source, Staged};
 use super::job;
 use super::program::Program;
 use crate::node::Node;
-use crate::thread::spawn_or_tell;
+use crate::thread::spawn;
 use crate::upgrade::Refused;
 
 /// The name of the uploaded file in the staging directory.
@@ -116,7 +117,9 @@ impl Restorer {
         let free = self.node.state.free_bytes().map_err(|e| Refused::Failed(e.into()))?;
         let (source, foreign) = wanted(request);
         let needed = needed(source.bytes);
-        if needed > free {
+        // What arrived before a break is there already; another snapshot takes its place.
+        let received = fs::metadata(self.places.staged()).map_or(0, |m| m.len());
+        if needed > free.saturating_add(received) {
             let message =
                 format!("a restore needs {needed} bytes of the state partition, which has {free} free");
             let hint = "remove a snapshot that nobody needs with `ironhull node ADDRESS state remove`";
@@ -169,7 +172,13 @@ impl Restorer {
         }
         let (node, progress, places) =
             (Arc::clone(&self.node), Arc::clone(&self.progress), self.places.clone());
-        spawn_or_tell("store-restore", move || job::run(&node, &progress, &places, foreign));
+        let started = spawn("store-restore", move || job::run(&node, &progress, &places, foreign));
+        if let Err(e) = started {
+            self.progress.show(|p| {
+                p.stage = StoreStage::Failed;
+                p.error = Some(format!("{e:#}"));
+            });
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Staged, Foreign)>> {

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::refused::Refused;
 use super::staging::{STAGING, free_bytes};
 use crate::node::Node;
-use crate::thread::spawn_or_tell;
+use crate::thread::spawn;
 
 /// After this time without a piece, an upload no longer blocks other upgrades.
 const HOLD: Duration = Duration::from_secs(60);
@@ -139,7 +139,12 @@ impl Upgrader {
     /// Starts the job.
     fn start(&self, bundle: Bundle, then: Then) {
         let (node, progress) = (Arc::clone(&self.node), Arc::clone(&self.progress));
-        spawn_or_tell("upgrade", move || job::run(&node, &progress, bundle, then));
+        if let Err(e) = spawn("upgrade", move || job::run(&node, &progress, bundle, then)) {
+            self.progress.show(|u| {
+                u.stage = UpgradeStage::Failed;
+                u.error = Some(format!("{e:#}"));
+            });
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Upload> {
