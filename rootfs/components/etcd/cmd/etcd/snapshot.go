@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-semver/semver"
 	bolt "go.etcd.io/bbolt"
@@ -28,8 +30,9 @@ import (
 // rootCA is the object that says by which authority the cluster of a snapshot can be told.
 const rootCA = "/registry/configmaps/kube-system/kube-root-ca.crt"
 
-// revisionBump is added to the revision by a restore, as the clients of the API server must never see a revision
-// that they have seen with other content: more than a cluster writes between two snapshots.
+// revisionBump is what a restore adds to the revision of the snapshot or of the store that it replaces, whichever is
+// higher, as the clients of the API server must never see a revision that they have seen with other content: more
+// than a cluster writes while a restore is made.
 const revisionBump = 1_000_000_000
 
 // checked is what a check says of a snapshot.
@@ -85,7 +88,7 @@ func check(flags map[string]string) error {
 }
 
 // restore makes the empty or missing directory --to the data of a store with the content of the snapshot --file.
-// The other flags are those with which it will be served.
+// The other flags are those with which the store is served that it replaces, and will be served.
 func restore(flags map[string]string) error {
 	given := make(map[string]string)
 	for _, name := range []string{
@@ -97,20 +100,53 @@ func restore(flags map[string]string) error {
 		}
 		given[name] = value
 	}
-	err := snapshot.NewV3(zap.NewNop()).Restore(snapshot.RestoreConfig{
+	status, err := snapshot.NewV3(zap.NewNop()).Status(given["file"])
+	if err != nil {
+		return err
+	}
+	err = snapshot.NewV3(zap.NewNop()).Restore(snapshot.RestoreConfig{
 		SnapshotPath:        given["file"],
 		OutputDataDir:       given["to"],
 		Name:                given["name"],
 		PeerURLs:            strings.Split(given["initial-advertise-peer-urls"], ","),
 		InitialCluster:      given["initial-cluster"],
 		InitialClusterToken: given["initial-cluster-token"],
-		RevisionBump:        revisionBump,
+		RevisionBump:        uint64(max(servedRevision(flags)-status.Revision, 0)) + revisionBump,
 		MarkCompacted:       true,
 	})
 	if err != nil {
 		return err
 	}
 	return syncTree(given["to"])
+}
+
+// servedRevision returns the revision of the store that is served; if it does not answer, that in its database; 0 if
+// that can't be read either, as where there is none.
+func servedRevision(flags map[string]string) int64 {
+	if client, address, err := connect(flags); err == nil {
+		defer client.Close()
+		limit, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if status, err := client.Status(limit, address); err == nil {
+			return status.Header.Revision
+		}
+	}
+	path := filepath.Join(flags["data-dir"], "member", "snap", "db")
+	db, err := bolt.Open(path, 0o400, &bolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		return 0
+	}
+	defer db.Close()
+	var revision int64
+	_ = db.View(func(tx *bolt.Tx) error { // What can't be read is 0.
+		if bucket := tx.Bucket(schema.Key.Name()); bucket != nil {
+			if key, _ := bucket.Cursor().Last(); len(key) >= 8 {
+				revision = int64(binary.BigEndian.Uint64(key))
+			}
+		}
+		return nil
+	})
+	return revision
 }
 
 // checkSum compares the last 32 bytes of a file with the SHA-256 of the others.

@@ -20,8 +20,9 @@ import (
 // rootCA is the object that says by which authority the cluster of a snapshot can be told.
 const rootCA = "/registry/configmaps/kube-system/kube-root-ca.crt"
 
-// revisionBump is added to the revision by a restore, as the clients of the API server must never see a revision
-// that they have seen with other content: more than a cluster writes between two snapshots.
+// revisionBump is what a restore adds to the revision of the snapshot or of the database that it replaces, whichever is
+// higher, as the clients of the API server must never see a revision that they have seen with other content: more
+// than a cluster writes while a restore is made.
 const revisionBump = 1_000_000_000
 
 // checked is what a check says of a snapshot.
@@ -35,13 +36,16 @@ type checked struct {
 }
 
 // save writes a snapshot of the database to the standard output, whether it is served or not. SQLite makes a copy
-// beside it first, which needs the room for it.
+// beside it first, which needs the room for it. The copy's name is of this process: there may be another one.
 func save(flags map[string]string) error {
 	path, err := database(flags)
 	if err != nil {
 		return err
 	}
-	copied := path + ".snapshot"
+	if err := removeStale(path); err != nil {
+		return err
+	}
+	copied := copyOf(path, os.Getpid())
 	if err := remove(copied); err != nil {
 		return err
 	}
@@ -64,6 +68,31 @@ func save(flags map[string]string) error {
 	}
 	_, err = os.Stdout.Write(hash.Sum(nil))
 	return err
+}
+
+// copyOf returns the path of the copy that a process makes of a database.
+func copyOf(path string, pid int) string {
+	return fmt.Sprintf("%s.%d.snapshot", path, pid)
+}
+
+// removeStale removes copies of processes that are gone.
+func removeStale(path string) error {
+	copies, err := filepath.Glob(path + ".*.snapshot")
+	if err != nil {
+		return err
+	}
+	for _, copied := range copies {
+		var pid int
+		if _, err := fmt.Sscanf(copied[len(path):], ".%d.snapshot", &pid); err != nil {
+			continue
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); errors.Is(err, os.ErrNotExist) {
+			if err := remove(copied); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // copyTo makes a consistent copy of a database that others may write to.
@@ -118,7 +147,8 @@ func check(flags map[string]string) error {
 	return json.NewEncoder(os.Stdout).Encode(found)
 }
 
-// restore makes the empty or missing directory --to the data of a kine with the content of the snapshot --file.
+// restore makes the empty or missing directory --to the data of a kine with the content of the snapshot --file. The
+// other flags are those with which the database is served that it replaces.
 func restore(flags map[string]string) error {
 	from, err := needed(flags, "file")
 	if err != nil {
@@ -132,6 +162,7 @@ func restore(flags map[string]string) error {
 	if err != nil {
 		return err
 	}
+	served := servedRevision(path)
 	path = filepath.Join(to, filepath.Base(path))
 	file, length, err := openChecked(from)
 	if err != nil {
@@ -149,7 +180,7 @@ func restore(flags map[string]string) error {
 	if _, err := io.CopyN(out, file, length); err != nil {
 		return err
 	}
-	if err := bump(path); err != nil {
+	if err := bump(path, served); err != nil {
 		return err
 	}
 	if err := out.Sync(); err != nil {
@@ -163,9 +194,23 @@ func restore(flags map[string]string) error {
 	return directory.Sync()
 }
 
-// bump raises the revision, and says that all before is compacted: a watch from there on has to begin anew. The
+// servedRevision returns the revision of the database that is served; 0 if it can't be read, as where there is none.
+func servedRevision(path string) int64 {
+	db, err := open(path, "mode=ro&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return 0
+	}
+	defer db.Close()
+	var last int64
+	if err := db.QueryRow("SELECT COALESCE(MAX(id), 0) FROM kine").Scan(&last); err != nil {
+		return 0
+	}
+	return last
+}
+
+// bump raises the revision, above the one that is served too, and says that all before is compacted: a watch from there on has to begin anew. The
 // row is of the kind with which kine fills revisions that were never written.
-func bump(path string) error {
+func bump(path string, served int64) error {
 	db, err := open(path, "mode=rw")
 	if err != nil {
 		return err
@@ -180,7 +225,7 @@ func bump(path string) error {
 	if err := tx.QueryRow("SELECT COALESCE(MAX(id), 0) FROM kine").Scan(&last); err != nil {
 		return err
 	}
-	next := last + revisionBump
+	next := max(last, served) + revisionBump
 	_, err = tx.Exec(`INSERT INTO kine(id, name, created, deleted, create_revision, prev_revision, lease, value, old_value)
 		VALUES (?, ?, 0, 1, 0, 0, 0, NULL, NULL)`, next, fmt.Sprintf("gap-%d", next))
 	if err != nil {
