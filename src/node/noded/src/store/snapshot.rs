@@ -6,9 +6,12 @@
 use std::io::Read;
 use std::process::{Child, ChildStdout};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use axum::body::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::program::{Program, failure, read_error};
@@ -18,6 +21,9 @@ use crate::thread::spawn;
 /// Bytes of a piece, and pieces on their way to a slow client.
 const PIECE_BYTES: usize = 64 << 10;
 const PIECES: usize = 4;
+/// How long a client may take no piece, and the pause between two tries.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether one is being made: each reads the whole store.
 static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -78,7 +84,7 @@ pub fn stream(mut file: std::fs::File) -> Result<Receiver<Bytes>> {
     spawn("snapshot", move || {
         // What can't be read is missing at the end, as in one that is made.
         while let Ok(piece) = read_piece(&mut file) {
-            if piece.is_empty() || sender.blocking_send(piece).is_err() {
+            if piece.is_empty() || send(&sender, piece) == Listener::Left {
                 return;
             }
         }
@@ -97,12 +103,26 @@ enum Listener {
 fn pass_on(mut out: ChildStdout, first: Bytes, to: &Sender<Bytes>) -> Listener {
     let mut piece = first;
     while !piece.is_empty() {
-        if to.blocking_send(piece).is_err() {
+        if send(to, piece) == Listener::Left {
             return Listener::Left;
         }
         piece = read_piece(&mut out).unwrap_or_default();
     }
     Listener::Stayed
+}
+
+/// Passes a piece on. Whoever takes none for [`PATIENCE`] has left: etcd holds what the snapshot needs until its end, and
+/// would use up its quota.
+fn send(to: &Sender<Bytes>, piece: Bytes) -> Listener {
+    let (mut piece, end) = (piece, Instant::now() + PATIENCE);
+    loop {
+        piece = match to.try_send(piece) {
+            Ok(()) => return Listener::Stayed,
+            Err(TrySendError::Full(piece)) if Instant::now() < end => piece,
+            Err(_) => return Listener::Left,
+        };
+        thread::sleep(PAUSE);
+    }
 }
 
 /// Waits for the program's end, and logs its failure. Its output has ended, or nobody wants it any more.
