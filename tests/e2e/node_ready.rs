@@ -27,6 +27,11 @@ pub fn show(lab: &mut Lab) {
         assert!(stages.contains(&stage), "{stage} is not among {stages:?}");
     }
 
+    let mut fetch = node.ironhull();
+    let fetched = tool::output(fetch.args(["kubeconfig", node.name(), "--ttl", "1h"]));
+    let text = String::from_utf8_lossy(&fetched.stdout);
+    assert!(text.contains("client-certificate-data: "), "{}", String::from_utf8_lossy(&fetched.stderr));
+
     // Negative test: without the operator's certificate there is no response.
     let mut stranger = std::process::Command::new("curl");
     let address = format!("https://127.0.0.1:{}/v1/status", node.port(9443));

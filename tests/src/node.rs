@@ -29,6 +29,12 @@ impl Node {
         Node { name: name.to_owned(), state: dir.join("state"), kube: kube.to_owned() }
     }
 
+    /// Returns the machine's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns a file of the machine's directory.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

@@ -9,6 +9,7 @@ use std::process::Command;
 const ELSEWHERE: &[(&str, &str)] = &[
     ("ironhull build ", "make image, demo/upgrade"),
     ("ironhull bundle verify ", "demo/upgrade: it needs a bundle"),
+    ("ironhull kubeconfig ", "the suite e2e: it needs a node"),
     ("ironhull lock update", "the tests of inputs: it needs Debian's archive"),
     ("ironhull node ", "the suite e2e: it needs a node"),
     ("ironhull run ", "the suite e2e: it needs an image"),
