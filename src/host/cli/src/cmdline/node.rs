@@ -131,7 +131,7 @@ pub enum NodeCommand {
     /// Show the state, its snapshots, and what can be done
     State(StateOf),
     /// Make or restore a snapshot of the cluster's store, etcd or kine
-    #[command(visible_alias = "kine", after_help = "Example: ironhull node single etcd snapshot cluster.db")]
+    #[command(after_help = "Example: ironhull node single etcd snapshot cluster.db")]
     Etcd {
         /// What to do
         #[command(subcommand)]
