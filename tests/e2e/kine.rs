@@ -10,7 +10,7 @@ use e2e::node::{After, Node};
 use e2e::{image, tool};
 use slots::Partition;
 
-use crate::node_ready;
+use crate::{node_ready, store_snapshot};
 
 /// The node's address: the one to which QEMU forwards, but with another prefix length than DHCP provides.
 const ADDRESS: &str = "10.0.2.15/16";
@@ -45,6 +45,7 @@ pub fn show(lab: &mut Lab) {
 
     run();
     let _ = node.kubectl(&["get", "configmap", "in-sqlite"]);
+    store_snapshot::a_snapshot_comes_back(&node, &dir, &["--credentials", &dir.display().to_string()]);
 }
 
 /// Makes a config with `ironhull config init`, and changes the store, the name and the address.
