@@ -30,7 +30,7 @@ pub fn show(lab: &mut Lab) {
     let mut fetch = node.ironhull();
     let fetched = tool::output(fetch.args(["kubeconfig", node.name(), "--ttl", "1h"]));
     let text = String::from_utf8_lossy(&fetched.stdout);
-    assert!(text.contains("client-certificate-data: "), "{}", String::from_utf8_lossy(&fetched.stderr));
+    assert!(text.contains("client-certificate-data"), "{text}{}", String::from_utf8_lossy(&fetched.stderr));
 
     // Negative test: without the operator's certificate there is no response.
     let mut stranger = std::process::Command::new("curl");
