@@ -39,7 +39,7 @@ upgrade-demo: ahead deps command ## Upgrade a node twice: to a good version, and
 torture: deps-test image ## Cut the power at 100 random times during upgrades
 	@IRONHULL_CUTS=100 cargo test --release --package e2e --test deaths -- power_goes_during_upgrades
 
-powerloss: deps-test image ## Check 40 disks that lost what was not flushed, and boot one of them
+powerloss: deps-test image ## Check 40 disks that lost what was not flushed, and boot two of them
 	@cargo test --quiet --release --package e2e --test powerloss
 
 powerloss-1000: deps-test image ## The same with 1,000 disks and 20 boots

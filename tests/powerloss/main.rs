@@ -33,7 +33,7 @@ const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img", "fsck.erofs", "debugf
 /// Number of disks that are checked, unless the environment sets it.
 const DISKS: usize = 40;
 /// Number of disks that are booted, unless the environment sets it.
-const BOOTS: usize = 1;
+const BOOTS: usize = 2;
 /// The store of one disk in so many is opened: it takes ten times as long as checking the disk.
 const OPENED: usize = 4;
 /// Name of the disk that is checked.

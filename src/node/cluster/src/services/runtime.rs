@@ -53,6 +53,9 @@ disabled_plugins = [
 
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"
+  # The files of an image are on the disk before containerd notes that they are: after a power cut it would keep empty
+  # ones for good.
+  image_pull_with_sync_fs = true
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "{PAUSE}"
