@@ -25,6 +25,9 @@ pub fn a_snapshot_comes_back(node: &Node, dir: &Path, access: &[&str]) {
     let order = |words: &[&str]| node.order(&[access, words].concat());
     let found = |name: &str| node.try_kubectl(&["get", "configmap", name]).is_ok();
     let _ = node.kubectl(&["create", "configmap", "before", "--from-literal=a=b"]);
+    // By it a snapshot shows of which cluster it is.
+    let root = ["get", "configmap", "kube-root-ca.crt", "--namespace", "kube-system"];
+    wait("the root certificate is published", || node.try_kubectl(&root).is_ok());
     let made = order(&["etcd", "snapshot", &shown]);
     assert!(made.status.success(), "{}", said(&made));
     let _ = node.kubectl(&["create", "configmap", "after", "--from-literal=a=b"]);
