@@ -41,7 +41,9 @@ impl Server {
         let data = data.display().to_string();
         let child = Command::new(etcd)
             .args(["--data-dir", &data, "--listen-client-urls", &url, "--advertise-client-urls", &url])
-            .args(["--listen-peer-urls", &peers, "--force-new-cluster"])
+            // As on the node: it is the only member. With `--force-new-cluster` etcd would give up its last entry, which it
+            // has acknowledged but not noted as committed.
+            .args(["--listen-peer-urls", &peers])
             .stderr(Stdio::from(log.try_clone().unwrap()))
             .stdout(log)
             .spawn()
