@@ -30,9 +30,12 @@ mod scrub;
 mod serve;
 mod state;
 mod store;
+#[cfg(test)]
+mod testing;
 mod thread;
 mod timekeeper;
 mod upgrade;
+mod upload;
 mod vouched;
 
 use std::fs;

@@ -12,8 +12,9 @@ use config::NodeApi;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{ServerName, UnixTime};
+
+use crate::serve::certificates;
 
 /// Checks that the operator of `accepted` vouches for `new`, whose key is known to belong to its certificate.
 ///
@@ -39,7 +40,7 @@ fn check(accepted: &NodeApi, new: &NodeApi) -> Result<()> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build()?;
     let chain = certificates(&new.certificate)?;
-    let (own, rest) = chain.split_first().context("api.certificate: expected a certificate as PEM")?;
+    let (own, rest) = chain.split_first().context("reading api.certificate")?;
     // The clock may be wrong, and is judged elsewhere: here it counts who has issued the certificate.
     let begins = cluster::validities_secs(&new.certificate)
         .into_iter()
@@ -52,10 +53,6 @@ fn check(accepted: &NodeApi, new: &NodeApi) -> Result<()> {
         .verify_server_cert(own, rest, &name, &[], now)
         .context("api.certificate is not issued by the authority of the accepted config")?;
     Ok(())
-}
-
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
-    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().context("expected PEM")
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ use crate::thread::STACK_BYTES;
 pub use maintenance::router as maintenance_router;
 pub use routes::router;
 pub use shared::Served;
-pub use tls::{maintenance_config, server_config};
+pub use tls::{certificates, maintenance_config, server_config};
 
 /// Longest time of a handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use api::{Client, ClientError, Credentials, KubeconfigRequest, LogQuery, SERVER_NAME};
-use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Secret, Time};
+use config::{NodeApi, Secret};
 use control::{BootOrder, LogLine, Reply, Request, ServiceState, ServiceStatus, read_message, write_message};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -25,6 +25,7 @@ use crate::init::Init;
 use crate::node::Node;
 use crate::state::Keeper;
 use crate::store::{Care, Restorer};
+use crate::testing;
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
 
@@ -78,19 +79,8 @@ fn serve_changed(
     let api =
         NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
     let tls = super::server_config(&api, doubt).unwrap();
-    let node = NodeConfig {
-        hostname: "node1".into(),
-        network: NodeNetwork::default(),
-        time: Time::default(),
-        labels: [].into(),
-        taints: Vec::new(),
-        kubelet: Kubelet::default(),
-        health: config::Health::default(),
-        api,
-    };
-    let documents = NodeDocuments { node, cluster: ClusterConfig::default() };
     let facts = (api::ConfigFacts::default(), Doubt::default());
-    let mut node = Node::new(init, api::ImageFacts::default(), documents, facts);
+    let mut node = Node::new(init, api::ImageFacts::default(), testing::documents(api), facts);
     node.state = Keeper::at(Path::new("/nowhere"));
     change(&mut node);
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));

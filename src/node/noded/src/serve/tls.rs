@@ -114,7 +114,10 @@ impl ClientCertVerifier for Verifier {
 }
 
 /// All certificates of a PEM text, at least one.
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+///
+/// # Errors
+/// If it is no PEM, or has no certificate.
+pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let found = found.context("expected PEM")?;
     ensure!(!found.is_empty(), "expected a certificate as PEM, found none");

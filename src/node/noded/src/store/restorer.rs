@@ -16,6 +16,7 @@ use super::program::Program;
 use crate::node::Node;
 use crate::thread::spawn;
 use crate::upgrade::Refused;
+use crate::upload::{has_digest, source, source_id};
 
 /// The name of the uploaded file in the staging directory.
 const STAGED: &str = "bundle";
@@ -192,20 +193,15 @@ fn needed(bytes: u64) -> u64 {
     bytes.saturating_mul(2).saturating_add(RESERVE_BYTES)
 }
 
-/// Returns the identifier of an upload in the staging directory.
-fn source_id(sha256: &str) -> String {
-    format!("sha256:{sha256}")
-}
-
 fn wanted(request: &StoreRestoreRequest) -> (Source, Foreign) {
     let foreign = if request.foreign { Foreign::Accepted } else { Foreign::Refused };
-    (Source { id: source_id(&request.upload.sha256), bytes: request.upload.bytes }, foreign)
+    (source(&request.upload), foreign)
 }
 
 fn check(request: &StoreRestoreRequest) -> Result<(), Refused> {
     let upload = &request.upload;
     let malformed = |text: String| Err(Refused::Malformed(text));
-    if upload.sha256.len() != 64 || !upload.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !has_digest(upload) {
         return malformed("upload.sha256: expected 64 hex digits".to_owned());
     }
     if !(1..=MAX_SNAPSHOT_BYTES).contains(&upload.bytes) {

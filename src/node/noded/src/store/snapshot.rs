@@ -4,7 +4,7 @@
 //! at its end.
 
 use std::io::Read;
-use std::process::{Child, ChildStdout};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,12 +82,8 @@ pub fn snapshot(node: &Node) -> Result<Result<Receiver<Bytes>, String>> {
 pub fn stream(mut file: std::fs::File) -> Result<Receiver<Bytes>> {
     let (sender, receiver) = channel(PIECES);
     spawn("snapshot", move || {
-        // What can't be read is missing at the end, as in one that is made.
-        while let Ok(piece) = read_piece(&mut file) {
-            if piece.is_empty() || send(&sender, piece) == Listener::Left {
-                return;
-            }
-        }
+        let first = read_piece(&mut file).unwrap_or_default();
+        pass_on(file, first, &sender);
     })?;
     Ok(receiver)
 }
@@ -99,8 +95,8 @@ enum Listener {
     Left,
 }
 
-/// Passes all pieces on, until there are no more or nobody takes them.
-fn pass_on(mut out: ChildStdout, first: Bytes, to: &Sender<Bytes>) -> Listener {
+/// Passes all pieces on, until there are no more or nobody takes them. What can't be read is missing at the end.
+fn pass_on(mut out: impl Read, first: Bytes, to: &Sender<Bytes>) -> Listener {
     let mut piece = first;
     while !piece.is_empty() {
         if send(to, piece) == Listener::Left {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use api::{PieceQuery, StateVersions, StoreRestore, StoreRestoreRequest, StoreStage, Upload};
-use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Secret, Time};
+use config::{NodeApi, NodeDocuments, Secret};
 use control::{Reply, Request, ServiceSpec, ServiceState, ServiceStatus, read_message, write_message};
 use data_encoding::BASE64;
 use snapshots::{Image, Kind, Store};
@@ -21,6 +21,7 @@ use super::restorer::{Places, Restorer};
 use crate::init::Init;
 use crate::node::Node;
 use crate::state::Keeper;
+use crate::testing;
 use crate::timekeeper::Doubt;
 
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -155,17 +156,7 @@ fn documents() -> NodeDocuments {
         key: Secret::default(),
         port: api::PORT,
     };
-    let node = NodeConfig {
-        hostname: "node1".into(),
-        network: NodeNetwork::default(),
-        time: Time::default(),
-        labels: [].into(),
-        taints: Vec::new(),
-        kubelet: Kubelet::default(),
-        health: config::Health::default(),
-        api,
-    };
-    NodeDocuments { node, cluster: ClusterConfig::default() }
+    testing::documents(api)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{PieceQuery, Upgrade, UpgradeRequest, UpgradeSource, UpgradeStage};
-use update::{Source, Staged};
+use update::Staged;
 
 use super::fetch;
 use super::job::{self, Bundle, Then};
@@ -14,6 +14,7 @@ use super::refused::Refused;
 use super::staging::{STAGING, free_bytes};
 use crate::node::Node;
 use crate::thread::spawn;
+use crate::upload::{has_digest, source, source_id};
 
 /// After this time without a piece, an upload no longer blocks other upgrades.
 const HOLD: Duration = Duration::from_secs(60);
@@ -79,7 +80,7 @@ impl Upgrader {
                 self.start(Bundle::At(url.clone()), upload.then);
             }
             UpgradeSource::Upload(wanted) => {
-                let source = Source { id: source_id(&wanted.sha256), bytes: wanted.bytes };
+                let source = source(wanted);
                 let free = free_bytes().map_err(Refused::Failed)?;
                 let staged = Staged::open(Path::new(STAGING), source, free)?;
                 self.receive(&mut upload, staged);
@@ -152,11 +153,6 @@ impl Upgrader {
     }
 }
 
-/// Returns the identifier of an upload in the staging directory.
-fn source_id(sha256: &str) -> String {
-    format!("sha256:{sha256}")
-}
-
 /// Returns whether `wanted` must wait for the upload `arriving`, whose last piece arrived `silence` ago.
 fn is_held(arriving: Option<&str>, wanted: &UpgradeSource, silence: Option<Duration>) -> bool {
     let Some(arriving) = arriving else { return false };
@@ -171,9 +167,7 @@ fn check_source(source: &UpgradeSource) -> Result<(), Refused> {
         UpgradeSource::Url(url) if !fetch::is_url(url.secret()) => {
             malformed("source.url: expected http://HOST/PATH or https://HOST/PATH")
         }
-        UpgradeSource::Upload(u)
-            if u.sha256.len() != 64 || !u.sha256.bytes().all(|b| b.is_ascii_hexdigit()) =>
-        {
+        UpgradeSource::Upload(u) if !has_digest(u) => {
             malformed("source.upload.sha256: expected 64 hex digits")
         }
         UpgradeSource::Upload(u) if u.bytes == 0 => malformed("source.upload.bytes: expected 1 or more"),
