@@ -7,9 +7,9 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use e2e::image;
 use e2e::lab::Lab;
 use e2e::node::wait;
-use e2e::{image, tool};
 use formats::verity::Hasher;
 use sha2::{Digest, Sha256};
 use slots::{Flags, Header, Partition, Place, Reason, Record, RootParams, Running, Slot, UKI_OFFSET, Why};
@@ -183,8 +183,7 @@ impl Drop for Disk {
 /// Copies a disk without its holes.
 fn copy(from: &Path, lab: &Lab, name: &str) -> Disk {
     let path = lab.dir().join(format!("{name}.raw"));
-    let [from, to] = [from, &path].map(text);
-    tool::run("cp", &["--sparse=always", &from, &to]);
+    image::copy(from, &path);
     let file = File::options().read(true).write(true).open(&path).unwrap();
     Disk { path, file }
 }

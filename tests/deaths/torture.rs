@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use e2e::lab::Lab;
 use e2e::seed::Random;
-use e2e::tool;
+use e2e::{setting, tool};
 use slots::Slot;
 
 use crate::cuts;
@@ -37,8 +37,7 @@ const BEYOND: f64 = 1.25;
 
 /// The test.
 pub fn show(lab: &Lab) -> String {
-    let wanted =
-        std::env::var("IRONHULL_CUTS").map_or(CUTS, |n| n.parse().expect("IRONHULL_CUTS is a number"));
+    let wanted = setting::number("IRONHULL_CUTS", CUTS);
     let made = Made::new(lab);
     let counts = (0..wanted).step_by(CUTS_PER_UPGRADE as usize).map(|n| CUTS_PER_UPGRADE.min(wanted - n));
     let workers = UPGRADES_AT_ONCE.min(counts.len());

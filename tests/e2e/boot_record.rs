@@ -37,12 +37,11 @@ pub fn show(lab: &mut Lab) {
 /// Boots the image, gives one order that changes the record, and returns the log of the disk.
 fn boot(dir: &Path) -> Log<HostDisk> {
     let at = |name: &str| dir.join(name).display().to_string();
-    let (credentials, overlay) = (at("node"), at("overlay.qcow2"));
+    let (credentials, overlay) = (at("node"), dir.join("overlay.qcow2"));
     tool::run(tool::ironhull(), &["config", "init", &credentials]);
-    let raw = image::raw().canonicalize().unwrap().display().to_string();
-    tool::run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", "raw", "-b", &raw, &overlay]);
+    image::overlay((&image::raw(), "raw"), &overlay);
     let mut command = pc::command(dir, MEMORY_MIB);
-    pc::add_logged_disk(&mut command, Path::new(&overlay), "qcow2", &dir.join("log"));
+    pc::add_logged_disk(&mut command, &overlay, "qcow2", &dir.join("log"));
     let address = loopback::address();
     command.args(["-netdev", &format!("user,id=net0,hostfwd=tcp:{address}:9443-:9443")]);
     command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);

@@ -23,9 +23,7 @@ pub fn show(lab: &mut Lab) {
     lab.discard_node();
     let dir = lab.dir().join("maintenance");
     fs::create_dir_all(&dir).unwrap();
-    let base = image::qcow2().display().to_string();
-    let disk = dir.join("disk.qcow2").display().to_string();
-    tool::run("qemu-img", &["create", "-q", "-f", "qcow2", "-b", &base, "-F", "qcow2", &disk]);
+    image::overlay((&image::qcow2(), "qcow2"), &dir.join("disk.qcow2"));
     let made = ironhull(&["config", "init", &dir.join("me").display().to_string(), "--hostname", "waiting"]);
     assert!(made.status.success(), "{made:?}");
     let mut machine = Machine::start(&dir);

@@ -9,12 +9,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use e2e::pc::{self, Running};
 use e2e::seed::Random;
-use e2e::{image, loopback, tool};
+use e2e::{image, loopback, setting, tool};
 
 /// Programs that the tests need.
 const TOOLS: &[&str] = &["qemu-system-x86_64", "qemu-img"];
@@ -46,15 +45,9 @@ fn main() -> ExitCode {
         println!("0 machines, skipped");
         return ExitCode::SUCCESS;
     }
-    let wanted = std::env::var("IRONHULL_MACHINES").map_or(MACHINES, |n| n.parse().expect("a number"));
+    let wanted = setting::number("IRONHULL_MACHINES", MACHINES);
     let all = DISKS.len().max(ADAPTERS.len());
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "an index"
-    )]
-    let first = (Random::of("hardware").part() * all as f64) as usize;
+    let first = Random::of("hardware").index(all);
     for number in (first..first + wanted.min(all)).map(|n| n % all) {
         let (disk, adapter) = (&DISKS[number % DISKS.len()], &ADAPTERS[number % ADAPTERS.len()]);
         println!("{} and {} …", disk.0, adapter.0);
@@ -69,9 +62,10 @@ fn boot((_, before, disk): (&str, &[&str], &str), adapter: &str) {
     let dir = tempfile::tempdir().unwrap();
     let credentials = dir.path().join("node").display().to_string();
     tool::run(tool::ironhull(), &["config", "init", &credentials]);
-    let overlay = overlay(dir.path());
+    let overlay = dir.path().join("overlay.qcow2");
+    image::overlay((&image::raw(), "raw"), &overlay);
     let mut command = pc::command(dir.path(), MEMORY_MIB);
-    command.args(["-drive", &format!("if=none,id=disk,format=qcow2,file={overlay}")]);
+    command.args(["-drive", &format!("if=none,id=disk,format=qcow2,file={}", overlay.display())]);
     before.iter().for_each(|device| {
         command.args(["-device", device]);
     });
@@ -90,12 +84,4 @@ fn boot((_, before, disk): (&str, &[&str], &str), adapter: &str) {
     status.args(["node", &address.to_string(), "--credentials", &credentials, "status"]);
     let told = tool::output(&mut status);
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-}
-
-/// Makes an overlay of the image in `dir`, and returns its path.
-fn overlay(dir: &Path) -> String {
-    let overlay = dir.join("overlay.qcow2").display().to_string();
-    let raw = image::raw().canonicalize().unwrap().display().to_string();
-    tool::run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", "raw", "-b", &raw, &overlay]);
-    overlay
 }

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use e2e::image;
 use e2e::log::{Event, Write};
 use e2e::seed::Random;
-use e2e::tool;
 
 use crate::record::Recording;
 
@@ -29,7 +28,7 @@ pub struct Cutter<'a> {
 /// them are chosen at random; the others are just before the next flush, where most writes are still pending.
 pub fn places(random: &mut Random, events: &[Event], count: usize) -> Vec<usize> {
     let to_flush = |at: usize| at + events[at..].iter().take_while(|event| **event != Event::Flush).count();
-    let place = |number: usize| match index(random.part(), events.len() + 1) {
+    let place = |number: usize| match random.index(events.len() + 1) {
         at if number.is_multiple_of(2) => at,
         at => to_flush(at),
     };
@@ -38,21 +37,10 @@ pub fn places(random: &mut Random, events: &[Event], count: usize) -> Vec<usize>
     places
 }
 
-/// Returns the index among `count` that a number from 0 to 1 chooses.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "an index"
-)]
-fn index(part: f64, count: usize) -> usize {
-    (part * count as f64) as usize
-}
-
 impl<'a> Cutter<'a> {
     /// Begins with the disk before the first operation; its copy is `medium`.
     pub fn new(recording: &'a Recording, medium: &Path) -> Cutter<'a> {
-        copy(&recording.base, medium);
+        image::copy(&recording.base, medium);
         File::options().write(true).open(medium).unwrap().set_len(recording.bytes).unwrap();
         Cutter { recording, medium: medium.to_owned(), done: 0, pending: Vec::new() }
     }
@@ -71,7 +59,7 @@ impl<'a> Cutter<'a> {
             }
         }
         self.done = at;
-        copy(&self.medium, disk);
+        image::copy(&self.medium, disk);
         let cut = File::options().write(true).open(disk).unwrap();
         let mut left_out = 0;
         for event in &self.pending {
@@ -102,12 +90,4 @@ fn discard(disk: &File, range: &Range<u64>) {
     use rustix::fs::{FallocateFlags, fallocate};
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     fallocate(disk, flags, range.start, range.end - range.start).unwrap();
-}
-
-/// Copies a file with its holes.
-pub fn copy(from: &Path, to: &Path) {
-    let mut command = Command::new("cp");
-    command.arg("--sparse=always").arg(from).arg(to);
-    let output = tool::output(&mut command);
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

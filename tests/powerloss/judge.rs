@@ -1,21 +1,15 @@
 //! Whether a disk is whole: its boot record starts a slot, its file systems are sound once their journals are replayed.
 
-use std::fs::File;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::bootstate::{self, records};
 use e2e::host_disk::HostDisk;
 use e2e::{image, tool};
-use formats::disk::{ReadAt, read_vec};
+use formats::disk::read_vec;
 use slots::{MARKER_BYTES, Marker, Partition, Slot};
 
 use crate::record::Recording;
-
-/// Most bytes that are copied at once.
-const MOST_BYTES: u64 = 4 << 20;
 
 /// Checks a disk. Copies its file systems to `dir` and replays their journals there, as a mount does; returns the one of
 /// `state` if it was made already.
@@ -26,30 +20,18 @@ pub fn check(disk: &Path, recording: &Recording, dir: &Path) -> Option<PathBuf> 
     assert!(records(&record).iter().any(Option::is_some), "no boot record is left");
     assert_eq!(read.starts(&record), Some(Slot::A));
     let [state, _] = [Partition::State, Partition::Data].map(|which| {
-        let (start, bytes) = image::partition(disk, which);
-        let first = read_vec(&whole, start, MARKER_BYTES as u64).unwrap();
+        let place = image::partition(disk, which);
+        let first = read_vec(&whole, place.0, MARKER_BYTES as u64).unwrap();
         // Before its file system is made, a partition has the builder's marker.
         Marker::parse(first.first_chunk().unwrap()).is_none().then(|| {
             let part = dir.join(which.label());
             // e2fsck takes an offset into a disk, but forgets it once it has replayed a journal.
-            cut_out(&whole, start..start + bytes, &part);
+            image::cut(disk, place, &part);
             sound(&part.display().to_string());
             part
         })
     });
     state
-}
-
-/// Copies a part of a disk to a file, with its holes.
-fn cut_out(disk: &HostDisk, part: Range<u64>, to: &Path) {
-    let file = File::create(to).unwrap();
-    file.set_len(part.end - part.start).unwrap();
-    let mut at = part.start;
-    while let Some(data) = disk.next_data(at).unwrap().filter(|data| data.start < part.end) {
-        at = data.end.min(part.end).min(data.start + MOST_BYTES);
-        let bytes = read_vec(disk, data.start, at - data.start).unwrap();
-        file.write_all_at(&bytes, data.start - part.start).unwrap();
-    }
 }
 
 /// Replays the journal, then checks everything.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use e2e::lab::Lab;
 use e2e::seed::Random;
-use e2e::tool;
+use e2e::{image, setting, tool};
 
 use cut::Cutter;
 use record::Recording;
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
         println!("0 disks, skipped");
         return ExitCode::SUCCESS;
     }
-    let [disks, boots] = [("IRONHULL_DISKS", DISKS), ("IRONHULL_BOOTS", BOOTS)].map(number);
+    let disks = setting::number("IRONHULL_DISKS", DISKS);
+    let boots = setting::number("IRONHULL_BOOTS", BOOTS);
     let mut lab = Lab::new();
     let recording = record::first_boot_and_a_busy_minute(&mut lab);
     println!("recorded {}", recording.describe());
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 /// Keeps a disk that was not whole, since the recording is another one in each run.
 fn keep(disk: &Path) {
     let kept = tool::source_root().join("out/powerloss-failed.raw");
-    cut::copy(disk, &kept);
+    image::copy(disk, &kept);
     println!("the disk is kept: {}", kept.display());
 }
 
@@ -99,13 +100,8 @@ fn check(lab: &mut Lab, recording: &Recording, disks: usize, boots: usize) -> St
 fn boot(lab: &mut Lab, disk: &Path, expected: usize) {
     let node = lab.other_node(record::NAME);
     record::replace_disk(&node, disk);
-    node.run(&e2e::image::qcow2(), &[]);
+    node.run(&image::qcow2(), &[]);
     let names = node.kubectl(&["get", "configmaps", "--output=name"]);
     record::all_are_in(&names, expected);
     node.cut_power();
-}
-
-/// Reads a number of the environment.
-fn number((variable, default): (&str, usize)) -> usize {
-    std::env::var(variable).map_or(default, |n| n.parse().expect("a number"))
 }

@@ -1,14 +1,19 @@
 //! Extracts parts of the built image, according to the layout that all crates share.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use formats::disk::{ReadAt, read_vec};
 use formats::gpt::{self, Partition};
 use slots::RootParams;
 
+use crate::host_disk::HostDisk;
 use crate::tool;
+
+/// Most bytes of a disk that are held at once.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Returns the raw image that `make image` built.
 ///
@@ -104,13 +109,39 @@ pub fn extract_root(to: &Path) {
     cut(&raw(), (start, root_params().data_blocks * 4096), to);
 }
 
-/// Copies `bytes` bytes from `start` of a file to a new one.
+/// Copies `bytes` bytes from `start` of a file to a new one; holes stay holes.
 ///
 /// # Panics
 /// If that fails.
 pub fn cut(from: &Path, (start, bytes): (u64, u64), to: &Path) {
-    let mut disk = File::open(from).expect("opening the disk");
-    disk.seek(SeekFrom::Start(start)).expect("seeking on the disk");
-    let mut out = File::create(to).expect("making the part's file");
-    io::copy(&mut disk.take(bytes), &mut out).expect("copying the part");
+    let disk = HostDisk::open(from).expect("opening the disk");
+    let end = start + bytes;
+    let out = File::create(to).expect("making the part's file");
+    out.set_len(bytes).expect("sizing the part's file");
+    let mut at = start;
+    while let Some(data) = disk.next_data(at).expect("finding data on the disk").filter(|d| d.start < end) {
+        at = data.end.min(end).min(data.start + MOST_BYTES);
+        let piece = read_vec(&disk, data.start, at - data.start).expect("reading the disk");
+        out.write_all_at(&piece, data.start - start).expect("copying the part");
+    }
+}
+
+/// Copies a file, with holes for its zeros.
+///
+/// # Panics
+/// If that fails.
+pub fn copy(from: &Path, to: &Path) {
+    let [from, to] = [from, to].map(|path| path.display().to_string());
+    tool::run("cp", &["--sparse=always", &from, &to]);
+}
+
+/// Makes an overlay of a built image, `raw` or `qcow2`, as a qcow2 at `to`.
+///
+/// # Panics
+/// If that fails.
+pub fn overlay((base, format): (&Path, &str), to: &Path) {
+    // A relative path would count from the overlay.
+    let base = base.canonicalize().expect("the image has a path").display().to_string();
+    let to = to.display().to_string();
+    tool::run("qemu-img", &["create", "-q", "-f", "qcow2", "-F", format, "-b", &base, &to]);
 }

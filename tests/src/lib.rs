@@ -15,5 +15,6 @@ pub mod node;
 pub mod pc;
 pub mod qmp;
 pub mod seed;
+pub mod setting;
 pub mod time_server;
 pub mod tool;

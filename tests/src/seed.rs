@@ -49,6 +49,17 @@ impl Random {
         Random(hash | 1)
     }
 
+    /// Returns the next number as an index among `count`, which is not 0.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index"
+    )]
+    pub fn index(&mut self, count: usize) -> usize {
+        (self.part() * count as f64) as usize
+    }
+
     /// Returns the next number, from 0 (inclusive) to 1 (exclusive).
     pub fn part(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
