@@ -3,8 +3,9 @@
 //!
 //! The sources of user-data are searched meanwhile; whichever config comes first wins, and ends maintenance. What is
 //! served here ends with it: a configured node has none of these routes, and a node in maintenance none of the others.
-//! Left out: orders about a damaged state. Such a node says so ([`MaintenanceReason::StateUnusable`]) and takes no
-//! config, as it could not keep it.
+//! Left out: orders about a damaged state. Where `init` has noted one, the node says so
+//! ([`MaintenanceReason::StateUnusable`]) and takes no config, as it could not keep it; `init` does not start this
+//! program yet if the state can't be mounted at all.
 
 mod damage;
 pub mod disks;
