@@ -140,7 +140,10 @@ fn a_route_that_two_links_want_goes_to_the_second_when_the_first_goes() {
         routes: vec![Route { to: cidr("0.0.0.0/0"), via: Ipv4Addr::new(10, 1, net, 1) }],
         ..Ethernet::default()
     };
-    let both = NodeNetwork { ethernets: [("lan0".to_owned(), link(0)), ("lan1".to_owned(), link(1))].into() };
+    let both = NodeNetwork {
+        ethernets: [("lan0".to_owned(), link(0)), ("lan1".to_owned(), link(1))].into(),
+        ..NodeNetwork::default()
+    };
     let network = Network::start("node1", &both).unwrap();
     let conflict = "link lan1: route to 0.0.0.0/0: another link has one already";
     wait_until(&network, |s| s.problems == [conflict] && s.addresses.len() == 2);
@@ -239,6 +242,7 @@ fn a_second_link_without_a_server_holds_nothing_up() {
     let mut server = serve(&[FIRST]);
     let both = |optional| NodeNetwork {
         ethernets: [("eth0".to_owned(), dhcp()), ("eth1".to_owned(), Ethernet { optional, ..dhcp() })].into(),
+        ..NodeNetwork::default()
     };
     let network = Network::start("node1", &both(false)).unwrap();
     let state = wait_until(&network, |s| !s.addresses.is_empty() && s.remarks.is_empty());

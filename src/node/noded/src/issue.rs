@@ -21,7 +21,7 @@ pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<
     let not_after_epoch_secs = net::clock::now().as_secs() + ttl_secs;
     // Planned again, since a plan issues certificates with its own time, and the node may run for months.
     let addresses = network.addresses();
-    let address = node_address(node.address(), &addresses).context("the node has no address")?;
+    let address = node_address(node, &addresses).context("the node has no address")?;
     let pki = plan_now(node, (address, &addresses), role(&node.image.role)?)?.pki;
     let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
     eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
@@ -31,7 +31,7 @@ pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<
 /// Returns the cluster's own URL of the API server.
 fn own_server(node: &Node) -> String {
     let api = &node.documents.cluster.spec.api;
-    let own = || node.network.get().and_then(|n| node_address(node.address(), &n.addresses()));
+    let own = || node.network.get().and_then(|n| node_address(node, &n.addresses()));
     let host = match (&api.external_address, api.address.or_else(own)) {
         (Some(name), _) => name.clone(),
         (None, Some(address)) => address.to_string(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use cluster::{Facts, Plan, State};
-use config::Role;
+use config::{Cidr, Role};
 use net::clock;
 
 use crate::node::Node;
@@ -20,10 +20,17 @@ pub fn role(name: &str) -> Result<Role> {
     Role::from_name(name).with_context(|| format!("image.json: role: expected {}, found {name:?}", known()))
 }
 
-/// Returns the address under which the node is known to its cluster: the one that it had until now as long as it still
-/// has it, else the first. A second link that gets an address later must not move the cluster to it.
-pub fn node_address(until_now: Option<Ipv4Addr>, addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
-    until_now.filter(|known| addresses.contains(known)).or(addresses.first().copied())
+/// Returns the address under which the node is known to its cluster, of those that it has: the one that it had until now
+/// as long as it still has it, else the first; only in the configured range, if there is one. A second link that gets an
+/// address later must not move the cluster to it.
+pub fn node_address(node: &Node, addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+    choose(node.documents.node.network.node_address, node.address(), addresses)
+}
+
+fn choose(range: Option<Cidr>, until_now: Option<Ipv4Addr>, addresses: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+    let fits = |address: &Ipv4Addr| range.is_none_or(|range| range.contains(*address));
+    let first = || addresses.iter().copied().find(fits);
+    until_now.filter(|known| fits(known) && addresses.contains(known)).or_else(first)
 }
 
 /// Plans the cluster according to the config, the node's address and all its addresses, the clock and the
@@ -59,7 +66,21 @@ mod tests {
             (Some(b), vec![a, c], Some(a)),
             (Some(b), vec![], None),
         ] {
-            assert_eq!(node_address(until_now, &addresses), expected, "{until_now:?} {addresses:?}");
+            assert_eq!(choose(None, until_now, &addresses), expected, "{until_now:?} {addresses:?}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_in_the_configured_range() {
+        let range = "10.1.0.0/24".parse().ok();
+        let [outside, a, b] = ["10.0.2.15", "10.1.0.1", "10.1.0.2"].map(|t| t.parse::<Ipv4Addr>().unwrap());
+        for (until_now, addresses, expected) in [
+            (None, vec![outside], None),
+            (None, vec![outside, a, b], Some(a)),
+            (Some(b), vec![outside, a, b], Some(b)),
+            (Some(outside), vec![outside, a], Some(a)),
+        ] {
+            assert_eq!(choose(range, until_now, &addresses), expected, "{until_now:?} {addresses:?}");
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct NodeNetwork {
     /// Wired links by an arbitrary name, which is the name of the link if `match` is absent. Empty: DHCPv4 on
     /// every physical link, and one address is sufficient.
     pub ethernets: BTreeMap<String, Ethernet>,
+    /// Range that the address under which the cluster knows the node is in, of a node with several addresses.
+    /// Default: the first address that the node gets.
+    pub node_address: Option<Cidr>,
 }
 
 /// A wired link, or all that match.

@@ -73,8 +73,9 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
 fn network(cx: &mut Context, node: &Node) -> Option<NodeNetwork> {
     let mut f = Fields::new(cx, node, &["bonds", "vlans", "bridges"])?;
     let ethernets = f.optional(cx, "ethernets", ethernets);
+    let node_address = f.optional(cx, "nodeAddress", checked(checks::range));
     f.finish(cx);
-    Some(NodeNetwork { ethernets: ethernets.unwrap_or_default() })
+    Some(NodeNetwork { ethernets: ethernets.unwrap_or_default(), node_address })
 }
 
 fn ethernets(cx: &mut Context, node: &Node) -> Option<BTreeMap<String, Ethernet>> {

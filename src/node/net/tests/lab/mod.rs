@@ -97,7 +97,7 @@ pub fn wait_until(network: &Network, reached: impl Fn(&NetworkState) -> bool) ->
 
 /// A config with one link.
 pub fn only(name: &str, link: Ethernet) -> NodeNetwork {
-    NodeNetwork { ethernets: [(name.to_owned(), link)].into() }
+    NodeNetwork { ethernets: [(name.to_owned(), link)].into(), ..NodeNetwork::default() }
 }
 
 pub fn cidr(text: &str) -> Cidr {

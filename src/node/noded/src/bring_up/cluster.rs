@@ -106,7 +106,7 @@ pub(super) fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prep
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let addresses = network.addresses();
-    let address = node_address(node.address(), &addresses).context("the node has no address")?;
+    let address = node_address(node, &addresses).context("the node has no address")?;
     let plan = plan_now(node, (address, &addresses), role)?;
     let changed = cluster::apply(Path::new("/"), &plan.directories, &plan.files, Ownership::Set)
         .context("writing the cluster's files")?;

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use config::Cidr;
 use net::{Network, NetworkState};
 
 use crate::back_off::BackOff;
@@ -28,7 +29,7 @@ pub fn bring_up(node: &std::sync::Arc<Node>, provisional: Option<Network>) -> Ne
     let network = start(node, provisional.as_ref());
     // It is set only here, once.
     let _ = node.network.set(network.clone());
-    let until_now = known_address();
+    let (until_now, range) = (known_address(), node.documents.node.network.node_address);
     node.planned().address = until_now;
     let (mut seen, began) = (0, Instant::now());
     let mut announced = String::new();
@@ -36,13 +37,14 @@ pub fn bring_up(node: &std::sync::Arc<Node>, provisional: Option<Network>) -> Ne
         let left = PATIENCE.saturating_sub(began.elapsed());
         seen = network.wait(seen, if left.is_zero() { LONGEST } else { left });
         let state = network.state();
-        node.claim(NETWORK_READY, claim(&state));
-        if is_enough(&state, until_now) || (!state.addresses.is_empty() && began.elapsed() >= PATIENCE) {
+        let usable = usable(&state.addresses, range);
+        node.claim(NETWORK_READY, claim(&state, range));
+        if is_enough(&usable, state.complete, until_now) || (!usable.is_empty() && began.elapsed() >= PATIENCE) {
             break state;
         }
-        let Claim { message, .. } = claim(&state);
+        let Claim { message, .. } = claim(&state, range);
         // Nobody can ask this node over a network what is wrong with it.
-        if began.elapsed() >= PATIENCE && state.addresses.is_empty() && message != announced {
+        if began.elapsed() >= PATIENCE && usable.is_empty() && message != announced {
             console::announce(&format!("ironhull: no address: {message}"));
             announced = message;
         }
@@ -55,7 +57,7 @@ pub fn bring_up(node: &std::sync::Arc<Node>, provisional: Option<Network>) -> Ne
     spawn_or_tell("network", move || {
         loop {
             seen = watched.wait(seen, LONGEST);
-            follower.claim(NETWORK_READY, claim(&watched.state()));
+            follower.claim(NETWORK_READY, claim(&watched.state(), range));
         }
     });
     network
@@ -74,11 +76,15 @@ pub fn note_address(address: Ipv4Addr) {
     }
 }
 
-/// Whether a cluster can be built on what is there: an address, and after a restart of this program the one that the
-/// services run with, or all that there will be.
-fn is_enough(state: &NetworkState, until_now: Option<Ipv4Addr>) -> bool {
-    let has = |known: Ipv4Addr| state.addresses.iter().any(|a| a.address() == known);
-    !state.addresses.is_empty() && (state.complete || until_now.is_none_or(has))
+/// Returns the addresses that the cluster may know the node by.
+fn usable(addresses: &[Cidr], range: Option<Cidr>) -> Vec<Ipv4Addr> {
+    addresses.iter().map(|a| a.address()).filter(|a| range.is_none_or(|range| range.contains(*a))).collect()
+}
+
+/// Whether a cluster can be built on `usable` addresses: there is one, and after a restart of this program it is the one
+/// that the services run with, unless the network is complete without it.
+fn is_enough(usable: &[Ipv4Addr], complete: bool, until_now: Option<Ipv4Addr>) -> bool {
+    !usable.is_empty() && (complete || until_now.is_none_or(|known| usable.contains(&known)))
 }
 
 fn start(node: &Node, provisional: Option<&Network>) -> Network {
@@ -97,9 +103,14 @@ fn start(node: &Node, provisional: Option<&Network>) -> Network {
     }
 }
 
-/// Returns the condition for a state of the network.
-fn claim(state: &NetworkState) -> Claim {
+/// Returns the condition for a state of the network; one of the addresses must be in `range`.
+fn claim(state: &NetworkState, range: Option<Cidr>) -> Claim {
     let remarks = state.remarks.join("; ");
+    if let (true, Some(range), []) = (state.complete, range, &*usable(&state.addresses, range)) {
+        let found = state.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let message = format!("network.nodeAddress: expected an address in {range}, found {found}");
+        return Claim::no("NoNodeAddress", message);
+    }
     match (state.complete, state.problems.is_empty()) {
         (true, _) => Claim { message: remarks, ..Claim::yes("Configured") },
         (_, false) => Claim::no("Problem", state.problems.join("; ")),
@@ -116,21 +127,20 @@ mod tests {
     #[test]
     fn problems_are_told() {
         let mut state = NetworkState::default();
-        assert_eq!(claim(&state).reason, "Waiting");
+        assert_eq!(claim(&state, None).reason, "Waiting");
         state.waits.push("link eth0: no carrier".into());
-        assert_eq!(claim(&state).message, "link eth0: no carrier");
+        assert_eq!(claim(&state, None).message, "link eth0: no carrier");
         state.problems.push("eth9".into());
-        assert_eq!((claim(&state).reason, claim(&state).message.as_str()), ("Problem", "eth9"));
+        assert_eq!((claim(&state, None).reason, claim(&state, None).message.as_str()), ("Problem", "eth9"));
         state.complete = true;
         state.remarks.push("link eth1: no carrier".into());
-        assert_eq!(claim(&state).status, ConditionStatus::True);
-        assert_eq!(claim(&state).message, "link eth1: no carrier");
+        assert_eq!(claim(&state, None).status, ConditionStatus::True);
+        assert_eq!(claim(&state, None).message, "link eth1: no carrier");
     }
 
     #[test]
     fn a_restart_waits_for_the_address_that_services_run_with() {
         let [a, b] = [1, 2].map(|n| Ipv4Addr::new(10, 0, 0, n));
-        let cidr = |address: Ipv4Addr| format!("{address}/24").parse().unwrap();
         for (addresses, complete, until_now, enough) in [
             (vec![], true, None, false),
             (vec![a], false, None, true),
@@ -138,9 +148,20 @@ mod tests {
             (vec![a, b], false, Some(b), true),
             (vec![a], true, Some(b), true),
         ] {
-            let addresses = addresses.into_iter().map(cidr).collect();
-            let state = NetworkState { addresses, complete, ..NetworkState::default() };
-            assert_eq!(is_enough(&state, until_now), enough, "{state:?} {until_now:?}");
+            assert_eq!(is_enough(&addresses, complete, until_now), enough, "{addresses:?} {until_now:?}");
         }
+    }
+
+    #[test]
+    fn a_network_without_the_nodes_own_address_is_not_ready() {
+        let range = "10.1.0.0/16".parse().ok();
+        let mut state = NetworkState { complete: true, ..NetworkState::default() };
+        state.addresses = ["10.0.2.15/24"].map(|a| a.parse().unwrap()).into();
+        assert!(usable(&state.addresses, range).is_empty());
+        let Claim { status, message, .. } = claim(&state, range);
+        assert_eq!(status, ConditionStatus::False);
+        assert_eq!(message, "network.nodeAddress: expected an address in 10.1.0.0/16, found 10.0.2.15/24");
+        state.addresses.push("10.1.0.7/24".parse().unwrap());
+        assert_eq!(claim(&state, range).status, ConditionStatus::True);
     }
 }
