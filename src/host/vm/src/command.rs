@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::directory::SOCKET;
-use crate::{Accelerator, Definition, FirmwareKind, Forward};
+use crate::{Accelerator, Definition, FirmwareKind, Forward, Segment};
 
 /// The settings of one launch: everything that may differ between two starts of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Launch {
     pub firmware_code: PathBuf,
     /// Forwarded ports.
     pub ports: Vec<Forward>,
+    /// Place on a segment shared with other machines.
+    pub segment: Option<Segment>,
     /// File passed to the guest as `opt/ironhull/config`.
     pub user_data: Option<PathBuf>,
 }
@@ -53,6 +55,10 @@ pub fn command_line(definition: &Definition, launch: &Launch) -> Vec<OsString> {
     line.add("-device", &definition.disk);
     line.add("-netdev", user_network(&launch.ports));
     line.add("-device", &definition.network);
+    if let Some(segment) = &launch.segment {
+        let device = definition.network.split(',').next().unwrap_or_default();
+        segment.add_to(&mut line, device);
+    }
     line.add_file("-serial", "file:", &at("serial.log"));
     line.add_socket("-qmp", &at(SOCKET));
     if let Some(file) = &launch.user_data {
@@ -70,10 +76,11 @@ fn user_network(ports: &[Forward]) -> String {
 }
 
 /// Arguments under construction.
-struct Line(Vec<OsString>);
+pub(crate) struct Line(Vec<OsString>);
 
 impl Line {
-    fn add(&mut self, option: &str, value: impl Into<OsString>) {
+    /// Adds an option and its value.
+    pub(crate) fn add(&mut self, option: &str, value: impl Into<OsString>) {
         self.0.extend([option.into(), value.into()]);
     }
 
@@ -85,6 +92,16 @@ impl Line {
             value.push(escaped(path));
         } else {
             value.push(path);
+        }
+        self.add(option, value);
+    }
+
+    /// Adds an option whose value has several paths, each after some text.
+    pub(crate) fn add_files(&mut self, option: &str, parts: &[(String, PathBuf)]) {
+        let mut value = OsString::new();
+        for (before, path) in parts {
+            value.push(before);
+            value.push(escaped(path));
         }
         self.add(option, value);
     }
@@ -121,6 +138,7 @@ mod tests {
             firmware_code: "/c/OVMF,CODE.fd".into(),
             ports: vec![Forward { host: 6443, guest: 6443 }, Forward { host: 41000, guest: 9443 }],
             user_data: Some("/m/single/node.yaml".into()),
+            segment: None,
         }
     }
 
@@ -158,6 +176,32 @@ mod tests {
 -pidfile /m/single/pid
 -daemonize";
         assert_eq!(text(&launch()), expected);
+    }
+
+    #[test]
+    fn a_segment_is_a_star_around_its_first_machine() {
+        let directories: Vec<PathBuf> = ["/m/a,b", "/m/c", "/m/d"].map(PathBuf::from).into();
+        let line = |index| {
+            let segment = Some(Segment { directories: directories.clone(), index });
+            text(&Launch { segment, ..launch() })
+        };
+        let adapter = "-device virtio-net-pci,netdev=segment,mac=52:54:00:5e:00:0";
+        let centre = format!(
+            "-netdev hubport,id=segment,hubid=1
+-netdev dgram,id=cable1,local.type=unix,local.path=/m/a,,b/cable-1,remote.type=unix,remote.path=/m/c/cable-0
+-netdev hubport,id=port1,hubid=1,netdev=cable1
+-netdev dgram,id=cable2,local.type=unix,local.path=/m/a,,b/cable-2,remote.type=unix,remote.path=/m/d/cable-0
+-netdev hubport,id=port2,hubid=1,netdev=cable2
+{adapter}0,romfile=
+"
+        );
+        assert!(line(0).contains(&centre), "{}", line(0));
+        let other = format!(
+            "-netdev dgram,id=segment,local.type=unix,local.path=/m/d/cable-0,remote.type=unix,remote.path=/m/a,,b/cable-2
+{adapter}2,romfile=
+"
+        );
+        assert!(line(2).contains(&other), "{}", line(2));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod error;
 mod machine;
 mod ports;
 mod qmp;
+mod segment;
 
 pub use accelerator::{Accelerator, Choice, choose};
 pub use command::{Launch, command_line};
@@ -22,3 +23,4 @@ pub use directory::{Firmware, FirmwareKind, MachineDir, State};
 pub use error::VmError;
 pub use machine::{DiskChoice, Machine, Request, Stopped};
 pub use ports::Forward;
+pub use segment::{MAX_MACHINES, Segment};

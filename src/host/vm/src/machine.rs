@@ -12,7 +12,8 @@ use crate::directory::SOCKET;
 use crate::disk::{self, Blank};
 use crate::qmp::Qmp;
 use crate::{
-    Accelerator, Definition, Firmware, Forward, Launch, MachineDir, State, VmError, command_line, ports,
+    Accelerator, Definition, Firmware, Forward, Launch, MachineDir, Segment, State, VmError, command_line,
+    ports,
 };
 
 /// How many times ports are chosen for one start.
@@ -41,6 +42,8 @@ pub struct Request {
     pub accelerator: Accelerator,
     /// Ports of the guest to forward.
     pub guest_ports: Vec<u16>,
+    /// Place on a segment shared with other machines.
+    pub segment: Option<Segment>,
     /// File passed to the guest as `opt/ironhull/config`.
     pub user_data: Option<PathBuf>,
 }
@@ -169,6 +172,7 @@ impl Machine {
             firmware: request.firmware.kind,
             firmware_code: request.firmware.code.clone(),
             ports: ports.to_vec(),
+            segment: request.segment.clone(),
             user_data: request.user_data.clone(),
         }
     }
@@ -290,6 +294,7 @@ mod tests {
             },
             accelerator: Accelerator::Tcg,
             guest_ports: vec![9443],
+            segment: None,
             user_data: None,
         }
     }
@@ -349,6 +354,33 @@ mod tests {
         assert_eq!(machine.stop(Duration::ZERO).unwrap(), Stopped::Forced);
         assert_eq!(machine.pid(), None);
         assert!(matches!(machine.stop(Duration::ZERO), Err(VmError::NotRunning(_))));
+    }
+
+    #[test]
+    fn the_first_machine_passes_frames_on_between_the_others() {
+        use std::os::unix::net::UnixDatagram;
+        if tools_are_missing() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let directories = ["a", "b", "c"].map(|name| root.path().join(name));
+        // Two ends of cables where other machines would be.
+        let [b, c] = [1, 2].map(|other: usize| {
+            fs::create_dir(&directories[other]).unwrap();
+            let end = UnixDatagram::bind(directories[other].join("cable-0")).unwrap();
+            end.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            end
+        });
+        let machine = Machine::new(MachineDir::below(root.path(), "a").unwrap());
+        let segment = Segment { directories: directories.to_vec(), index: 0 };
+        let request = Request { segment: Some(segment), ..request(root.path(), DiskChoice::Same, "one") };
+        machine.start(&request).unwrap();
+        let frame: Vec<u8> = [[0xff; 6].as_slice(), &[2; 6], &[0x88, 0xb5], &[7; 1486]].concat();
+        b.send_to(&frame, directories[0].join("cable-1")).unwrap();
+        let mut found = [0; 2048];
+        // The firmware may send frames of its own.
+        while c.recv(&mut found).map(|length| &found[..length] != frame.as_slice()).unwrap() {}
+        machine.stop(Duration::ZERO).unwrap();
     }
 
     #[test]

@@ -39,7 +39,9 @@ pub fn bring_up(node: &std::sync::Arc<Node>, provisional: Option<Network>) -> Ne
         let state = network.state();
         let usable = usable(&state.addresses, range);
         node.claim(NETWORK_READY, claim(&state, range));
-        if is_enough(&usable, state.complete, until_now) || (!usable.is_empty() && began.elapsed() >= PATIENCE) {
+        if is_enough(&usable, state.complete, until_now)
+            || (!usable.is_empty() && began.elapsed() >= PATIENCE)
+        {
             break state;
         }
         let Claim { message, .. } = claim(&state, range);

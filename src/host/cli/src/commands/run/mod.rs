@@ -101,6 +101,7 @@ fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<
         cpus: options.cpus,
         firmware: target.firmware.clone(),
         accelerator: choice.accelerator,
+        segment: None,
         guest_ports: vec![KUBERNETES_PORT, api::PORT, hello::NODE_PORT],
         user_data: None,
     })
