@@ -12,6 +12,17 @@ use crate::error::{During, NetError};
 /// Resolvers read no more name servers than this.
 const MAX_NAME_SERVERS: usize = 3;
 
+/// Returns a list without what it has already said.
+pub(crate) fn each_once<T: PartialEq>(list: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::new();
+    for item in list {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
 /// Writes `resolv.conf`: without name servers an empty list, so that a lookup fails at once.
 pub(crate) fn resolv_conf(servers: &[Ipv4Addr], search: &[String]) -> String {
     let mut text = String::new();
@@ -50,6 +61,7 @@ mod tests {
         let expected = "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nsearch a b\n";
         assert_eq!(resolv_conf(&servers, &["a".into(), "b".into()]), expected);
         assert_eq!(resolv_conf(&[], &[]), "");
+        assert_eq!(each_once(vec![2, 1, 2, 1, 3]), [2, 1, 3]);
         let text = hosts("n1.lan", Some(Ipv4Addr::new(10, 0, 2, 15)));
         assert!(text.ends_with("\n10.0.2.15 n1.lan n1\n"), "{text}");
         assert!(hosts("n1", None).ends_with("\n127.0.0.1 n1\n"));

@@ -22,6 +22,6 @@ mod wanted;
 
 pub use error::NetError;
 pub use netlink::Link;
-pub use network::{Network, NetworkState};
+pub use network::{Network, NetworkState, UNNAMED};
 pub use plan::{LinkPlan, Plan, plan};
 pub use survey::survey;

@@ -38,6 +38,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often the kernel is looked at until it has all that is wanted.
 const ROUNDS: u32 = 4;
 
+/// Host name of a node that has none yet.
+pub const UNNAMED: &str = "localhost";
+
 /// What the network is right now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkState {
@@ -48,6 +51,8 @@ pub struct NetworkState {
     pub has_default_route: bool,
     /// NTP servers that DHCP names.
     pub ntp_servers: Vec<Ipv4Addr>,
+    /// The name that DHCP gives to the node.
+    pub hostname: Option<String>,
     /// What went wrong and keeps the network from being complete, a line each.
     pub problems: Vec<String>,
     /// What is missing for it to be complete although nothing went wrong, a line each.
@@ -334,6 +339,8 @@ impl Network {
             return Err(NetError::Malformed { what: "hardware address", why: "DHCP needs one of Ethernet" });
         };
         let (client, orders) = Client::new()?;
+        // A server may give the name back that it is told.
+        let hostname = if hostname == UNNAMED { "" } else { hostname };
         let identity = Identity { hardware_address, hostname: hostname.to_owned() };
         let (network, index, name) = (self.clone(), managed.plan.index, managed.plan.name.clone());
         spawn("dhcp", move || {
@@ -366,6 +373,8 @@ impl Network {
         servers.extend(leases().flat_map(|l| l.dns.iter().copied()));
         let mut search: Vec<String> = statics().flat_map(|p| p.search.iter().cloned()).collect();
         search.extend(leases().filter_map(|l| l.domain.clone()));
+        // A platform may name the same ones for each link; only the first few of a list are asked.
+        let (servers, search) = (files::each_once(servers), files::each_once(search));
         let address = state_of(&inner).addresses.first().map(|a| a.address());
         files::replace(Path::new("/etc/resolv.conf"), &files::resolv_conf(&servers, &search))?;
         files::replace(Path::new("/etc/hosts"), &files::hosts(&inner.hostname, address))
@@ -403,6 +412,7 @@ fn state_of(inner: &Inner) -> NetworkState {
         addresses: links.iter().flat_map(|l| l.addresses.iter().copied()).collect(),
         has_default_route: links.iter().any(|l| l.default_metric.is_some()),
         ntp_servers: links.iter().filter_map(|l| l.leased.lease()).flat_map(|l| l.ntp.clone()).collect(),
+        hostname: links.iter().filter_map(|l| l.leased.lease()).find_map(|l| l.hostname.clone()),
         complete: verdict.complete && problems.is_empty(),
         problems,
         waits: verdict.waits,

@@ -25,8 +25,8 @@ pub struct LinkPlan {
     pub dhcp: bool,
     /// Static addresses.
     pub addresses: Vec<Cidr>,
-    /// Static routes: destination and gateway.
-    pub routes: Vec<(Cidr, Ipv4Addr)>,
+    /// Static routes: destination, gateway and metric.
+    pub routes: Vec<(Cidr, Ipv4Addr, u32)>,
     /// Static name servers.
     pub dns: Vec<Ipv4Addr>,
     /// Search domains.
@@ -78,7 +78,7 @@ fn link_plan(link: &Link, entry: &str, ethernet: &Ethernet) -> LinkPlan {
         mtu: ethernet.mtu,
         dhcp: ethernet.dhcp4,
         addresses: ethernet.addresses.clone(),
-        routes: ethernet.routes.iter().map(|r| (r.to, r.via)).collect(),
+        routes: ethernet.routes.iter().map(|r| (r.to, r.via, r.metric)).collect(),
         dns: ethernet.nameservers.addresses.clone(),
         search: ethernet.nameservers.search.clone(),
     }
@@ -90,7 +90,10 @@ fn fits(link: &Link, entry: &str, matches: Option<&LinkMatch>) -> bool {
     let Some(wanted) = matches else { return link.name == entry };
     let name_fits = wanted.name.as_ref().is_none_or(|p| glob(p.as_bytes(), link.name.as_bytes()));
     let address_fits = wanted.macaddress.as_ref().is_none_or(|m| *m == hex(&link.hardware_address));
-    link.physical && name_fits && address_fits
+    let driver = link.driver.as_deref().unwrap_or_default();
+    let driver_fits =
+        wanted.driver.is_empty() || wanted.driver.iter().any(|p| glob(p.as_bytes(), driver.as_bytes()));
+    link.physical && name_fits && address_fits && driver_fits
 }
 
 /// Writes a hardware address as `52:54:00:12:34:56`.
@@ -122,12 +125,14 @@ mod tests {
             up: false,
             carrier: false,
             physical,
+            driver: Some(if index.is_multiple_of(2) { "virtio_net" } else { "e1000e" }.into()),
             mtu: 1500,
         }
     }
 
     fn matching(name: Option<&str>, mac: Option<&str>) -> Ethernet {
-        let matches = LinkMatch { name: name.map(Into::into), macaddress: mac.map(Into::into) };
+        let (name, macaddress) = (name.map(Into::into), mac.map(Into::into));
+        let matches = LinkMatch { name, macaddress, driver: Vec::new() };
         Ethernet { matches: Some(matches), ..Ethernet::default() }
     }
 
@@ -155,6 +160,21 @@ mod tests {
         let plan = plan(&network, &links);
         assert_eq!(names(&plan), ["cni0", "eth0", "eth1"]);
         assert_eq!(plan.unmatched, [("c".to_owned(), false)]);
+    }
+
+    #[test]
+    fn links_are_found_by_their_driver() {
+        let links = [link(2, "eth0", true), link(3, "eth1", true), link(5, "eth2", true)];
+        let mut network = NodeNetwork::default();
+        let mut by = |entry: &str, drivers: &[&str]| {
+            let driver = drivers.iter().map(|d| (*d).to_owned()).collect();
+            let matches = Some(LinkMatch { driver, ..LinkMatch::default() });
+            network.ethernets.insert(entry.into(), Ethernet { matches, ..Ethernet::default() });
+        };
+        by("a", &["igb", "e1000*"]);
+        by("b", &["vmxnet3"]);
+        let plan = plan(&network, &links);
+        assert_eq!((names(&plan), &*plan.unmatched[0].0), (vec!["eth1", "eth2"], "b"));
     }
 
     #[test]

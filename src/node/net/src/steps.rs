@@ -74,6 +74,7 @@ mod tests {
             up: has.up,
             carrier: true,
             physical: true,
+            driver: None,
             mtu: has.mtu,
         }
     }

@@ -59,20 +59,20 @@ pub(crate) fn wanted(plan: &LinkPlan, leased: &Leased, own_mtu: u32) -> Wanted {
         routes: Vec::new(),
         keeps_others: plan.dhcp && *leased == Leased::Nothing,
     };
-    let fixed = plan.routes.iter().map(|(to, via)| (*to, Some(*via), 0));
+    let fixed = plan.routes.iter().map(|(to, via, metric)| (*to, Some(*via), *metric, true));
     let metric = DHCP_METRIC.saturating_add(plan.index);
-    let leased = lease.iter().flat_map(|l| &l.routes).map(|(to, via)| (*to, *via, metric));
-    let all: Vec<(Cidr, Option<Ipv4Addr>, u32)> = fixed.chain(leased).collect();
+    let leased = lease.iter().flat_map(|l| &l.routes).map(|(to, via)| (*to, *via, metric, false));
+    let all: Vec<(Cidr, Option<Ipv4Addr>, u32, bool)> = fixed.chain(leased).collect();
     let networks: Vec<Cidr> =
         wanted.addresses.iter().copied().chain(all.iter().filter(|r| r.1.is_none()).map(|r| r.0)).collect();
     let reached = |gateway: Ipv4Addr| {
         networks.iter().any(|n| n.prefix() < 32 && n.contains(gateway) || n.address() == gateway)
     };
     let mut routes: Vec<Route> = Vec::new();
-    for (to, via, metric) in all {
+    for (to, via, metric, is_fixed) in all {
         let on_link = via.is_some_and(|gateway| !reached(gateway));
         // A gateway in the network of an address that is still to come can't be told from one off every network.
-        let early = on_link && metric == 0 && plan.dhcp && lease.is_none();
+        let early = on_link && is_fixed && plan.dhcp && lease.is_none();
         let known = routes.iter().any(|r| (r.to, r.metric) == (to, metric));
         if !early && !known {
             routes.push(Route { index: plan.index, to, via, on_link, metric });
@@ -124,7 +124,7 @@ pub(crate) mod tests {
             mtu: None,
             dhcp: false,
             addresses: addresses.iter().map(|a| cidr(a)).collect(),
-            routes: routes.iter().map(|(to, via)| (cidr(to), ip(via))).collect(),
+            routes: routes.iter().map(|(to, via)| (cidr(to), ip(via), 0)).collect(),
             dns: Vec::new(),
             search: Vec::new(),
         }
@@ -137,6 +137,7 @@ pub(crate) mod tests {
             routes: routes.iter().map(|(to, via)| (cidr(to), via.map(ip))).collect(),
             dns: Vec::new(),
             domain: None,
+            hostname: None,
             ntp: Vec::new(),
             mtu: None,
             lifetime: None,
@@ -171,6 +172,16 @@ pub(crate) mod tests {
         let after = wanted(&plan, &Leased::Held(lease("10.0.0.5/24", &[])), 1500);
         assert!(!after.routes[0].on_link && !after.keeps_others);
         assert!(wanted(&plan, &Leased::Lost, 1500).routes.is_empty());
+    }
+
+    #[test]
+    fn two_ways_to_one_destination_differ_in_their_metric() {
+        let mut plan =
+            link_plan("eth0", &["10.0.0.5/24"], &[("0.0.0.0/0", "10.0.0.1"), ("0.0.0.0/0", "10.0.0.2")]);
+        assert_eq!(wanted(&plan, &Leased::Nothing, 1500).routes.len(), 1);
+        plan.routes[1].2 = 50;
+        let routes = wanted(&plan, &Leased::Nothing, 1500).routes;
+        assert_eq!(routes.iter().map(|r| r.metric).collect::<Vec<_>>(), [0, 50]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn what_the_kernel_refuses_is_tried_again_until_it_does_not() {
     ip("route add broadcast 10.1.1.1 dev lan0 table local");
     let link = Ethernet {
         addresses: vec![cidr("10.1.1.5/24")],
-        routes: vec![Route { to: cidr("0.0.0.0/0"), via: Ipv4Addr::new(10, 1, 1, 1) }],
+        routes: vec![Route { to: cidr("0.0.0.0/0"), via: Ipv4Addr::new(10, 1, 1, 1), metric: 0 }],
         ..Ethernet::default()
     };
     let network = Network::start("node1", &only("lan0", link)).unwrap();
@@ -137,7 +137,7 @@ fn a_route_that_two_links_want_goes_to_the_second_when_the_first_goes() {
     ip("link add lan1 type veth peer name far1");
     let link = |net: u8| Ethernet {
         addresses: vec![cidr(&format!("10.1.{net}.5/24"))],
-        routes: vec![Route { to: cidr("0.0.0.0/0"), via: Ipv4Addr::new(10, 1, net, 1) }],
+        routes: vec![Route { to: cidr("0.0.0.0/0"), via: Ipv4Addr::new(10, 1, net, 1), metric: 0 }],
         ..Ethernet::default()
     };
     let both = NodeNetwork {
@@ -160,7 +160,7 @@ fn a_config_that_changes_changes_what_differs_both_ways() {
         return;
     }
     link_to_a_server();
-    let route = |to: &str, via: &str| Route { to: cidr(to), via: via.parse().unwrap() };
+    let route = |to: &str, via: &str| Route { to: cidr(to), via: via.parse().unwrap(), metric: 0 };
     let link = Ethernet {
         addresses: vec![cidr("192.0.2.7/32"), cidr("10.1.1.5/24")],
         // The gateway of the first route lies in no network of the link.

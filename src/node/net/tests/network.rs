@@ -43,6 +43,23 @@ fn takes_address_route_and_names_from_a_real_dhcp_server() {
 }
 
 #[test]
+fn a_node_without_a_name_learns_it_from_a_real_dhcp_server() {
+    if !isolated("a_node_without_a_name_learns_it_from_a_real_dhcp_server") {
+        return;
+    }
+    link_to_a_server();
+    let mut server = serve(&["--dhcp-host=02:00:00:00:00:01,10.9.0.77,web7"]);
+    let dhcp = Ethernet { dhcp4: true, ..Ethernet::default() };
+    let network = Network::start(net::UNNAMED, &only("eth0", dhcp)).unwrap();
+    let state = wait_until(&network, |s| s.complete);
+    assert_eq!(state.hostname.as_deref(), Some("web7"));
+    // The server was not told the placeholder as a name.
+    let lease = fs::read_to_string("/run/dnsmasq.leases").unwrap();
+    assert!(lease.contains(" 10.9.0.77 web7 "), "{lease}");
+    stop(&mut server);
+}
+
+#[test]
 fn classless_routes_of_a_real_server_replace_its_router() {
     if !isolated("classless_routes_of_a_real_server_replace_its_router") {
         return;
@@ -72,7 +89,7 @@ fn a_link_is_set_up_when_it_comes_and_forgotten_when_it_goes() {
     }
     let link = Ethernet {
         addresses: vec![cidr("10.1.1.5/24"), cidr("10.1.2.5/32")],
-        routes: vec![Route { to: cidr("192.168.0.0/16"), via: Ipv4Addr::new(10, 1, 1, 1) }],
+        routes: vec![Route { to: cidr("192.168.0.0/16"), via: Ipv4Addr::new(10, 1, 1, 1), metric: 0 }],
         mtu: Some(1400),
         ..Ethernet::default()
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use api::{ConfigFacts, PassedOver};
-use config::user_data::{Part, Seed, parse_seed, parse_text};
+use config::user_data::{Beside, Part, Seed, parse_seed, parse_text};
 use config::{MAX_BYTES, NodeDocuments};
 use snapshots::Store;
 use userdata::{Found, Machine, Search};
@@ -44,6 +44,8 @@ pub struct Accepted<T> {
     pub facts: ConfigFacts,
     /// The text, if it is not the last accepted one: to be stored for the next boot.
     pub given: Option<String>,
+    /// What of it has no effect, a text of several lines each.
+    pub warnings: Vec<String>,
 }
 
 impl<T> Accepted<T> {
@@ -52,6 +54,7 @@ impl<T> Accepted<T> {
         let facts = &self.facts;
         facts.passed_over.iter().for_each(|p| eprintln!("noded: {}: {}", p.source, p.reason));
         facts.found_at.iter().for_each(|at| eprintln!("noded: the config is {at}"));
+        self.warnings.iter().for_each(|warning| console::announce(warning.trim_end()));
     }
 }
 
@@ -62,6 +65,8 @@ pub struct Unusable {
     pub problems: Vec<String>,
     /// The sources of user-data that have none.
     pub passed_over: Vec<PassedOver>,
+    /// What the platform says beside user-data.
+    pub beside: Box<Beside>,
 }
 
 impl fmt::Display for Unusable {
@@ -79,16 +84,17 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-/// Unpacks, parses and checks what an operator gives.
+/// Unpacks, parses and checks what an operator gives; `beside` is what the platform says.
 ///
 /// # Errors
 /// All that is wrong with it, as with user-data.
 pub fn given_by_operator<T>(
     bytes: &[u8],
+    beside: Beside,
     check: &dyn Fn(&NodeDocuments) -> Result<T>,
 ) -> Result<Accepted<T>> {
     let user_data = Part { label: "config".to_owned(), bytes: bytes.to_vec() };
-    let accepted = accept_seed(&Seed { user_data }, check)?;
+    let accepted = accept_seed(&Seed { user_data, beside }, check)?;
     let facts = ConfigFacts { source: Some(FROM_API.into()), ..ConfigFacts::default() };
     Ok(Accepted { facts, ..accepted })
 }
@@ -130,6 +136,7 @@ fn make_accepted(root: &Path, text: &str) -> Result<()> {
 pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>, Unusable> {
     let searched = search(root);
     let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
+    let beside: Box<Beside> = Box::new(searched.as_ref().map(beside).unwrap_or_default());
     let refused = match searched {
         Ok(Search { found: None, .. }) => None,
         Err(e) => Some(e.to_string()),
@@ -159,34 +166,68 @@ pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Resu
                 let source = Some(source.to_owned());
                 let given = (source.as_deref() == Some(FROM_API)).then_some(text);
                 let facts = ConfigFacts { source, errors, passed_over, ..ConfigFacts::default() };
-                return Ok(Accepted { documents, checked, facts, given });
+                return Ok(Accepted { documents, checked, facts, given, warnings: Vec::new() });
             }
             Err(e) => problems.push(format!("{e:#}")),
         }
     }
-    Err(Unusable { problems, passed_over })
+    // A network that can't be used is told, unless it is what is wrong with the config.
+    if let Err(e) = beside.network().map_err(|e| e.to_string())
+        && !problems.contains(&e)
+    {
+        problems.push(e);
+    }
+    Err(Unusable { problems, passed_over, beside })
 }
 
-/// Searches all sources; passes over a disk with a config for which the operator of the kept one does not vouch.
+/// Returns the host name of the config that is kept, if it has one of its own.
+pub fn kept_hostname(root: &Path) -> Option<String> {
+    let (_, documents) = kept_config(root)?;
+    Some(documents.node.hostname).filter(|name| !name.is_empty() && !config::hostname::is_template(name))
+}
+
+/// Returns the first config that is kept and can be read, and its text.
+fn kept_config(root: &Path) -> Option<(String, NodeDocuments)> {
+    let texts = kept_ones(root).filter_map(|(_, path)| Some((read(&path).ok()??, path)));
+    texts.into_iter().find_map(|(text, path)| {
+        let documents = parse_text(&path.display().to_string(), &text).ok()?;
+        Some((text, documents))
+    })
+}
+
+/// Returns what the platform says beside user-data, whether there is user-data or not.
+fn beside(search: &Search) -> Beside {
+    let of_found = search.found.as_ref().map(|found| &found.seed.beside);
+    of_found.or(search.beside.as_ref()).cloned().unwrap_or_default()
+}
+
+/// Searches all sources; passes over a disk with a config for which the operator of the kept one does not vouch. What a
+/// disk without user-data says is filled in where another source has user-data.
 fn search(root: &Path) -> Result<Search, userdata::Error> {
     let machine = machine(root);
-    let search = userdata::find(&machine)?;
-    let Some(reason) = search.found.as_ref().filter(|f| f.on_disk).and_then(|f| foreign(root, f)) else {
-        return Ok(search);
-    };
-    console::announce(&format!("ironhull: {reason}"));
-    let source = search.found.map(|found| found.source).unwrap_or_default();
-    let mut beside = userdata::find_beside_disks(&machine)?;
-    beside.passed_over.insert(0, userdata::PassedOver { source, reason });
-    Ok(beside)
+    let mut search = userdata::find(&machine)?;
+    let kept = kept_config(root);
+    if let Some(reason) = search.found.as_ref().filter(|f| f.on_disk).and_then(|f| foreign(kept.as_ref(), f))
+    {
+        console::announce(&format!("ironhull: {reason}"));
+        let source = search.found.map(|found| found.source).unwrap_or_default();
+        search = userdata::find_beside_disks(&machine)?;
+        search.passed_over.insert(0, userdata::PassedOver { source, reason });
+    }
+    // Nobody vouches for what is on a disk without a config: from then on what was accepted stays.
+    if let (Some(beside), Some((text, _))) = (&mut search.beside, &kept) {
+        *beside = Beside::of_kept(text);
+    }
+    if let (Some(found), Some(beside)) = (&mut search.found, &search.beside) {
+        found.seed.beside.complete(beside);
+    }
+    Ok(search)
 }
 
 /// Returns why a config on a disk is not from the operator of the kept one; `None` if it is, or none is kept. One that
 /// can't be read is not foreign: what is wrong with it is told.
-fn foreign(root: &Path, found: &Found) -> Option<String> {
-    let texts = kept_ones(root).filter_map(|(_, path)| Some((read(&path).ok()??, path)));
-    let mut kept = texts.filter_map(|(text, path)| parse_text(&path.display().to_string(), &text).ok());
-    let (kept, new) = (kept.next()?, parse_seed(&found.seed).ok()?);
+fn foreign(kept: Option<&(String, NodeDocuments)>, found: &Found) -> Option<String> {
+    let ((_, kept), new) = (kept?, parse_seed(&found.seed).ok()?);
     let refused = vouched(&kept.node.api, &new.documents.node.api).err()?;
     Some(format!("passing over {}: {refused:#}", found.seed.user_data.label))
 }
@@ -206,7 +247,8 @@ fn accept_seed<T>(seed: &Seed, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> R
     let checked =
         check(&understood.documents).with_context(|| format!("checking {}", seed.user_data.label))?;
     let (documents, facts) = (understood.documents, ConfigFacts::default());
-    Ok(Accepted { documents, checked, facts, given: Some(understood.text) })
+    let warnings = understood.warnings;
+    Ok(Accepted { documents, checked, facts, given: Some(understood.text), warnings })
 }
 
 /// Returns the sources that have nothing, as the status shows them.
@@ -308,10 +350,66 @@ mod tests {
 
     /// Lays out a CD with user-data.
     fn insert(root: &Path, text: &str) {
+        insert_all(root, &[("user-data", text)]);
+    }
+
+    /// Lays out a CD with files.
+    fn insert_all(root: &Path, files: &[(&str, &str)]) {
         fs::create_dir_all(root.join("sys/block/sr0")).unwrap();
         fs::create_dir_all(root.join("dev")).unwrap();
-        let files = [("user-data".to_owned(), text.as_bytes().to_vec())].into();
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
         fs::write(root.join("dev/sr0"), formats::iso9660::write("cidata", &files).unwrap()).unwrap();
+    }
+
+    /// A network with this address.
+    fn network(address: &str) -> String {
+        format!("version: 2\nethernets: {{ eth0: {{ addresses: [{address}] }} }}\n")
+    }
+
+    fn address(documents: &NodeDocuments) -> Option<String> {
+        documents.node.network.ethernets.get("eth0").map(|link| link.addresses[0].to_string())
+    }
+
+    #[test]
+    fn a_network_beside_user_data_is_part_of_what_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let nameless = good("a").replace("hostname: a\n", "");
+        let (data, meta) = (network("10.0.0.5/24"), "local-hostname: web7\n");
+        insert_all(root.path(), &[("user-data", &nameless), ("network-config", &data), ("meta-data", meta)]);
+        let first = boot(root.path()).unwrap();
+        assert_eq!(address(&first.documents).as_deref(), Some("10.0.0.5/24"));
+        assert_eq!(kept_hostname(root.path()).as_deref(), Some("web7"));
+        fs::remove_file(root.path().join("dev/sr0")).unwrap();
+        let second = boot(root.path()).unwrap();
+        assert_eq!(second.documents, first.documents);
+        assert_eq!(second.facts.source.as_deref(), Some("last-accepted"));
+    }
+
+    #[test]
+    fn a_network_without_user_data_counts_until_a_config_is_accepted() {
+        let root = tempfile::tempdir().unwrap();
+        insert_all(root.path(), &[("network-config", &network("10.0.0.5/24"))]);
+        let waiting = look(root.path(), &check).unwrap_err();
+        assert!(waiting.problems.is_empty(), "{waiting}");
+        assert!(waiting.beside.network().unwrap().unwrap().network.ethernets.contains_key("eth0"));
+        give(root.path(), &good("a"));
+        assert_eq!(address(&boot(root.path()).unwrap().documents).as_deref(), Some("10.0.0.5/24"));
+        // A pod that can write a disk must not move the node.
+        insert_all(root.path(), &[("network-config", &network("10.6.6.6/24"))]);
+        assert_eq!(address(&boot(root.path()).unwrap().documents).as_deref(), Some("10.0.0.5/24"));
+        give(root.path(), &good("a").replace("api:", "network: {}\napi:"));
+        assert_eq!(address(&boot(root.path()).unwrap().documents), None);
+    }
+
+    #[test]
+    fn a_network_that_can_not_be_read_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        insert_all(root.path(), &[("network-config", "version: 2\nethernets: { eth0: { dchp4: true } }\n")]);
+        let told = boot(root.path()).unwrap_err().to_string();
+        assert!(told.contains("sr0:network-config:2:22") && told.contains("did you mean dhcp4?"), "{told}");
+        insert_all(root.path(), &[("user-data", &good("a")), ("network-config", "version: 3\n")]);
+        let told = boot(root.path()).unwrap_err().to_string();
+        assert_eq!(told.matches("expected 1 or 2").count(), 1, "{told}");
     }
 
     #[test]
@@ -361,12 +459,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         keep(&root.path().join(ACCEPTED), "of: the future\n").unwrap();
         assert!(
-            given_by_operator(good("refused").as_bytes(), &check)
+            given_by_operator(good("refused").as_bytes(), Beside::default(), &check)
                 .unwrap_err()
                 .to_string()
                 .contains("checking config")
         );
-        let given = given_by_operator(good("a").as_bytes(), &check).unwrap();
+        let given = given_by_operator(good("a").as_bytes(), Beside::default(), &check).unwrap();
         assert_eq!(given.facts.source.as_deref(), Some("api"));
         keep_given(root.path(), &good("a")).unwrap();
         let kept = || fs::read_to_string(root.path().join(ACCEPTED)).unwrap();

@@ -17,6 +17,7 @@ mod convert;
 mod failed_logs;
 mod followers;
 mod health;
+mod hostname;
 mod init;
 mod issue;
 mod kube;
@@ -89,13 +90,16 @@ fn serve_node() -> Result<()> {
     let role = plan::role(&image.role)?;
     let doubt = Doubt::default();
     let judge = doubt.clone();
-    let check =
-        move |documents: &config::NodeDocuments| serve::server_config(&documents.node.api, judge.clone());
-    let Left { accepted, network } = maintenance::config_or_wait(&init, &image, Box::new(check))?;
+    let check = move |documents: &config::NodeDocuments| {
+        hostname::check(&documents.node.hostname)?;
+        serve::server_config(&documents.node.api, judge.clone())
+    };
+    let Left { mut accepted, network } = maintenance::config_or_wait(&init, &image, Box::new(check))?;
     accepted.log();
-    let tls = accepted.checked;
     init.stage("config");
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
+    let network = hostname::settle(&mut accepted, network);
+    let tls = accepted.checked;
     let node = Arc::new(Node::new(init, image, accepted.documents, (accepted.facts.clone(), doubt.clone())));
     node.time.begin();
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));

@@ -1,6 +1,6 @@
 //! The result of a search.
 
-use config::user_data::Seed;
+use config::user_data::{Beside, Seed};
 
 /// User-data, and the source it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct PassedOver {
 pub struct Search {
     /// The user-data; `None` if no source has any.
     pub found: Option<Found>,
+    /// What the first disk that has something has beside user-data, if it has no user-data itself.
+    pub beside: Option<Beside>,
     /// The sources that were asked before, or all if there is no user-data; in the order in which they were asked.
     pub passed_over: Vec<PassedOver>,
 }

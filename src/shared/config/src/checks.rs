@@ -57,6 +57,20 @@ pub(crate) fn hostname(text: &str) -> Result<String, Fault> {
     expected("a host name of at most 63 lower-case letters, digits, '-' and '.'", text)
 }
 
+/// A host name with placeholders for what a machine says about itself.
+pub(crate) fn hostname_template(text: &str) -> Result<String, Fault> {
+    let filled = crate::hostname::fill(text, |_| Some("0".to_owned()));
+    match filled.is_ok_and(|name| hostname(&name).is_ok()) {
+        true => Ok(text.to_owned()),
+        false => {
+            expected::<String>("a host name of at most 63 lower-case letters, digits, '-' and '.'", text)
+                .map_err(
+                    |f| if text.contains('{') { f.hint("placeholders: {serial}, {uuid}, {mac}") } else { f },
+                )
+        }
+    }
+}
+
 /// A DNS name.
 pub(crate) fn dns_name(text: &str) -> Result<String, Fault> {
     if is_dns_name(text) { Ok(text.to_owned()) } else { expected("a DNS name in lower case", text) }
@@ -124,6 +138,14 @@ pub(crate) fn link_name(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     expected("the name of a link, 1 to 15 characters", text)
+}
+
+/// The name of an entry that matches links, or of a driver.
+pub(crate) fn entry_name(text: &str) -> Result<String, Fault> {
+    if (1..=MAX_LABEL).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    expected("a name of 1 to 63 characters", text)
 }
 
 /// A version without `v`.
@@ -263,6 +285,8 @@ mod tests {
     fn names() {
         try_all(name, &["a", "node-1"], &["", "-a", "a-", "A", "a.b", "../x", "é", &"a".repeat(64)]);
         try_all(hostname, &["node1", "node1.example.org"], &["", "a..b", ".a", "Node", &"a.".repeat(32)]);
+        let good = ["n-{serial}", "{uuid}", "n{mac}.example", "node1"];
+        try_all(hostname_template, &good, &["", "{name}", "n-{serial", "n}", "{Serial}", "N{mac}", "{mac}_"]);
         try_all(host, &["example.org", "10.0.0.1"], &["10.0.0", "10.0.0.256", "a_b", "*.a"]);
         try_all(subject_name, &["*.example.org", "10.0.0.1"], &["*", "*.*.a", "a.*"]);
         try_all(link_name, &["eth0", "en*"], &["", "a/b", "0123456789abcdef", "a b"]);

@@ -31,6 +31,8 @@ impl Fault {
 pub(crate) struct Context<'a> {
     pub source: &'a Source<'a>,
     pub errors: Vec<Diagnostic>,
+    /// What has no effect, and is no reason to refuse the text.
+    pub warnings: Vec<Diagnostic>,
     /// Whether a document could not be read at all, so that something may seem to be missing.
     pub incomplete: bool,
     path: Vec<String>,
@@ -38,13 +40,19 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(source: &'a Source<'a>) -> Self {
-        Context { source, errors: Vec::new(), incomplete: false, path: Vec::new() }
+        Context { source, errors: Vec::new(), warnings: Vec::new(), incomplete: false, path: Vec::new() }
     }
 
     /// Reports `fault` at `place`, prefixed with the path.
     pub fn report(&mut self, place: Place, fault: Fault) {
         let message = self.message(fault.message);
         self.errors.push(self.source.error(place, message, fault.hint));
+    }
+
+    /// Notes that what is at `place` has no effect.
+    pub fn warn(&mut self, place: Place, fault: Fault) {
+        let message = self.message(fault.message);
+        self.warnings.push(self.source.error(place, message, fault.hint));
     }
 
     /// Reports `fault` at `place` without quoting the line.

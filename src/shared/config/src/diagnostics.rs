@@ -139,7 +139,7 @@ impl fmt::Display for Diagnostics {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            error.write(&self.label, f)?;
+            error.write("error", &self.label, f)?;
         }
         if self.unlisted > 0 {
             write!(f, "\nerror: {} more errors in {}\n", self.unlisted, self.label)?;
@@ -149,9 +149,20 @@ impl fmt::Display for Diagnostics {
 }
 
 impl Diagnostic {
-    /// Writes the error as several lines.
-    fn write(&self, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "error: {}", self.message)?;
+    /// Returns the text of a warning, as [`Diagnostics`] shows an error.
+    pub(crate) fn as_warning(&self, label: &str) -> String {
+        struct Shown<'a>(&'a Diagnostic, &'a str);
+        impl fmt::Display for Shown<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write("warning", self.1, f)
+            }
+        }
+        Shown(self, label).to_string()
+    }
+
+    /// Writes it as several lines.
+    fn write(&self, kind: &str, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{kind}: {}", self.message)?;
         let digits = self.line.to_string().len();
         let (line, empty) = (self.line, "");
         if line == 0 {

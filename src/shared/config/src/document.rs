@@ -1,16 +1,17 @@
 //! Splits a text into its documents, checks which kinds it has and that each occurs once, and parses them.
 
 use crate::decode::{Context, Fault};
-use crate::diagnostics::{Diagnostics, Place, Source};
+use crate::diagnostics::{Diagnostic, Diagnostics, Place, Source};
 use crate::read_cluster::cluster_config;
 use crate::read_node::node_config;
 use crate::read_profile::profile;
 use crate::suggest::closest;
 use crate::user_data::cloud_config::cloud_config;
 use crate::user_data::format::is_cloud_config;
-use crate::value::{Node, Value};
-use crate::yaml;
-use crate::{API_VERSION, ImageProfile, NodeDocuments};
+use crate::user_data::{meta_data, network_config};
+use crate::value::{Key, Node, Value};
+use crate::yaml::{self, Words};
+use crate::{API_VERSION, ImageProfile, NodeDocuments, NodeNetwork};
 
 /// Maximum length of a text in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -29,6 +30,10 @@ pub enum Documents {
     Profile(Box<ImageProfile>),
     /// A node config, with or without a cluster config.
     Node(Box<NodeDocuments>),
+    /// What a platform says about links and addresses, and what of it has no effect, a text each.
+    Network(Box<NodeNetwork>, Vec<String>),
+    /// What a platform says about the machine.
+    MetaData,
 }
 
 /// Parses one image profile; `label`, usually its path, names the text in errors.
@@ -47,12 +52,33 @@ pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Di
     parse(label, text, node_documents)
 }
 
-/// Parses the documents for a node in a `#cloud-config`.
+/// Parses the documents for a node, alone or in a `#cloud-config`, after `fill` has added to them. Returns them also as
+/// trees.
 ///
 /// # Errors
 /// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
-pub(crate) fn parse_cloud_config(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
-    parse(label, text, cloud_config)
+pub(crate) fn parse_filled(
+    label: &str,
+    text: &str,
+    fill: impl FnOnce(&mut [Node]),
+) -> Result<(NodeDocuments, Vec<Node>), Diagnostics> {
+    parse(label, text, |cx, documents| {
+        let mut trees = match is_cloud_config(text) {
+            true => cloud_config(cx, documents)?,
+            false => documents.to_vec(),
+        };
+        fill(&mut trees);
+        Some((node_documents(cx, &trees)?, trees))
+    })
+}
+
+/// Returns the entries of the node config among documents.
+pub(crate) fn node_config_in(documents: &mut [Node]) -> Option<&mut Vec<(Key, Node)>> {
+    let is_node = |d: &&mut Node| text_at(d, "kind").is_some_and(|(kind, _)| kind == NODE_CONFIG);
+    match documents.iter_mut().find(is_node) {
+        Some(Node { value: Value::Map(entries), .. }) => Some(entries),
+        _ => None,
+    }
 }
 
 /// Parses documents of any kind; the first one determines which kinds are allowed.
@@ -61,7 +87,10 @@ pub(crate) fn parse_cloud_config(label: &str, text: &str) -> Result<NodeDocument
 /// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
     if is_cloud_config(text) {
-        return parse_cloud_config(label, text).map(Box::new).map(Documents::Node);
+        return parse_filled(label, text, |_| {}).map(|(documents, _)| Documents::Node(Box::new(documents)));
+    }
+    if let Some(platform) = platform(label, text) {
+        return platform;
     }
     parse(label, text, |cx, documents| {
         let first = documents.first().and_then(|d| text_at(d, "kind"));
@@ -74,19 +103,44 @@ pub fn validate(label: &str, text: &str) -> Result<Documents, Diagnostics> {
     })
 }
 
+/// Parses what platforms put beside user-data; `None` if `text` is nothing of that kind.
+fn platform(label: &str, text: &str) -> Option<Result<Documents, Diagnostics>> {
+    let roots = yaml::read_as(Words::Yaml11, text, &Source::new(text), MAX_DEPTH).roots;
+    let [root] = &roots[..] else { return None };
+    if root.get("kind").is_some() || root.get("apiVersion").is_some() {
+        return None;
+    }
+    if network_config::is_one(root) {
+        let read = network_config::read(label, text);
+        return Some(read.map(|read| Documents::Network(Box::new(read.network), read.warnings)));
+    }
+    let read = || meta_data::hostname(label, text).map(|_| Documents::MetaData);
+    meta_data::is_one(root).then(read)
+}
+
 /// Reads the trees of `text` and passes those of non-empty documents to `read`.
 fn parse<T>(
     label: &str,
     text: &str,
     read: impl FnOnce(&mut Context, &[Node]) -> Option<T>,
 ) -> Result<T, Diagnostics> {
+    parse_as(Words::Strict, label, text, read).map(|(value, _)| value)
+}
+
+/// As [`parse`], for texts of other programs; returns also what has no effect in them.
+pub(crate) fn parse_as<T>(
+    words: Words,
+    label: &str,
+    text: &str,
+    read: impl FnOnce(&mut Context, &[Node]) -> Option<T>,
+) -> Result<(T, Vec<Diagnostic>), Diagnostics> {
     if text.len() > MAX_BYTES {
         let message = format!("the text has {} bytes, expected at most {MAX_BYTES}", text.len());
         return Err(Diagnostics::whole(label, message, None));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(text);
-    let mut found = yaml::read(text, &source, MAX_DEPTH);
+    let mut found = yaml::read_as(words, text, &source, MAX_DEPTH);
     found.roots.retain(|root| root.value != Value::Null);
     let broken = found.incomplete;
     let mut cx = Context::new(&source);
@@ -98,7 +152,7 @@ fn parse<T>(
     cx.incomplete = broken;
     let value = read(&mut cx, &found.roots);
     match value {
-        Some(value) if cx.errors.is_empty() => Ok(value),
+        Some(value) if cx.errors.is_empty() => Ok((value, cx.warnings)),
         _ => Err(Diagnostics::new(label, cx.errors)),
     }
 }

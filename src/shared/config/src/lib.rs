@@ -12,11 +12,14 @@ mod cluster;
 mod decode;
 mod diagnostics;
 mod document;
+pub mod hostname;
 mod json;
 mod manifest;
 mod node;
+mod node_network;
 mod profile;
 mod read_cluster;
+mod read_network;
 mod read_node;
 mod read_profile;
 mod scalar;
@@ -38,10 +41,8 @@ pub use cluster::{
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use document::{Documents, MAX_BYTES, parse_node_documents, parse_profile, validate};
 pub use manifest::objects as manifest_objects;
-pub use node::{
-    Ethernet, Health, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Taint,
-    TaintEffect, Time,
-};
+pub use node::{Health, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
+pub use node_network::{Ethernet, LinkMatch, Nameservers, NodeNetwork, Route};
 pub use profile::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
     Slots,

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::checks;
-use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
+use crate::decode::{Context, Fault, Fields, checked, entries, list, number, one_of, text};
 use crate::json;
 use crate::node::default_port;
+use crate::read_network::network;
 use crate::value::{Node, Value};
-use crate::{
-    Ethernet, Health, Kubelet, LinkMatch, Nameservers, NodeApi, NodeConfig, NodeNetwork, Route, Secret,
-    Taint, TaintEffect, Time,
-};
+use crate::{Health, Kubelet, NodeApi, NodeConfig, Secret, Taint, TaintEffect, Time};
 
 const EFFECTS: &[(&str, TaintEffect)] = &[
     ("NoSchedule", TaintEffect::NoSchedule),
@@ -49,7 +47,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let mut f = Fields::new(cx, node, PLANNED)?;
     f.required(cx, "apiVersion", text);
     f.required(cx, "kind", text);
-    let hostname = f.required(cx, "hostname", checked(checks::hostname));
+    let hostname = f.optional(cx, "hostname", checked(checks::hostname_template));
     let network = f.optional(cx, "network", network);
     let time = f.optional(cx, "time", time);
     let labels = f.optional(cx, "labels", labels);
@@ -59,7 +57,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let api = f.required(cx, "api", api);
     f.finish(cx);
     Some(NodeConfig {
-        hostname: hostname?,
+        hostname: hostname.unwrap_or_default(),
         network: network.unwrap_or_default(),
         time: time.unwrap_or_default(),
         labels: labels.unwrap_or_default(),
@@ -68,76 +66,6 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
         health: health.unwrap_or_default(),
         api: api?,
     })
-}
-
-fn network(cx: &mut Context, node: &Node) -> Option<NodeNetwork> {
-    let mut f = Fields::new(cx, node, &["bonds", "vlans", "bridges"])?;
-    let ethernets = f.optional(cx, "ethernets", ethernets);
-    let node_address = f.optional(cx, "nodeAddress", checked(checks::range));
-    f.finish(cx);
-    Some(NodeNetwork { ethernets: ethernets.unwrap_or_default(), node_address })
-}
-
-fn ethernets(cx: &mut Context, node: &Node) -> Option<BTreeMap<String, Ethernet>> {
-    let mut links = BTreeMap::new();
-    for (key, value) in entries(cx, node)? {
-        let link = cx.at(key.text.clone(), |cx| {
-            checks::link_name(&key.text).map_err(|fault| cx.report(key.place, fault)).ok()?;
-            ethernet(cx, value)
-        });
-        links.extend(link.map(|link| (key.text.clone(), link)));
-    }
-    Some(links)
-}
-
-fn ethernet(cx: &mut Context, node: &Node) -> Option<Ethernet> {
-    let mut f = Fields::new(cx, node, &["dhcp6", "accept-ra", "set-name", "dhcp4-overrides"])?;
-    let link = Ethernet {
-        matches: f.optional(cx, "match", link_match),
-        dhcp4: f.optional(cx, "dhcp4", boolean).unwrap_or_default(),
-        addresses: f.optional(cx, "addresses", list(checked(checks::cidr))).unwrap_or_default(),
-        routes: f.optional(cx, "routes", list(route)).unwrap_or_default(),
-        nameservers: f.optional(cx, "nameservers", nameservers).unwrap_or_default(),
-        mtu: f.optional(cx, "mtu", number(576, 9216)),
-        optional: f.optional(cx, "optional", boolean).unwrap_or_default(),
-    };
-    if link.addresses.is_empty() && !link.routes.is_empty() && !link.dhcp4 {
-        let fault = Fault::new("routes need an address: expected addresses or dhcp4, found neither");
-        cx.report(node.place, fault);
-    }
-    f.finish(cx);
-    Some(link)
-}
-
-fn link_match(cx: &mut Context, node: &Node) -> Option<LinkMatch> {
-    let mut f = Fields::new(cx, node, &["driver"])?;
-    let found = LinkMatch {
-        name: f.optional(cx, "name", checked(checks::link_name)),
-        macaddress: f.optional(cx, "macaddress", checked(checks::mac_address)),
-    };
-    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
-        cx.report(node.place, Fault::new("expected name or macaddress, found neither"));
-    }
-    f.finish(cx);
-    Some(found)
-}
-
-fn route(cx: &mut Context, node: &Node) -> Option<Route> {
-    let mut f = Fields::new(cx, node, &["metric", "on-link", "table"])?;
-    let to = f.required(cx, "to", checked(checks::destination));
-    let via = f.required(cx, "via", checked(checks::address));
-    f.finish(cx);
-    Some(Route { to: to?, via: via? })
-}
-
-fn nameservers(cx: &mut Context, node: &Node) -> Option<Nameservers> {
-    let mut f = Fields::new(cx, node, &[])?;
-    let found = Nameservers {
-        addresses: f.optional(cx, "addresses", list(checked(checks::address))).unwrap_or_default(),
-        search: f.optional(cx, "search", list(checked(checks::dns_name))).unwrap_or_default(),
-    };
-    f.finish(cx);
-    Some(found)
 }
 
 fn time(cx: &mut Context, node: &Node) -> Option<Time> {

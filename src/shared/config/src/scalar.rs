@@ -28,6 +28,15 @@ pub(crate) fn resolve(text: &str) -> Result<Value, String> {
     }
 }
 
+/// Resolves the words that are booleans in YAML 1.1 alone.
+pub(crate) fn resolve_word_1_1(text: &str) -> Option<Value> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "on" => Some(Value::Bool(true)),
+        "no" | "off" => Some(Value::Bool(false)),
+        _ => None,
+    }
+}
+
 /// Parses a number; `Some(Err)` if it has a leading zero, `None` if it is not a number.
 fn number(text: &str) -> Option<Result<Value, ()>> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -38,7 +38,7 @@ mod tests {
     fn names_what_is_required() {
         let required = |i: usize| schemas()[i].1["required"].clone();
         assert_eq!(required(0), json!(["apiVersion", "kind", "name", "role", "kubernetes", "kernel"]));
-        assert_eq!(required(1), json!(["apiVersion", "kind", "hostname", "api"]));
+        assert_eq!(required(1), json!(["apiVersion", "kind", "api"]));
         assert_eq!(required(2), json!(["apiVersion", "kind"]));
     }
 

@@ -30,3 +30,28 @@ pub(crate) struct Key {
     pub text: String,
     pub place: Place,
 }
+
+impl Node {
+    /// Makes a text.
+    pub fn text(place: Place, text: impl Into<String>) -> Node {
+        Node { place, value: Value::Text(text.into()) }
+    }
+
+    /// Makes a list.
+    pub fn list(place: Place, items: Vec<Node>) -> Node {
+        Node { place, value: Value::List(items) }
+    }
+
+    /// Makes a mapping; each key has the position of its value.
+    pub fn map(place: Place, entries: Vec<(impl Into<String>, Node)>) -> Node {
+        let key = |text: String, node: &Node| Key { text, place: node.place };
+        let entries = entries.into_iter().map(|(text, node)| (key(text.into(), &node), node)).collect();
+        Node { place, value: Value::Map(entries) }
+    }
+
+    /// Returns the value of a key, if this is a mapping that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let Value::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(own, _)| own.text == key).map(|(_, node)| node)
+    }
+}

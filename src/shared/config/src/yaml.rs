@@ -16,6 +16,15 @@ use crate::value::{Key, Node, Value};
 /// Maximum number of values in one text.
 const MAX_NODES: usize = 100_000;
 
+/// Which of two versions of YAML a text is written for, where they disagree about words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Those words are refused.
+    Strict,
+    /// `yes`, `no`, `on` and `off` are truth values, as for all programs that read texts of this kind.
+    Yaml11,
+}
+
 /// The result of [`read`]: the documents that could be read, and all errors.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
@@ -27,10 +36,16 @@ pub(crate) struct Documents {
 
 /// Reads all documents of `text`, at most `max_depth` levels deep.
 pub(crate) fn read(text: &str, source: &Source, max_depth: usize) -> Documents {
+    read_as(Words::Strict, text, source, max_depth)
+}
+
+/// As [`read`], for a text of another kind.
+pub(crate) fn read_as(words: Words, text: &str, source: &Source, max_depth: usize) -> Documents {
     let mut options = Options::default();
     options.emit_comments = false;
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder { source, max_depth, nodes: 0, open: Vec::new(), found: Documents::default() };
+    let mut builder =
+        Builder { source, words, max_depth, nodes: 0, open: Vec::new(), found: Documents::default() };
     while let Some(next) = parser.next_event() {
         let go_on = match next {
             Ok((event, span)) => builder.event(event, span) || skip_document(&mut parser, &mut builder),
@@ -76,6 +91,7 @@ enum Open {
 #[derive(Debug)]
 struct Builder<'a> {
     source: &'a Source<'a>,
+    words: Words,
     max_depth: usize,
     nodes: usize,
     open: Vec<Open>,
@@ -162,7 +178,8 @@ impl Builder<'_> {
         if style != ScalarStyle::Plain || is_key {
             return Value::Text(text.to_owned());
         }
-        match scalar::resolve(text) {
+        let as_1_1 = || scalar::resolve_word_1_1(text).filter(|_| self.words == Words::Yaml11);
+        match scalar::resolve(text).or_else(|hint| as_1_1().ok_or(hint)) {
             Ok(value) => value,
             Err(hint) => {
                 self.report(place, format!("{text} does not mean the same to every YAML reader"), Some(hint));

@@ -310,7 +310,7 @@ fn node_config_values_are_checked() {
         ),
         (
             "network: { ethernets: { eth0: { match: {} } } }\n",
-            &["network.ethernets.eth0.match: expected name or macaddress, found neither"],
+            &["network.ethernets.eth0.match: expected name, macaddress or driver, found none"],
         ),
         ("network: { bonds: {} }\n", &["network: key \"bonds\" is planned, but not supported yet"]),
         (

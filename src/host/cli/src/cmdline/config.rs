@@ -22,6 +22,9 @@ pub enum ConfigCommand {
     /// An existing CA in the directory is reused. No file is overwritten.
     Init(ConfigInit),
     /// Validate documents as a node does
+    ///
+    /// Also takes network-config and meta-data, as they are put beside
+    /// user-data.
     #[command(after_help = "Example: ironhull config validate node.yaml")]
     Validate {
         /// Paths to documents, or - for standard input
@@ -54,4 +57,9 @@ pub struct ConfigInit {
     /// of seed/user-data and seed/meta-data.
     #[arg(long)]
     pub cloud_init: bool,
+    /// Links and addresses for the seed, as cloud-init's network-config
+    ///
+    /// Version 1, or version 2 (netplan). It is validated as a node does.
+    #[arg(long, value_name = "FILE", requires = "cloud_init")]
+    pub network_config: Option<PathBuf>,
 }

@@ -33,11 +33,12 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     let dir = &options.directory;
     let file = dir.join("node.yaml");
     let seed = options.cloud_init.then(|| Seed::below(dir));
+    let network = options.network_config.as_deref().map(network_config).transpose()?;
     files::check_absent(std::slice::from_ref(&file))?;
     seed.iter().try_for_each(Seed::check_absent)?;
     let text = make(dir, &options.hostname, &options.cluster)?;
     credentials::write_config(&file, &text)?;
-    seed.iter().try_for_each(|seed| seed.write(&options.hostname, &text))?;
+    seed.iter().try_for_each(|seed| seed.write(&options.hostname, &text, network.as_deref()))?;
     let json = json!({
         "directory": output::path(dir),
         "node": output::path(&file),
@@ -57,6 +58,17 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
         }
         text
     })
+}
+
+/// Reads the description of a network, and tells what of it has no effect.
+fn network_config(file: &Path) -> Result<String> {
+    let (label, text) = load(file)?;
+    let Documents::Network(_, warnings) = config::validate(&label, &text)? else {
+        let message = "expected network-config of version 1 or 2, found another document";
+        return Err(Diagnostics::whole(&label, message, None).into());
+    };
+    warnings.iter().for_each(|warning| output::tell(warning));
+    Ok(text)
 }
 
 /// Creates credentials in `dir`; returns the text of a node config signed with them.
@@ -104,6 +116,11 @@ fn check(file: &Path) -> Result<&'static str, Diagnostics> {
     config::validate(&label, &text).map(|documents| match documents {
         Documents::Profile(_) => "a valid image profile",
         Documents::Node(_) => "a valid node and cluster config",
+        Documents::Network(_, warnings) => {
+            warnings.iter().for_each(|warning| output::tell(warning));
+            "a valid network-config"
+        }
+        Documents::MetaData => "valid meta-data",
     })
 }
 

@@ -16,7 +16,7 @@ const DIGEST_CHARS: usize = 12;
 
 /// Where the parts of a seed are, below a directory.
 pub struct Seed {
-    /// The folder with the files `user-data` and `meta-data`.
+    /// The folder with the files `user-data`, `meta-data` and, if given, `network-config`.
     pub folder: PathBuf,
     /// The same files as an ISO 9660 image.
     pub iso: PathBuf,
@@ -33,9 +33,9 @@ impl Seed {
         Ok(files::check_absent(&[self.folder.clone(), self.iso.clone()])?)
     }
 
-    /// Writes the seed with a config, which contains a private key. The same config gives the same bytes.
-    pub fn write(&self, hostname: &str, config: &str) -> Result<()> {
-        let files = content(hostname, config);
+    /// Writes the seed with a config, which contains a private key, and the description of a network. The same config gives the same bytes.
+    pub fn write(&self, hostname: &str, config: &str, network: Option<&str>) -> Result<()> {
+        let files = content(hostname, config, network);
         let iso = formats::iso9660::write(LABEL, &files).context("making the seed's image")?;
         fs::create_dir(&self.folder)
             .with_context(|| format!("making directory {}", self.folder.display()))?;
@@ -49,14 +49,13 @@ impl Seed {
 
 /// Returns the files of a seed by name. The instance-id changes with the config, so that cloud-init's rules call it a
 /// new instance.
-fn content(hostname: &str, config: &str) -> BTreeMap<String, Vec<u8>> {
+fn content(hostname: &str, config: &str, network: Option<&str>) -> BTreeMap<String, Vec<u8>> {
     let digest: String = Sha256::digest(config).iter().map(|byte| format!("{byte:02x}")).collect();
     let instance = format!("{hostname}-{}", digest.get(..DIGEST_CHARS).unwrap_or_default());
     // JSON strings are YAML strings, too.
     let (instance, hostname) = (Value::from(instance), Value::from(hostname));
     let meta_data = format!("instance-id: {instance}\nlocal-hostname: {hostname}\n");
-    BTreeMap::from([
-        ("user-data".to_owned(), config.as_bytes().to_vec()),
-        ("meta-data".to_owned(), meta_data.into_bytes()),
-    ])
+    let network = network.map(|text| ("network-config".to_owned(), text.as_bytes().to_vec()));
+    let user_data = ("user-data".to_owned(), config.as_bytes().to_vec());
+    [user_data, ("meta-data".to_owned(), meta_data.into_bytes())].into_iter().chain(network).collect()
 }

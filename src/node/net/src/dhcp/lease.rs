@@ -290,6 +290,7 @@ mod tests {
             routes: Vec::new(),
             dns: Vec::new(),
             domain: None,
+            hostname: None,
             ntp: Vec::new(),
             mtu: None,
             lifetime: Some(at(3600)),

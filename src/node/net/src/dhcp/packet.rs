@@ -64,6 +64,8 @@ pub struct Lease {
     pub dns: Vec<Ipv4Addr>,
     /// Domain for short names.
     pub domain: Option<String>,
+    /// The name that the server knows us by, option 12.
+    pub hostname: Option<String>,
     /// NTP servers.
     pub ntp: Vec<Ipv4Addr>,
     /// Largest packet on the link, option 26.
@@ -99,7 +101,7 @@ pub fn encode(query: &Query) -> Vec<u8> {
     option(53, &[query.kind as u8]);
     option(61, &[&[1], &query.hardware_address[..]].concat());
     option(57, &1500u16.to_be_bytes());
-    option(55, &[1, 3, 6, 15, 26, 42, 51, 54, 58, 59, 121]);
+    option(55, &[1, 3, 6, 12, 15, 26, 42, 51, 54, 58, 59, 121]);
     if !query.hostname.is_empty() {
         option(12, query.hostname.as_bytes());
     }
@@ -151,7 +153,8 @@ fn lease(ours: Ipv4Addr, kind: Kind, options: &Options) -> Option<Lease> {
         Some(u32::from_be_bytes(value))
     };
     let after = |code| seconds(code).map(|s| Duration::from_secs(u64::from(s)));
-    let domain = options.first(15).map(|d| String::from_utf8_lossy(d).trim_end_matches('\0').to_owned());
+    let name =
+        |code| options.first(code).map(|d| String::from_utf8_lossy(d).trim_end_matches('\0').to_owned());
     let plain = |d: &String| {
         !d.is_empty() && d.len() <= 253 && d.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
     };
@@ -160,7 +163,8 @@ fn lease(ours: Ipv4Addr, kind: Kind, options: &Options) -> Option<Lease> {
         server: options.first(54).and_then(address_at)?,
         routes: routes(options),
         dns: addresses(options.first(6)),
-        domain: domain.filter(plain),
+        domain: name(15).filter(plain),
+        hostname: name(12).filter(plain),
         ntp: addresses(options.first(42)),
         mtu: options
             .first(26)
@@ -274,9 +278,9 @@ pub(crate) mod tests {
         packet
     }
 
-    const OFFER: [u8; 39] = [
+    const OFFER: [u8; 43] = [
         53, 1, 2, 1, 4, 255, 255, 255, 0, 3, 4, 10, 0, 2, 2, 6, 4, 10, 0, 2, 3, 51, 4, 0, 1, 81, 128, 54, 4,
-        10, 0, 2, 2, 15, 4, b'l', b'a', b'n', 0,
+        10, 0, 2, 2, 15, 4, b'l', b'a', b'n', 0, 12, 2, b'n', b'7',
     ];
 
     #[test]
@@ -287,6 +291,7 @@ pub(crate) mod tests {
         assert_eq!(reply.lease.routes, [(Cidr::ANY, Some(Ipv4Addr::new(10, 0, 2, 2)))]);
         assert_eq!(reply.lease.dns, [Ipv4Addr::new(10, 0, 2, 3)]);
         assert_eq!(reply.lease.domain.as_deref(), Some("lan"));
+        assert_eq!(reply.lease.hostname.as_deref(), Some("n7"));
         assert_eq!(reply.lease.lifetime, Some(Duration::from_secs(86400)));
     }
 

@@ -67,6 +67,8 @@ pub struct Link {
     pub carrier: bool,
     /// A device of the machine stands behind it, not only the kernel.
     pub physical: bool,
+    /// Name of the kernel's driver of that device.
+    pub driver: Option<String>,
     /// Largest packet in bytes.
     pub mtu: u32,
 }
@@ -254,7 +256,7 @@ pub(crate) fn error_code(body: &[u8]) -> Option<i32> {
     u32_at(body, 0).map(u32::cast_signed)
 }
 
-/// Reads a link; `physical` is left false, since rtnetlink does not tell.
+/// Reads a link; `physical` and `driver` are left empty, since rtnetlink does not tell.
 pub(crate) fn parse_link(body: &[u8]) -> Option<Link> {
     let flags = u32_at(body, 8)?;
     let mut link = Link {
@@ -265,6 +267,7 @@ pub(crate) fn parse_link(body: &[u8]) -> Option<Link> {
         up: flags & IFF_UP != 0,
         carrier: flags & IFF_LOWER_UP != 0,
         physical: false,
+        driver: None,
         mtu: 0,
     };
     for (kind, value) in attributes(body.get(LINK_BYTES..)?) {

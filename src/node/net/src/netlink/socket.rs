@@ -1,5 +1,6 @@
 //! The netlink socket: one request, its answers; and news about links.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -47,6 +48,8 @@ impl Socket {
         for link in &mut links {
             let device = Path::new("/sys/class/net").join(&link.name).join("device");
             link.physical = link.hardware_type == ETHERNET && device.exists();
+            let driver = fs::read_link(device.join("driver")).ok();
+            link.driver = driver.and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
         }
         Ok(links)
     }

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::{ImageFacts, MaintenanceReason, PassedOver};
+use config::user_data::Beside;
 use config::{NodeDocuments, NodeNetwork};
-use net::Network;
+use net::{Network, UNNAMED};
 use tokio::sync::oneshot;
 
 use crate::config_source::{self, Accepted, Unusable};
@@ -42,8 +43,6 @@ pub type Check = Box<dyn Fn(&NodeDocuments) -> Result<Tls> + Send + Sync>;
 const PAUSE: Duration = Duration::from_secs(5);
 /// Between the answer to a config and the end of maintenance.
 const LEAVE_DELAY: Duration = Duration::from_millis(300);
-/// Host name until there is a config.
-const HOSTNAME: &str = "localhost";
 const _: () = assert!(api::MAX_CONFIG_BYTES == config::MAX_BYTES, "a config is as long however it comes");
 
 /// Why the node does not take its role.
@@ -55,6 +54,8 @@ pub struct Trouble {
     pub problem: String,
     /// The sources of user-data that have none.
     pub passed_over: Vec<PassedOver>,
+    /// What the platform says beside user-data: the network until there is a config.
+    pub beside: Box<Beside>,
 }
 
 impl From<Unusable> for Trouble {
@@ -64,7 +65,7 @@ impl From<Unusable> for Trouble {
             false => MaintenanceReason::ConfigRefused,
         };
         let problem = unusable.to_string();
-        Trouble { reason, problem, passed_over: unusable.passed_over }
+        Trouble { reason, problem, passed_over: unusable.passed_over, beside: unusable.beside }
     }
 }
 
@@ -144,7 +145,7 @@ pub fn config_or_wait(init: &Init, image: &ImageFacts, check: Check) -> Result<L
     let trouble = match damage.of_state() {
         Some(why) => {
             let (reason, problem) = (MaintenanceReason::StateUnusable, why.to_owned());
-            Trouble { reason, problem, passed_over: Vec::new() }
+            Trouble { reason, problem, passed_over: Vec::new(), beside: Box::default() }
         }
         None => match config_source::look(&root, &check) {
             Ok(accepted) => return Ok(Left { accepted, network: None }),
@@ -235,7 +236,8 @@ impl Maintenance {
         if decision.is_none() {
             return Err(NotTaken::Decided);
         }
-        let accepted = config_source::given_by_operator(bytes, &self.check)
+        let beside = Beside::clone(&self.trouble().beside);
+        let accepted = config_source::given_by_operator(bytes, beside, &self.check)
             .map_err(|e| NotTaken::Invalid(format!("{e:#}")))?;
         let text = accepted.given.as_deref().unwrap_or_default();
         config_source::keep_given(&self.root, text)
@@ -253,7 +255,7 @@ impl Maintenance {
 
     /// Fills in what is known here; stages, uptime and slots come from `init`.
     pub fn describe(&self) -> api::Maintenance {
-        let Trouble { reason, problem, passed_over } = self.trouble().clone();
+        let Trouble { reason, problem, passed_over, .. } = self.trouble().clone();
         let state = self.network.get().map(Network::state).unwrap_or_default();
         api::Maintenance {
             image: self.image.clone(),
@@ -293,8 +295,14 @@ impl Maintenance {
         }
     }
 
+    /// Returns the provisional network: what the platform says, else DHCP on every link.
+    fn provisional(&self) -> NodeNetwork {
+        // One that can't be read is told with the trouble.
+        self.trouble().beside.network().ok().flatten().map(|given| given.network).unwrap_or_default()
+    }
+
     fn start_network(&self) {
-        match Network::start(HOSTNAME, &NodeNetwork::default()) {
+        match Network::start(UNNAMED, &self.provisional()) {
             // It is set only here.
             Ok(network) => drop(self.network.set(network)),
             Err(e) => eprintln!("noded: starting the provisional network: {e}"),
@@ -326,7 +334,14 @@ impl Maintenance {
                         drop(sender.send(accepted));
                     }
                 }
-                Err(unusable) => *self.trouble() = unusable.into(),
+                Err(unusable) => {
+                    let before = self.provisional();
+                    *self.trouble() = unusable.into();
+                    let now = self.provisional();
+                    if let Some(network) = self.network.get().filter(|_| now != before) {
+                        network.apply(&now);
+                    }
+                }
             }
         }
         if !self.is_decided() {

@@ -37,7 +37,7 @@ impl Source for CommandLine {
             Some(url) if url.contains("://") => Err(Error::Url { option: label }),
             Some(value) => {
                 let user_data = Part { label: label.to_owned(), bytes: value.as_bytes().to_vec() };
-                Ok(Answer::Found(Seed { user_data }))
+                Ok(Answer::Found(Seed::alone(user_data)))
             }
             None if line.split_ascii_whitespace().any(|word| word.starts_with(CLOUD_INIT)) => Ok(
                 Answer::Nothing(format!("there is {CLOUD_INIT}, but user-data by URL is not supported yet")),

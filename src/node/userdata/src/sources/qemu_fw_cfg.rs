@@ -34,7 +34,7 @@ impl Source for QemuFwCfg {
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 return Err(Error::Empty { path: path.into() });
             }
-            return Ok(Answer::Found(Seed { user_data: Part { label: OURS.to_owned(), bytes } }));
+            return Ok(Answer::Found(Seed::alone(Part { label: OURS.to_owned(), bytes })));
         }
         let foreign = raw(FOREIGN);
         match machine.has(&foreign) {

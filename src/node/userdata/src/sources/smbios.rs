@@ -38,7 +38,7 @@ impl Source for Smbios {
                 let label = format!("SMBIOS type 11, {}", beginning.trim_end_matches('='));
                 return match value.iter().all(u8::is_ascii_whitespace) {
                     true => Err(Error::Empty { path: label.into() }),
-                    false => Ok(Answer::Found(Seed { user_data: Part { label, bytes: value.to_vec() } })),
+                    false => Ok(Answer::Found(Seed::alone(Part { label, bytes: value.to_vec() }))),
                 };
             }
         }
@@ -86,7 +86,7 @@ mod tests {
     fn says_what_is_missing_or_wrong() {
         let reason = |layout: &Layout| match answer(layout).unwrap() {
             Answer::Nothing(reason) => reason,
-            Answer::Found(seed) => panic!("{seed:?}"),
+            other => panic!("{other:?}"),
         };
         assert_eq!(reason(&Layout::new()), "the machine has no SMBIOS tables");
         assert!(

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use config::user_data::Seed;
+use config::user_data::{Beside, Seed};
 
 use crate::error::Error;
 use crate::machine::Machine;
@@ -12,6 +12,8 @@ use crate::machine::Machine;
 pub enum Answer {
     /// It has user-data.
     Found(Seed),
+    /// It has none, but what usually is beside it; the text is as for [`Answer::Nothing`].
+    Beside(Beside, String),
     /// It has none; the text says what was looked for, and what was there instead.
     Nothing(String),
 }

@@ -49,7 +49,7 @@ impl Source for GuestInfo {
             let reason = format!("expected base64 or gzip+base64, found {encoding:?}");
             return Err(Error::GuestInfo { key: ENCODING, reason });
         }
-        Ok(Answer::Found(Seed { user_data: Part { label: LABEL.to_owned(), bytes } }))
+        Ok(Answer::Found(Seed::alone(Part { label: LABEL.to_owned(), bytes })))
     }
 }
 

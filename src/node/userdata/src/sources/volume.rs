@@ -4,7 +4,7 @@
 //! `cloud-localds`, Proxmox, libvirt, and `ironhull config init --cloud-init`; a ConfigDrive is labelled `config-2` and
 //! attached by OpenStack. Specs: cloud-init, "NoCloud" data source; OpenStack Nova, "Config drives".
 
-use config::user_data::{Part, Seed};
+use config::user_data::{Beside, Part, Seed};
 use formats::volume::VolumeError;
 
 use super::source::{Answer, Source};
@@ -17,10 +17,21 @@ use crate::machine::Machine;
 const NAMES_SHOWN: usize = 10;
 
 /// The source NoCloud.
-pub(super) const NO_CLOUD: OnVolume = OnVolume { name: "nocloud", label: "cidata", user_data: "user-data" };
+pub(super) const NO_CLOUD: OnVolume = OnVolume {
+    name: "nocloud",
+    label: "cidata",
+    user_data: "user-data",
+    network: "network-config",
+    meta_data: "meta-data",
+};
 /// The source ConfigDrive.
-pub(super) const CONFIG_DRIVE: OnVolume =
-    OnVolume { name: "config-drive", label: "config-2", user_data: "openstack/latest/user_data" };
+pub(super) const CONFIG_DRIVE: OnVolume = OnVolume {
+    name: "config-drive",
+    label: "config-2",
+    user_data: "openstack/latest/user_data",
+    network: "openstack/latest/network_data.json",
+    meta_data: "openstack/latest/meta_data.json",
+};
 
 /// A source that is a volume with a label.
 #[derive(Debug)]
@@ -30,6 +41,10 @@ pub(super) struct OnVolume {
     label: &'static str,
     /// Path of the file with the user-data.
     user_data: &'static str,
+    /// Path of the file that describes the network.
+    network: &'static str,
+    /// Path of the file with facts about the machine.
+    meta_data: &'static str,
 }
 
 impl Source for OnVolume {
@@ -44,32 +59,59 @@ impl Source for OnVolume {
     fn find(&self, machine: &Machine) -> Result<Answer, Error> {
         let volumes = machine.volumes();
         let mut seeds: Vec<(&Labelled, Seed)> = Vec::new();
-        let mut without = Vec::new();
+        let (mut without, mut beside) = (Vec::new(), Vec::new());
         for volume in volumes.called(self.label) {
-            match self.seed(volume)? {
-                Some(seed) => seeds.push((volume, seed)),
-                None => without.push(self.nothing_on(volume)?),
+            let here = self.beside(volume)?;
+            match filled(volume, self.user_data)? {
+                Some(user_data) => seeds.push((volume, Seed { user_data, beside: here })),
+                None => {
+                    without.push(self.nothing_on(volume)?);
+                    beside.extend(Some((volume, here)).filter(|(_, here)| *here != Beside::default()));
+                }
             }
         }
-        let Some((_, first)) = seeds.first() else {
-            let none = || volumes.none_called(self.label);
-            return Ok(Answer::Nothing(if without.is_empty() { none() } else { without.join("; ") }));
-        };
-        // A stick made from an image of a CD shows the same volume as disk and as partition.
-        if seeds.iter().any(|(_, seed)| seed.user_data.bytes != first.user_data.bytes) {
-            let devices = seeds.iter().map(|(volume, _)| volume.device.clone()).collect();
-            return Err(Error::Ambiguous { devices, label: self.label });
+        if let Some((_, first)) = seeds.first() {
+            self.agree(
+                seeds.iter().map(|(volume, seed)| (*volume, contents(Some(&seed.user_data), &seed.beside))),
+            )?;
+            return Ok(Answer::Found(first.clone()));
         }
-        Ok(Answer::Found(first.clone()))
+        if without.is_empty() {
+            return Ok(Answer::Nothing(volumes.none_called(self.label)));
+        }
+        let reason = without.join("; ");
+        self.agree(beside.iter().map(|(volume, here)| (*volume, contents(None, here))))?;
+        Ok(match beside.into_iter().next() {
+            Some((_, here)) => Answer::Beside(here, reason),
+            None => Answer::Nothing(reason),
+        })
     }
 }
 
+/// Returns what counts of a volume: two with the same are one.
+fn contents<'a>(user_data: Option<&'a Part>, beside: &'a Beside) -> [Option<&'a [u8]>; 3] {
+    [user_data, beside.network.as_ref(), beside.meta_data.as_ref()]
+        .map(|part| part.map(|part| &part.bytes[..]))
+}
+
 impl OnVolume {
-    /// Reads the seed of a volume; `None` if it has no user-data, or only white space.
-    fn seed(&self, volume: &Labelled) -> Result<Option<Seed>, Error> {
-        let user_data = part(volume, self.user_data)?;
-        let user_data = user_data.filter(|part| !part.bytes.iter().all(u8::is_ascii_whitespace));
-        Ok(user_data.map(|user_data| Seed { user_data }))
+    /// Reads what is beside user-data.
+    fn beside(&self, volume: &Labelled) -> Result<Beside, Error> {
+        Ok(Beside { network: filled(volume, self.network)?, meta_data: filled(volume, self.meta_data)? })
+    }
+
+    /// Checks that all volumes have the same: a stick made from an image of a CD shows one volume as disk and as
+    /// partition.
+    fn agree<'a>(
+        &self,
+        volumes: impl Iterator<Item = (&'a Labelled, [Option<&'a [u8]>; 3])>,
+    ) -> Result<(), Error> {
+        let all: Vec<_> = volumes.collect();
+        if all.iter().all(|(_, contents)| *contents == all[0].1) {
+            return Ok(());
+        }
+        let devices = all.iter().map(|(volume, _)| volume.device.clone()).collect();
+        Err(Error::Ambiguous { devices, label: self.label })
     }
 
     /// Says what is on a volume without user-data.
@@ -82,6 +124,11 @@ impl OnVolume {
         let there = if names.is_empty() { "nothing".to_owned() } else { names.escape_debug().to_string() };
         Ok(format!("no {file} on volume {label:?} of {device}, which has {there}"))
     }
+}
+
+/// Reads a file of a volume; `None` if it does not exist or is empty.
+fn filled(volume: &Labelled, name: &str) -> Result<Option<Part>, Error> {
+    Ok(part(volume, name)?.filter(|part| !part.bytes.iter().all(u8::is_ascii_whitespace)))
 }
 
 /// Reads a file of a volume; `None` if it does not exist.
@@ -172,6 +219,39 @@ mod tests {
         assert_eq!(reason(&layout), "no user-data on volume \"cidata\" of sda1, which has meta-data");
         layout.device("sda1", &layout.fat("cidata", &[("user-data", "\n")]).unwrap());
         assert_eq!(reason(&layout), "user-data on volume \"cidata\" of sda1 is empty");
+    }
+
+    #[test]
+    fn finds_what_is_beside_user_data_too_and_without_it() {
+        let layout = Layout::new();
+        let network = ("network-config", "version: 2\n");
+        let meta_data = ("meta-data", "instance-id: i\n");
+        let (Some(alone), Some(full)) = (
+            layout.iso("cidata", &[network, meta_data, ("vendor-data", "")]),
+            layout.iso("cidata", &[network, ("user-data", "kind: NodeConfig\n"), ("meta-data", " ")]),
+        ) else {
+            return;
+        };
+        layout.device("sr0", &alone);
+        let search = layout.find().unwrap();
+        let beside = search.beside.unwrap();
+        assert!(search.found.is_none() && search.passed_over[0].reason.starts_with("no user-data on volume"));
+        assert_eq!(beside.network.unwrap().label, "sr0:network-config");
+        assert_eq!(beside.meta_data.unwrap().bytes, b"instance-id: i\n");
+        layout.device("sr1", &full);
+        let seed = layout.find().unwrap().found.unwrap().seed;
+        assert_eq!(
+            (seed.beside.network.unwrap().bytes, seed.beside.meta_data),
+            (b"version: 2\n".to_vec(), None)
+        );
+        layout.device("sr1", &layout.iso("cidata", &[network]).unwrap());
+        let error = layout.find().unwrap_err().to_string();
+        assert!(error.starts_with("sr0 and sr1 have different user-data"), "{error}");
+        let data = ["network_data.json", "meta_data.json"].map(|name| format!("openstack/latest/{name}"));
+        let drive = layout.iso("config-2", &[(&*data[0], "{}"), (&*data[1], "{}")]).unwrap();
+        let layout = Layout::new();
+        layout.device("sr0", &drive);
+        assert_eq!(layout.find().unwrap().beside.unwrap().network.unwrap().label, format!("sr0:{}", data[0]));
     }
 
     #[test]

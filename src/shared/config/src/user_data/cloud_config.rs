@@ -4,10 +4,9 @@
 //! error that says what to use instead: a key without effect would be believed to have one. Spec: cloud-init 24.4,
 //! module reference.
 
-use crate::NodeDocuments;
 use crate::decode::{Context, Fault, Fields, entries, list, text};
 use crate::diagnostics::Place;
-use crate::document::{NODE_CONFIG, node_documents, text_at};
+use crate::document::node_config_in;
 use crate::value::{Key, Node, Value};
 
 /// The key with our documents.
@@ -61,8 +60,8 @@ struct Given {
     time: Option<Node>,
 }
 
-/// Reads the documents in a cloud-config; `None` if an error was reported.
-pub(crate) fn cloud_config(cx: &mut Context, documents: &[Node]) -> Option<NodeDocuments> {
+/// Returns the documents in a cloud-config; `None` if an error was reported.
+pub(crate) fn cloud_config(cx: &mut Context, documents: &[Node]) -> Option<Vec<Node>> {
     let [root, others @ ..] = documents else { return None };
     for other in others {
         let fault = Fault::new("expected one document, found another");
@@ -93,7 +92,7 @@ pub(crate) fn cloud_config(cx: &mut Context, documents: &[Node]) -> Option<NodeD
     let mut ours = ours?;
     fill_in(cx, &mut ours, "hostname", given.hostname);
     fill_in(cx, &mut ours, "time", given.time);
-    node_documents(cx, &ours)
+    Some(ours)
 }
 
 /// Returns the documents below our key: one mapping, or a list of them.
@@ -162,14 +161,12 @@ fn other_key(cx: &mut Context, name: &str, place: Place, node: &Node) {
 /// Adds `value` to the node config unless it says the same already; reports it if it says something else.
 fn fill_in(cx: &mut Context, documents: &mut [Node], key: &str, value: Option<Node>) {
     let Some(value) = value else { return };
-    let is_node =
-        |document: &&mut Node| text_at(document, "kind").is_some_and(|(kind, _)| kind == NODE_CONFIG);
-    let Some(Node { value: Value::Map(fields), .. }) = documents.iter_mut().find(is_node) else { return };
+    let Some(fields) = node_config_in(documents) else { return };
     match fields.iter().find(|(own, _)| own.text == key) {
         None => fields.push((Key { text: key.to_owned(), place: value.place }, value)),
         Some((_, own)) if same(own, &value) => {}
         Some((own, _)) => {
-            let fault = Fault::new(format!("the {NODE_CONFIG} has another {key}"));
+            let fault = Fault::new(format!("the NodeConfig has another {key}"));
             cx.report(
                 value.place,
                 fault.hint(format!("remove one of them; the other is on line {}", own.place.line)),

@@ -3,17 +3,23 @@
 //! Where it comes from is not known here: a source delivers [`Seed`], whose parts have only a label and bytes. The
 //! operator's command validates with the same functions, so that what it accepts a node accepts.
 
+mod beside;
 pub(crate) mod cloud_config;
 pub(crate) mod format;
+pub(crate) mod meta_data;
 mod mime;
+pub(crate) mod network_config;
 mod unpack;
 
 use std::fmt;
 
+use crate::NodeDocuments;
 use crate::diagnostics::Diagnostics;
-use crate::document::parse_cloud_config;
-use crate::{NodeDocuments, parse_node_documents};
+use crate::document::{node_config_in, parse_filled};
+use crate::value::Node;
 
+use beside::ELSEWHERE;
+pub use beside::{Beside, GivenNetwork};
 pub use unpack::text;
 
 /// One file or value of a source.
@@ -37,6 +43,16 @@ impl fmt::Debug for Part {
 pub struct Seed {
     /// The user-data.
     pub user_data: Part,
+    /// What comes beside it, from the same source.
+    pub beside: Beside,
+}
+
+impl Seed {
+    /// User-data with nothing beside it.
+    #[must_use]
+    pub fn alone(user_data: Part) -> Seed {
+        Seed { user_data, beside: Beside::default() }
+    }
 }
 
 /// A seed that was understood.
@@ -44,11 +60,15 @@ pub struct Seed {
 pub struct Understood {
     /// The documents.
     pub documents: NodeDocuments,
-    /// The text, unpacked: [`parse_text`] reads it as [`Understood::documents`]. It contains private keys.
+    /// The text, unpacked, with what was beside it: [`parse_text`] reads it as [`Understood::documents`]. It contains
+    /// private keys.
     pub text: String,
+    /// What has no effect, a text of several lines each.
+    pub warnings: Vec<String>,
 }
 
-/// Unpacks and parses a seed.
+/// Unpacks and parses a seed. What its documents leave out is filled in from beside them: the host name, and links and
+/// addresses. What they say counts, and what is beside them is not even read then.
 ///
 /// # Errors
 /// [`Diagnostics`] with every error of the first part that has one. They are about the text as it is after unpacking,
@@ -56,8 +76,11 @@ pub struct Understood {
 pub fn parse_seed(seed: &Seed) -> Result<Understood, Diagnostics> {
     let Part { label, bytes } = &seed.user_data;
     let text = text(label, bytes)?;
-    let documents = parse_text(label, &text)?;
-    Ok(Understood { documents, text })
+    let mut beside = Ok((false, Vec::new()));
+    let (documents, trees) = parse_filled(label, &text, |trees| beside = seed.beside.fill(trees))?;
+    let (filled, warnings) = beside?;
+    let text = if filled { beside::written(&trees) } else { text };
+    Ok(Understood { documents, text, warnings })
 }
 
 /// Parses a text that is not packed: documents of ours, or a `#cloud-config`.
@@ -65,10 +88,20 @@ pub fn parse_seed(seed: &Seed) -> Result<Understood, Diagnostics> {
 /// # Errors
 /// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn parse_text(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
-    match format::is_cloud_config(text) {
-        true => parse_cloud_config(label, text),
-        false => parse_node_documents(label, text),
-    }
+    parse_filled(label, text, |_| {}).map(|(documents, _)| documents)
+}
+
+/// Returns a text that [`parse_text`] reads, with `hostname` in its node config.
+///
+/// # Errors
+/// [`Diagnostics`] if `text` is none.
+pub fn with_hostname(text: &str, hostname: &str) -> Result<String, Diagnostics> {
+    let set = |trees: &mut [Node]| {
+        let Some(config) = node_config_in(trees) else { return };
+        config.retain(|(key, _)| key.text != "hostname");
+        config.push((beside::key("hostname"), Node::text(ELSEWHERE, hostname)));
+    };
+    parse_filled("config", text, set).map(|(_, trees)| beside::written(&trees))
 }
 
 #[cfg(test)]
@@ -80,6 +113,7 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::parse_node_documents;
     use crate::templates::{NodeTemplate, node_documents};
 
     fn documents() -> String {
@@ -107,7 +141,7 @@ mod tests {
 
     fn parse(bytes: Vec<u8>) -> Result<Understood, String> {
         let user_data = Part { label: "sr0:user-data".into(), bytes };
-        parse_seed(&Seed { user_data }).map_err(|e| e.to_string())
+        parse_seed(&Seed::alone(user_data)).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -248,6 +282,70 @@ mod tests {
             let error = parse(text.as_bytes().to_vec()).unwrap_err();
             assert!(error.contains(expected), "{expected}: {error}");
         }
+    }
+
+    /// What a platform puts beside user-data.
+    fn beside() -> Beside {
+        let part = |name: &str, text: &str| {
+            Some(Part { label: format!("sr0:{name}"), bytes: text.as_bytes().to_vec() })
+        };
+        let network = "version: 2\nethernets:\n  eth0: { addresses: [10.0.0.5/24], dhcp6: true }\n";
+        Beside {
+            network: part("network-config", network),
+            meta_data: part("meta-data", "local-hostname: web7.example.org\n"),
+        }
+    }
+
+    #[test]
+    fn what_the_documents_leave_out_comes_from_beside_them() {
+        let without = |text: String| text.replace("hostname: \"n1\"\n", "").replace("\n    \n", "\n");
+        for text in [without(documents()), without(cloud_config(""))] {
+            let user_data = Part { label: "sr0:user-data".into(), bytes: text.clone().into_bytes() };
+            let seed = Seed { user_data, beside: beside() };
+            let understood = parse_seed(&seed).unwrap();
+            let node = &understood.documents.node;
+            assert_eq!(node.hostname, "web7");
+            assert_eq!(node.network.ethernets["eth0"].addresses[0].to_string(), "10.0.0.5/24");
+            assert!(understood.warnings[0].contains("IPv6"), "{:?}", understood.warnings);
+            assert_eq!(parse_text("kept", &understood.text).unwrap(), understood.documents);
+            let bare = parse(text.into_bytes()).unwrap();
+            assert_eq!(
+                (&*bare.documents.node.hostname, bare.documents.node.network.ethernets.len()),
+                ("", 0)
+            );
+            let ranged = bare.text.replacen(
+                "kind: NodeConfig\n",
+                "kind: NodeConfig\n@network: { nodeAddress: 10.0.0.0/8 }\n",
+                1,
+            );
+            let indent = if ranged.starts_with('#') { "    " } else { "" };
+            let user_data = Part { label: "u".into(), bytes: ranged.replace('@', indent).into_bytes() };
+            let network =
+                parse_seed(&Seed { user_data, beside: seed.beside.clone() }).unwrap().documents.node.network;
+            assert!(network.node_address.is_some() && network.ethernets.contains_key("eth0"));
+            let named = with_hostname(&bare.text, "n8").unwrap();
+            assert_eq!(parse_text("kept", &named).unwrap().node.hostname, "n8");
+        }
+    }
+
+    #[test]
+    fn what_the_documents_say_counts_and_the_rest_is_not_even_read() {
+        let mut beside = beside();
+        let text = documents().replace("hostname: \"n1\"\n", "hostname: n-{mac}\nnetwork: {}\n");
+        let seed = |beside: &Beside| Seed {
+            user_data: Part { label: "u".into(), bytes: text.clone().into_bytes() },
+            beside: beside.clone(),
+        };
+        let understood = parse_seed(&seed(&beside)).unwrap();
+        assert_eq!((&understood.text, understood.warnings.len()), (&text, 0));
+        assert_eq!(&*understood.documents.node.hostname, "n-{mac}");
+        for part in [&mut beside.network, &mut beside.meta_data] {
+            part.as_mut().unwrap().bytes = b"#!/bin/sh\n".to_vec();
+        }
+        assert_eq!(parse_seed(&seed(&beside)).unwrap(), understood);
+        let user_data = Part { label: "u".into(), bytes: text.replace("network: {}\n", "").into_bytes() };
+        let error = parse_seed(&Seed { user_data, beside }).unwrap_err().to_string();
+        assert!(error.contains("sr0:network-config") && error.contains("a script"), "{error}");
     }
 
     /// A message with these parts.

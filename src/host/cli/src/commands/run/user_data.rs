@@ -40,7 +40,7 @@ pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
 fn given(file: &Path, credentials: Option<&Path>) -> Result<UserData> {
     let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let user_data = Part { label: file.display().to_string(), bytes };
-    let documents = parse_seed(&Seed { user_data })?.documents;
+    let documents = parse_seed(&Seed::alone(user_data))?.documents;
     let file = file.canonicalize().with_context(|| format!("finding {}", file.display()))?;
     let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
     let credentials = credentials.map_or(beside, Path::to_owned);

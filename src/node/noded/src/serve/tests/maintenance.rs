@@ -36,7 +36,12 @@ impl Waiting {
             root: root.path().to_owned(),
             check: Box::new(|documents: &NodeDocuments| server_config(&documents.node.api, Doubt::default())),
             damage: Damage::default(),
-            trouble: Trouble { reason, problem: problem.to_owned(), passed_over: Vec::new() },
+            trouble: Trouble {
+                reason,
+                problem: problem.to_owned(),
+                passed_over: Vec::new(),
+                beside: Box::default(),
+            },
         };
         let (maintenance, decided) = Maintenance::new(entering, Some(Arc::clone(&door)));
         let (maintenance, code) = (Arc::new(maintenance), door.code());
