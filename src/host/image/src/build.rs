@@ -15,7 +15,7 @@ use imagefacts::ImageFacts;
 use inputs::Workspace;
 use inputs::store::KeyBuilder;
 
-use crate::contents::contents;
+use crate::contents::{container_images, contents};
 use crate::facts::{self, VERSION};
 use crate::generation::{self, Generation, Recipe, signed};
 use crate::hash::{hash_file, hex};
@@ -114,7 +114,9 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     if let Some(built) = record::load(output, &profile.name, &key) {
         return Ok(Outcome::Unchanged(built));
     }
-    let facts = facts::of(profile, materials.build_time);
+    let images = container_images(&materials.components);
+    check_images(profile, &images)?;
+    let facts = facts::of(profile, materials.build_time, images);
     let root = ingredients.root(&facts)?;
     let generation = ingredients.generation(&root, facts, Spool::new(&work.dir)?)?;
     let files = ingredients.files(&generation, &work)?;
@@ -127,6 +129,15 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     let built = Built { facts: generation.facts, root_hash, kernel, files };
     publish(&work, output, &built, &key)?;
     Ok(Outcome::Made(built))
+}
+
+/// Refuses an image that lacks a container image of the cluster's own manifests: no registry has it, and its pods would
+/// never start.
+fn check_images(profile: &ImageProfile, images: &[String]) -> Result<()> {
+    match imagefacts::missing(images).as_slice() {
+        [] => Ok(()),
+        missing => Err(Error::NoContainerImage { profile: profile.name.clone(), missing: missing.to_vec() }),
+    }
 }
 
 /// Begins the cache key of the outputs: profile, overlays, this program.

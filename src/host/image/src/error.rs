@@ -123,6 +123,14 @@ pub enum Error {
         /// The pinned version.
         found: String,
     },
+    /// The cluster's own manifests name container images that the image would lack.
+    #[error("profile {profile}: the cluster's manifests need container images of {}", .missing.join(", "))]
+    NoContainerImage {
+        /// The profile.
+        profile: String,
+        /// Names of the images, which are those of their components.
+        missing: Vec<&'static str>,
+    },
     /// A file is not an Ironhull image.
     #[error("reading image {}: {reason}", .path.display())]
     NotAnImage {
@@ -142,6 +150,9 @@ impl Error {
                 Some(format!("give the {part} more room with `{key}` in the profile"))
             }
             Error::Kubernetes { found, .. } => Some(format!("write `kubernetes: {{ version: {found} }}`")),
+            Error::NoContainerImage { missing, .. } => {
+                Some(format!("add {} to `components` in the profile", missing.join(", ")))
+            }
             Error::UpdateKeys { .. } => {
                 Some("make one with `ironhull bundle keyset KEY.pub > FILE`".to_owned())
             }

@@ -18,9 +18,9 @@ const STATE: [(&str, StateVersions); 3] = [
 ];
 
 /// Returns the facts of an image of `profile`; `build_time` is the date of its newest input in seconds since
-/// 1970.
+/// 1970, `container_images` are the references of those in it.
 #[must_use]
-pub fn of(profile: &ImageProfile, build_time: u64) -> ImageFacts {
+pub fn of(profile: &ImageProfile, build_time: u64, container_images: Vec<String>) -> ImageFacts {
     ImageFacts {
         name: profile.name.clone(),
         version: version(profile).to_owned(),
@@ -30,6 +30,7 @@ pub fn of(profile: &ImageProfile, build_time: u64) -> ImageFacts {
         build_time,
         epoch: profile.epoch,
         state: state(&profile.kubernetes.version),
+        container_images,
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) mod tests {
             build_time: 1_790_000_000,
             epoch: 3,
             state: state("1.36.3"),
+            container_images: vec!["ironhull.local/pause:1".into()],
         }
     }
 
@@ -155,7 +157,7 @@ pub(crate) mod tests {
             config::parse_profile("x.yaml", &format!("{text}{more}")).unwrap()
         };
         let found = |more: &str| {
-            let facts = of(&profile(more), 0);
+            let facts = of(&profile(more), 0, Vec::new());
             (facts.version, facts.epoch)
         };
         assert_eq!(found(""), (VERSION.to_owned(), 0));
@@ -166,7 +168,8 @@ pub(crate) mod tests {
     fn an_older_image_says_nothing_of_epoch_and_state() {
         let older = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
             "kubernetes":"1.36.3","buildTime":1790000000}"#;
-        let expected = ImageFacts { epoch: 0, state: BTreeMap::new(), ..facts() };
+        let expected =
+            ImageFacts { epoch: 0, state: BTreeMap::new(), container_images: Vec::new(), ..facts() };
         assert_eq!(serde_json::from_str::<ImageFacts>(older).unwrap(), expected);
     }
 

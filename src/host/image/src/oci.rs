@@ -18,8 +18,12 @@ const MEDIA: &str = "application/vnd.oci.image";
 /// A container image of one program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Program<'a> {
-    /// Name of the program: its path is `/name`, its image `ironhull.local/name:1`.
+    /// Name of the program: its path is `/name`, its image `ironhull.local/name:version`.
     pub name: &'a str,
+    /// Version of the image.
+    pub version: &'a str,
+    /// Licence of the program, as an SPDX expression.
+    pub licence: &'a str,
     /// OCI name of the architecture, such as `amd64`.
     pub architecture: &'a str,
     /// The static program.
@@ -30,7 +34,7 @@ impl Program<'_> {
     /// Returns the image's reference in containerd.
     #[must_use]
     pub fn reference(&self) -> String {
-        format!("ironhull.local/{}:1", self.name)
+        imagefacts::reference(self.name, self.version)
     }
 }
 
@@ -43,7 +47,16 @@ pub fn archive(program: &Program<'_>) -> io::Result<Vec<u8>> {
     let config = json!({
         "architecture": program.architecture,
         "os": "linux",
-        "config": { "User": USER, "Entrypoint": [format!("/{}", program.name)], "WorkingDir": "/" },
+        "config": {
+            "User": USER,
+            "Entrypoint": [format!("/{}", program.name)],
+            "WorkingDir": "/",
+            "Labels": {
+                "org.opencontainers.image.title": program.name,
+                "org.opencontainers.image.version": program.version,
+                "org.opencontainers.image.licenses": program.licence,
+            },
+        },
         "rootfs": { "type": "layers", "diff_ids": [digest(&layer)] },
     });
     let config = config.to_string().into_bytes();
@@ -74,7 +87,7 @@ fn index(program: &Program<'_>, manifest: &[u8]) -> Value {
     entry["platform"] = json!({ "architecture": program.architecture, "os": "linux" });
     entry["annotations"] = json!({
         "io.containerd.image.name": program.reference(),
-        "org.opencontainers.image.ref.name": "1",
+        "org.opencontainers.image.ref.name": program.version,
     });
     json!({ "schemaVersion": 2, "mediaType": format!("{MEDIA}.index.v1+json"), "manifests": [entry] })
 }
@@ -130,7 +143,13 @@ mod tests {
     use std::io::{Read, Write};
     use std::process::Stdio;
 
-    const PROGRAM: Program<'_> = Program { name: "pause", architecture: "amd64", binary: b"\x7fELF" };
+    const PROGRAM: Program<'_> = Program {
+        name: "pause",
+        version: "1",
+        licence: "Apache-2.0",
+        architecture: "amd64",
+        binary: b"\x7fELF",
+    };
 
     fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
         let mut tar = tar::Archive::new(archive);
@@ -161,6 +180,7 @@ mod tests {
         let layer = blob(&manifest["layers"][0]);
         assert_eq!(config["rootfs"]["diff_ids"][0], digest(&layer));
         assert_eq!(config["config"]["Entrypoint"], json!(["/pause"]));
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.version"], "1");
         assert_eq!(entries(&layer)["pause"], b"\x7fELF");
     }
 

@@ -38,6 +38,12 @@ pub enum Error {
         /// The library's error.
         source: certs::CertError,
     },
+    /// A manifest needs a container image that the node's image does not have.
+    #[error("this image has no container image {name}")]
+    NoContainerImage {
+        /// Its name.
+        name: &'static str,
+    },
 }
 
 /// Returns a function that makes [`Error::Io`] from an error about `path`.

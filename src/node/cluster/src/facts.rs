@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub build_time_secs: u64,
     /// Size of the state partition's file system in bytes; 0 if it is not known.
     pub state_bytes: u64,
+    /// References of the container images in the node's image.
+    pub container_images: &'a [String],
 }
 
 impl Facts<'_> {
@@ -41,6 +43,8 @@ impl Facts<'_> {
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::*;
+    use std::sync::LazyLock;
+
     use config::{Kubelet, NodeApi, NodeNetwork, Secret, Time};
 
     /// A time in 2026.
@@ -67,6 +71,7 @@ pub(crate) mod fixture {
 
     /// Facts about `node` in `cluster`.
     pub fn facts<'a>(node: &'a NodeConfig, cluster: &'a ClusterConfig) -> Facts<'a> {
+        static IMAGES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["ironhull.local/coredns:1".to_owned()]);
         const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
         let addresses = &[ADDRESS];
         Facts {
@@ -77,6 +82,7 @@ pub(crate) mod fixture {
             now_secs: NOW,
             build_time_secs: NOW - 1000,
             state_bytes: 4 << 30,
+            container_images: &IMAGES,
         }
     }
 }

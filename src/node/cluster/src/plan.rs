@@ -31,7 +31,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`Error::LostKey`] or [`Error::Key`] if a certificate authority in `state` is damaged, [`Error::Issue`] if a
-/// certificate can't be issued.
+/// certificate can't be issued, [`Error::NoContainerImage`] if the node's image lacks one of an add-on.
 pub fn plan(role: Role, facts: &Facts, state: &State) -> Result<Plan, Error> {
     let pki = pki::plan(facts, state)?;
     let parts = match role {
@@ -39,6 +39,6 @@ pub fn plan(role: Role, facts: &Facts, state: &State) -> Result<Plan, Error> {
     };
     let directories = pki.directories.iter().cloned().chain(parts.directories).collect();
     let files = pki.files.iter().cloned().chain(parts.files).collect();
-    let manifests = manifests::all(facts.cluster);
+    let manifests = manifests::all(role, facts)?;
     Ok(Plan { directories, files, pki, services: parts.services, manifests })
 }

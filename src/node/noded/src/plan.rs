@@ -47,6 +47,7 @@ pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr]), role
         now_secs: clock::now().as_secs(),
         build_time_secs: node.image.build_time,
         state_bytes: room::of(Path::new("/state")).map_or(0, |r| r.total_bytes),
+        container_images: &node.image.container_images,
     };
     let state = State::load(Path::new("/")).context("reading certificates")?;
     cluster::plan(role, &facts, &state).context("planning the cluster")

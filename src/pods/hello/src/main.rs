@@ -1,9 +1,11 @@
-//! A small web server for a first pod: it answers `GET /` on port 8080 with `hello from HOSTNAME`.
+//! A small web server for a first pod: it answers `GET /` on port 8080 with `hello from HOSTNAME`. With arguments it is
+//! a client: `lookup NAME` or `ask HOST:PORT`.
 //!
 //! One request per connection, a limited number of connections, a limit on every wait: it can be reached by
 //! everyone who can reach the pod. As process 1 of its container it needs its own handler to end on SIGTERM.
 #![forbid(unsafe_code)]
 
+mod client;
 mod request;
 
 use std::io::{self, Read, Write};
@@ -14,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use client::Order;
 use request::{MAX_HEAD_BYTES, Outcome, answer, judge};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_conditional_shutdown;
@@ -28,10 +31,23 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (what, result) = match client::parse(&words) {
+        Some(Order::Serve) => (format!("serving port {PORT}"), run().map(|()| String::new())),
+        Some(Order::Lookup(name)) => (format!("looking up {name}"), client::lookup(&name)),
+        Some(Order::Ask(place)) => (format!("asking {place}"), client::ask(&place)),
+        None => {
+            eprintln!("{}", client::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
         Err(e) => {
-            eprintln!("hello: serving port {PORT}: {e}");
+            eprintln!("hello: {what}: {e}");
             ExitCode::FAILURE
         }
     }

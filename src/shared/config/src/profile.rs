@@ -172,17 +172,20 @@ pub enum Component {
     Runc,
     /// The CNI plugins.
     Cni,
+    /// CoreDNS, which runs in pods.
+    Coredns,
 }
 
 impl Component {
     /// All components, in the order of the documentation.
-    pub const ALL: [Component; 6] = [
+    pub const ALL: [Component; 7] = [
         Component::Kubernetes,
         Component::Etcd,
         Component::Kine,
         Component::Containerd,
         Component::Runc,
         Component::Cni,
+        Component::Coredns,
     ];
 
     /// Returns its name in profiles and in `rootfs/components/`.
@@ -195,7 +198,14 @@ impl Component {
             Component::Containerd => "containerd",
             Component::Runc => "runc",
             Component::Cni => "cni",
+            Component::Coredns => "coredns",
         }
+    }
+
+    /// Returns whether it runs in pods: its program is in a container image, not on the node itself.
+    #[must_use]
+    pub const fn runs_in_pods(self) -> bool {
+        matches!(self, Component::Coredns)
     }
 }
 

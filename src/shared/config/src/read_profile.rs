@@ -28,6 +28,7 @@ const COMPONENTS: &[(&str, Component)] = &[
     (Component::Containerd.name(), Component::Containerd),
     (Component::Runc.name(), Component::Runc),
     (Component::Cni.name(), Component::Cni),
+    (Component::Coredns.name(), Component::Coredns),
 ];
 const PLANNED: &[&str] = &["addons", "embeddedConfig", "compression"];
 
@@ -101,7 +102,7 @@ fn slots(cx: &mut Context, node: &Node) -> Option<Slots> {
 
 /// Reads the components; a node needs all of them except kine.
 fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
-    let planned = &["konnectivity", "coredns", "metrics-server", "calico", "kube-router"];
+    let planned = &["konnectivity", "metrics-server", "calico", "kube-router"];
     let found = list(one_of(COMPONENTS, planned))(cx, node)?;
     let missing: Vec<&str> = Component::ALL
         .into_iter()

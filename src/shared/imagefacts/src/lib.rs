@@ -4,9 +4,13 @@
 //! Deriving the facts from a profile, and decisions based on them, are elsewhere.
 #![forbid(unsafe_code)]
 
+mod images;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use images::{OF_MANIFESTS, image_named, missing, reference};
 
 /// The facts an image states about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,9 @@ pub struct ImageFacts {
     /// Versions of the persistent state, by name. Empty in older images.
     #[serde(default)]
     pub state: BTreeMap<String, StateVersions>,
+    /// References of the container images in it, such as `ironhull.local/pause:1`. Empty in older images.
+    #[serde(default)]
+    pub container_images: Vec<String>,
 }
 
 /// The versions of a kind of persistent state that a generation supports.
@@ -58,7 +65,8 @@ mod tests {
     fn the_text_of_the_file_is_fixed() {
         let text = concat!(
             r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64","kubernetes":"1.36.3","#,
-            r#""buildTime":1790000000,"epoch":3,"state":{"etcd":{"writes":307,"reads":306}}}"#,
+            r#""buildTime":1790000000,"epoch":3,"state":{"etcd":{"writes":307,"reads":306}},"#,
+            r#""containerImages":["ironhull.local/pause:1"]}"#,
         );
         let facts: ImageFacts = serde_json::from_str(text).unwrap();
         assert_eq!((facts.build_time, facts.state["etcd"].reads), (1_790_000_000, 306));
@@ -70,7 +78,7 @@ mod tests {
         let head = r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64",
             "kubernetes":"1.36.3","buildTime":1790000000"#;
         let older: ImageFacts = serde_json::from_str(&format!("{head}}}")).unwrap();
-        assert_eq!((older.epoch, older.state.len()), (0, 0));
+        assert_eq!((older.epoch, older.state.len(), older.container_images.len()), (0, 0, 0));
         let newer = format!(r#"{head},"x":1,"state":{{"etcd":{{"writes":1,"reads":1,"x":1}}}}}}"#);
         assert_eq!(serde_json::from_str::<ImageFacts>(&newer).unwrap().state.len(), 1);
     }

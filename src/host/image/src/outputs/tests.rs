@@ -66,6 +66,7 @@ fn facts() -> ImageFacts {
         build_time: 1_789_199_741,
         epoch: 5,
         state: BTreeMap::from([("etcd".into(), StateVersions { writes: 307, reads: 306 })]),
+        container_images: Vec::new(),
     }
 }
 

@@ -235,6 +235,7 @@ mod tests {
             ("containerd", "2.4.2", 2),
             ("runc", "1.4.3", 1),
             ("cni", "1.9.1", 4),
+            ("coredns", "1.14.7", 1),
         ] {
             let component = load(&folder(), name).unwrap();
             assert_eq!(

@@ -1,0 +1,99 @@
+//! Kubernetes objects that are applied once the API server is ready.
+
+mod access;
+mod dns;
+
+use config::Role;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::facts::Facts;
+
+/// The image of every pod's sandbox, which the root contains.
+pub const PAUSE_IMAGE: &str = "ironhull.local/pause:1";
+
+/// A named list of objects, applied in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Name in messages.
+    pub name: String,
+    /// Kubernetes objects.
+    pub objects: Vec<Value>,
+}
+
+/// Returns all manifests of a cluster: our permissions, those of `spec.extensions.manifests`, our add-ons. Add-ons come
+/// last, since their pods are larger than a first pod, which would wait for the processor; all are applied within a
+/// second of each other.
+///
+/// # Errors
+/// [`Error::NoContainerImage`] if the node's image lacks one of an add-on.
+pub(crate) fn all(role: Role, facts: &Facts) -> Result<Vec<Manifest>, Error> {
+    let spec = &facts.cluster.spec;
+    let ours = |name: &str, objects| Manifest { name: format!("ironhull-{name}"), objects };
+    let theirs = spec.extensions.manifests.iter().map(|m| Manifest {
+        name: m.name.clone(),
+        // The config's parser has already refused invalid manifests.
+        objects: config::manifest_objects(&m.name, &m.manifest).unwrap_or_default(),
+    });
+    // With more nodes than one, the cluster's names outlive the loss of any.
+    let replicas = if role == Role::Single { 1 } else { 2 };
+    let dns = dns::objects(&spec.network, image(facts, "coredns")?, replicas);
+    Ok(std::iter::once(ours("access", access::objects())).chain(theirs).chain([ours("dns", dns)]).collect())
+}
+
+/// Returns the reference of a container image in the node's image.
+fn image<'a>(facts: &Facts<'a>, name: &'static str) -> Result<&'a str, Error> {
+    imagefacts::image_named(facts.container_images, name).ok_or(Error::NoContainerImage { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::facts::fixture::{facts, node};
+    use config::ClusterConfig;
+
+    /// Returns all images that an object names.
+    fn images(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| match value.as_str() {
+                Some(text) if key == "image" => drop(found.insert(text.to_owned())),
+                _ => images(value, found),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| images(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn ours_come_first_and_add_ons_last() {
+        let (node, mut cluster) = (node(), ClusterConfig::default());
+        let manifest = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n".to_owned();
+        cluster.spec.extensions.manifests = vec![config::Manifest { name: "mine".into(), manifest }];
+        let found = all(Role::Single, &facts(&node, &cluster)).unwrap();
+        let names: Vec<&str> = found.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["ironhull-access", "mine", "ironhull-dns"]);
+        assert_eq!(found[1].objects[0]["metadata"]["name"], "a");
+        let bound: Vec<&Value> = found[0].objects.iter().map(|o| &o["roleRef"]["name"]).collect();
+        assert_eq!(bound, ["system:kubelet-api-admin", "cluster-admin"]);
+    }
+
+    /// The builder checks an image against the same list.
+    #[test]
+    fn the_images_of_our_manifests_are_those_that_every_image_must_contain() {
+        let (node, cluster) = (node(), ClusterConfig::default());
+        let mut facts = facts(&node, &cluster);
+        let all_images: Vec<String> =
+            imagefacts::OF_MANIFESTS.iter().map(|name| imagefacts::reference(name, "7")).collect();
+        facts.container_images = &all_images;
+        let mut named = BTreeSet::new();
+        for manifest in all(Role::Single, &facts).unwrap() {
+            manifest.objects.iter().for_each(|object| images(object, &mut named));
+        }
+        assert_eq!(named, all_images.iter().cloned().collect());
+        facts.container_images = &[];
+        let error = all(Role::Single, &facts).unwrap_err().to_string();
+        assert!(error.contains("no container image coredns"), "{error}");
+    }
+}
