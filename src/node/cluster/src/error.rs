@@ -38,6 +38,14 @@ pub enum Error {
         /// The library's error.
         source: certs::CertError,
     },
+    /// A manifest of the config that can't be parsed.
+    #[error("parsing manifest {name}: {reason}")]
+    Manifest {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A manifest needs a container image that the node's image does not have.
     #[error("this image has no container image {name}")]
     NoContainerImage {

@@ -22,6 +22,7 @@ mod init;
 mod issue;
 mod kube;
 mod maintenance;
+mod manifests;
 mod memory;
 mod node;
 mod plan;

@@ -282,7 +282,7 @@ pub enum KubeProxyMode {
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Extensions {
-    /// Kubernetes objects, applied in this order.
+    /// Kubernetes objects: custom resource definitions and namespaces are applied first, otherwise in this order.
     pub manifests: Vec<Manifest>,
 }
 

@@ -26,19 +26,25 @@ pub struct Manifest {
 /// second of each other.
 ///
 /// # Errors
-/// [`Error::NoContainerImage`] if the node's image lacks one of an add-on.
+/// [`Error::NoContainerImage`] if the node's image lacks one of an add-on, [`Error::Manifest`] if one of the config
+/// can't be parsed.
 pub(crate) fn all(role: Role, facts: &Facts) -> Result<Vec<Manifest>, Error> {
     let spec = &facts.cluster.spec;
     let ours = |name: &str, objects| Manifest { name: format!("ironhull-{name}"), objects };
-    let theirs = spec.extensions.manifests.iter().map(|m| Manifest {
-        name: m.name.clone(),
-        // The config's parser has already refused invalid manifests.
-        objects: config::manifest_objects(&m.name, &m.manifest).unwrap_or_default(),
-    });
+    let theirs = spec.extensions.manifests.iter().map(theirs).collect::<Result<Vec<_>, _>>()?;
     // With more nodes than one, the cluster's names outlive the loss of any.
     let replicas = if role == Role::Single { 1 } else { 2 };
     let dns = dns::objects(&spec.network, image(facts, "coredns")?, replicas);
     Ok(std::iter::once(ours("access", access::objects())).chain(theirs).chain([ours("dns", dns)]).collect())
+}
+
+/// Returns a manifest of the config. The config's parser has already refused an invalid one, and this does again: an empty
+/// one would have its objects removed.
+fn theirs(manifest: &config::Manifest) -> Result<Manifest, Error> {
+    let config::Manifest { name, manifest } = manifest;
+    let objects = config::manifest_objects(name, manifest)
+        .map_err(|e| Error::Manifest { name: name.clone(), reason: e.to_string() })?;
+    Ok(Manifest { name: name.clone(), objects })
 }
 
 /// Returns the reference of a container image in the node's image.

@@ -25,8 +25,13 @@ const LOG_FLAGS: [(&str, &str); 5] = [
     ("audit-log-compress", "true"),
 ];
 /// Users of the control plane's own programs.
-const COMPONENTS: [&str; 4] =
-    ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"];
+const COMPONENTS: [&str; 5] = [
+    "system:apiserver",
+    "system:kube-controller-manager",
+    "system:kube-scheduler",
+    "system:kube-proxy",
+    "ironhull:noded",
+];
 
 /// Adds the files, and the flags that name them.
 pub(crate) fn add(cluster: &ClusterConfig, parts: &mut Parts, flags: &mut Flags) {

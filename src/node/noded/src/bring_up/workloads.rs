@@ -1,4 +1,4 @@
-//! Workloads: applies the manifests, then follows the Kubernetes node and the manifests' pods.
+//! Workloads: keeps the manifests applied, and follows the Kubernetes node and the manifests' pods.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,19 +11,18 @@ use serde_json::json;
 use super::services;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
-use crate::kube::{
-    self, Kube, Observed, Readiness, Resource, apply_all, has_pods, readiness, uncordon, watch_one,
-};
+use crate::kube::{self, Kube, Observed, Readiness, Resource, has_pods, readiness, uncordon, watch_one};
+use crate::manifests::Keeper;
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 use crate::upgrade::Upgrader;
 
 /// The API server ends a watch after this time; then the next one begins.
 const WATCH: Duration = Duration::from_secs(600);
-/// Polling interval of pods once they are ready.
+/// Polling interval of objects once they are applied, and of pods once they are ready.
 const LATER: Duration = Duration::from_secs(60);
 
-/// Applies the manifests and follows their pods; returns when the threads for this have been started.
+/// Keeps the manifests applied and follows their pods; returns when the threads for this have been started.
 pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]) {
     for kind in [MANIFESTS_APPLIED, NODE_READY] {
         node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
@@ -31,12 +30,8 @@ pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]
     services::wait_for(node, "kube-apiserver");
     let (follower, upgrader) = (Arc::clone(node), Arc::clone(upgrader));
     spawn_or_tell("node", move || follow_node(&follower, &upgrader));
-    let resources = apply(node, manifests);
-    let follower = Arc::clone(node);
-    let workloads: Vec<Resource> = resources.into_iter().filter(|r| has_pods(&r.kind)).collect();
-    if !workloads.is_empty() {
-        spawn_or_tell("pods", move || follow_pods(&follower, &workloads));
-    }
+    let (keeper, applied) = (Keeper::new(manifests), Arc::clone(node));
+    spawn_or_tell("manifests", move || keep_applied(&applied, keeper));
 }
 
 /// Returns a client with the current certificate, since certificates are renewed.
@@ -48,18 +43,34 @@ fn pauses() -> BackOff {
     BackOff::new(Duration::from_millis(250), Duration::from_secs(4))
 }
 
-/// Applies all manifests, and retries until every one is applied.
-fn apply(node: &Node, manifests: &[Manifest]) -> Vec<Resource> {
+/// Keeps all manifests applied, for ever. Their pods are followed once everything was applied.
+fn keep_applied(node: &Arc<Node>, mut keeper: Keeper) {
     let mut pauses = pauses();
+    let mut followed = false;
     loop {
-        match connect(node).and_then(|kube| apply_all(&kube, manifests)) {
+        match connect(node).and_then(|kube| keeper.pass(&kube)) {
             Ok(resources) => {
-                node.claim(MANIFESTS_APPLIED, Claim::yes("Applied"));
-                return resources;
+                node.claim(MANIFESTS_APPLIED, Claim { message: keeper.summary(), ..Claim::yes("Applied") });
+                if !std::mem::replace(&mut followed, true) {
+                    follow_workloads(node, resources);
+                }
+                pauses.reset();
+                thread::sleep(LATER);
             }
-            Err(e) => node.claim(MANIFESTS_APPLIED, Claim::no("Failed", format!("{e:#}"))),
+            Err(e) => {
+                node.claim(MANIFESTS_APPLIED, Claim::no("Failed", format!("{e:#}")));
+                pauses.sleep();
+            }
         }
-        pauses.sleep();
+    }
+}
+
+/// Starts to follow the pods of those resources that have any.
+fn follow_workloads(node: &Arc<Node>, resources: Vec<Resource>) {
+    let follower = Arc::clone(node);
+    let workloads: Vec<Resource> = resources.into_iter().filter(|r| has_pods(&r.kind)).collect();
+    if !workloads.is_empty() {
+        spawn_or_tell("pods", move || follow_pods(&follower, &workloads));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use ureq::http::Response;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
@@ -19,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum length of a response.
 const MAX_ANSWER_BYTES: u64 = 16 << 20;
+
+/// The name under which this program owns the fields that it applies.
+pub const FIELD_MANAGER: &str = "ironhull";
 
 /// URL of the API server and credentials for it.
 #[derive(Clone, Debug)]
@@ -53,6 +56,31 @@ impl Access {
 pub fn connect(port: u16) -> Result<Kube> {
     let directory = Path::new(cluster::PKI_DIRECTORY).join("noded");
     Kube::new(&Access::in_directory(&format!("https://127.0.0.1:{port}"), &directory, "client"))
+}
+
+/// An object as it is after it was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Whether it did not exist before.
+    pub created: bool,
+    /// Its UID.
+    pub uid: String,
+    /// Its version, which changes with every write.
+    pub resource_version: String,
+}
+
+/// The fields of it that are read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Stored {
+    metadata: StoredMetadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct StoredMetadata {
+    uid: String,
+    resource_version: String,
 }
 
 /// A client of the apiserver. Connections are kept between requests.
@@ -126,13 +154,26 @@ impl Kube {
         serde_json::from_slice(&text).with_context(|| format!("reading {path}"))
     }
 
+    /// Reads an object; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// If the API server can't be reached, or refuses, with its reason.
+    pub fn find<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<Option<T>> {
+        let response = self.agent.get(self.url(path)).call().with_context(|| format!("reading {path}"))?;
+        if response.status().as_u16() == 404 {
+            return read(response).map(|_| None);
+        }
+        let text = checked(response).with_context(|| format!("reading {path}"))?;
+        serde_json::from_slice(&text).map(Some).with_context(|| format!("reading {path}"))
+    }
+
     /// Applies `object` by server-side apply; takes over fields that others own.
     ///
     /// # Errors
     /// If the API server can't be reached, or refuses, with its reason; the object is unchanged when it
     /// refuses.
-    pub fn apply(&self, path: &str, object: &Value) -> Result<()> {
-        self.apply_as("ironhull", path, object)
+    pub fn apply(&self, path: &str, object: &Value) -> Result<Applied> {
+        self.apply_as(FIELD_MANAGER, path, object)
     }
 
     /// Like [`Kube::apply`], as another field manager: server-side apply removes fields that this manager no
@@ -141,13 +182,36 @@ impl Kube {
     /// # Errors
     /// If the API server can't be reached, or refuses, with its reason; the object is unchanged when it
     /// refuses.
-    pub fn apply_as(&self, manager: &str, path: &str, object: &Value) -> Result<()> {
+    pub fn apply_as(&self, manager: &str, path: &str, object: &Value) -> Result<Applied> {
         let url = format!("{}?fieldManager={manager}&force=true", self.url(path));
         // JSON is valid YAML, and server-side apply accepts only this content type.
         let request = self.agent.patch(url).content_type("application/apply-patch+yaml");
         let sent = request.send(&serde_json::to_vec(object)?[..]);
         let response = sent.with_context(|| format!("applying {path}"))?;
-        checked(response).map(drop).with_context(|| format!("applying {path}"))
+        let created = response.status().as_u16() == 201;
+        let text = checked(response).with_context(|| format!("applying {path}"))?;
+        let stored: Stored = serde_json::from_slice(&text).with_context(|| format!("applying {path}"))?;
+        Ok(Applied { created, uid: stored.metadata.uid, resource_version: stored.metadata.resource_version })
+    }
+
+    /// Deletes the object with this UID, and what belongs to it; one that does not exist is deleted already.
+    ///
+    /// # Errors
+    /// If the API server can't be reached, or refuses, with its reason; nothing is deleted when it refuses.
+    pub fn delete(&self, path: &str, uid: &str) -> Result<()> {
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": { "uid": uid },
+        });
+        let request = self.agent.delete(self.url(path)).force_send_body().content_type("application/json");
+        let response = request.send(&serde_json::to_vec(&options)?[..]);
+        let response = response.with_context(|| format!("deleting {path}"))?;
+        if response.status().as_u16() == 404 {
+            return read(response).map(drop);
+        }
+        checked(response).map(drop).with_context(|| format!("deleting {path}"))
     }
 
     /// Posts an object.

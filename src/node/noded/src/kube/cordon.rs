@@ -15,7 +15,7 @@ const MANAGER: &str = "ironhull-upgrade";
 /// # Errors
 /// If the apiserver can't be asked or refuses, with its reason; nothing has changed when it refuses.
 pub fn cordon(kube: &Kube, name: &str) -> Result<()> {
-    kube.apply_as(MANAGER, &path(name), &node(name, json!({ "spec": { "unschedulable": true } })))
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({ "spec": { "unschedulable": true } }))).map(drop)
 }
 
 /// Removes the mark that [`cordon`] has set.
@@ -24,7 +24,7 @@ pub fn cordon(kube: &Kube, name: &str) -> Result<()> {
 /// If the apiserver can't be asked or refuses, with its reason; the mark stays when it refuses.
 pub fn uncordon(kube: &Kube, name: &str) -> Result<()> {
     // Server-side apply removes fields that this manager no longer sets, unless another manager owns them.
-    kube.apply_as(MANAGER, &path(name), &node(name, json!({})))
+    kube.apply_as(MANAGER, &path(name), &node(name, json!({}))).map(drop)
 }
 
 fn path(name: &str) -> String {

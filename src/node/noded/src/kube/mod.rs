@@ -2,16 +2,14 @@
 //!
 //! Blocking. Of the Kubernetes types only the few fields that are needed are parsed.
 
-mod apply;
 mod client;
 mod cordon;
 mod ready;
 mod resource;
 mod watch;
 
-pub use apply::apply_all;
-pub use client::{Access, Kube, connect};
+pub use client::{Access, FIELD_MANAGER, Kube, connect};
 pub use cordon::{cordon, uncordon};
 pub use ready::{Observed, Readiness, readiness};
-pub use resource::{Resource, has_pods};
+pub use resource::{Resource, find, has_pods};
 pub use watch::watch_one;
