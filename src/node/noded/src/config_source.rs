@@ -15,9 +15,10 @@ use api::{ConfigFacts, PassedOver};
 use config::user_data::{Beside, Part, Seed, parse_seed, parse_text};
 use config::{MAX_BYTES, NodeDocuments};
 use snapshots::Store;
-use userdata::{Found, Machine, Search};
+use userdata::{Found, Machine, Search, Web};
 
 use crate::console;
+use crate::trust;
 use crate::vouched::vouched;
 
 /// Path of the last accepted config.
@@ -178,6 +179,45 @@ pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Resu
         problems.push(e);
     }
     Err(Unusable { problems, passed_over, beside })
+}
+
+/// What the sources have that need a network.
+#[derive(Debug)]
+pub struct Online<T> {
+    /// A config that can be used.
+    pub accepted: Option<Accepted<T>>,
+    /// What is missing or wrong otherwise.
+    pub unusable: Unusable,
+}
+
+/// Asks the sources that need a network. What they leave out is completed by `beside`, which was found without one.
+pub fn look_online<T>(
+    root: &Path,
+    beside: &Beside,
+    check: &dyn Fn(&NodeDocuments) -> Result<T>,
+) -> Online<T> {
+    let searched = userdata::find_online(&machine(root).with_web(Web::new(trust::of_image())));
+    let mut unusable = Unusable::default();
+    let search = match searched {
+        Ok(search) => search,
+        Err(e) => {
+            unusable.problems.push(e.to_string());
+            return Online { accepted: None, unusable };
+        }
+    };
+    unusable.passed_over = passed_over(&search);
+    unusable.beside = Box::new(self::beside(&search));
+    let accepted = search.found.and_then(|mut found| {
+        found.seed.beside.complete(beside);
+        match accept(&found, check) {
+            Ok(accepted) => Some(accepted),
+            Err(e) => {
+                unusable.problems.push(format!("{e:#}"));
+                None
+            }
+        }
+    });
+    Online { accepted, unusable }
 }
 
 /// Returns the host name of the config that is kept, if it has one of its own.

@@ -36,6 +36,7 @@ mod store;
 mod testing;
 mod thread;
 mod timekeeper;
+mod trust;
 mod upgrade;
 mod upload;
 mod vouched;

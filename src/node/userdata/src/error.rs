@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use formats::volume::VolumeError;
+use weburl::WebUrl;
 
 /// Why user-data can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +48,21 @@ pub enum Error {
         /// The cause.
         source: VolumeError,
     },
-    /// The user-data is to be fetched from a URL.
-    #[error("reading user-data {option}: user-data by URL is not supported yet\nhint: give it as base64")]
+    /// A URL at which user-data is said to be can't be one.
+    #[error("reading user-data {option}: {reason}")]
     Url {
-        /// The option that has the URL.
+        /// Where the URL is written.
         option: &'static str,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A server does not answer, or refuses.
+    #[error("fetching {url}: {reason}")]
+    Web {
+        /// What was asked for.
+        url: WebUrl,
+        /// What went wrong.
+        reason: String,
     },
     /// A value that VMware holds for the machine can't be read or used.
     #[error("reading guestinfo.{key}: {reason}")]

@@ -2,7 +2,7 @@
 //!
 //! Sources are asked in the order of [`sources()`]; the first that has something wins. Only bytes are found here;
 //! `config` unpacks and parses them. The node decides where to keep an accepted text and what to do without one.
-//! All of these sources work without a network.
+//! All of these sources work without a network; those that need one are asked by [`find_online`].
 #![forbid(unsafe_code)]
 
 mod devices;
@@ -10,12 +10,16 @@ mod error;
 mod found;
 mod guest_info;
 mod machine;
+mod online;
 mod sources;
+mod web;
 
 pub use error::Error;
 pub use found::{Found, PassedOver, Search};
 pub use machine::Machine;
+pub use online::find_online;
 pub use sources::{Answer, Source, all as sources};
+pub use web::Web;
 
 /// Maximum length in bytes of each file that is read.
 pub const MAX_BYTES: usize = config::MAX_BYTES;

@@ -12,6 +12,7 @@ use crate::MAX_BYTES;
 use crate::devices::{self, Volumes};
 use crate::error::Error;
 use crate::guest_info::{BackDoor, Port};
+use crate::web::Web;
 
 /// A machine at the time of one search.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Machine {
     root: PathBuf,
     volumes: OnceCell<Volumes>,
     back_door: Option<Box<dyn BackDoor>>,
+    web: Option<Web>,
 }
 
 impl Machine {
@@ -31,12 +33,23 @@ impl Machine {
     /// Returns the machine that is laid out below `root`, which has no hypervisor.
     #[must_use]
     pub fn at(root: &Path) -> Machine {
-        Machine { root: root.to_owned(), volumes: OnceCell::new(), back_door: None }
+        Machine { root: root.to_owned(), volumes: OnceCell::new(), back_door: None, web: None }
     }
 
     /// Returns this machine with another way to its hypervisor.
     pub(crate) fn with_back_door(self, back_door: Box<dyn BackDoor>) -> Machine {
         Machine { back_door: Some(back_door), ..self }
+    }
+
+    /// Returns this machine with a network, through which servers are asked.
+    #[must_use]
+    pub fn with_web(self, web: Web) -> Machine {
+        Machine { web: Some(web), ..self }
+    }
+
+    /// Returns the way to servers; `None` as long as there is no network.
+    pub(crate) fn web(&self) -> Option<&Web> {
+        self.web.as_ref()
     }
 
     /// Returns the way to the hypervisor, which must only be used if it is VMware's.

@@ -9,13 +9,18 @@ use crate::le;
 pub const TABLE: &str = "/sys/firmware/dmi/tables/DMI";
 /// System information; its fields are numbers of strings.
 pub const SYSTEM: u8 = 1;
+/// Chassis; its fields are numbers of strings, too.
+pub const CHASSIS: u8 = 3;
 /// Free-form strings of the manufacturer.
 pub const OEM_STRINGS: u8 = 11;
 /// Marks the end of the table.
 const END: u8 = 127;
 /// Offsets of fields of [`SYSTEM`].
 const MANUFACTURER: usize = 4;
+const PRODUCT_NAME: usize = 5;
 const SERIAL_NUMBER: usize = 7;
+/// Offset of a field of [`CHASSIS`].
+const ASSET_TAG: usize = 8;
 /// Length of the header of a structure in bytes.
 const HEADER_BYTES: usize = 4;
 /// Maximum number of structures that are read.
@@ -49,6 +54,18 @@ impl<'a> Structure<'a> {
     #[must_use]
     pub fn manufacturer(&self) -> Option<&'a [u8]> {
         self.string_at(MANUFACTURER).filter(|_| self.kind == SYSTEM)
+    }
+
+    /// Returns the name of the product of a structure of type [`SYSTEM`].
+    #[must_use]
+    pub fn product_name(&self) -> Option<&'a [u8]> {
+        self.string_at(PRODUCT_NAME).filter(|_| self.kind == SYSTEM)
+    }
+
+    /// Returns the asset tag of a structure of type [`CHASSIS`].
+    #[must_use]
+    pub fn asset_tag(&self) -> Option<&'a [u8]> {
+        self.string_at(ASSET_TAG).filter(|_| self.kind == CHASSIS)
     }
 }
 
@@ -118,6 +135,10 @@ mod tests {
         assert_eq!(found.iter().map(|s| s.kind).collect::<Vec<_>>(), [0, 32, SYSTEM, OEM_STRINGS]);
         assert_eq!(found[1].strings, [b""; 0]);
         assert_eq!(found[2].manufacturer(), Some(&b"QEMU"[..]));
+        assert_eq!(found[2].product_name(), Some(&b"q35"[..]));
+        assert_eq!(found[2].asset_tag(), None);
+        let chassis = raw(CHASSIS, &[1, 1, 0, 0, 2], &["QEMU", "7783"]);
+        assert_eq!(read(&chassis)[0].asset_tag(), Some(&b"7783"[..]));
         assert_eq!(found[2].serial_number(), Some(&b"ds=nocloud;s=http://x/"[..]));
         assert_eq!(found[3].strings, [&b"one"[..], b"two=2"]);
         assert_eq!(found[3].serial_number(), None);

@@ -23,7 +23,8 @@ use config::{NodeDocuments, NodeNetwork};
 use net::{Network, UNNAMED};
 use tokio::sync::oneshot;
 
-use crate::config_source::{self, Accepted, Unusable};
+use crate::back_off::BackOff;
+use crate::config_source::{self, Accepted, Online, Unusable};
 use crate::console;
 use crate::followers::Followers;
 use crate::init::Init;
@@ -41,6 +42,9 @@ pub type Check = Box<dyn Fn(&NodeDocuments) -> Result<Tls> + Send + Sync>;
 
 /// Pause between two searches of user-data.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Pauses between two questions to servers.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Between the answer to a config and the end of maintenance.
 const LEAVE_DELAY: Duration = Duration::from_millis(300);
 const _: () = assert!(api::MAX_CONFIG_BYTES == config::MAX_BYTES, "a config is as long however it comes");
@@ -95,6 +99,8 @@ pub struct Maintenance {
     door: Option<Arc<Door>>,
     network: OnceLock<Network>,
     trouble: Mutex<Trouble>,
+    /// What the sources lack that need a network.
+    online: Mutex<Unusable>,
     /// Where the config goes that ends maintenance; `None` once there is one.
     decision: Mutex<Option<oneshot::Sender<Accepted<Tls>>>>,
 }
@@ -170,6 +176,8 @@ fn wait(entering: Entering) -> Result<Left> {
     let maintenance = Arc::new(maintenance);
     let watching = Arc::clone(&maintenance);
     thread::spawn("maintenance", move || watching.watch())?;
+    let asking = Arc::clone(&maintenance);
+    thread::spawn("online", move || asking.ask_online())?;
     let service = maintenance.door.clone().zip(tls).map(|(door, tls)| Service {
         tls,
         admission: Admission::Code(door),
@@ -217,6 +225,7 @@ impl Maintenance {
             door,
             network: OnceLock::new(),
             trouble: Mutex::new(trouble),
+            online: Mutex::default(),
             decision: Mutex::new(Some(sender)),
         };
         (maintenance, receiver)
@@ -236,7 +245,8 @@ impl Maintenance {
         if decision.is_none() {
             return Err(NotTaken::Decided);
         }
-        let beside = Beside::clone(&self.trouble().beside);
+        let mut beside = Beside::clone(&self.trouble().beside);
+        beside.complete(&lock(&self.online).beside);
         let accepted = config_source::given_by_operator(bytes, beside, &self.check)
             .map_err(|e| NotTaken::Invalid(format!("{e:#}")))?;
         let text = accepted.given.as_deref().unwrap_or_default();
@@ -328,14 +338,12 @@ impl Maintenance {
     fn search(&self) {
         if self.trouble().reason != MaintenanceReason::StateUnusable {
             match config_source::look(&self.root, &self.check) {
-                Ok(accepted) => {
-                    if let Some(sender) = lock(&self.decision).take() {
-                        // Nobody waits any more only if the program ends.
-                        drop(sender.send(accepted));
-                    }
-                }
-                Err(unusable) => {
+                Ok(accepted) => self.decide(accepted),
+                Err(mut unusable) => {
                     let before = self.provisional();
+                    let online = lock(&self.online).clone();
+                    unusable.problems.extend(online.problems);
+                    unusable.passed_over.extend(online.passed_over);
                     *self.trouble() = unusable.into();
                     let now = self.provisional();
                     if let Some(network) = self.network.get().filter(|_| now != before) {
@@ -346,6 +354,39 @@ impl Maintenance {
         }
         if !self.is_decided() {
             self.report();
+        }
+    }
+
+    /// Asks the sources that need a network as soon as there is an address, and again as long as none has a config. A
+    /// server that does not answer holds up nothing else.
+    fn ask_online(&self) {
+        let mut pauses = BackOff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while !self.is_decided() {
+            let Some(network) = self.network.get().filter(|network| !network.addresses().is_empty()) else {
+                std::thread::sleep(FIRST_PAUSE);
+                continue;
+            };
+            if self.trouble().reason == MaintenanceReason::StateUnusable {
+                return;
+            }
+            let seen = network.state();
+            let beside = self.trouble().beside.clone();
+            let Online { accepted, unusable } = config_source::look_online(&self.root, &beside, &self.check);
+            *lock(&self.online) = unusable;
+            match accepted {
+                Some(accepted) => self.decide(accepted),
+                // Another network may lead to a server that this one does not lead to.
+                None if network.state() != seen => pauses.reset(),
+                None => pauses.sleep(),
+            }
+        }
+    }
+
+    /// Ends maintenance with a config, unless another one came first.
+    fn decide(&self, accepted: Accepted<Tls>) {
+        if let Some(sender) = lock(&self.decision).take() {
+            // Nobody waits any more only if the program ends.
+            drop(sender.send(accepted));
         }
     }
 

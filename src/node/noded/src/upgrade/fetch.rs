@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -19,15 +18,13 @@ use ureq::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED, RANGE,
 };
 use ureq::http::{Response, StatusCode};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 use weburl::WebUrl;
 use weburl::resume::{Answer, answer};
 
 use crate::back_off::BackOff;
+use crate::trust;
 
-/// Certificate authorities of the image.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Time limits for connecting, and without data from the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(60);
@@ -269,18 +266,6 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 /// Returns a client that trusts the certificate authorities of the image.
 fn agent() -> Agent {
-    // Without authorities no https server is trusted; http needs none.
-    let pem = std::fs::read(AUTHORITIES).unwrap_or_default();
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_resolve(Some(CONNECT_TIMEOUT))
@@ -290,7 +275,7 @@ fn agent() -> Agent {
         .proxy(None)
         .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .user_agent("ironhull")
-        .tls_config(tls)
+        .tls_config(trust::of_image())
         .build();
     config.new_agent()
 }
@@ -299,7 +284,7 @@ fn agent() -> Agent {
 mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
 
     use super::*;
 

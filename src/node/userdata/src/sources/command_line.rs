@@ -11,11 +11,13 @@ use crate::error::Error;
 use crate::machine::Machine;
 
 /// The command line as the kernel shows it.
-const COMMAND_LINE: &str = "/proc/cmdline";
+pub(crate) const COMMAND_LINE: &str = "/proc/cmdline";
 /// The option.
-const OPTION: &str = "ironhull.config=";
+pub(crate) const OPTION: &str = "ironhull.config=";
 /// How cloud-init's option begins.
-const CLOUD_INIT: &str = "ds=nocloud";
+pub(crate) const CLOUD_INIT: &str = "ds=nocloud";
+/// Said of a URL.
+const FETCHED: &str = "user-data is fetched once there is a network";
 
 /// The source.
 #[derive(Debug)]
@@ -34,14 +36,14 @@ impl Source for CommandLine {
         let value = line.split_ascii_whitespace().filter_map(|word| word.strip_prefix(OPTION)).next_back();
         match value.map(|value| value.trim_matches('"')) {
             Some("") => Err(Error::Empty { path: label.into() }),
-            Some(url) if url.contains("://") => Err(Error::Url { option: label }),
+            Some(url) if url.contains("://") => Ok(Answer::Nothing(format!("{label} is a URL: {FETCHED}"))),
             Some(value) => {
                 let user_data = Part { label: label.to_owned(), bytes: value.as_bytes().to_vec() };
                 Ok(Answer::Found(Seed::alone(user_data)))
             }
-            None if line.split_ascii_whitespace().any(|word| word.starts_with(CLOUD_INIT)) => Ok(
-                Answer::Nothing(format!("there is {CLOUD_INIT}, but user-data by URL is not supported yet")),
-            ),
+            None if line.split_ascii_whitespace().any(|word| word.starts_with(CLOUD_INIT)) => {
+                Ok(Answer::Nothing(format!("there is {CLOUD_INIT}: {FETCHED}")))
+            }
             None => Ok(Answer::Nothing(format!("there is no option {label}"))),
         }
     }
@@ -74,12 +76,18 @@ mod tests {
     fn says_what_is_missing_or_wrong() {
         for (line, reason) in [
             ("ro xironhull.config=eA== ironhull.configs=x", "there is no option ironhull.config"),
-            ("ds=nocloud-net;s=http://x/", "there is ds=nocloud, but user-data by URL is not supported yet"),
+            (
+                "ds=nocloud-net;s=http://x/",
+                "there is ds=nocloud: user-data is fetched once there is a network",
+            ),
+            (
+                "ironhull.config=http://x/y",
+                "ironhull.config is a URL: user-data is fetched once there is a network",
+            ),
         ] {
             assert_eq!(answer(line).unwrap(), Answer::Nothing(reason.to_owned()), "{line}");
         }
         let error = |line| answer(line).unwrap_err().to_string();
         assert!(error("ironhull.config= ro").ends_with("ironhull.config: it is empty"));
-        assert!(error("ironhull.config=http://x/y").contains("by URL"));
     }
 }

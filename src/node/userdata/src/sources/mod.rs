@@ -6,12 +6,12 @@
 //! directory. It answers [`Answer::Nothing`] if the machine has no user-data of this kind, and an error if it has some
 //! that can't be used.
 
-mod command_line;
+pub(crate) mod command_line;
 mod qemu_fw_cfg;
 mod smbios;
 mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod vmware;
 mod volume;
 

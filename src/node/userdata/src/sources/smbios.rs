@@ -2,8 +2,8 @@
 //!
 //! A string of type 11 that is a systemd credential named `ironhull.config`, as text or as base64; QEMU:
 //! `-smbios type=11,value=io.systemd.credential.binary:ironhull.config=…`. Specs: DMTF DSP0134, 7.12; systemd,
-//! "System and Service Credentials". cloud-init's `ds=nocloud;s=URL` in the serial number needs a network and is only
-//! reported.
+//! "System and Service Credentials". cloud-init's `ds=nocloud;s=URL` in the serial number needs a network: `online`
+//! follows it.
 
 use config::user_data::{Part, Seed};
 use formats::smbios::{self, OEM_STRINGS, TABLE};
@@ -45,7 +45,7 @@ impl Source for Smbios {
         let by_url =
             structures.iter().filter_map(|s| s.serial_number()).any(|serial| serial.starts_with(SERIAL));
         Ok(Answer::Nothing(match by_url {
-            true => "the serial number begins with ds=nocloud, but user-data by URL is not supported yet"
+            true => "the serial number begins with ds=nocloud: user-data is fetched once there is a network"
                 .to_owned(),
             false => format!("no string of type 11 begins with {}", BEGINNINGS.join(" or ")),
         }))

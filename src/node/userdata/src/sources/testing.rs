@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::{Error, Machine, Search};
 
 /// A machine in a directory.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     dir: TempDir,
 }
 
