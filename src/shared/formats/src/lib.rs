@@ -10,6 +10,7 @@
 
 #[cfg(feature = "builder")]
 pub mod authenticode;
+pub mod bios;
 #[cfg(feature = "builder")]
 pub mod cpio;
 pub mod disk;

@@ -39,7 +39,7 @@ fn reads_back_what_was_written() {
     assert_eq!(read(&mut disk, BLOCKS).unwrap(), table(BLOCKS));
     assert_eq!(
         judge::sha256(disk.get_ref()),
-        "13b2fa0a031f853ae1527185a58222e3d90aea1abc5d25a971ef2eddfb6b81b4"
+        "8439d9493aeac8e53e1875f79cede7a51605e9f2bc675a996513f8bac0356108"
     );
 }
 

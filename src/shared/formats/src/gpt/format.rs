@@ -1,7 +1,7 @@
 //! Bit layout: header, entries, protective MBR, and their checksum.
 
 use super::{BLOCK_BYTES, FIRST_USABLE, Guid, Partition, TAIL_BLOCKS, Table};
-use crate::le;
+use crate::{bios, le};
 
 /// Size of a block.
 pub(super) const BLOCK: usize = 512;
@@ -161,9 +161,11 @@ fn parse_entry(number: u32, entry: &[u8]) -> Option<Partition> {
     (type_guid != Guid::default()).then_some(partition)
 }
 
-/// Returns the protective MBR of a disk: one partition of type 0xEE that covers it.
+/// Returns the protective MBR of a disk: one partition of type 0xEE that covers it, and a program that tells a machine
+/// in BIOS mode that it has to be set to UEFI.
 pub(super) fn protective_mbr(disk_blocks: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
+    le::put(&mut block, 0, &bios::program());
     let length = u32::try_from(disk_blocks.saturating_sub(1)).unwrap_or(u32::MAX);
     le::put(&mut block, 446, &[0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff]);
     le::put(&mut block, 454, &1u32.to_le_bytes());
