@@ -33,6 +33,24 @@ pub fn qcow2() -> PathBuf {
     built("single.qcow2")
 }
 
+/// Returns the qcow2 image of a controller that `make image` built.
+///
+/// # Panics
+/// If it does not exist.
+#[must_use]
+pub fn controller() -> PathBuf {
+    built("controller.qcow2")
+}
+
+/// Returns the qcow2 image of a worker that `make image` built.
+///
+/// # Panics
+/// If it does not exist.
+#[must_use]
+pub fn worker() -> PathBuf {
+    built("worker.qcow2")
+}
+
 /// Returns a file of `out/`.
 fn built(name: &str) -> PathBuf {
     let path = tool::source_root().join("out").join(name);

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Cache(options) => commands::cache::run(&global, &options),
         Command::Lock(options) => commands::lock::run(&global, &options),
         Command::Node(options) => commands::node::run(&global, &options),
+        Command::Token(options) => commands::token::run(&global, &options),
         Command::Kubeconfig(options) => commands::kubeconfig::run(&global, &options),
     };
     match outcome {

@@ -12,6 +12,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ironhull kubeconfig ", "the suite e2e: it needs a node"),
     ("ironhull lock update", "the tests of inputs: it needs Debian's archive"),
     ("ironhull node ", "the suite e2e: it needs a node"),
+    ("ironhull token ", "the suite e2e: it needs a node"),
+    ("ironhull config init me --hostname worker-1 --join-token ", "the suite e2e: it needs a token"),
     ("ironhull run ", "the suite e2e: it needs an image"),
 ];
 

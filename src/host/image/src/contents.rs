@@ -52,7 +52,8 @@ pub(crate) fn contents(
     Ok(bytes)
 }
 
-/// Returns the references of all container images.
+/// Returns the references of all container images, also of an image without containerd: those in images with one that
+/// were built together with it.
 pub(crate) fn container_images(components: &[(Component, BuiltComponent)]) -> Vec<String> {
     let ours = IMAGES.iter().map(|name| imagefacts::reference(name, OURS_VERSION));
     let in_pods = components.iter().filter(|(component, _)| component.runs_in_pods());

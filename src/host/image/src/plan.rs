@@ -71,7 +71,7 @@ impl Content {
 
 /// Programs of this workspace in the root, by path.
 const PROGRAMS: &[(&str, &str)] = &[("usr/lib/ironhull/init", "init"), ("usr/lib/ironhull/noded", "noded")];
-/// Programs of this workspace that become container images.
+/// Programs of this workspace that become container images, where there is a containerd for them.
 pub const IMAGES: &[&str] = &["hello", "pause"];
 /// Generated texts, by path.
 const TEXTS: &[(&str, Text)] = &[
@@ -97,7 +97,8 @@ pub fn plan(profile: &ImageProfile, binaries: &BTreeMap<Component, Vec<String>>)
     for (path, name) in PROGRAMS {
         plan.add(path, Entry::File(Content::Program(name)));
     }
-    for name in IMAGES {
+    let has_containerd = profile.components.contains(&Component::Containerd);
+    for name in IMAGES.iter().filter(|_| has_containerd) {
         plan.add_image(name, Content::Program(name));
     }
     for (path, text) in TEXTS {
@@ -109,7 +110,9 @@ pub fn plan(profile: &ImageProfile, binaries: &BTreeMap<Component, Vec<String>>)
     for component in &profile.components {
         if component.runs_in_pods() {
             let name = component.name();
-            plan.add_image(name, Content::Component(*component, name.to_owned()));
+            if has_containerd {
+                plan.add_image(name, Content::Component(*component, name.to_owned()));
+            }
             continue;
         }
         for binary in binaries.get(component).into_iter().flatten() {
@@ -181,19 +184,34 @@ mod tests {
                     kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n";
         let profile = config::parse_profile("x.yaml", text).unwrap();
         ImageProfile {
-            components: vec![Component::Kubernetes, Component::Cni, Component::Coredns],
+            components: vec![
+                Component::Kubernetes,
+                Component::Containerd,
+                Component::Cni,
+                Component::Coredns,
+            ],
             ..profile
         }
     }
 
+    fn binaries() -> BTreeMap<Component, Vec<String>> {
+        let all = [
+            (Component::Cni, "bridge"),
+            (Component::Coredns, "coredns"),
+            (Component::Etcd, "etcd"),
+            (Component::Kubernetes, "kube"),
+        ];
+        all.map(|(component, name)| (component, vec![name.to_owned()])).into()
+    }
+
+    #[test]
+    fn without_containerd_there_are_no_container_images() {
+        let bare = ImageProfile { components: vec![Component::Kubernetes, Component::Coredns], ..profile() };
+        assert!(!plan(&bare, &binaries()).to_string().contains("images/"));
+    }
+
     #[test]
     fn the_whole_plan() {
-        let binaries = BTreeMap::from([
-            (Component::Cni, vec!["bridge".to_owned()]),
-            (Component::Coredns, vec!["coredns".to_owned()]),
-            (Component::Etcd, vec!["etcd".to_owned()]),
-            (Component::Kubernetes, vec!["kube".to_owned()]),
-        ]);
         let expected = "\
 link bin -> usr/bin
 0755 dev/
@@ -243,9 +261,9 @@ link usr/sbin/iptables-save -> iptables-nft-save
 0644 usr/share/ironhull/sbom.spdx.json = Sbom
 0755 var/
 ";
-        assert_eq!(plan(&profile(), &binaries).to_string(), expected);
+        assert_eq!(plan(&profile(), &binaries()).to_string(), expected);
         let updated = ImageProfile { update_keys: Some("keys.json".to_owned()), ..profile() };
-        let text = plan(&updated, &binaries).to_string();
+        let text = plan(&updated, &binaries()).to_string();
         let more = text.lines().filter(|l| !expected.contains(l)).collect::<Vec<_>>();
         assert_eq!(more, ["0644 usr/share/ironhull/update-keys.json = UpdateKeys"]);
     }

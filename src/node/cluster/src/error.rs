@@ -22,6 +22,9 @@ pub enum Error {
         /// Name of the authority.
         name: &'static str,
     },
+    /// The node has joined its cluster and can issue nothing.
+    #[error("this node has no certificate authority: it has joined its cluster")]
+    NoAuthority,
     /// A key that can't be parsed.
     #[error("reading private key {}: {reason}", path.display())]
     Key {

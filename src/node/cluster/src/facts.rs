@@ -11,6 +11,8 @@ pub struct Facts<'a> {
     pub node: &'a NodeConfig,
     /// The cluster's config.
     pub cluster: &'a ClusterConfig,
+    /// URL of the cluster's API server, for a node that has joined; `None` for one that has its own.
+    pub server: Option<&'a str>,
     /// Address by which the cluster knows the node.
     pub address: Ipv4Addr,
     /// All addresses of the node, for its certificates.
@@ -34,8 +36,9 @@ impl Facts<'_> {
 
     /// Returns the URL of the API server for processes on the node.
     #[must_use]
-    pub fn local_server(&self) -> String {
-        format!("https://127.0.0.1:{}", self.cluster.spec.api.port)
+    pub fn api_server(&self) -> String {
+        let own = || format!("https://127.0.0.1:{}", self.cluster.spec.api.port);
+        self.server.map_or_else(own, str::to_owned)
     }
 }
 
@@ -60,6 +63,7 @@ pub(crate) mod fixture {
             taints: Vec::new(),
             kubelet: Kubelet::default(),
             health: config::Health::default(),
+            join: None,
             api: NodeApi {
                 certificate_authority: String::new(),
                 certificate: String::new(),
@@ -77,6 +81,7 @@ pub(crate) mod fixture {
         Facts {
             node,
             cluster,
+            server: None,
             address: ADDRESS,
             addresses,
             now_secs: NOW,

@@ -22,13 +22,18 @@ pub(crate) fn embedded(cluster: &str, server: &str, user: &str, keys: &Embedded)
     config((cluster, authority), (user, user_value))
 }
 
-/// A component's kubeconfig: it refers to files in `directory`, so that the component notices new ones.
-pub(crate) fn by_files(cluster: &str, server: &str, user: &str, directory: &str) -> String {
-    let authority = json!({ "server": server, "certificate-authority": format!("{directory}/ca.crt") });
-    let user_value = json!({
-        "client-certificate": format!("{directory}/client.crt"),
-        "client-key": format!("{directory}/client.key"),
-    });
+/// Paths of the certificates and the key of a kubeconfig, PEM. Certificate and key may be in one file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Files<'a> {
+    pub authority: &'a str,
+    pub certificate: &'a str,
+    pub key: &'a str,
+}
+
+/// A component's kubeconfig: it refers to files, so that the component notices new ones.
+pub(crate) fn by_files(cluster: &str, server: &str, user: &str, files: &Files) -> String {
+    let authority = json!({ "server": server, "certificate-authority": files.authority });
+    let user_value = json!({ "client-certificate": files.certificate, "client-key": files.key });
     config((cluster, authority), (user, user_value))
 }
 
@@ -51,7 +56,8 @@ mod tests {
 
     #[test]
     fn names_files_or_holds_them() {
-        let by_files = by_files("c", "https://127.0.0.1:6443", "u", "/state/pki/kubelet");
+        let files = Files { authority: "/a", certificate: "/b", key: "/state/pki/kubelet/client.key" };
+        let by_files = by_files("c", "https://127.0.0.1:6443", "u", &files);
         let by_files: Value = serde_json::from_str(&by_files).unwrap();
         assert_eq!(by_files["users"][0]["user"]["client-key"], "/state/pki/kubelet/client.key");
         assert_eq!(by_files["current-context"], by_files["contexts"][0]["name"]);

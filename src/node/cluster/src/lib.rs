@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+pub mod approval;
+mod duties;
 mod error;
 mod facts;
 mod file;
@@ -15,16 +17,20 @@ mod manifests;
 mod pki;
 mod plan;
 mod services;
+mod shared;
 mod users;
 
 pub use apply::{Ownership, apply};
+pub use duties::Duties;
 pub use error::Error;
 pub use facts::Facts;
 pub use file::{Directory, File};
 pub use manifests::{Manifest, PAUSE_IMAGE};
+pub use pki::member;
 pub use pki::{
     Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State, validities_secs,
     validity_secs,
 };
 pub use plan::{Plan, plan};
-pub use services::{RUNTIME, STORE, STORE_QUOTA};
+pub use services::{RUNTIME, STORE, STORE_QUOTA, pod_network};
+pub use shared::{SHARED_KEY, SHARED_NAME, SHARED_NAMESPACE, parse_shared, shared_text};

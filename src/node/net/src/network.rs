@@ -27,7 +27,7 @@ use crate::plan::{Plan, plan};
 use crate::steps::{Step, steps};
 use crate::verdict::judge;
 use crate::wait::wait;
-use crate::wanted::{Leased, Wanted, drop_conflicts};
+use crate::wanted::{Leased, Wanted, add_pod_routes, drop_conflicts, is_of_config};
 use managed::Managed;
 
 /// Stacks of our threads: they call nothing deep.
@@ -68,6 +68,8 @@ pub struct NetworkState {
 struct Inner {
     hostname: String,
     config: NodeNetwork,
+    /// Ways to the pods of other nodes: their addresses, and the node's own.
+    pod_routes: Vec<(Cidr, Ipv4Addr)>,
     /// Counts the configs.
     serial: u64,
     /// What is known of the links is of a config that is not wanted any more, and counts for nothing.
@@ -118,6 +120,19 @@ impl Network {
             let mut inner = self.lock();
             inner.config = config.clone();
             inner.serial += 1;
+        }
+        self.wake();
+    }
+
+    /// Makes these the routes to the pods of other nodes, each through the node's address, on the link that has that
+    /// address in one of its networks. A node that is in none of them has no route; the config's routes win.
+    pub fn set_pod_routes(&self, routes: Vec<(Cidr, Ipv4Addr)>) {
+        {
+            let mut inner = self.lock();
+            if inner.pod_routes == routes {
+                return;
+            }
+            inner.pod_routes = routes;
         }
         self.wake();
     }
@@ -242,7 +257,9 @@ impl Network {
             }
             let mut managed: Vec<&Managed> = inner.links.values().collect();
             managed.sort_by(|a, b| a.plan.name.cmp(&b.plan.name));
-            (managed.into_iter().map(Managed::wanted).collect::<Vec<_>>(), released, inner.serial)
+            let mut wanted: Vec<Wanted> = managed.into_iter().map(Managed::wanted).collect();
+            add_pod_routes(&mut wanted, &inner.pod_routes);
+            (wanted, released, inner.serial)
         };
         let mut failures: BTreeMap<u32, String> = drop_conflicts(&mut wanted).into_iter().collect();
         let differ = self.make_up(socket, &[wanted.clone(), released].concat(), &mut failures)?;
@@ -313,7 +330,7 @@ impl Network {
                     routes.iter().filter(|r| r.index == index && r.to == Cidr::ANY).map(|r| r.metric).min();
                 managed.problem = failures.get(&index).cloned();
                 // A lease that came meanwhile is looked at in the next round.
-                managed.configured = !differ.contains(&index) && managed.wanted() == *wanted;
+                managed.configured = !differ.contains(&index) && is_of_config(wanted, &managed.wanted());
             }
         }
         self.write_files()

@@ -8,6 +8,8 @@ use crate::dhcp::Lease;
 use crate::netlink::Route;
 use crate::plan::LinkPlan;
 
+/// Metric of routes to the pods of other nodes, which no config or lease has.
+const POD_METRIC: u32 = 7321;
 /// Metric of routes from DHCP: static ones, of metric 0, win.
 const DHCP_METRIC: u32 = 1024;
 
@@ -81,6 +83,25 @@ pub(crate) fn wanted(plan: &LinkPlan, leased: &Leased, own_mtu: u32) -> Wanted {
     routes.sort_by_key(|r| r.via.is_some());
     wanted.routes = routes;
     wanted
+}
+
+/// Adds the routes to the pods of other nodes, each to the first link with a network that has the other node in it.
+pub(crate) fn add_pod_routes(all: &mut [Wanted], routes: &[(Cidr, Ipv4Addr)]) {
+    for (to, via) in routes {
+        let holds = |a: &Cidr| a.prefix() < 32 && a.contains(*via) && a.address() != *via;
+        let link = all.iter_mut().find(|w| w.addresses.iter().any(holds));
+        if let Some(wanted) = link {
+            let (to, via) = (*to, Some(*via));
+            let route = Route { index: wanted.index, to, via, on_link: false, metric: POD_METRIC };
+            wanted.routes.push(route);
+        }
+    }
+}
+
+/// Returns whether `wanted` is what config and lease say, whatever routes to pods there are.
+pub(crate) fn is_of_config(wanted: &Wanted, of_config: &Wanted) -> bool {
+    let routes = wanted.routes.iter().filter(|r| r.metric != POD_METRIC).copied().collect();
+    Wanted { routes, ..wanted.clone() } == *of_config
 }
 
 /// Removes the routes for which another link before has one to the same destination of the same metric: the kernel
@@ -204,5 +225,23 @@ pub(crate) mod tests {
         let conflicts = drop_conflicts(&mut all);
         assert_eq!(conflicts, [(3, "route to 0.0.0.0/0: another link has one already".to_owned())]);
         assert_eq!((all[0].routes.len(), all[1].routes.len()), (1, 0));
+    }
+
+    #[test]
+    fn ways_to_pods_go_through_the_link_that_has_the_node_in_its_network() {
+        let ip = |text: &str| text.parse::<Ipv4Addr>().unwrap();
+        let first = wanted(&link_plan("eth0", &["10.0.0.2/24"], &[]), &Leased::Nothing, 0);
+        let second = LinkPlan { index: 3, ..link_plan("eth1", &["10.1.0.2/16"], &[]) };
+        let plain = [first, wanted(&second, &Leased::Nothing, 0)];
+        let mut all = plain.clone();
+        let pods = cidr("10.244.1.0/24");
+        add_pod_routes(&mut all, &[(pods, ip("10.1.7.7")), (pods, ip("192.0.2.1")), (pods, ip("10.0.0.2"))]);
+        assert_eq!(
+            (all[0].routes.len(), all[1].routes.len()),
+            (0, 1),
+            "others are not reached, or are this node"
+        );
+        assert_eq!((all[1].routes[0].to, all[1].routes[0].via), (pods, Some(ip("10.1.7.7"))));
+        assert!(is_of_config(&all[1], &plain[1]) && all[1] != plain[1]);
     }
 }

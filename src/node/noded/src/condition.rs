@@ -14,6 +14,8 @@ pub const TIME_SYNCED: &str = "TimeSynced";
 pub const SERVICES_READY: &str = "ServicesReady";
 /// All manifests were applied.
 pub const MANIFESTS_APPLIED: &str = "ManifestsApplied";
+/// The node is a member of its cluster. Absent on one that has founded it.
+pub const JOINED: &str = "Joined";
 /// The Kubernetes node is ready.
 pub const NODE_READY: &str = "NodeReady";
 /// The state was kept when the generation changed. Absent if the generation never changed.

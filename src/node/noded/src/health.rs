@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use api::{Condition, ConditionStatus};
+use cluster::Duties;
 use control::BootStatus;
 use slots::{Flags, Reason};
 
@@ -20,7 +21,9 @@ use crate::thread::spawn_or_tell;
 /// Time between two reports during a trial.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// Conditions that must be true. API server and kubelet are covered by the readiness of their services.
-const NEEDED: [&str; 4] = [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY, NODE_READY];
+const NEEDED: [&str; 3] = [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY];
+/// The same for a node that runs pods.
+const NEEDED_FOR_PODS: [&str; 1] = [NODE_READY];
 
 /// Reports once that this program is running, then continues as long as the trial lasts.
 pub fn follow(node: &Arc<Node>) {
@@ -35,7 +38,7 @@ pub fn follow(node: &Arc<Node>) {
 /// Sends a report; returns whether more are needed.
 fn report(node: &Node) -> bool {
     let deadline_secs = node.documents.node.health.deadline_secs;
-    let reported = node.init.health(problem(&node.conditions()), deadline_secs);
+    let reported = node.init.health(problem(node.duties, &node.conditions()), deadline_secs);
     let reported = reported.and_then(|()| node.init.status());
     match reported {
         Ok(status) => {
@@ -100,9 +103,15 @@ fn is_open(boot: &BootStatus) -> bool {
     generation(boot.other()) > generation(boot.running()) && held(boot).is_none()
 }
 
-/// Returns the first condition that is not true; `None` if all are.
-fn problem(conditions: &[Condition]) -> Option<String> {
-    NEEDED.iter().find_map(|kind| match conditions.iter().find(|c| c.kind == *kind) {
+/// Returns the conditions that must be true of a node with `duties`.
+fn needed(duties: Duties) -> impl Iterator<Item = &'static str> {
+    let for_pods = NEEDED_FOR_PODS.into_iter().filter(move |_| duties.workloads);
+    NEEDED.into_iter().chain(for_pods)
+}
+
+/// Returns the first condition that is needed and not true; `None` if all are.
+fn problem(duties: Duties, conditions: &[Condition]) -> Option<String> {
+    needed(duties).find_map(|kind| match conditions.iter().find(|c| c.kind == kind) {
         Some(c) if c.status == ConditionStatus::True => None,
         Some(c) if c.message.is_empty() => Some(format!("{kind}: {}", c.reason)),
         Some(c) => Some(format!("{kind}: {}", c.message)),
@@ -114,6 +123,7 @@ fn problem(conditions: &[Condition]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::condition::{Conditions, PODS_READY};
+    use config::Role;
     use control::SlotStatus;
     use slots::{Entry, Slot, Why};
     use std::path::PathBuf;
@@ -158,14 +168,23 @@ mod tests {
     fn everything_but_the_pods_must_be_ready() {
         let mut all = Conditions::default();
         all.set(PODS_READY, Claim::no("Waiting", "a pod"), 1);
-        assert_eq!(problem(&all.list()).unwrap(), "ConfigAccepted: not known yet");
-        for kind in NEEDED {
+        let single = Duties::of(Role::Single);
+        let problem = |all: &Conditions| problem(single, &all.list());
+        assert_eq!(problem(&all).unwrap(), "ConfigAccepted: not known yet");
+        for kind in needed(single) {
             all.set(kind, Claim::yes("Ready"), 1);
         }
-        assert_eq!(problem(&all.list()), None);
+        assert_eq!(problem(&all), None);
         all.set(SERVICES_READY, Claim::no("Waiting", "not ready: kubelet"), 2);
-        assert_eq!(problem(&all.list()).unwrap(), "ServicesReady: not ready: kubelet");
+        assert_eq!(problem(&all).unwrap(), "ServicesReady: not ready: kubelet");
         all.set(NETWORK_READY, Claim::unknown("NoLink", ""), 2);
-        assert_eq!(problem(&all.list()).unwrap(), "NetworkReady: NoLink");
+        assert_eq!(problem(&all).unwrap(), "NetworkReady: NoLink");
+    }
+
+    #[test]
+    fn only_where_pods_run_there_is_a_kubernetes_node_to_be_ready() {
+        let kinds = |role| needed(Duties::of(role)).collect::<Vec<_>>();
+        assert_eq!(kinds(Role::Worker), [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY, NODE_READY]);
+        assert_eq!(kinds(Role::Controller), [CONFIG_ACCEPTED, NETWORK_READY, SERVICES_READY]);
     }
 }

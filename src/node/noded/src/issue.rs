@@ -6,13 +6,13 @@ use anyhow::{Context, Result};
 use api::Kubeconfig;
 
 use crate::node::Node;
-use crate::plan::{node_address, plan_now, role};
+use crate::plan::{node_address, plan_now};
 
 /// The operator's name in the cluster's audit log.
 const USER: &str = "operator";
 
 /// Makes a kubeconfig whose certificate expires after `ttl_secs`; `None` while the cluster has no authority
-/// yet. `server` must have passed [`is_server_url`].
+/// yet. `server` must have passed [`config::join_token::is_server_url`].
 pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<Option<Kubeconfig>> {
     let (true, Some(network)) = (node.has_authority.load(Ordering::Acquire), node.network.get()) else {
         return Ok(None);
@@ -22,14 +22,14 @@ pub fn kubeconfig(node: &Node, server: Option<String>, ttl_secs: u64) -> Result<
     // Planned again, since a plan issues certificates with its own time, and the node may run for months.
     let addresses = network.addresses();
     let address = node_address(node, &addresses).context("the node has no address")?;
-    let pki = plan_now(node, (address, &addresses), role(&node.image.role)?)?.pki;
+    let pki = plan_now(node, (address, &addresses))?.pki;
     let kubeconfig = pki.operator_kubeconfig(USER, &server, ttl_secs).context("issuing a kubeconfig")?;
     eprintln!("noded: issued a kubeconfig for {ttl_secs} s");
     Ok(Some(Kubeconfig { kubeconfig, not_after_epoch_secs }))
 }
 
 /// Returns the cluster's own URL of the API server.
-fn own_server(node: &Node) -> String {
+pub fn own_server(node: &Node) -> String {
     let api = &node.documents.cluster.spec.api;
     let own = || node.network.get().and_then(|n| node_address(node, &n.addresses()));
     let host = match (&api.external_address, api.address.or_else(own)) {
@@ -38,27 +38,4 @@ fn own_server(node: &Node) -> String {
         (None, None) => "127.0.0.1".to_owned(),
     };
     format!("https://{host}:{}", api.port)
-}
-
-/// Returns whether a text is `https://HOST[:PORT]` and so can be used in a kubeconfig.
-pub fn is_server_url(text: &str) -> bool {
-    let Some(authority) = text.strip_prefix("https://") else { return false };
-    let authority = authority.strip_suffix('/').unwrap_or(authority);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    !authority.is_empty() && authority.len() <= 300 && authority.chars().all(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn takes_only_plain_urls() {
-        for good in ["https://127.0.0.1:6443", "https://[::1]:6443/", "https://api.example.org"] {
-            assert!(is_server_url(good), "{good}");
-        }
-        for bad in ["http://a", "https://", "https://a/b", "https://a\nb: c", "https://a\"", "a:6443"] {
-            assert!(!is_server_url(bad), "{bad}");
-        }
-    }
 }

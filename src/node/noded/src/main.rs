@@ -20,6 +20,7 @@ mod health;
 mod hostname;
 mod init;
 mod issue;
+mod join;
 mod kube;
 mod maintenance;
 mod manifests;
@@ -36,6 +37,7 @@ mod store;
 mod testing;
 mod thread;
 mod timekeeper;
+mod tokens;
 mod trust;
 mod upgrade;
 mod upload;
@@ -93,6 +95,7 @@ fn serve_node() -> Result<()> {
     let doubt = Doubt::default();
     let judge = doubt.clone();
     let check = move |documents: &config::NodeDocuments| {
+        plan::check_role(role, &documents.node)?;
         hostname::check(&documents.node.hostname)?;
         serve::server_config(&documents.node.api, judge.clone())
     };
@@ -102,13 +105,14 @@ fn serve_node() -> Result<()> {
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
     let network = hostname::settle(&mut accepted, network);
     let tls = accepted.checked;
-    let node = Arc::new(Node::new(init, image, accepted.documents, (accepted.facts.clone(), doubt.clone())));
+    let node =
+        Arc::new(Node::new(init, (image, role), accepted.documents, (accepted.facts.clone(), doubt.clone())));
     node.time.begin();
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));
     let restorer = Arc::new(Restorer::new(Arc::clone(&node)));
     let care = Arc::new(Care::new(Arc::clone(&node)));
-    let start = bring_up::Start { role, given: accepted.given, network };
+    let start = bring_up::Start { given: accepted.given, network };
     bring_up::start(Arc::clone(&node), Arc::clone(&upgrader), start)?;
     let runtime = serve::runtime()?;
     runtime.block_on(async {
@@ -117,7 +121,9 @@ fn serve_node() -> Result<()> {
         health::follow(&listening);
         scrub::follow(&listening);
         room::follow(&listening);
-        store::keep_snapshots(&listening);
+        if listening.duties.control_plane {
+            store::keep_snapshots(&listening);
+        }
         drop(tokio::task::spawn_blocking(move || listening.api_part_is_ready()));
         let routes = serve::router(serve::Served { node, upgrader, restorer, care });
         serve::serve(listener, serve::Service { tls, admission: serve::Admission::Certificate, routes })

@@ -2,11 +2,14 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
 use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts};
-use config::{NodeApi, NodeDocuments};
+use cluster::Duties;
+use cluster::member::{AUTHORITY_PATH, CLIENT_PATH};
+use config::{ClusterConfig, NetworkProvider, NodeApi, NodeDocuments, Role};
 use control::ServiceSpec;
 use net::Network;
 use net::time::Evidence;
@@ -14,8 +17,33 @@ use net::time::Evidence;
 use crate::condition::{Claim, Conditions};
 use crate::followers::Followers;
 use crate::init::Init;
+use crate::kube::{self, Access, Kube};
 use crate::state::Keeper;
 use crate::timekeeper::{Doubt, Timekeeper};
+
+/// The cluster that a node has joined.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// URL of its API server.
+    pub server: String,
+    /// What it says of itself.
+    pub cluster: Arc<ClusterConfig>,
+}
+
+impl Member {
+    /// Returns a client of the API server at `server` with the node's own certificate.
+    ///
+    /// # Errors
+    /// If the certificate can't be read. Nothing is sent yet.
+    pub fn kube(server: &str) -> anyhow::Result<Kube> {
+        Kube::new(&Access {
+            server: server.to_owned(),
+            authority: AUTHORITY_PATH.into(),
+            certificate: CLIENT_PATH.into(),
+            key: CLIENT_PATH.into(),
+        })
+    }
+}
 
 /// The node. Shared by all threads.
 #[derive(Debug)]
@@ -26,6 +54,8 @@ pub struct Node {
     pub followers: Followers,
     /// The facts the image states about itself.
     pub image: ImageFacts,
+    /// What it does in its cluster.
+    pub duties: Duties,
     /// The accepted config.
     pub documents: NodeDocuments,
     /// The data on the state partition.
@@ -36,6 +66,8 @@ pub struct Node {
     pub network: OnceLock<Network>,
     /// Whether the cluster's certificate authorities are on the disk.
     pub has_authority: AtomicBool,
+    /// The cluster that it has joined; none where it has founded one.
+    pub member: Mutex<Option<Member>>,
     /// Held by whoever changes the set of services of `init`.
     pub service_set: Mutex<()>,
     planned: Mutex<Planned>,
@@ -76,11 +108,11 @@ fn evidence(image: &ImageFacts, api: &NodeApi) -> Evidence {
 }
 
 impl Node {
-    /// A node that has just accepted `documents`; the clock is as it was, and whoever has `doubt` will know what it is
+    /// A node of a role that has just accepted `documents`; the clock is as it was, and whoever has `doubt` will know what it is
     /// worth.
     pub fn new(
         init: Init,
-        image: ImageFacts,
+        (image, role): (ImageFacts, Role),
         documents: NodeDocuments,
         (config, doubt): (ConfigFacts, Doubt),
     ) -> Node {
@@ -91,10 +123,12 @@ impl Node {
             time,
             init,
             image,
+            duties: Duties::of(role),
             documents,
             state: Keeper::of_node(),
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
+            member: Mutex::default(),
             service_set: Mutex::default(),
             planned: Mutex::default(),
             api_parts: AtomicU8::new(0),
@@ -105,6 +139,29 @@ impl Node {
     /// Returns the address under which the node was known to its cluster until now.
     pub fn address(&self) -> Option<Ipv4Addr> {
         self.planned().address
+    }
+
+    /// Returns the cluster that it has joined, if it has.
+    pub fn member(&self) -> Option<Member> {
+        self.member.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns a client of the cluster's API server with the current certificate. Certificates are renewed, so a client
+    /// must not be kept for long.
+    ///
+    /// # Errors
+    /// If the certificate can't be read, or the node has not joined yet. Nothing is sent yet.
+    pub fn kube(&self) -> anyhow::Result<Kube> {
+        if self.duties.control_plane {
+            return kube::connect(self.documents.cluster.spec.api.port);
+        }
+        Member::kube(&self.member().context("the node has not joined its cluster")?.server)
+    }
+
+    /// Returns the implementation of the pod network.
+    pub fn provider(&self) -> NetworkProvider {
+        let own = self.documents.cluster.spec.network.provider;
+        self.member().map_or(own, |m| m.cluster.spec.network.provider)
     }
 
     /// What the cluster was planned with last.

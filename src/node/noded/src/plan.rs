@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use cluster::{Facts, Plan, State};
-use config::{Cidr, Role};
+use anyhow::{Context, Result, ensure};
+use cluster::{Duties, Facts, Plan, State};
+use config::{Cidr, NodeConfig, Role};
 use net::clock;
 
 use crate::node::Node;
@@ -18,6 +18,37 @@ use crate::room;
 pub fn role(name: &str) -> Result<Role> {
     let known = || Role::ALL.map(|r| format!("{:?}", r.name())).join(" or ");
     Role::from_name(name).with_context(|| format!("image.json: role: expected {}, found {name:?}", known()))
+}
+
+/// Checks that a config is for an image of this role: only a node that does not found its cluster joins one. That it has
+/// a token is not checked here, since a node that has joined needs none.
+///
+/// # Errors
+/// If it is not.
+pub fn check_role(role: Role, config: &NodeConfig) -> Result<()> {
+    ensure!(
+        config.join.is_none() || !Duties::of(role).control_plane,
+        "join: expected none, since this image is of role {} and founds its cluster; an image of role worker joins",
+        role.name()
+    );
+    if let Some(join) = &config.join {
+        ensure!(
+            join.token.role == role,
+            "join.token: expected one for role {}, that of this image; found one for role {}",
+            role.name(),
+            join.token.role.name()
+        );
+    }
+    Ok(())
+}
+
+/// Returns the certificate of the cluster's authority, PEM.
+///
+/// # Errors
+/// If it is not there yet, or the node has joined its cluster.
+pub fn authority() -> Result<String> {
+    let path = Path::new(cluster::PKI_DIRECTORY).join("noded/ca.crt");
+    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
 /// Returns the address under which the node is known to its cluster, of those that it has: the one that it had until now
@@ -38,10 +69,12 @@ fn choose(range: Option<Cidr>, until_now: Option<Ipv4Addr>, addresses: &[Ipv4Add
 ///
 /// # Errors
 /// If a certificate can't be read, or a certificate authority is damaged.
-pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr]), role: Role) -> Result<Plan> {
+pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr])) -> Result<Plan> {
+    let member = node.member();
     let facts = Facts {
         node: &node.documents.node,
-        cluster: &node.documents.cluster,
+        cluster: member.as_ref().map_or(&node.documents.cluster, |m| &*m.cluster),
+        server: member.as_ref().map(|m| m.server.as_str()),
         address,
         addresses,
         now_secs: clock::now().as_secs(),
@@ -50,7 +83,7 @@ pub fn plan_now(node: &Node, (address, addresses): (Ipv4Addr, &[Ipv4Addr]), role
         container_images: &node.image.container_images,
     };
     let state = State::load(Path::new("/")).context("reading certificates")?;
-    cluster::plan(role, &facts, &state).context("planning the cluster")
+    cluster::plan(node.duties, &facts, &state).context("planning the cluster")
 }
 
 #[cfg(test)]

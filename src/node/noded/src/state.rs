@@ -285,11 +285,14 @@ pub fn restore(node: &Node, id: Option<&str>, dry: bool) -> Result<Result<(Strin
 
 /// Returns the versions that the image knows of what is on this node's disk.
 fn known(node: &Node) -> BTreeMap<String, api::StateVersions> {
-    let unused = match node.documents.cluster.spec.storage.kind {
-        StorageKind::Etcd => "kine",
-        StorageKind::Kine => "etcd",
+    let unused: &[&str] = match node.documents.cluster.spec.storage.kind {
+        // Without a store it has no objects either.
+        _ if !node.duties.control_plane => &["etcd", "kine", "kubernetes"],
+        StorageKind::Etcd => &["kine"],
+        StorageKind::Kine => &["etcd"],
     };
-    node.image.state.iter().filter(|(n, _)| *n != unused).map(|(n, v)| (n.clone(), *v)).collect()
+    let used = node.image.state.iter().filter(|(n, _)| !unused.contains(&n.as_str()));
+    used.map(|(n, v)| (n.clone(), *v)).collect()
 }
 
 /// Returns what the node's status says of its data; `None` while that is being prepared.

@@ -1,6 +1,12 @@
 //! What tests of several parts need.
 
-use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Time};
+use api::ImageFacts;
+use config::{ClusterConfig, Kubelet, NodeApi, NodeConfig, NodeDocuments, NodeNetwork, Role, Time};
+
+/// An image that says nothing of itself, for a node that does everything.
+pub fn image() -> (ImageFacts, Role) {
+    (ImageFacts::default(), Role::Single)
+}
 
 /// Documents with this access to the API, and defaults for everything else.
 pub fn documents(api: NodeApi) -> NodeDocuments {
@@ -12,6 +18,7 @@ pub fn documents(api: NodeApi) -> NodeDocuments {
         taints: Vec::new(),
         kubelet: Kubelet::default(),
         health: config::Health::default(),
+        join: None,
         api,
     };
     NodeDocuments { node, cluster: ClusterConfig::default() }

@@ -10,9 +10,10 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 
 use crate::call::{CALL_TIMEOUT, Caller, url};
 use crate::{
-    BootOnceRequest, ClientError, Done, KeptSnapshots, Kubeconfig, KubeconfigRequest, LogQuery, Logs,
-    ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare, StoreOrder, StoreRestore,
-    StoreRestoreRequest, Time, TimeSetRequest, Upgrade, UpgradeRequest,
+    BootOnceRequest, ClientError, CreatedToken, Done, KeptSnapshots, Kubeconfig, KubeconfigRequest, LogQuery,
+    Logs, ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare, StoreOrder,
+    StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, TokenList, TokenRequest, Upgrade,
+    UpgradeRequest,
 };
 
 /// The operator's certificate, key and trusted CA, as PEM. `Debug` shows none of them.
@@ -107,6 +108,45 @@ impl Client {
             });
         }
         Ok(format!("/v1/services/{service}/{what}"))
+    }
+
+    fn of_token(&self, id: &str) -> Result<String, ClientError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if id.is_empty() || !id.chars().all(plain) {
+            return Err(ClientError::Node {
+                address: self.caller.address.clone(),
+                status: 404,
+                error: format!("there is no token {id:?}"),
+                hint: Some("`ironhull token list` shows those that there are".to_owned()),
+                details: None,
+            });
+        }
+        Ok(format!("/v1/tokens/{id}/revoke"))
+    }
+
+    /// Makes a token with which machines join the cluster.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the node has no control plane.
+    pub fn create_token(&self, request: &TokenRequest) -> Result<CreatedToken, ClientError> {
+        self.caller.post("/v1/tokens", &self.caller.to_json(request)?)
+    }
+
+    /// Lists the tokens with which machines can join the cluster.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 409 in [`ClientError::Node`] if the node has no control plane.
+    pub fn tokens(&self) -> Result<TokenList, ClientError> {
+        self.caller.get("/v1/tokens")
+    }
+
+    /// Revokes a token; machines that have joined with it stay.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`Client`]; 404 in [`ClientError::Node`] if there is none, 409 if the node
+    /// has no control plane.
+    pub fn revoke_token(&self, id: &str) -> Result<(), ClientError> {
+        self.caller.post::<Done>(&self.of_token(id)?, b"").map(drop)
     }
 
     /// Requests an admin kubeconfig.

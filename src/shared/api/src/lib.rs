@@ -15,6 +15,9 @@
 //! | `POST /v1/services/{name}/restart` | | [`Done`] |
 //! | `POST /v1/services/{name}/signal` | [`SignalRequest`] | [`Done`] |
 //! | `POST /v1/kubeconfig` | [`KubeconfigRequest`] | [`Kubeconfig`] |
+//! | `GET /v1/tokens` | | [`TokenList`] |
+//! | `POST /v1/tokens` | [`TokenRequest`] | [`CreatedToken`] |
+//! | `POST /v1/tokens/{id}/revoke` | | [`Done`] |
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `POST /v1/state/restore`, `POST /v1/state/remove` | [`StateRequest`] | [`StateOrdered`], or 409 |
@@ -72,6 +75,7 @@ mod state;
 mod status;
 mod store;
 mod time;
+mod token;
 mod upgrade;
 
 pub use boot::{Boot, BootOnceRequest, Slot, Trial};
@@ -103,6 +107,10 @@ pub use store::{
     StoreOrder, StoreRestore, StoreRestoreRequest, StoreStage,
 };
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
+pub use token::{
+    CreatedToken, DEFAULT_TOKEN_TTL_SECS, MAX_TOKEN_TTL_SECS, MIN_TOKEN_TTL_SECS, TokenFacts, TokenList,
+    TokenRequest,
+};
 pub use upgrade::{
     MAX_PIECE_BYTES, PieceQuery, Upgrade, UpgradeBundle, UpgradeRequest, UpgradeSource, UpgradeStage, Upload,
 };

@@ -154,6 +154,16 @@ fn leaf_params(leaf: &Leaf<'_>, clock: Clock) -> Result<CertificateParams, CertE
     Ok(params)
 }
 
+/// Makes a request for a certificate for `key` (PKCS #10), PEM: what an authority elsewhere shall issue. When that ends is
+/// the authority's decision.
+///
+/// # Errors
+/// If a name is not ASCII, or the key does not sign.
+pub fn request(subject: Subject<'_>, usage: Usage, names: &[String], key: &Key) -> Result<String, CertError> {
+    let leaf = Leaf { subject, usage, names, not_after_secs: 0 };
+    Ok(leaf_params(&leaf, Clock::new(0))?.serialize_request(&key.0)?.pem()?)
+}
+
 /// A certificate that its own key has signed.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {

@@ -10,6 +10,8 @@ mod authority;
 mod clock;
 mod key;
 
-pub use authority::{Authority, Issued, Leaf, SelfSigned, Subject, Usage, self_signed, self_signed_leaf};
+pub use authority::{
+    Authority, Issued, Leaf, SelfSigned, Subject, Usage, request, self_signed, self_signed_leaf,
+};
 pub use clock::Clock;
 pub use key::{CertError, Key};

@@ -11,7 +11,7 @@ use crate::user_data::format::is_cloud_config;
 use crate::user_data::{meta_data, network_config};
 use crate::value::{Key, Node, Value};
 use crate::yaml::{self, Words};
-use crate::{API_VERSION, ImageProfile, NodeDocuments, NodeNetwork};
+use crate::{API_VERSION, ClusterConfig, ImageProfile, NodeDocuments, NodeNetwork};
 
 /// Maximum length of a text in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -50,6 +50,21 @@ pub fn parse_profile(label: &str, text: &str) -> Result<ImageProfile, Diagnostic
 /// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
 pub fn parse_node_documents(label: &str, text: &str) -> Result<NodeDocuments, Diagnostics> {
     parse(label, text, node_documents)
+}
+
+/// Parses one cluster config, as a node gets it from its cluster.
+///
+/// # Errors
+/// [`Diagnostics`] with every error of the text, each with line, column and the line marked.
+pub fn parse_cluster_config(label: &str, text: &str) -> Result<ClusterConfig, Diagnostics> {
+    parse(label, text, |cx, documents| {
+        if let [document] = documents {
+            return header(cx, document, &[CLUSTER_CONFIG]).and_then(|_| cluster_config(cx, document));
+        }
+        let place = documents.get(1).map_or(Place { line: 0, column: 0, width: 0 }, |d| d.place);
+        cx.report(place, Fault::new("expected one document"));
+        None
+    })
 }
 
 /// Parses the documents for a node, alone or in a `#cloud-config`, after `fill` has added to them. Returns them also as

@@ -13,6 +13,7 @@ mod decode;
 mod diagnostics;
 mod document;
 pub mod hostname;
+pub mod join_token;
 mod json;
 mod manifest;
 mod node;
@@ -39,9 +40,12 @@ pub use cluster::{
     StorageKind,
 };
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use document::{Documents, MAX_BYTES, parse_node_documents, parse_profile, validate};
+pub use document::{
+    Documents, MAX_BYTES, parse_cluster_config, parse_node_documents, parse_profile, validate,
+};
+pub use join_token::JoinToken;
 pub use manifest::objects as manifest_objects;
-pub use node::{Health, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
+pub use node::{Health, Join, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
 pub use node_network::{Ethernet, LinkMatch, Nameservers, NodeNetwork, Route};
 pub use profile::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,

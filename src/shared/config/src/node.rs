@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{NodeNetwork, Secret};
+use crate::{JoinToken, NodeNetwork, Secret};
 
 /// The settings of one node, without those of its cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,8 +34,20 @@ pub struct NodeConfig {
     /// The requirements on a new generation.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub health: Health,
+    /// How it joins a cluster: for roles that do not found one. Default: it does not.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub join: Option<Join>,
     /// Access to the node API, and its certificate.
     pub api: NodeApi,
+}
+
+/// How a node joins a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Join {
+    /// The token that `ironhull token create` printed. It is needed until the node has joined.
+    pub token: JoinToken,
 }
 
 /// The source of the time.

@@ -29,8 +29,9 @@ pub struct ImageProfile {
     /// Sizes of the partitions.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub slots: Slots,
-    /// Components in the image. Default all.
-    #[cfg_attr(feature = "schema", schemars(default = "default_components"))]
+    /// Components in the image. Default: all that a node of the role can use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
     pub components: Vec<Component>,
     /// Files to write, at least one. Default `[raw]`.
     #[cfg_attr(feature = "schema", schemars(default = "default_outputs"))]
@@ -63,11 +64,6 @@ pub struct SecureBoot {
     pub certificate: String,
 }
 
-/// Returns all components.
-pub(crate) fn default_components() -> Vec<Component> {
-    Component::ALL.to_vec()
-}
-
 /// Returns the default outputs: only the raw disk.
 pub(crate) fn default_outputs() -> Vec<Output> {
     vec![Output::Raw]
@@ -80,18 +76,48 @@ pub(crate) fn default_outputs() -> Vec<Output> {
 pub enum Role {
     /// Control plane and pods on one node.
     Single,
+    /// The control plane of a cluster, and no pods.
+    Controller,
+    /// Pods, in the cluster of a controller.
+    Worker,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 1] = [Role::Single];
+    pub const ALL: [Role; 3] = [Role::Single, Role::Controller, Role::Worker];
 
     /// Returns its name, as in profiles and in the facts of an image.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Role::Single => "single",
+            Role::Controller => "controller",
+            Role::Worker => "worker",
         }
+    }
+
+    /// Returns the components that an image of this role must have.
+    #[must_use]
+    pub fn needs(self) -> Vec<Component> {
+        let needed = |c: &Component| match c {
+            Component::Kubernetes => true,
+            Component::Etcd => self != Role::Worker,
+            // Only with `storage.type: kine`.
+            Component::Kine => false,
+            Component::Containerd | Component::Runc | Component::Cni => self != Role::Controller,
+            // A controller's image only names it: its manifests do, and workers of the same build have it.
+            Component::Coredns => true,
+        };
+        Component::ALL.into_iter().filter(needed).collect()
+    }
+
+    /// Returns the components that an image of this role has by default: those that it needs, and kine where there is a
+    /// store.
+    #[must_use]
+    pub fn default_components(self) -> Vec<Component> {
+        let needs = self.needs();
+        let optional = |c: &Component| *c == Component::Kine && self != Role::Worker;
+        Component::ALL.into_iter().filter(|c| needs.contains(c) || optional(c)).collect()
     }
 
     /// Returns the role with the given name.

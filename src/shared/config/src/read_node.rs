@@ -8,7 +8,7 @@ use crate::json;
 use crate::node::default_port;
 use crate::read_network::network;
 use crate::value::{Node, Value};
-use crate::{Health, Kubelet, NodeApi, NodeConfig, Secret, Taint, TaintEffect, Time};
+use crate::{Health, Join, JoinToken, Kubelet, NodeApi, NodeConfig, Secret, Taint, TaintEffect, Time};
 
 const EFFECTS: &[(&str, TaintEffect)] = &[
     ("NoSchedule", TaintEffect::NoSchedule),
@@ -16,7 +16,7 @@ const EFFECTS: &[(&str, TaintEffect)] = &[
     ("NoExecute", TaintEffect::NoExecute),
 ];
 const PLANNED: &[&str] =
-    &["install", "state", "kernel", "registries", "trustedRoots", "files", "join", "update", "logs"];
+    &["install", "state", "kernel", "registries", "trustedRoots", "files", "update", "logs"];
 /// Fields of `KubeletConfiguration` on which the node itself depends.
 const OURS: &[&str] = &[
     "apiVersion",
@@ -54,6 +54,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let taints = f.optional(cx, "taints", list(taint));
     let kubelet = f.optional(cx, "kubelet", kubelet);
     let health = f.optional(cx, "health", health);
+    let join = f.optional(cx, "join", join);
     let api = f.required(cx, "api", api);
     f.finish(cx);
     Some(NodeConfig {
@@ -64,6 +65,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
         taints: taints.unwrap_or_default(),
         kubelet: kubelet.unwrap_or_default(),
         health: health.unwrap_or_default(),
+        join,
         api: api?,
     })
 }
@@ -113,6 +115,24 @@ fn health(cx: &mut Context, node: &Node) -> Option<Health> {
     let deadline_secs = f.optional(cx, "deadlineSecs", number(20, 86_400));
     f.finish(cx);
     Some(deadline_secs.map_or_else(Health::default, |deadline_secs| Health { deadline_secs }))
+}
+
+fn join(cx: &mut Context, node: &Node) -> Option<Join> {
+    let mut f = Fields::new(cx, node, &["tokenFile"])?;
+    let token = f.required(cx, "token", join_token);
+    f.finish(cx);
+    Some(Join { token: token? })
+}
+
+/// Reads a join token; errors never quote it.
+fn join_token(cx: &mut Context, node: &Node) -> Option<JoinToken> {
+    let Value::Text(text) = &node.value else {
+        cx.report_secret(node.place, Fault::new("expected a join token as text"));
+        return None;
+    };
+    let hint = "`ironhull token create` on a controller prints one";
+    let token = JoinToken::parse(text).map_err(|e| Fault::new(e.to_string()).hint(hint));
+    token.map_err(|fault| cx.report_secret(node.place, fault)).ok()
 }
 
 fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {

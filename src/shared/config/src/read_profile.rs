@@ -2,14 +2,18 @@
 
 use crate::checks;
 use crate::decode::{Context, Fault, Fields, checked, list, number, one_of, text};
-use crate::profile::{default_components, default_outputs};
+use crate::profile::default_outputs;
 use crate::value::Node;
 use crate::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
     Slots,
 };
 
-const ROLES: &[(&str, Role)] = &[(Role::Single.name(), Role::Single)];
+const ROLES: &[(&str, Role)] = &[
+    (Role::Single.name(), Role::Single),
+    (Role::Controller.name(), Role::Controller),
+    (Role::Worker.name(), Role::Worker),
+];
 const ARCHITECTURES: &[(&str, Architecture)] = &[("amd64", Architecture::Amd64)];
 const OUTPUTS: &[(&str, Output)] = &{
     let mut outputs = [("", Output::Raw); Output::ALL.len()];
@@ -40,12 +44,12 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
     let name = f.required(cx, "name", checked(checks::name));
     let version = f.optional(cx, "version", checked(checks::image_version));
     let epoch = f.optional(cx, "epoch", number(0, u32::MAX.into()));
-    let role = f.required(cx, "role", one_of(ROLES, &["controller", "worker"]));
+    let role = f.required(cx, "role", one_of(ROLES, &[]));
     let architecture = f.optional(cx, "architecture", one_of(ARCHITECTURES, &["arm64"]));
     let kubernetes = f.required(cx, "kubernetes", kubernetes);
     let kernel = f.required(cx, "kernel", kernel);
     let slots = f.optional(cx, "slots", slots);
-    let components = f.optional(cx, "components", components);
+    let components = f.optional(cx, "components", |cx, node| components(cx, node, role));
     let outputs = f.optional(cx, "outputs", outputs);
     let qcow2 = f.optional(cx, "qcow2", qcow2);
     let secure_boot = f.optional(cx, "secureBoot", secure_boot);
@@ -61,7 +65,7 @@ pub(crate) fn profile(cx: &mut Context, node: &Node) -> Option<ImageProfile> {
         kubernetes: kubernetes?,
         kernel: kernel?,
         slots: slots.unwrap_or_default(),
-        components: components.unwrap_or_else(default_components),
+        components: components.unwrap_or_else(|| role.map(Role::default_components).unwrap_or_default()),
         outputs: outputs.unwrap_or_else(default_outputs),
         qcow2: qcow2.unwrap_or_default(),
         secure_boot,
@@ -100,17 +104,17 @@ fn slots(cx: &mut Context, node: &Node) -> Option<Slots> {
     Some(slots)
 }
 
-/// Reads the components; a node needs all of them except kine.
-fn components(cx: &mut Context, node: &Node) -> Option<Vec<Component>> {
+/// Reads the components: those that the role needs must be among them.
+fn components(cx: &mut Context, node: &Node, role: Option<Role>) -> Option<Vec<Component>> {
     let planned = &["konnectivity", "metrics-server", "calico", "kube-router"];
     let found = list(one_of(COMPONENTS, planned))(cx, node)?;
-    let missing: Vec<&str> = Component::ALL
-        .into_iter()
-        .filter(|c| *c != Component::Kine && !found.contains(c))
-        .map(Component::name)
-        .collect();
-    if cx.errors.is_empty() && !missing.is_empty() {
-        let message = format!("role single also needs {}", missing.join(", "));
+    let needs = role.map(Role::needs).unwrap_or_default();
+    let missing: Vec<&str> = needs.into_iter().filter(|c| !found.contains(c)).map(Component::name).collect();
+    if let Some(role) = role
+        && cx.errors.is_empty()
+        && !missing.is_empty()
+    {
+        let message = format!("role {} also needs {}", role.name(), missing.join(", "));
         cx.report(node.place, Fault::new(message));
     }
     each_once(cx, node, found, "component")

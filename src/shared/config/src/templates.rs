@@ -17,9 +17,11 @@ pub struct NodeTemplate<'a> {
     pub certificate: &'a str,
     /// Its private key, PEM, which is in the resulting text.
     pub key: &'a str,
+    /// The token with which it joins a cluster; without one it founds its own.
+    pub join_token: Option<&'a str>,
 }
 
-/// Returns a node config and a cluster config for `node`, as one text with two documents.
+/// Returns a node config and, if it founds its cluster, a cluster config for `node`, as one text.
 ///
 /// Names are quoted: `123`, `null` and `no` are valid names, and no name can end its value early. If the
 /// fields are valid, the text is accepted by [`crate::parse_node_documents`]; otherwise it is refused there.
@@ -46,6 +48,11 @@ api:
     block(&mut text, "certificate", node.certificate);
     text.push_str("  # The private key of the node API: keep this file to yourself.\n");
     block(&mut text, "key", node.key);
+    if let Some(token) = node.join_token {
+        text.push_str("# What it joins with. Not needed any more once it has joined.\n");
+        writeln!(text, "join:\n  token: {}", quoted(token.trim())).expect("writing to a String succeeds");
+        return text;
+    }
     let rest = format!(
         "---
 apiVersion: {API_VERSION}
@@ -93,6 +100,7 @@ mod tests {
             certificate_authority: &certificate,
             certificate: &certificate,
             key: &pem("PRIVATE KEY"),
+            join_token: None,
         })
     }
 
@@ -104,6 +112,30 @@ mod tests {
         assert_eq!(parsed.node.api.key.expose(), pem("PRIVATE KEY"));
         assert_eq!(parsed.node.api.port, 9443);
         assert_eq!(parsed.cluster.metadata.name, "home");
+    }
+
+    #[test]
+    fn a_node_that_joins_has_a_token_and_no_cluster_of_its_own() {
+        let token = crate::JoinToken {
+            role: crate::Role::Worker,
+            servers: vec!["https://10.0.0.1:6443".into()],
+            authority: pem("CERTIFICATE"),
+            id: "abcdef".into(),
+            secret: crate::Secret::new("0123456789abcdef".into()),
+            expires_secs: 1,
+        };
+        let certificate = pem("CERTIFICATE");
+        let text = node_documents(&NodeTemplate {
+            hostname: "worker-1",
+            cluster: "unused",
+            certificate_authority: &certificate,
+            certificate: &certificate,
+            key: &pem("PRIVATE KEY"),
+            join_token: Some(&token.to_text()),
+        });
+        assert!(!text.contains("ClusterConfig"));
+        let parsed = crate::parse_node_documents("node.yaml", &text).unwrap();
+        assert_eq!(parsed.node.join.unwrap().token, token);
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn all_errors_of_a_document_are_listed_in_order() {
 apiVersion: ironhull.dev/v2
 kind: ImageProfile
 nmae: single
-role: worker
+role: workers
 role: single
 kubernetes: { version: 1.36 }
 kernel: { config: [] }
@@ -106,12 +106,12 @@ error: unknown key \"nmae\"
   | ^^^^
   = hint: did you mean name?
 
-error: role: \"worker\" is planned, but not supported yet
+error: role: expected single, controller or worker, found \"workers\"
  --> p.yaml:4:7
   |
-4 | role: worker
-  |       ^^^^^^
-  = hint: supported: single
+4 | role: workers
+  |       ^^^^^^^
+  = hint: did you mean worker?
 
 error: key \"role\" is repeated
  --> p.yaml:5:1

@@ -51,6 +51,12 @@ pub struct ConfigInit {
     /// Name of the cluster
     #[arg(long, value_name = "NAME", default_value = "ironhull")]
     pub cluster: String,
+    /// Token of `ironhull token create`, for a machine that joins; - reads
+    /// standard input
+    ///
+    /// Writes NAME.yaml instead of node.yaml, without a cluster of its own.
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    pub join_token: Option<PathBuf>,
     /// Also write seed.iso and seed/, which configure a node as a CD
     ///
     /// Proxmox, libvirt and others attach seed.iso, or make a NoCloud volume

@@ -13,7 +13,8 @@ mod lock;
 mod node;
 mod run;
 mod stop;
-mod values;
+mod token;
+pub(crate) mod values;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub use node::{
 };
 pub use run::{Firmware, Run};
 pub use stop::Stop;
+pub use token::{Token, TokenCommand, TokenCreate};
 
 /// Build, boot and manage immutable Kubernetes appliances.
 #[derive(Debug, Parser)]
@@ -71,7 +73,7 @@ pub enum Command {
     /// API (9443) and the demo (30080) to 127.0.0.1, and writes a kubeconfig next
     /// to the disk.
     Run(Run),
-    /// Stop a machine that `run` started
+    /// Stop machines that `run` started
     ///
     /// Presses the power button and waits for an orderly shutdown.
     Stop(Stop),
@@ -91,4 +93,6 @@ pub enum Command {
     Node(Node),
     /// Fetch an admin kubeconfig from a node
     Kubeconfig(Kubeconfig),
+    /// Create, list and revoke tokens for machines that join
+    Token(Token),
 }

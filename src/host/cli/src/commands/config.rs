@@ -31,12 +31,18 @@ pub fn run(global: &Global, options: &Config) -> Result<()> {
 /// Makes credentials and a node config.
 fn init(global: &Global, options: &ConfigInit) -> Result<()> {
     let dir = &options.directory;
-    let file = dir.join("node.yaml");
-    let seed = options.cloud_init.then(|| Seed::below(dir));
+    let token = options.join_token.as_deref().map(join_token).transpose()?;
+    // Many nodes join with the credentials of one directory.
+    let (name, seed) = match token {
+        None => ("node".to_owned(), "seed".to_owned()),
+        Some(_) => (options.hostname.clone(), format!("{}-seed", options.hostname)),
+    };
+    let file = dir.join(format!("{name}.yaml"));
+    let seed = options.cloud_init.then(|| Seed::named(dir, &seed));
     let network = options.network_config.as_deref().map(network_config).transpose()?;
     files::check_absent(std::slice::from_ref(&file))?;
     seed.iter().try_for_each(Seed::check_absent)?;
-    let text = make(dir, &options.hostname, &options.cluster)?;
+    let text = make_joining(dir, &options.hostname, &options.cluster, token.as_deref())?;
     credentials::write_config(&file, &text)?;
     seed.iter().try_for_each(|seed| seed.write(&options.hostname, &text, network.as_deref()))?;
     let json = json!({
@@ -50,7 +56,8 @@ fn init(global: &Global, options: &ConfigInit) -> Result<()> {
         let mut text = format!(
             "{dir}/operator-ca.crt  the CA that nodes trust; its key signs operators: keep it safe\n\
              {dir}/operator.crt     your certificate for the node API\n\
-             {dir}/node.yaml        the config of node {}; it holds a private key\n",
+             {}  the config of node {}; it holds a private key\n",
+            file.display(),
             options.hostname
         );
         if let Some(seed) = &seed {
@@ -71,16 +78,28 @@ fn network_config(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Creates credentials in `dir`; returns the text of a node config signed with them.
+/// Creates credentials in `dir`; returns the text of a config signed with them, for a node that founds its cluster.
 pub fn make(dir: &Path, hostname: &str, cluster: &str) -> Result<String> {
+    make_joining(dir, hostname, cluster, None)
+}
+
+/// As [`make`], with the token for a node that joins a cluster.
+pub fn make_joining(dir: &Path, hostname: &str, cluster: &str, token: Option<&str>) -> Result<String> {
     // First with a temporary CA: nothing must be left behind for an invalid name.
-    document(&credentials::new_ca()?, hostname, cluster)?;
+    document(&credentials::new_ca()?, hostname, cluster, token)?;
     fs::create_dir_all(dir).with_context(|| format!("making directory {}", dir.display()))?;
-    document(&credentials::ensure(dir)?, hostname, cluster)
+    document(&credentials::ensure(dir)?, hostname, cluster, token)
+}
+
+/// Reads and checks a token; `-` is standard input.
+fn join_token(file: &Path) -> Result<String> {
+    let (label, text) = load(file)?;
+    config::JoinToken::parse(&text).with_context(|| format!("reading {label}"))?;
+    Ok(text)
 }
 
 /// Returns a node config with a new certificate, validated as a node does.
-fn document(ca: &Issued, hostname: &str, cluster: &str) -> Result<String> {
+fn document(ca: &Issued, hostname: &str, cluster: &str, token: Option<&str>) -> Result<String> {
     let node = credentials::issue_node(ca)?;
     let text = node_documents(&NodeTemplate {
         hostname,
@@ -88,6 +107,7 @@ fn document(ca: &Issued, hostname: &str, cluster: &str) -> Result<String> {
         certificate_authority: &ca.certificate,
         certificate: &node.certificate,
         key: &node.key,
+        join_token: token,
     });
     config::parse_node_documents("node.yaml", &text)?;
     Ok(text)

@@ -16,4 +16,5 @@ pub mod state;
 pub mod stop;
 mod store;
 mod time;
+pub mod token;
 pub mod upgrade;

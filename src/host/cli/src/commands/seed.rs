@@ -23,9 +23,9 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// Returns the paths; nothing is written.
-    pub fn below(dir: &Path) -> Seed {
-        Seed { folder: dir.join("seed"), iso: dir.join("seed.iso") }
+    /// Returns the paths of a seed in a directory; nothing is written.
+    pub fn named(dir: &Path, name: &str) -> Seed {
+        Seed { folder: dir.join(name), iso: dir.join(format!("{name}.iso")) }
     }
 
     /// Returns an error if something is there already.

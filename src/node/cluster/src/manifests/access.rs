@@ -12,13 +12,17 @@ pub(super) fn objects() -> Vec<Value> {
     ]
 }
 
+/// Group and version of Kubernetes' permissions.
+pub(super) const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+pub(super) const RBAC: &str = "rbac.authorization.k8s.io/v1";
+
 /// Binds a cluster role to a group.
-fn group_binding(name: &str, role: &str, group: &str) -> Value {
+pub(super) fn group_binding(name: &str, role: &str, group: &str) -> Value {
     json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": RBAC,
         "kind": "ClusterRoleBinding",
         "metadata": { "name": name },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
-        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group }],
+        "roleRef": { "apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role },
+        "subjects": [{ "apiGroup": RBAC_GROUP, "kind": "Group", "name": group }],
     })
 }

@@ -2,10 +2,11 @@
 
 mod access;
 mod dns;
+mod join;
 
-use config::Role;
 use serde_json::Value;
 
+use crate::duties::Duties;
 use crate::error::Error;
 use crate::facts::Facts;
 
@@ -28,14 +29,16 @@ pub struct Manifest {
 /// # Errors
 /// [`Error::NoContainerImage`] if the node's image lacks one of an add-on, [`Error::Manifest`] if one of the config
 /// can't be parsed.
-pub(crate) fn all(role: Role, facts: &Facts) -> Result<Vec<Manifest>, Error> {
+pub(crate) fn all(duties: Duties, facts: &Facts) -> Result<Vec<Manifest>, Error> {
     let spec = &facts.cluster.spec;
     let ours = |name: &str, objects| Manifest { name: format!("ironhull-{name}"), objects };
     let theirs = spec.extensions.manifests.iter().map(theirs).collect::<Result<Vec<_>, _>>()?;
     // With more nodes than one, the cluster's names outlive the loss of any.
-    let replicas = if role == Role::Single { 1 } else { 2 };
+    let replicas = if duties.workloads { 1 } else { 2 };
     let dns = dns::objects(&spec.network, image(facts, "coredns")?, replicas);
-    Ok(std::iter::once(ours("access", access::objects())).chain(theirs).chain([ours("dns", dns)]).collect())
+    let first = std::iter::once(ours("access", access::objects()));
+    let last = [ours("dns", dns), ours("join", join::objects(facts.cluster))];
+    Ok(first.chain(theirs).chain(last).collect())
 }
 
 /// Returns a manifest of the config. The config's parser has already refused an invalid one, and this does again: an empty
@@ -58,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::facts::fixture::{facts, node};
-    use config::ClusterConfig;
+    use config::{ClusterConfig, Role};
 
     /// Returns all images that an object names.
     fn images(value: &Value, found: &mut BTreeSet<String>) {
@@ -77,9 +80,9 @@ mod tests {
         let (node, mut cluster) = (node(), ClusterConfig::default());
         let manifest = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n".to_owned();
         cluster.spec.extensions.manifests = vec![config::Manifest { name: "mine".into(), manifest }];
-        let found = all(Role::Single, &facts(&node, &cluster)).unwrap();
+        let found = all(Duties::of(Role::Single), &facts(&node, &cluster)).unwrap();
         let names: Vec<&str> = found.iter().map(|m| m.name.as_str()).collect();
-        assert_eq!(names, ["ironhull-access", "mine", "ironhull-dns"]);
+        assert_eq!(names, ["ironhull-access", "mine", "ironhull-dns", "ironhull-join"]);
         assert_eq!(found[1].objects[0]["metadata"]["name"], "a");
         let bound: Vec<&Value> = found[0].objects.iter().map(|o| &o["roleRef"]["name"]).collect();
         assert_eq!(bound, ["system:kubelet-api-admin", "cluster-admin"]);
@@ -94,12 +97,12 @@ mod tests {
             imagefacts::OF_MANIFESTS.iter().map(|name| imagefacts::reference(name, "7")).collect();
         facts.container_images = &all_images;
         let mut named = BTreeSet::new();
-        for manifest in all(Role::Single, &facts).unwrap() {
+        for manifest in all(Duties::of(Role::Single), &facts).unwrap() {
             manifest.objects.iter().for_each(|object| images(object, &mut named));
         }
         assert_eq!(named, all_images.iter().cloned().collect());
         facts.container_images = &[];
-        let error = all(Role::Single, &facts).unwrap_err().to_string();
+        let error = all(Duties::of(Role::Single), &facts).unwrap_err().to_string();
         assert!(error.contains("no container image coredns"), "{error}");
     }
 }

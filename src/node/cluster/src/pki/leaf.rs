@@ -54,7 +54,7 @@ pub(crate) fn keep_or_issue(
 ) -> Result<Pair, Error> {
     let stored = |ending: &str| state.get(&path(&format!("{}.{ending}", spec.name)));
     let reason = match (stored("crt"), stored("key")) {
-        (Some(certificate), Some(key)) => match check(spec, authority, (certificate, key), clock) {
+        (Some(certificate), Some(key)) => match check(spec, &authority.key_id, (certificate, key), clock) {
             Ok((from, until)) => {
                 let renew_at_secs = renewal(from, until);
                 let (certificate, key) = (certificate.to_owned(), key.to_owned());
@@ -100,14 +100,14 @@ pub(crate) fn issue(
 }
 
 /// Returns when two thirds of a validity are over.
-fn renewal(from_secs: u64, until_secs: u64) -> u64 {
+pub(crate) fn renewal(from_secs: u64, until_secs: u64) -> u64 {
     from_secs + until_secs.saturating_sub(from_secs) / 3 * 2
 }
 
 /// Returns the validity of a stored certificate if it meets `spec`, otherwise what is wrong.
-fn check(
+pub(crate) fn check(
     spec: &LeafSpec,
-    authority: &Authority,
+    authority_key: &[u8],
     (certificate, key): (&str, &str),
     clock: Clock,
 ) -> Result<(u64, u64), Reason> {
@@ -117,7 +117,7 @@ fn check(
     if found.public_key().subject_public_key.data.as_ref() != key.public_key() {
         return Err(Reason::Key);
     }
-    if authority_key_id(&found) != Some(authority.key_id.as_slice()) {
+    if authority_key_id(&found) != Some(authority_key) {
         return Err(Reason::Authority);
     }
     if !is_about(&found, spec) {

@@ -10,6 +10,7 @@
 mod authority;
 mod certificate;
 mod leaf;
+pub mod member;
 mod place;
 mod spec;
 mod state;
@@ -24,6 +25,7 @@ pub(crate) use place::path;
 pub use state::State;
 pub use table::KUBELET_CLIENT_GROUP;
 
+use crate::duties::Duties;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::file::{Directory, File};
@@ -49,6 +51,13 @@ pub struct Pki {
     /// A certificate that was there is not valid now: the clock has moved over one of its ends. Components that run
     /// must be restarted, since they read an authority only when they start.
     pub was_invalid: bool,
+    /// What issues kubeconfigs; none on a node that has joined.
+    issuer: Option<Issuer>,
+}
+
+/// The cluster's name, its authority, and the time of the plan.
+#[derive(Debug)]
+struct Issuer {
     cluster: String,
     authority: Authority,
     clock: Clock,
@@ -74,7 +83,7 @@ pub fn validity_secs(der: &[u8]) -> Option<(u64, u64)> {
 /// # Errors
 /// [`Error::LostKey`] or [`Error::Key`] when an authority is damaged: a new one would be another cluster.
 /// [`Error::Issue`] when a certificate can't be made.
-pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
+pub fn plan(duties: Duties, facts: &Facts, state: &State) -> Result<Pki, Error> {
     let clock = Clock::new(facts.sane_now_secs());
     let authority = |ca| Authority::load_or_make(ca, state, clock.backdated_to(facts.build_time_secs));
     let kubernetes = authority(Ca::Kubernetes)?;
@@ -89,7 +98,7 @@ pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
         certificates.push(authority.status());
     }
     files.extend(authority::service_account_files(state)?);
-    for entry in table::leaves(facts) {
+    for entry in table::leaves(duties, facts) {
         let authority = match entry.ca {
             Ca::Kubernetes => &kubernetes,
             Ca::FrontProxy => &front_proxy,
@@ -100,15 +109,15 @@ pub fn plan(facts: &Facts, state: &State) -> Result<Pki, Error> {
         certificates.push(pair.status(&entry.spec.name));
         files.extend(pair.files(&entry.spec.name, entry.owner));
     }
-    for copy in table::copies(facts.cluster.spec.storage.kind) {
+    for copy in table::copies(duties, facts.cluster.spec.storage.kind) {
         let original = path(copy.original);
         let contents = files.iter().find(|f| f.path == original).map(|f| f.contents.clone());
         let contents = contents.expect("what is copied is made above");
         files.push(File { path: path(copy.to), mode: copy.mode, owner: copy.owner, contents });
     }
-    let directories = table::directories(facts.cluster.spec.storage.kind);
-    let cluster = facts.cluster.metadata.name.clone();
-    Ok(Pki { directories, files, certificates, was_invalid, cluster, authority: kubernetes, clock })
+    let directories = table::directories(duties, facts.cluster.spec.storage.kind);
+    let issuer = Issuer { cluster: facts.cluster.metadata.name.clone(), authority: kubernetes, clock };
+    Ok(Pki { directories, files, certificates, was_invalid, issuer: Some(issuer) })
 }
 
 impl Pki {
@@ -118,8 +127,9 @@ impl Pki {
     /// `valid_secs` after the time of the plan.
     ///
     /// # Errors
-    /// [`Error::Issue`] when the certificate can't be made.
+    /// [`Error::Issue`] when the certificate can't be made, [`Error::NoAuthority`] on a node that has joined.
     pub fn operator_kubeconfig(&self, user: &str, server: &str, valid_secs: u64) -> Result<String, Error> {
+        let Issuer { cluster, authority, clock } = self.issuer.as_ref().ok_or(Error::NoAuthority)?;
         let spec = LeafSpec {
             name: format!("operator {user}"),
             common_name: user.to_owned(),
@@ -128,13 +138,19 @@ impl Pki {
             names: Vec::new(),
             life_secs: valid_secs,
         };
-        let pair = leaf::issue(&spec, &self.authority, self.clock, Reason::Missing)?;
+        let pair = leaf::issue(&spec, authority, *clock, Reason::Missing)?;
         let embedded = kubeconfig::Embedded {
-            authority: self.authority.certificate(),
+            authority: authority.certificate(),
             certificate: &pair.certificate,
             key: &pair.key,
         };
-        Ok(kubeconfig::embedded(&self.cluster, server, user, &embedded))
+        Ok(kubeconfig::embedded(cluster, server, user, &embedded))
+    }
+
+    /// Returns the certificate of the cluster's authority, PEM; `None` on a node that has joined.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.issuer.as_ref().map(|issuer| issuer.authority.certificate())
     }
 
     /// Seconds since 1970 when the first certificate reaches two thirds of its life: plan again then.

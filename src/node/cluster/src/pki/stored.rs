@@ -50,6 +50,14 @@ pub(crate) fn authority_key_id<'a>(found: &'a X509Certificate<'_>) -> Option<&'a
     })
 }
 
+/// Returns the key identifier of an authority's own certificate.
+pub(crate) fn subject_key_id<'a>(found: &'a X509Certificate<'_>) -> Option<&'a [u8]> {
+    found.extensions().iter().find_map(|e| match e.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+        _ => None,
+    })
+}
+
 /// Returns begin and end of a certificate's validity, in seconds since 1970.
 pub(crate) fn validity(found: &X509Certificate) -> (u64, u64) {
     let secs = |t: i64| u64::try_from(t).unwrap_or_default();

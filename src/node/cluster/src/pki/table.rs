@@ -6,6 +6,7 @@ use control::User;
 
 use super::place::{PKI_DIRECTORY, path};
 use super::spec::{LIFE_SECS, LeafSpec};
+use crate::duties::Duties;
 use crate::facts::Facts;
 use crate::file::Directory;
 use crate::users;
@@ -52,8 +53,8 @@ pub(crate) struct Entry {
     pub owner: User,
 }
 
-/// Returns all certificates of a node with role `single`.
-pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
+/// Returns all certificates of a node that holds the authorities.
+pub(crate) fn leaves(duties: Duties, facts: &Facts) -> Vec<Entry> {
     use Ca::{Etcd, FrontProxy, Kubernetes};
     let node_name = format!("system:node:{}", facts.node.hostname);
     let loopback = || vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
@@ -80,15 +81,17 @@ pub(crate) fn leaves(facts: &Facts) -> Vec<Entry> {
         server(Kubernetes, "controller-manager/server", manager, "kube-controller-manager", loopback()),
         client(Kubernetes, "scheduler/client", users::SCHEDULER, "system:kube-scheduler", None),
         server(Kubernetes, "scheduler/server", users::SCHEDULER, "kube-scheduler", loopback()),
-        client(Kubernetes, "kubelet/client", User::ROOT, &node_name, Some("system:nodes")),
-        entry(
-            Kubernetes,
-            User::ROOT,
-            leaf("kubelet/server", Usage::Server, (&node_name, Some("system:nodes")), node_names(facts)),
-        ),
-        client(Kubernetes, "kube-proxy/client", User::ROOT, "system:kube-proxy", None),
-        client(Kubernetes, "noded/client", User::ROOT, "ironhull:noded", Some("system:masters")),
     ];
+    if duties.workloads {
+        let kubelet =
+            leaf("kubelet/server", Usage::Server, (&node_name, Some("system:nodes")), node_names(facts));
+        all.extend([
+            client(Kubernetes, "kubelet/client", User::ROOT, &node_name, Some("system:nodes")),
+            entry(Kubernetes, User::ROOT, kubelet),
+            client(Kubernetes, "kube-proxy/client", User::ROOT, "system:kube-proxy", None),
+        ]);
+    }
+    all.push(client(Kubernetes, "noded/client", User::ROOT, "ironhull:noded", Some("system:masters")));
     match facts.cluster.spec.storage.kind {
         // The API server uses a unix socket, so these are for other etcd members.
         StorageKind::Etcd => {
@@ -139,7 +142,7 @@ fn api_names(facts: &Facts) -> Vec<String> {
 }
 
 /// Returns the node's name and addresses.
-fn node_names(facts: &Facts) -> Vec<String> {
+pub(crate) fn node_names(facts: &Facts) -> Vec<String> {
     let addresses = facts.addresses.iter().chain([&facts.address]).map(ToString::to_string);
     std::iter::once(facts.node.hostname.clone()).chain(addresses).collect()
 }
@@ -154,7 +157,7 @@ pub(crate) struct Copy {
 }
 
 /// Returns all copies, each in its component's directory.
-pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
+pub(crate) fn copies(duties: Duties, store: StorageKind) -> Vec<Copy> {
     let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
     let public = |original, to, owner| Copy { original, to, mode: 0o644, owner };
     let private = |original, to, owner| Copy { original, to, mode: 0o600, owner };
@@ -170,10 +173,12 @@ pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
         private("ca/service-account.key", "controller-manager/service-account.key", manager),
         public("ca/kubernetes.crt", "scheduler/ca.crt", users::SCHEDULER),
         public("ca/front-proxy.crt", "scheduler/front-proxy-ca.crt", users::SCHEDULER),
-        public("ca/kubernetes.crt", "kubelet/ca.crt", User::ROOT),
-        public("ca/kubernetes.crt", "kube-proxy/ca.crt", User::ROOT),
         public("ca/kubernetes.crt", "noded/ca.crt", User::ROOT),
     ];
+    if duties.workloads {
+        all.push(public("ca/kubernetes.crt", "kubelet/ca.crt", User::ROOT));
+        all.push(public("ca/kubernetes.crt", "kube-proxy/ca.crt", User::ROOT));
+    }
     if store == StorageKind::Kine {
         all.push(public("ca/etcd.crt", "apiserver/etcd-ca.crt", api));
     }
@@ -181,17 +186,19 @@ pub(crate) fn copies(store: StorageKind) -> Vec<Copy> {
 }
 
 /// Returns all directories: one for the authorities and one for each component, accessible only to its owner.
-pub(crate) fn directories(store: StorageKind) -> Vec<Directory> {
+pub(crate) fn directories(duties: Duties, store: StorageKind) -> Vec<Directory> {
     let closed = |name, owner| Directory::private(path(name), owner);
-    vec![
+    let mut all = vec![
         Directory::public(PKI_DIRECTORY),
         closed("ca", User::ROOT),
         closed("etcd", users::store(store)),
         closed("apiserver", users::APISERVER),
         closed("controller-manager", users::CONTROLLER_MANAGER),
         closed("scheduler", users::SCHEDULER),
-        closed("kubelet", User::ROOT),
-        closed("kube-proxy", User::ROOT),
         closed("noded", User::ROOT),
-    ]
+    ];
+    if duties.workloads {
+        all.extend([closed("kubelet", User::ROOT), closed("kube-proxy", User::ROOT)]);
+    }
+    all
 }

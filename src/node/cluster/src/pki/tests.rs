@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use config::{ClusterConfig, NodeConfig, StorageKind};
+use config::{ClusterConfig, NodeConfig, Role, StorageKind};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::place::path;
 use super::{Pki, Reason, State, plan};
+use crate::duties::Duties;
 use crate::error::Error;
 use crate::facts::Facts;
 use crate::facts::fixture::{NOW, facts, node};
 
 const DAY: u64 = 86_400;
+const SINGLE: Duties = Duties::of(Role::Single);
 
 /// A node to plan for.
 struct Lab {
@@ -30,7 +32,7 @@ impl Lab {
     }
 
     fn plan(&self, state: &State) -> Pki {
-        plan(&self.facts(), state).unwrap()
+        plan(SINGLE, &self.facts(), state).unwrap()
     }
 }
 
@@ -165,7 +167,7 @@ fn certificates_are_renewed_at_two_thirds_of_their_life() {
     let lab = Lab::new();
     let first = lab.plan(&State::empty());
     let state = State::with(&first.files);
-    let at = |now_secs| plan(&Facts { now_secs, ..lab.facts() }, &state).unwrap();
+    let at = |now_secs| plan(SINGLE, &Facts { now_secs, ..lab.facts() }, &state).unwrap();
     assert_eq!(issued(&at(NOW + 240 * DAY)), BTreeMap::new());
     let renewed = at(NOW + 244 * DAY);
     assert_eq!(issued(&renewed).get("apiserver/server"), Some(&Reason::Age));
@@ -177,10 +179,10 @@ fn certificates_are_renewed_at_two_thirds_of_their_life() {
 #[test]
 fn a_clock_behind_the_image_is_not_believed() {
     let lab = Lab::new();
-    let pki = plan(&Facts { now_secs: 5, ..lab.facts() }, &State::empty()).unwrap();
+    let pki = plan(SINGLE, &Facts { now_secs: 5, ..lab.facts() }, &State::empty()).unwrap();
     let ends = pki.certificates.iter().map(|c| c.not_after_secs).min().unwrap();
     assert_eq!(ends, NOW - 1000 + 365 * DAY);
-    let far = plan(&Facts { now_secs: u64::MAX, ..lab.facts() }, &State::empty());
+    let far = plan(SINGLE, &Facts { now_secs: u64::MAX, ..lab.facts() }, &State::empty());
     assert!(far.is_ok());
 }
 
@@ -196,9 +198,9 @@ fn an_authority_is_never_replaced() {
 
     let mut state = State::with(&first.files);
     state.set(&path("ca/kubernetes.key"), None);
-    assert!(matches!(plan(&lab.facts(), &state), Err(Error::LostKey { name: "kubernetes" })));
+    assert!(matches!(plan(SINGLE, &lab.facts(), &state), Err(Error::LostKey { name: "kubernetes" })));
     state.set(&path("ca/kubernetes.key"), Some("junk"));
-    assert!(matches!(plan(&lab.facts(), &state), Err(Error::Key { .. })));
+    assert!(matches!(plan(SINGLE, &lab.facts(), &state), Err(Error::Key { .. })));
 }
 
 /// An authority is signed again before what it issues would have to end early; nothing that runs notices.
@@ -207,7 +209,8 @@ fn an_authority_is_renewed_with_its_key_while_it_is_valid() {
     let lab = Lab::new();
     let first = lab.plan(&State::empty());
     let at = |days| {
-        plan(&Facts { now_secs: NOW + days * DAY, ..lab.facts() }, &State::with(&first.files)).unwrap()
+        plan(SINGLE, &Facts { now_secs: NOW + days * DAY, ..lab.facts() }, &State::with(&first.files))
+            .unwrap()
     };
     assert!(!issued(&at(2433)).contains_key("ca/kubernetes"));
     let renewed = at(2434);
@@ -242,9 +245,9 @@ fn whatever_the_clock_showed_everything_is_valid_once_it_is_right() {
     lab.cluster.spec.storage.kind = StorageKind::Kine;
     for before in CLOCKS {
         let at = |now_secs| Facts { now_secs, ..lab.facts() };
-        let first = plan(&at(before), &State::empty()).unwrap();
+        let first = plan(SINGLE, &at(before), &State::empty()).unwrap();
         for now in CLOCKS {
-            let second = plan(&at(now), &State::with(&first.files)).unwrap();
+            let second = plan(SINGLE, &at(now), &State::with(&first.files)).unwrap();
             // No clock is believed that is behind the image.
             let now_is = now.max(lab.facts().build_time_secs);
             for ca in ["kubernetes", "front-proxy", "etcd"] {
@@ -260,7 +263,10 @@ fn whatever_the_clock_showed_everything_is_valid_once_it_is_right() {
                 verify(text(&first, authority), text(&first, certificate), now_is).is_ok()
             };
             assert_eq!(second.was_invalid, !ISSUED.into_iter().all(valid), "made at {before}, now {now}");
-            assert_eq!(issued(&plan(&at(now), &State::with(&second.files)).unwrap()), BTreeMap::new());
+            assert_eq!(
+                issued(&plan(SINGLE, &at(now), &State::with(&second.files)).unwrap()),
+                BTreeMap::new()
+            );
         }
     }
 }
@@ -276,7 +282,7 @@ const ISSUED: [(&str, &str); 3] = [
 fn openssl_trusts_what_an_authority_of_2045_issues_once_the_clock_is_right() {
     let Some(openssl) = judges::find("openssl") else { return };
     let (lab, dir) = (Lab::new(), tempfile::tempdir().unwrap());
-    let first = plan(&Facts { now_secs: 2_366_841_600, ..lab.facts() }, &State::empty()).unwrap();
+    let first = plan(SINGLE, &Facts { now_secs: 2_366_841_600, ..lab.facts() }, &State::empty()).unwrap();
     let healed = lab.plan(&State::with(&first.files));
     assert!(healed.was_invalid);
     let write = |pki: &Pki, name: &str| {

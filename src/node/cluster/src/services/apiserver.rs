@@ -26,7 +26,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     // The operator's flags win over ours.
     flags.extend(&spec.api.extra_args);
     let mut service = daemon(NAME, users::APISERVER, flags.command("/usr/bin/kube-apiserver"));
-    service.readiness = exec(&[NODED, "wait-apiserver", &facts.local_server()]);
+    service.readiness = exec(&[NODED, "wait-apiserver", &facts.api_server()]);
     service.health = health(Probe::Tcp { port });
     service.limits = Limits {
         memory_min_bytes: Some(128 << 20),
@@ -41,7 +41,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     service.stop = Stop { grace_secs: 20, ..Stop::default() };
     parts.services.push(service);
     for (name, wait) in [(ANSWER, "wait-answer"), (SERVING, "wait-serving")] {
-        parts.services.push(task(name, users::APISERVER, &[NODED, wait, &facts.local_server()]));
+        parts.services.push(task(name, users::APISERVER, &[NODED, wait, &facts.api_server()]));
     }
 }
 
@@ -56,6 +56,7 @@ fn flags(facts: &Facts) -> Flags {
         ("tls-min-version", "VersionTLS12"),
         ("anonymous-auth", "false"),
         ("client-ca-file", &pki("ca.crt")),
+        ("enable-bootstrap-token-auth", "true"),
         ("authorization-mode", "Node,RBAC"),
         ("enable-admission-plugins", "NodeRestriction"),
         ("allow-privileged", "true"),

@@ -10,6 +10,7 @@ use super::builder::{Flags, after, daemon, health};
 use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::File;
+use crate::pki::member;
 use crate::{kubeconfig, users};
 
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
@@ -52,6 +53,9 @@ fn controller_manager(facts: &Facts, parts: &mut Parts) {
     flags.set("root-ca-file", pki("ca.crt"));
     flags.set("service-account-private-key-file", pki("service-account.key"));
     flags.set("use-service-account-credentials", "true");
+    // Removes tokens that have expired. Requests for certificates of nodes are approved by `noded` alone: upstream would
+    // give whoever has a token the certificate of any node.
+    flags.set("controllers", "*,token-cleaner-controller,-certificatesigningrequest-approving-controller");
     // At its start each controller makes requests; with the default limit they wait for each other for
     // seconds.
     flags.set("kube-api-qps", "200");
@@ -89,7 +93,23 @@ fn scheduler(facts: &Facts, parts: &mut Parts) {
 /// Returns the kubeconfig of the component whose directory is `name`, readable only by its user.
 pub(crate) fn component_kubeconfig(facts: &Facts, name: &str, user: control::User) -> File {
     let directory = format!("/state/pki/{name}");
-    let text = kubeconfig::by_files(&spec_name(facts), &facts.local_server(), name, &directory);
+    let pair = (format!("{directory}/client.crt"), format!("{directory}/client.key"));
+    kubeconfig_of(facts, (name, user), (&directory, &pair.0, &pair.1))
+}
+
+/// Returns the kubeconfig of a component on a node that has joined: with the node's own certificate.
+pub(crate) fn member_kubeconfig(facts: &Facts, name: &str) -> File {
+    let pair = member::CLIENT_PATH;
+    kubeconfig_of(facts, (name, control::User::ROOT), (member::DIRECTORY, pair, pair))
+}
+
+fn kubeconfig_of(
+    facts: &Facts,
+    (name, user): (&str, control::User),
+    (directory, certificate, key): (&str, &str, &str),
+) -> File {
+    let files = kubeconfig::Files { authority: &format!("{directory}/ca.crt"), certificate, key };
+    let text = kubeconfig::by_files(&spec_name(facts), &facts.api_server(), name, &files);
     File::private(format!("/etc/kubernetes/{name}.kubeconfig"), user, text)
 }
 

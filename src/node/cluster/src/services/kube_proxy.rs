@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::apiserver;
 use super::builder::{after, daemon};
-use super::controllers::component_kubeconfig;
+use super::controllers::{component_kubeconfig, member_kubeconfig};
 use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::File;
@@ -18,11 +18,18 @@ const HEALTH_PORT: u16 = 10_256;
 pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     let command = vec!["/usr/bin/kube-proxy".to_owned(), format!("--config={CONFIG}")];
     let mut service = daemon("kube-proxy", User::ROOT, command);
-    service.after = after([apiserver::ANSWER]);
+    if facts.server.is_none() {
+        service.after = after([apiserver::ANSWER]);
+    }
     service.readiness = Some(Probe::Http { port: HEALTH_PORT, path: "/livez".to_owned() });
     service.limits = Limits { oom_score_adj: Some(-970), open_files: Some(65_536), ..Limits::default() };
     parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
-    parts.files.push(component_kubeconfig(facts, "kube-proxy", User::ROOT));
+    // On a node that has joined it uses the node's certificate, whose group may read what it needs: a kubelet sees all
+    // services and pods of its node anyway, and so a second identity would protect little.
+    parts.files.push(match facts.server {
+        None => component_kubeconfig(facts, "kube-proxy", User::ROOT),
+        Some(_) => member_kubeconfig(facts, "kube-proxy"),
+    });
     parts.services.push(service);
 }
 

@@ -4,11 +4,12 @@ use control::{Limits, Probe, User};
 use serde_json::{Value, json};
 
 use super::builder::{Flags, after, daemon, health};
-use super::controllers::component_kubeconfig;
+use super::controllers::{component_kubeconfig, member_kubeconfig};
 use super::parts::Parts;
 use super::{apiserver, runtime};
 use crate::facts::Facts;
 use crate::file::{Directory, File};
+use crate::pki::member;
 
 const CONFIG: &str = "/etc/kubernetes/kubelet.yaml";
 /// Processes and threads of one pod.
@@ -29,7 +30,10 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
         flags.set("node-labels", labels.join(","));
     }
     let mut service = daemon("kubelet", User::ROOT, flags.command("/usr/bin/kubelet"));
-    service.after = after([apiserver::ANSWER, runtime::IMPORT]);
+    service.after = after([runtime::IMPORT]);
+    if facts.server.is_none() {
+        service.after.extend(after([apiserver::ANSWER]));
+    }
     let probe = Probe::Http { port: HEALTH_PORT, path: "/healthz".to_owned() };
     service.readiness = Some(probe.clone());
     service.health = health(probe);
@@ -39,16 +43,22 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
         open_files: Some(1 << 20),
         ..Limits::default()
     };
-    parts.directories.push(Directory::public("/etc/kubernetes"));
     parts.directories.push(Directory::private("/var/lib/kubelet", User::ROOT));
     parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
-    parts.files.push(component_kubeconfig(facts, "kubelet", User::ROOT));
+    parts.files.push(match facts.server {
+        None => component_kubeconfig(facts, "kubelet", User::ROOT),
+        Some(_) => member_kubeconfig(facts, "kubelet"),
+    });
     parts.services.push(service);
 }
 
 /// Returns the `KubeletConfiguration`: ours, overridden by the node's `kubelet.extraConfig`.
 fn config(facts: &Facts) -> Value {
     let network = &facts.cluster.spec.network;
+    let (certificate, key) = match facts.server {
+        None => ("/state/pki/kubelet/server.crt", "/state/pki/kubelet/server.key"),
+        Some(_) => (member::SERVER_PATH, member::SERVER_PATH),
+    };
     let taints: Vec<Value> = facts
         .node
         .taints
@@ -73,8 +83,8 @@ fn config(facts: &Facts) -> Value {
         "featureGates": facts.cluster.spec.feature_gates,
         "healthzBindAddress": "127.0.0.1",
         "healthzPort": HEALTH_PORT,
-        // What the control plane and the node's own programs use; pods are scheduled into the rest.
-        "kubeReserved": { "cpu": "200m", "memory": "640Mi" },
+        // What the control plane, if it runs here, and the node's own programs use; pods are scheduled into the rest.
+        "kubeReserved": { "cpu": "200m", "memory": if facts.server.is_none() { "640Mi" } else { "192Mi" } },
         "systemReserved": { "cpu": "100m", "memory": "192Mi" },
         "podPidsLimit": POD_PIDS_LIMIT,
         // The kernel's settings are init's; one that differs is an error, never changed in passing.
@@ -83,13 +93,13 @@ fn config(facts: &Facts) -> Value {
         "resolvConf": "/etc/resolv.conf",
         // Pods without a seccomp profile of their own get the runtime's.
         "seccompDefault": true,
-        // The node issues both certificates itself, and the kubelet reloads them when they change.
+        // `noded` issues or obtains both certificates, and the kubelet reloads them when they change.
         "rotateCertificates": false,
         "serverTLSBootstrap": false,
         "shutdownGracePeriod": "0s",
         "shutdownGracePeriodCriticalPods": "0s",
-        "tlsCertFile": "/state/pki/kubelet/server.crt",
-        "tlsPrivateKeyFile": "/state/pki/kubelet/server.key",
+        "tlsCertFile": certificate,
+        "tlsPrivateKeyFile": key,
         "tlsMinVersion": "VersionTLS12",
         "volumePluginDir": "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
     });

@@ -36,7 +36,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use crate::duties::Duties;
 use crate::facts::Facts;
+use crate::file::Directory;
 use parts::Parts;
 
 /// Name of the store's service, whichever store it is.
@@ -45,20 +47,30 @@ pub const STORE: &str = store::NAME;
 pub const STORE_QUOTA: &str = store::QUOTA;
 /// Names of the services that run containers. The others need the store, directly or as clients of the API server.
 pub const RUNTIME: [&str; 2] = [runtime::NAME, runtime::IMPORT];
+pub use runtime::pod_network;
 
 /// How late a timer may wake a service; see Timers above.
 const TIMER_SLACK_US: u32 = 2000;
 
-/// Returns all services of role `single`.
-pub(crate) fn single(facts: &Facts) -> Parts {
+/// Returns all services of a node with `duties`.
+pub(crate) fn of(duties: Duties, facts: &Facts) -> Parts {
     let mut parts = Parts::default();
-    store::add(facts, &mut parts);
-    runtime::add(facts, &mut parts);
-    apiserver::add(facts, &mut parts);
-    controllers::add(facts, &mut parts);
-    kubelet::add(facts, &mut parts);
-    if !facts.cluster.spec.network.kube_proxy.disabled {
-        kube_proxy::add(facts, &mut parts);
+    parts.directories.push(Directory::public("/etc/kubernetes"));
+    if duties.control_plane {
+        store::add(facts, &mut parts);
+    }
+    if duties.workloads {
+        runtime::add(facts, &mut parts);
+    }
+    if duties.control_plane {
+        apiserver::add(facts, &mut parts);
+        controllers::add(facts, &mut parts);
+    }
+    if duties.workloads {
+        kubelet::add(facts, &mut parts);
+        if !facts.cluster.spec.network.kube_proxy.disabled {
+            kube_proxy::add(facts, &mut parts);
+        }
     }
     // containerd starts pods, whose timers are not ours to change.
     for service in parts.services.iter_mut().filter(|s| !s.limits.delegate) {

@@ -1,5 +1,6 @@
 //! containerd, the import of the image archives, and the pod network.
 
+use config::Cidr;
 use control::{Limits, Probe, User};
 use serde_json::json;
 
@@ -21,7 +22,10 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.directories.push(Directory::public("/etc/cni/net.d"));
     parts.directories.push(Directory::public("/run/containerd"));
     parts.files.push(File::public(CONFIG, config()));
-    parts.files.push(File::public("/etc/cni/net.d/10-ironhull.conflist", cni(facts)));
+    // Elsewhere the pods' addresses are known once the node is.
+    if facts.server.is_none() {
+        parts.files.push(pod_network(facts.cluster.spec.network.first_node_cidr()));
+    }
     let command = ["/usr/bin/containerd", "--config", CONFIG].map(str::to_owned).to_vec();
     let mut service = daemon(NAME, User::ROOT, command);
     service.readiness = exec(&[NODED, "wait-unix", SOCKET]);
@@ -84,11 +88,13 @@ disabled_plugins = [
     )
 }
 
-/// Returns the configuration of the pod network: a bridge for the node's pod addresses, and host ports.
+/// Returns the configuration of the pod network: a bridge for the node's pod addresses `pods`, and host ports. containerd
+/// notices the file when it appears.
 ///
 /// Leases are kept in `/run`: no container survives a reboot, so its address must not either.
-fn cni(facts: &Facts) -> String {
-    let pods = facts.cluster.spec.network.first_node_cidr().to_string();
+#[must_use]
+pub fn pod_network(pods: Cidr) -> File {
+    let pods = pods.to_string();
     let conflist = json!({
         "cniVersion": "1.0.0",
         "name": "ironhull",
@@ -109,5 +115,5 @@ fn cni(facts: &Facts) -> String {
             { "type": "portmap", "capabilities": { "portMappings": true } },
         ],
     });
-    format!("{conflist:#}\n")
+    File::public("/etc/cni/net.d/10-ironhull.conflist", format!("{conflist:#}\n"))
 }

@@ -3,15 +3,18 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use config::{AuditLevel, ClusterConfig, KubeProxyMode, StorageKind, Taint, TaintEffect};
+use config::{AuditLevel, ClusterConfig, KubeProxyMode, Role, StorageKind, Taint, TaintEffect};
 
-use super::single;
+use super::of;
+use crate::duties::Duties;
 use crate::facts::fixture::{facts, node};
+
+const SINGLE: Duties = Duties::of(Role::Single);
 
 /// The services with their flags, one per line.
 fn show(cluster: &ClusterConfig) -> String {
     let node = node();
-    let parts = single(&facts(&node, cluster));
+    let parts = of(SINGLE, &facts(&node, cluster));
     control::validate_all(&parts.services).unwrap();
     let mut out = String::new();
     for service in &parts.services {
@@ -72,7 +75,7 @@ fn kine_takes_the_place_of_etcd() {
 #[test]
 fn etcds_sockets_are_for_etcd_and_the_api_server() {
     let node = node();
-    let parts = single(&facts(&node, &ClusterConfig::default()));
+    let parts = of(SINGLE, &facts(&node, &ClusterConfig::default()));
     let user = |name: &str| parts.services.iter().find(|s| s.name == name).unwrap().user;
     let sockets = parts.directories.iter().find(|d| d.path == Path::new("/run/etcd")).unwrap();
     assert_eq!((sockets.owner.uid, sockets.owner.gid), (user("etcd").uid, user("kube-apiserver").gid));
@@ -84,7 +87,7 @@ fn etcds_sockets_are_for_etcd_and_the_api_server() {
 /// A planned file as JSON.
 fn json_file(cluster: &ClusterConfig, path: &str) -> serde_json::Value {
     let node = node();
-    let parts = single(&facts(&node, cluster));
+    let parts = of(SINGLE, &facts(&node, cluster));
     let file = parts.files.iter().find(|f| f.path == Path::new(path)).unwrap();
     serde_json::from_slice(&file.contents).unwrap()
 }
@@ -96,7 +99,7 @@ fn the_kubelets_settings_are_laid_over_ours() {
     node.kubelet.extra_config.insert("failSwapOn".into(), true.into());
     node.taints = vec![Taint { key: "a".into(), value: String::new(), effect: TaintEffect::NoExecute }];
     let cluster = ClusterConfig::default();
-    let parts = single(&facts(&node, &cluster));
+    let parts = of(SINGLE, &facts(&node, &cluster));
     let file = parts.files.iter().find(|f| f.path.ends_with("kubelet.yaml")).unwrap();
     let found: serde_json::Value = serde_json::from_slice(&file.contents).unwrap();
     assert_eq!((&found["maxPods"], &found["failSwapOn"]), (&30.into(), &true.into()));
@@ -120,7 +123,7 @@ fn the_pod_network_reaches_every_file() {
 #[test]
 fn every_file_has_its_directory_and_kubeconfigs_their_owner() {
     let node = node();
-    let parts = single(&facts(&node, &ClusterConfig::default()));
+    let parts = of(SINGLE, &facts(&node, &ClusterConfig::default()));
     for file in &parts.files {
         assert!(parts.directories.iter().any(|d| Some(d.path.as_path()) == file.path.parent()), "{file:?}");
     }
@@ -152,7 +155,7 @@ fn settings_reach_the_flags() {
     assert!(!shown.contains("--audit-") && shown.contains("--admission-control-config-file="));
     assert!(!shown.contains("kube-proxy") && !shown.contains("--anonymous-auth=false"));
     let node = node();
-    let parts = single(&facts(&node, &cluster));
+    let parts = of(SINGLE, &facts(&node, &cluster));
     let api = parts.services.iter().find(|s| s.name == "kube-apiserver").unwrap();
     assert!(api.limits.capabilities.contains("net-bind-service"));
 }
@@ -160,7 +163,7 @@ fn settings_reach_the_flags() {
 #[test]
 fn nothing_runs_as_root_but_what_must() {
     let node = node();
-    let parts = single(&facts(&node, &ClusterConfig::default()));
+    let parts = of(SINGLE, &facts(&node, &ClusterConfig::default()));
     let root: Vec<&str> =
         parts.services.iter().filter(|s| s.user.uid == 0).map(|s| s.name.as_str()).collect();
     let expected = ["containerd", "image-import", "kubelet", "kube-proxy"];
@@ -169,7 +172,7 @@ fn nothing_runs_as_root_but_what_must() {
 
 #[test]
 fn services_are_woken_late_but_never_pods() {
-    let parts = single(&facts(&node(), &ClusterConfig::default()));
+    let parts = of(SINGLE, &facts(&node(), &ClusterConfig::default()));
     for service in &parts.services {
         let late = service.limits.timer_slack_us.is_some();
         assert_eq!(late, service.name != "containerd", "{}", service.name);

@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::Role;
 use net::Network;
 
 use super::cluster::{prepare, restart_if_needed, submit};
@@ -20,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Starts to follow; returns at once.
-pub fn follow(node: &Arc<Node>, network: &Network, role: Role) {
+pub fn follow(node: &Arc<Node>, network: &Network) {
     let (node, network) = (Arc::clone(node), network.clone());
     spawn_or_tell("addresses", move || {
         let mut seen = 0;
@@ -31,7 +30,7 @@ pub fn follow(node: &Arc<Node>, network: &Network, role: Role) {
             let has_moved = || !differ(&node.planned().addresses, &network.addresses());
             let mut done = has_moved();
             while !done {
-                match move_cluster(&node, &network, role) {
+                match move_cluster(&node, &network) {
                     Ok(()) => {
                         pauses.reset();
                         done = has_moved();
@@ -63,9 +62,9 @@ fn differ(before: &[Ipv4Addr], now: &[Ipv4Addr]) -> bool {
 }
 
 /// Issues certificates for the addresses that the node has now and restarts what knows another one.
-fn move_cluster(node: &Node, network: &Network, role: Role) -> anyhow::Result<()> {
+fn move_cluster(node: &Node, network: &Network) -> anyhow::Result<()> {
     let before = node.address();
-    let prepared = prepare(node, network, role)?;
+    let prepared = prepare(node, network)?;
     restart_if_needed(node, &prepared);
     submit(node, &prepared)?;
     if let (Some(before), Some(now)) = (before, node.address())

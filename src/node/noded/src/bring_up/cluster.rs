@@ -6,10 +6,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use api::CertificateExpiry;
 use cluster::{Manifest, Ownership, Plan};
-use config::Role;
 use control::ServiceSpec;
 use net::Network;
 use net::clock::{Alarm, Wake};
@@ -17,6 +16,7 @@ use net::clock::{Alarm, Wake};
 use super::network::note_address;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, SERVICES_READY};
+use crate::join::{self, Record};
 use crate::node::{Node, Planned};
 use crate::plan::{node_address, plan_now};
 use crate::thread::spawn_or_tell;
@@ -34,12 +34,12 @@ const API_SERVER: &str = "kube-apiserver";
 const LONGEST_START: Duration = Duration::from_secs(120);
 
 /// Writes the cluster's files and submits the services to `init`; returns the objects to apply.
-pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest> {
+pub fn bring_up(node: &Arc<Node>, network: &Network) -> Vec<Manifest> {
     let mut pauses = BackOff::new(Duration::from_millis(500), Duration::from_secs(30));
     loop {
         // From before the plan on: a step in between is one to plan again for.
         let alarm = Alarm::new();
-        let submitted = prepare(node, network, role).and_then(|plan| {
+        let submitted = prepare(node, network).and_then(|plan| {
             // After a restart of this program they run, with what they read then.
             restart_if_needed(node, &plan);
             submit(node, &plan)?;
@@ -47,7 +47,7 @@ pub fn bring_up(node: &Arc<Node>, network: &Network, role: Role) -> Vec<Manifest
         });
         match submitted {
             Ok((manifests, due_secs)) => {
-                renew_from(node, network, role, (alarm, due_secs));
+                renew_from(node, network, (alarm, due_secs));
                 return manifests;
             }
             Err(e) => node.claim(SERVICES_READY, Claim::no("Failed", format!("{e:#}"))),
@@ -102,12 +102,13 @@ pub(super) struct Prepared {
 }
 
 /// Plans and writes; one at a time.
-pub(super) fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prepared> {
+pub(super) fn prepare(node: &Node, network: &Network) -> Result<Prepared> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let addresses = network.addresses();
     let address = node_address(node, &addresses).context("the node has no address")?;
-    let plan = plan_now(node, (address, &addresses), role)?;
+    found_or_join(node, address)?;
+    let plan = plan_now(node, (address, &addresses))?;
     let changed = cluster::apply(Path::new("/"), &plan.directories, &plan.files, Ownership::Set)
         .context("writing the cluster's files")?;
     eprintln!("noded: {} of {} files of the cluster written", changed.len(), plan.files.len());
@@ -118,9 +119,26 @@ pub(super) fn prepare(node: &Node, network: &Network, role: Role) -> Result<Prep
         }
     }
     let (due_secs, was_invalid) = (plan.pki.next_renewal_secs(), plan.pki.was_invalid);
-    node.has_authority.store(true, Ordering::Release);
+    node.has_authority.store(node.duties.control_plane, Ordering::Release);
     let Plan { services, manifests, .. } = plan;
     Ok(Prepared { services, manifests, due_secs, was_invalid, address, addresses })
+}
+
+/// Makes a node without a control plane a member of its cluster. One with a control plane founds its cluster, unless the
+/// state says that it has joined one.
+fn found_or_join(node: &Node, address: Ipv4Addr) -> Result<()> {
+    if !node.duties.control_plane {
+        let member = join::ensure(node, address).context("joining the cluster")?;
+        *node.member.lock().unwrap_or_else(PoisonError::into_inner) = Some(member);
+        return Ok(());
+    }
+    let joined = Record::load(Path::new("/"))?;
+    ensure!(
+        joined.is_none(),
+        "the state is that of a node that has joined a cluster, and this image would found another one: \
+         boot an image of its role, or begin with an empty state"
+    );
+    Ok(())
 }
 
 /// Restarts what runs with certificates that are not valid: components read an authority only when they start, and
@@ -149,7 +167,7 @@ fn expiries(certificates: &[cluster::Certificate]) -> Vec<CertificateExpiry> {
 
 /// Prepares again whenever the first certificate is due, and at once when the clock is stepped. The components read
 /// their certificates again by themselves, but not those of authorities.
-fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first: (Alarm, u64)) {
+fn renew_from(node: &Arc<Node>, network: &Network, first: (Alarm, u64)) {
     let (node, network) = (Arc::clone(node), network.clone());
     spawn_or_tell("renewal", move || {
         let mut pauses = BackOff::new(SHORTEST_PAUSE, Duration::from_secs(600));
@@ -158,7 +176,7 @@ fn renew_from(node: &Arc<Node>, network: &Network, role: Role, first: (Alarm, u6
             if alarm.wait(Duration::from_secs(due_secs), LONGEST_SLEEP) == Wake::Stepped {
                 eprintln!("noded: the clock was stepped: looking at the certificates");
             }
-            match prepare(&node, &network, role) {
+            match prepare(&node, &network) {
                 Ok(prepared) => {
                     restart_if_needed(&node, &prepared);
                     pauses.reset();

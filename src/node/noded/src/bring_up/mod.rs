@@ -4,8 +4,10 @@
 //! Failures are retried with growing pauses; nothing here ends the program.
 
 mod addresses;
+mod approver;
 mod cluster;
 mod network;
+mod nodes;
 pub mod services;
 mod time;
 mod workloads;
@@ -21,8 +23,6 @@ use crate::{config_source, state, thread};
 /// What a node begins with, besides its config.
 #[derive(Debug)]
 pub struct Start {
-    /// Its role.
-    pub role: config::Role,
     /// The config to be stored for the next boot.
     pub given: Option<String>,
     /// The network, if it was started before there was a config.
@@ -39,15 +39,19 @@ pub fn start(node: Arc<Node>, upgrader: Arc<Upgrader>, start: Start) -> anyhow::
 
 /// The steps that must be performed in order.
 fn run(node: &Arc<Node>, upgrader: &Arc<Upgrader>, start: Start) {
-    let Start { role, given, network } = start;
+    let Start { given, network } = start;
     let network = network::bring_up(node, network);
     time::follow(node, &network);
     state::prepare(node);
     if let Some(text) = given {
         config_source::keep_accepted(&text);
     }
-    let manifests = cluster::bring_up(node, &network, role);
-    addresses::follow(node, &network, role);
+    let manifests = cluster::bring_up(node, &network);
+    addresses::follow(node, &network);
+    nodes::follow(node, &network);
+    if node.duties.control_plane {
+        approver::follow(node);
+    }
     services::follow(node);
     workloads::follow(node, upgrader, &manifests);
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::services;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
-use crate::kube::{self, Kube, Observed, Readiness, Resource, has_pods, readiness, uncordon, watch_one};
+use crate::kube::{Kube, Observed, Readiness, Resource, has_pods, readiness, uncordon, watch_one};
 use crate::manifests::Keeper;
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
@@ -22,21 +22,26 @@ const WATCH: Duration = Duration::from_secs(600);
 /// Polling interval of objects once they are applied, and of pods once they are ready.
 const LATER: Duration = Duration::from_secs(60);
 
-/// Keeps the manifests applied and follows their pods; returns when the threads for this have been started.
+/// Follows the Kubernetes node, keeps the manifests applied and follows their pods, as far as these are the node's
+/// duties; returns when the threads for this have been started.
 pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]) {
-    for kind in [MANIFESTS_APPLIED, NODE_READY] {
-        node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
+    let duties = node.duties;
+    let waiting = |kind| node.claim(kind, Claim::unknown("Waiting", "waiting for the apiserver"));
+    if duties.workloads {
+        waiting(NODE_READY);
     }
-    services::wait_for(node, "kube-apiserver");
-    let (follower, upgrader) = (Arc::clone(node), Arc::clone(upgrader));
-    spawn_or_tell("node", move || follow_node(&follower, &upgrader));
-    let (keeper, applied) = (Keeper::new(manifests), Arc::clone(node));
-    spawn_or_tell("manifests", move || keep_applied(&applied, keeper));
-}
-
-/// Returns a client with the current certificate, since certificates are renewed.
-fn connect(node: &Node) -> Result<Kube> {
-    kube::connect(node.documents.cluster.spec.api.port)
+    if duties.control_plane {
+        waiting(MANIFESTS_APPLIED);
+        services::wait_for(node, "kube-apiserver");
+    }
+    if duties.workloads {
+        let (follower, upgrader) = (Arc::clone(node), Arc::clone(upgrader));
+        spawn_or_tell("node", move || follow_node(&follower, &upgrader));
+    }
+    if duties.control_plane {
+        let (keeper, applied) = (Keeper::new(manifests), Arc::clone(node));
+        spawn_or_tell("manifests", move || keep_applied(&applied, keeper));
+    }
 }
 
 fn pauses() -> BackOff {
@@ -48,10 +53,11 @@ fn keep_applied(node: &Arc<Node>, mut keeper: Keeper) {
     let mut pauses = pauses();
     let mut followed = false;
     loop {
-        match connect(node).and_then(|kube| keeper.pass(&kube)) {
+        match node.kube().and_then(|kube| keeper.pass(&kube)) {
             Ok(resources) => {
                 node.claim(MANIFESTS_APPLIED, Claim { message: keeper.summary(), ..Claim::yes("Applied") });
                 if !std::mem::replace(&mut followed, true) {
+                    node.init.stage("manifests");
                     follow_workloads(node, resources);
                 }
                 pauses.reset();
@@ -86,7 +92,7 @@ fn follow_node(node: &Node, upgrader: &Upgrader) {
     let mut pauses = pauses();
     loop {
         let mut named = false;
-        let watched = connect(node).and_then(|kube| {
+        let watched = node.kube().and_then(|kube| {
             watch_one(&kube, &itself, WATCH, |state| {
                 let claim = claim(&itself.kind, state.as_ref());
                 if !told && claim.status == api::ConditionStatus::True {
@@ -95,7 +101,9 @@ fn follow_node(node: &Node, upgrader: &Upgrader) {
                 }
                 if !named && state.is_some() {
                     named = true;
-                    name_role(&kube, &itself);
+                    if node.duties.control_plane {
+                        name_role(&kube, &itself);
+                    }
                     welcome_pods(upgrader, &kube, &itself);
                 }
                 node.claim(NODE_READY, claim);
@@ -137,7 +145,7 @@ fn welcome_pods(upgrader: &Upgrader, kube: &Kube, itself: &Resource) {
 fn follow_pods(node: &Node, workloads: &[Resource]) {
     let mut pauses = pauses();
     loop {
-        let waited = connect(node).and_then(|kube| {
+        let waited = node.kube().and_then(|kube| {
             // All must be ready, so the order of waiting does not matter.
             workloads.iter().try_for_each(|workload| wait_for(node, &kube, workload))
         });
@@ -174,7 +182,7 @@ fn wait_for(node: &Node, kube: &Kube, workload: &Resource) -> Result<()> {
 fn watch_over(node: &Node, workloads: &[Resource]) {
     loop {
         thread::sleep(LATER);
-        let Ok(kube) = connect(node) else { return };
+        let Ok(kube) = node.kube() else { return };
         let all_ready = workloads.iter().all(|w| {
             kube.get::<Observed>(&w.path()).is_ok_and(|o| readiness(&w.kind, &o) == Readiness::Ready)
         });

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::http::Response;
+use ureq::http::{HeaderValue, Request, Response, header};
+use ureq::middleware::MiddlewareNext;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
 /// Time limit of a request; an API server that has just started is slow.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +35,21 @@ pub struct Access {
     pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
+}
+
+/// The API server's refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the apiserver answers {status}: {message}")]
+pub struct Refused {
+    /// The status as HTTP has it.
+    pub status: u16,
+    /// Its reason, if it has given one.
+    pub message: String,
+}
+
+/// Returns the status with which the API server has refused, if that is what went wrong.
+pub fn refused_with(error: &anyhow::Error) -> Option<u16> {
+    error.downcast_ref::<Refused>().map(|refused| refused.status)
 }
 
 impl Access {
@@ -107,6 +123,34 @@ impl Kube {
             .client_cert(Some(ClientCert::new_with_certs(&[pem(&access.certificate)?], key)))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
+        Ok(Kube::with(&access.server, tls, None))
+    }
+
+    /// A client that shows a token instead of a certificate; `authority` is the certificate of the cluster's authority,
+    /// PEM. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If the certificate is not PEM, or the token can't stand in a header.
+    pub fn with_token(server: &str, authority: &str, token: &str) -> Result<Kube> {
+        let authority =
+            Certificate::from_pem(authority.as_bytes()).context("reading the cluster's authority")?;
+        let mut bearer =
+            HeaderValue::try_from(format!("Bearer {token}")).context("the token can't be sent")?;
+        bearer.set_sensitive(true);
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&[authority]))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        Ok(Kube::with(server, tls, Some(bearer)))
+    }
+
+    fn with(server: &str, tls: TlsConfig, bearer: Option<HeaderValue>) -> Kube {
+        let authorize = move |mut request: Request<SendBody<'_>>, next: MiddlewareNext<'_>| {
+            if let Some(bearer) = &bearer {
+                request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
+            }
+            next.handle(request)
+        };
         let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
@@ -116,8 +160,9 @@ impl Kube {
             .timeout_global(Some(TIMEOUT))
             .user_agent("noded")
             .tls_config(tls)
+            .middleware(authorize)
             .build();
-        Ok(Kube { server: access.server.clone(), agent: config.new_agent() })
+        Kube { server: server.trim_end_matches('/').to_owned(), agent: config.new_agent() }
     }
 
     /// Returns whether the API server is ready.
@@ -198,7 +243,7 @@ impl Kube {
     ///
     /// # Errors
     /// If the API server can't be reached, or refuses, with its reason; nothing is deleted when it refuses.
-    pub fn delete(&self, path: &str, uid: &str) -> Result<()> {
+    pub fn delete_with_uid(&self, path: &str, uid: &str) -> Result<()> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -223,6 +268,27 @@ impl Kube {
         let response = request.send(&serde_json::to_vec(object)?[..]);
         let response = response.with_context(|| format!("posting to {path}"))?;
         checked(response).map(drop).with_context(|| format!("posting to {path}"))
+    }
+
+    /// Replaces an object, or a part of it such as its approval.
+    ///
+    /// # Errors
+    /// If the API server can't be reached, or refuses, with its reason; the object is unchanged when it refuses.
+    pub fn put(&self, path: &str, object: &Value) -> Result<()> {
+        let request = self.agent.put(self.url(path)).content_type("application/json");
+        let response = request.send(&serde_json::to_vec(object)?[..]);
+        let response = response.with_context(|| format!("replacing {path}"))?;
+        checked(response).map(drop).with_context(|| format!("replacing {path}"))
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// If the API server can't be reached, or refuses, with its reason: 404 if there is none.
+    pub fn delete(&self, path: &str) -> Result<()> {
+        let response = self.agent.delete(self.url(path)).call();
+        let response = response.with_context(|| format!("deleting {path}"))?;
+        checked(response).map(drop).with_context(|| format!("deleting {path}"))
     }
 
     /// Opens a stream of events, which the API server ends after `longest`.
@@ -264,7 +330,7 @@ fn checked(response: Response<Body>) -> Result<Vec<u8>> {
     let text = read(response)?;
     if !status.is_success() {
         let refusal: Refusal = serde_json::from_slice(&text).unwrap_or_default();
-        bail!("the apiserver answers {status}: {}", refusal.message);
+        return Err(Refused { status: status.as_u16(), message: refusal.message }.into());
     }
     Ok(text)
 }

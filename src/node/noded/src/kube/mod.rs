@@ -8,8 +8,8 @@ mod ready;
 mod resource;
 mod watch;
 
-pub use client::{Access, FIELD_MANAGER, Kube, connect};
+pub use client::{Access, FIELD_MANAGER, Kube, connect, refused_with};
 pub use cordon::{cordon, uncordon};
 pub use ready::{Observed, Readiness, readiness};
 pub use resource::{Resource, find, has_pods};
-pub use watch::watch_one;
+pub use watch::{watch_all, watch_one};

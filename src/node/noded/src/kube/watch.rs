@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::client::Kube;
@@ -35,15 +36,39 @@ pub fn watch_one(
         if read.with_context(|| format!("watching {}", resource.path()))? == 0 {
             return Ok(());
         }
-        let state = parse(&line).with_context(|| format!("watching {}", resource.path()))?;
+        let state = parse::<Observed>(&line).with_context(|| format!("watching {}", resource.path()))?;
         if !seen(state) {
             return Ok(());
         }
     }
 }
 
+/// Watches all objects of a collection for at most `longest`, beginning after version `from` of a list. `seen` is called
+/// whenever one has changed. Returns when the watch ends without an error.
+///
+/// # Errors
+/// If the API server refuses, with its reason, or the connection fails.
+pub fn watch_all(
+    kube: &Kube,
+    collection: &str,
+    (from, longest): (&str, Duration),
+    mut seen: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let mut events =
+        BufReader::new(kube.stream(&format!("{collection}?watch=1&resourceVersion={from}"), longest)?);
+    loop {
+        let mut line = Vec::new();
+        let read = (&mut events).take(MAX_EVENT_BYTES).read_until(b'\n', &mut line);
+        if read.with_context(|| format!("watching {collection}"))? == 0 {
+            return Ok(());
+        }
+        parse::<IgnoredAny>(&line).with_context(|| format!("watching {collection}"))?;
+        seen()?;
+    }
+}
+
 /// Parses one event.
-fn parse(line: &[u8]) -> Result<Option<Observed>> {
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<Option<T>> {
     #[derive(Deserialize)]
     struct Event<'a> {
         r#type: &'a str,
@@ -64,10 +89,10 @@ mod tests {
 
     #[test]
     fn reads_events() {
-        assert!(parse(br#"{"type":"ADDED","object":{"kind":"Node"}}"#).unwrap().is_some());
-        assert!(parse(br#"{"type":"DELETED","object":{}}"#).unwrap().is_none());
-        let gone = parse(br#"{"type":"ERROR","object":{"code":410}}"#).unwrap_err().to_string();
+        assert!(parse::<Observed>(br#"{"type":"ADDED","object":{"kind":"Node"}}"#).unwrap().is_some());
+        assert!(parse::<Observed>(br#"{"type":"DELETED","object":{}}"#).unwrap().is_none());
+        let gone = parse::<Observed>(br#"{"type":"ERROR","object":{"code":410}}"#).unwrap_err().to_string();
         assert!(gone.contains("410"), "{gone}");
-        assert!(parse(b"").is_err());
+        assert!(parse::<Observed>(b"").is_err());
     }
 }

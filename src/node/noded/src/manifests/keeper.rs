@@ -143,7 +143,7 @@ fn remove(kube: &Kube, gone: &Entry) -> Result<()> {
     let Some(found) = found.filter(|o| is_ours(o, gone)) else { return Ok(()) };
     eprintln!("noded: {}", named());
     match gone.created {
-        true => kube.delete(&gone.path, &found.metadata.uid),
+        true => kube.delete_with_uid(&gone.path, &found.metadata.uid),
         false => kube.apply(&gone.path, &gone.without_fields()).map(drop),
     }
     .with_context(named)

@@ -19,6 +19,7 @@ mod store;
 mod tests;
 mod time;
 mod tls;
+mod tokens;
 mod upgrade;
 
 use std::convert::Infallible;

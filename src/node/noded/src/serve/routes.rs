@@ -15,14 +15,15 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use config::join_token::is_server_url;
 use control::{BootOrder, ShutdownKind};
 use slots::Slot;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::error::Failure;
-use super::shared::{Answer, OfNode, Served, blocking, known, unknown};
-use super::{logs, maintenance, state, store, time, upgrade};
+use super::shared::{Answer, OfNode, Served, blocking, known, only_on_a_control_plane, unknown};
+use super::{logs, maintenance, state, store, time, tokens, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
@@ -46,8 +47,9 @@ pub fn router(served: Served) -> Router {
         .route("/v1/reboot", post(|node: OfNode| leave(node, ShutdownKind::Reboot)))
         .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
         .merge(time::router())
+        .merge(tokens::router())
         .merge(state::router())
-        .merge(store::router())
+        .merge(store::router(&served.node))
         .merge(upgrade::router())
         .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "no such route") })
         .method_not_allowed_fallback(|| async {
@@ -138,6 +140,7 @@ async fn kubeconfig(
     State(node): OfNode,
     request: Result<Json<KubeconfigRequest>, JsonRejection>,
 ) -> Answer<Kubeconfig> {
+    only_on_a_control_plane(&node)?;
     let Json(request) = request.map_err(|e| Failure::bad_request(e.body_text()))?;
     let ttl_secs = request.ttl_secs.unwrap_or(DEFAULT_TTL_SECS);
     if !(MIN_TTL_SECS..=MAX_TTL_SECS).contains(&ttl_secs) {
@@ -145,7 +148,7 @@ async fn kubeconfig(
         return Err(Failure::bad_request(error));
     }
     if let Some(server) = &request.server
-        && !issue::is_server_url(server)
+        && !is_server_url(server)
     {
         return Err(Failure::bad_request("server: expected https://HOST:PORT without a path"));
     }

@@ -90,6 +90,18 @@ pub async fn blocking<T: Send + 'static>(
     }
 }
 
+/// Checks that the node has a control plane, and so a store and the cluster's authorities.
+///
+/// # Errors
+/// The failure of the request if it has none.
+pub fn only_on_a_control_plane(node: &Node) -> Result<(), Failure> {
+    match node.duties.control_plane {
+        true => Ok(()),
+        false => Err(Failure::new(StatusCode::CONFLICT, "this node is a worker, which has no control plane")
+            .hint("ask a controller of its cluster")),
+    }
+}
+
 /// Returns whether `init` has a service of that name. Blocks.
 ///
 /// # Errors

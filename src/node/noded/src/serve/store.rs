@@ -1,13 +1,16 @@
 //! The routes of the store: snapshots of it, a restore, and its care.
 
+use std::sync::Arc;
+
 use api::{
     KeptSnapshots, MAX_PIECE_BYTES, PieceQuery, SnapshotQuery, StoreCare, StoreOrder, StoreRestore,
     StoreRestoreRequest,
 };
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -15,14 +18,25 @@ use tokio::sync::mpsc::Receiver;
 
 use super::body::Pieces;
 use super::error::Failure;
-use super::shared::{Answer, OfCare, OfNode, OfRestorer, Served, blocking};
+use super::shared::{Answer, OfCare, OfNode, OfRestorer, Served, blocking, only_on_a_control_plane};
+use crate::node::Node;
 use crate::store;
 
 /// Where pieces of a snapshot go: a route with a long body.
 pub const DATA: &str = "/v1/store/restore/data";
 
 /// All routes of the store.
-pub fn router() -> Router<Served> {
+pub fn router(node: &Arc<Node>) -> Router<Served> {
+    let node = Arc::clone(node);
+    let guard = move |request: Request, next: Next| {
+        let refused = only_on_a_control_plane(&node);
+        async move {
+            match refused {
+                Ok(()) => Ok(next.run(request).await),
+                Err(failure) => Err(failure),
+            }
+        }
+    };
     Router::new()
         .route("/v1/store/snapshot", get(snapshot))
         .route("/v1/store/kept", get(kept))
@@ -31,6 +45,7 @@ pub fn router() -> Router<Served> {
         .route("/v1/store/disarm", post(|care: OfCare| order(care, StoreOrder::Disarm)))
         .route("/v1/store/restore", get(status).post(begin))
         .route(DATA, put(take).layer(DefaultBodyLimit::max(MAX_PIECE_BYTES)))
+        .layer(from_fn(guard))
 }
 
 async fn kept() -> Answer<KeptSnapshots> {

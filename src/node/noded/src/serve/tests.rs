@@ -80,7 +80,7 @@ fn serve_changed(
         NodeApi { certificate_authority: ca.0.pem(), certificate, key: Secret::new(key), port: api::PORT };
     let tls = super::server_config(&api, doubt).unwrap();
     let facts = (api::ConfigFacts::default(), Doubt::default());
-    let mut node = Node::new(init, api::ImageFacts::default(), testing::documents(api), facts);
+    let mut node = Node::new(init, testing::image(), testing::documents(api), facts);
     node.state = Keeper::at(Path::new("/nowhere"));
     change(&mut node);
     node.claim(CONFIG_ACCEPTED, Claim::yes("Accepted"));

@@ -94,7 +94,7 @@ esac
             ["etcd", "containerd", "kube-apiserver", "kubelet"].map(|name| service(name, &script)).to_vec();
         let (init, sets) = init(folder.path(), &services);
         let facts = (api::ConfigFacts::default(), Doubt::default());
-        let mut node = Node::new(init, api::ImageFacts::default(), documents(), facts);
+        let mut node = Node::new(init, crate::testing::image(), documents(), facts);
         node.state = Keeper::at(&state);
         node.state.is_used_already().unwrap();
         node.planned().services = services;

@@ -20,7 +20,6 @@ use super::progress::Progress;
 use super::slot::{KEPT_KEYS, Slots};
 use super::staging::{STAGING, free_bytes};
 use super::{drain, fetch};
-use crate::kube;
 use crate::node::Node;
 
 /// Path of the image's key set.
@@ -159,10 +158,13 @@ fn describe(manifest: &Manifest) -> UpgradeBundle {
     }
 }
 
-/// Drains the node.
+/// Drains the node. One that runs no pods is no node of Kubernetes.
 fn drain_node(node: &Node, progress: &Progress) -> Result<()> {
+    if !node.duties.workloads {
+        return Ok(());
+    }
     progress.enter(UpgradeStage::Draining, 0);
-    let kube = kube::connect(node.documents.cluster.spec.api.port)?;
+    let kube = node.kube()?;
     drain::drain(&kube, &node.documents.node.hostname, &mut |done, total| {
         progress.show(|u| (u.done_bytes, u.total_bytes) = (done, total));
         !progress.is_called_off()

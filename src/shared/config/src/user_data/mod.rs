@@ -124,6 +124,7 @@ mod tests {
             certificate_authority: &pem("CERTIFICATE"),
             certificate: &pem("CERTIFICATE"),
             key: &pem("PRIVATE KEY"),
+            join_token: None,
         })
     }
 

@@ -43,7 +43,10 @@ pub(super) fn mount_all(base: &mut Base) {
         drop(std::fs::create_dir(target));
         base.say(sys::mount((fstype, fstype), Path::new(target), flags, data));
     }
-    base.say(files::link_all(Path::new(CNI_IMAGE), Path::new(CNI_PLACE)));
+    // A node that runs no pods has none.
+    if Path::new(CNI_IMAGE).is_dir() {
+        base.say(files::link_all(Path::new(CNI_IMAGE), Path::new(CNI_PLACE)));
+    }
     base.say(sys::share(Path::new("/")));
 }
 
