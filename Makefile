@@ -7,10 +7,13 @@ IRONHULL       := cargo run --quiet --release --package cli --
 PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/ironhull
 
 .DEFAULT_GOAL := help
-.PHONY: run ahead command test check unit image deaths e2e loader bench upgrade-demo torture powerloss powerloss-1000 hardware hardware-all cold reproducible clean help deps deps-test
+.PHONY: run cluster ahead command test check unit image deaths e2e loader bench upgrade-demo torture powerloss powerloss-1000 hardware hardware-all cold reproducible clean help deps deps-test
 
 run: ahead deps command ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
+
+cluster: ahead deps command ## Boot a controller and two workers, print a kubeconfig
+	@$(IRONHULL) run --cluster demo/cluster.yaml --detach
 
 test: deps-test ## Run everything a change must pass; print the time of each stage
 	@.ci/stages check:25 unit:40 image:75 deaths:35:image e2e:60:image powerloss:15:image hardware:15:image loader:15
@@ -21,8 +24,10 @@ check: deps-test ## Formatting, lints, documentation
 unit: deps-test ## Unit and property tests, and format checks by foreign tools
 	@cargo test --quiet --no-fail-fast
 
-image: ahead deps command ## Build the single-node image into out/
+image: ahead deps command ## Build the images of all roles into out/
 	@$(IRONHULL) build image-profiles/single.yaml
+	@$(IRONHULL) build image-profiles/controller.yaml --format qcow2
+	@$(IRONHULL) build image-profiles/worker.yaml --format qcow2
 
 deaths: deps-test image ## Make a new generation fail in every way and check that the old one returns
 	@cargo test --quiet --release --package e2e --test deaths

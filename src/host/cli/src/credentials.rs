@@ -20,6 +20,8 @@ use crate::output;
 const CA: [&str; 2] = ["operator-ca.crt", "operator-ca.key"];
 /// Files of the operator.
 const OPERATOR: [&str; 2] = ["operator.crt", "operator.key"];
+/// All files: the CA first.
+pub const FILES: [&str; 4] = [CA[0], CA[1], OPERATOR[0], OPERATOR[1]];
 /// Validity of every certificate: ten years.
 const LIFE_SECS: u64 = 10 * 365 * 86_400;
 /// Organization in every certificate.

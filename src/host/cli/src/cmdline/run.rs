@@ -13,7 +13,12 @@ use super::values::{duration, memory, size};
 #[command(after_help = "Example: ironhull run single --memory 4G --detach")]
 pub struct Run {
     /// Profile to build (path or name), or path to an image
-    pub target: PathBuf,
+    #[arg(required_unless_present = "cluster")]
+    pub target: Option<PathBuf>,
+    /// Path to a file that lists machines on one segment, such as
+    /// demo/cluster.yaml: the first is the controller, the others join it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "name", "user_data", "memory", "cpus", "disk"])]
+    pub cluster: Option<PathBuf>,
     /// Memory size, at least 1G
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = memory)]
     pub memory: u64,

@@ -10,7 +10,7 @@ const MIN_MEMORY: u64 = 1 << 30;
 const MAX_MEMORY: u64 = 1 << 40;
 
 /// Parses a size such as `4G`, `512M` or `1048576` into bytes; units are powers of 1024.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
     let suffixes =
         |unit: &str| [format!("{unit}iB"), format!("{unit}i"), format!("{unit}B"), unit.to_owned()];
@@ -24,7 +24,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 /// Parses the memory size of a machine; with less than a cluster needs, firmware and kernel would fail in
 /// obscure ways.
-pub(super) fn memory(text: &str) -> Result<u64, String> {
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     match (MIN_MEMORY..=MAX_MEMORY).contains(&bytes) {
         true => Ok(bytes),

@@ -1,4 +1,4 @@
-//! `ironhull stop`: shuts down a machine that `run` started.
+//! `ironhull stop`: shuts down machines that `run` started.
 
 use anyhow::Result;
 use serde_json::json;
@@ -9,14 +9,30 @@ use crate::output;
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Stop) -> Result<()> {
-    let machine = Machine::new(MachineDir::named(&options.name)?);
-    if machine.pid().is_some() {
-        output::tell(&format!("asking machine {} to shut down", options.name));
+    // One that can't be stopped must not keep the others running.
+    let stopped: Vec<_> = options.names.iter().map(|name| (name, stop(name, options))).collect();
+    let mut first_error = None;
+    for (name, stopped) in stopped {
+        match stopped {
+            Ok(stopped) => report(global, name, stopped == Stopped::Clean)?,
+            Err(e) if first_error.is_none() => first_error = Some(e),
+            Err(e) => output::tell(&crate::hint::report(&e)),
+        }
     }
-    let stopped = machine.stop(options.grace)?;
-    let clean = stopped == Stopped::Clean;
-    output::result(global.json, &json!({ "name": options.name, "clean": clean }), |_| {
+    first_error.map_or(Ok(()), Err)
+}
+
+fn stop(name: &str, options: &Stop) -> Result<Stopped> {
+    let machine = Machine::new(MachineDir::named(name)?);
+    if machine.pid().is_some() {
+        output::tell(&format!("asking machine {name} to shut down"));
+    }
+    Ok(machine.stop(options.grace)?)
+}
+
+fn report(global: &Global, name: &str, clean: bool) -> Result<()> {
+    output::result(global.json, &json!({ "name": name, "clean": clean }), |_| {
         let how = if clean { "has shut down" } else { "did not shut down in time and was cut off" };
-        format!("machine {} {how}; its disk is kept\n", options.name)
+        format!("machine {name} {how}; its disk is kept\n")
     })
 }

@@ -1,5 +1,6 @@
 //! `ironhull run`: boots an image in QEMU and follows it until its cluster is up.
 
+mod cluster;
 mod demo;
 mod hello;
 mod kubectl;
@@ -15,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use api::{KubeconfigRequest, Stage};
+use config::Role;
 use files::Access;
 use serde_json::json;
-use vm::{Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
+use vm::{Accelerator, Choice, Definition, DiskChoice, Machine, MachineDir, Request, State};
 
 use crate::access::{KUBERNETES_PORT, Reached, reach_machine};
 use crate::cmdline::{Global, Run};
-use crate::hint::hinted;
+use crate::hint::{Usage, hinted};
 use crate::interrupt::heeded;
 use crate::output;
 use crate::progress::seconds;
@@ -42,35 +44,75 @@ const LONGEST_DEMO_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub fn run(global: &Global, options: &Run) -> Result<()> {
-    // The probe may take two seconds, so it runs during the build.
-    let probe = std::thread::spawn(|| vm::choose(&Definition::q35().program));
+    match (&options.cluster, &options.target) {
+        (Some(file), _) => cluster::run(global, options, file),
+        (None, Some(target)) => one(global, options, target),
+        (None, None) => Err(Usage("expected a profile, an image or --cluster FILE".to_owned()).into()),
+    }
+}
+
+/// Runs one machine.
+fn one(global: &Global, options: &Run, target: &Path) -> Result<()> {
+    let probe = probe();
     // Errors about the machine are reported before anything is built.
-    let named = target::find(global, options)?;
+    let named = target::find(global, options, target)?;
     let machine = Machine::new(machine_dir(options, named.name())?);
-    if let Some(pid) = machine.pid() {
-        return Err(vm::VmError::Running(machine.dir().name().to_owned(), pid).into());
-    }
+    not_running(&machine)?;
     let target = target::prepare(named, options)?;
-    let request = request(options, &target, probe)?;
+    let request = request(options, &target, accelerator(probe)?)?;
     machine.needs_disk(&request)?;
-    let user_data = user_data::prepare(options, machine.dir())?;
+    let user_data = user_data::prepare(options, machine.dir(), target.role)?;
     let request = Request { user_data: Some(user_data.file.clone()), ..request };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in heeded(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]) {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("handling Ctrl-C")?;
-    }
+    let interrupted = heed_interrupts()?;
     let began = Instant::now();
     let state = machine.start(&request)?;
     let followed = follow(
         global,
         options,
-        &Started { machine: &machine, state, user_data, kube: target.kube, began, interrupted: &interrupted },
+        &Started {
+            machine: &machine,
+            state,
+            user_data,
+            role: target.role,
+            kube: target.kube,
+            began,
+            interrupted: &interrupted,
+        },
     );
     if followed.is_err() && interrupted.load(Ordering::Relaxed) {
         output::tell("stopping the machine");
         machine.stop(GRACE)?;
     }
     followed
+}
+
+/// Begins to look which accelerator works. The probe may take two seconds, so it runs during the build.
+fn probe() -> JoinHandle<Choice> {
+    std::thread::spawn(|| vm::choose(&Definition::q35().program))
+}
+
+/// Returns and reports the accelerator.
+fn accelerator(probe: JoinHandle<Choice>) -> Result<Accelerator> {
+    let choice = probe.join().map_err(|_| anyhow::anyhow!("probing KVM failed"))?;
+    output::tell(&format!("running under {}: {}", choice.accelerator, choice.reason));
+    Ok(choice.accelerator)
+}
+
+/// Fails if the machine is running.
+fn not_running(machine: &Machine) -> Result<()> {
+    match machine.pid() {
+        Some(pid) => Err(vm::VmError::Running(machine.dir().name().to_owned(), pid).into()),
+        None => Ok(()),
+    }
+}
+
+/// Returns what is set when the user interrupts.
+fn heed_interrupts() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in heeded(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]) {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("handling Ctrl-C")?;
+    }
+    Ok(interrupted)
 }
 
 /// Returns the directory of the machine, which has the image's name by default.
@@ -83,10 +125,8 @@ fn machine_dir(options: &Run, image: &str) -> Result<MachineDir> {
     }
 }
 
-/// Returns the settings of the machine, and reports which accelerator runs it.
-fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<Request> {
-    let choice = probe.join().map_err(|_| anyhow::anyhow!("probing KVM failed"))?;
-    output::tell(&format!("running under {}: {}", choice.accelerator, choice.reason));
+/// Returns the settings of the machine.
+fn request(options: &Run, target: &Target, accelerator: Accelerator) -> Result<Request> {
     let disk = match (options.fresh, options.keep) {
         (true, _) => DiskChoice::Fresh,
         (_, true) => DiskChoice::Keep,
@@ -100,7 +140,7 @@ fn request(options: &Run, target: &Target, probe: JoinHandle<Choice>) -> Result<
         memory_mib: u32::try_from(options.memory >> 20).context("memory is out of range")?,
         cpus: options.cpus,
         firmware: target.firmware.clone(),
-        accelerator: choice.accelerator,
+        accelerator,
         segment: None,
         guest_ports: vec![KUBERNETES_PORT, api::PORT, hello::NODE_PORT],
         user_data: None,
@@ -112,6 +152,7 @@ struct Started<'a> {
     machine: &'a Machine,
     state: State,
     user_data: UserData,
+    role: Role,
     kube: Option<PathBuf>,
     began: Instant,
     interrupted: &'a Arc<AtomicBool>,
@@ -128,13 +169,22 @@ fn follow(global: &Global, options: &Run, started: &Started<'_>) -> Result<()> {
         deadline: started.began + options.time_limit,
         interrupted: started.interrupted,
     };
-    let last = if started.user_data.has_manifests { "pod" } else { "node-ready" };
+    let last = match started.role {
+        Role::Single if started.user_data.has_manifests => "pod",
+        Role::Single | Role::Worker => "node-ready",
+        // Its pods run elsewhere, if there are any.
+        Role::Controller => "manifests",
+    };
     let seen = boot.wait_for(last, tell)?;
     let answer = match started.user_data.has_demo {
         true => Some(ask_demo(&boot, &started.state)?),
         false => None,
     };
-    let kubeconfig = write_kubeconfig(machine, &reached)?;
+    // A worker is no authority for operators: its controller is.
+    let kubeconfig = match started.role {
+        Role::Worker => None,
+        Role::Single | Role::Controller => Some(write_kubeconfig(machine, &reached)?),
+    };
     if let Some(kube) = &started.kube {
         kubectl::link(machine.dir().path(), kube)?;
     }
@@ -191,7 +241,7 @@ struct Answers<'a> {
     state: &'a State,
     seen: &'a Seen,
     answer: Option<(u16, String)>,
-    kubeconfig: PathBuf,
+    kubeconfig: Option<PathBuf>,
     kubectl: Option<PathBuf>,
 }
 
@@ -204,7 +254,7 @@ impl Answers<'_> {
             "ports": self.state.ports,
             "firmwareMs": self.seen.firmware.map(|f| f.as_millis()),
             "stages": self.seen.stages,
-            "kubeconfig": output::path(&self.kubeconfig),
+            "kubeconfig": self.kubeconfig.as_deref().map(output::path),
             "kubectl": self.kubectl.as_deref().map(output::path),
             "demo": self.answer.as_ref().map(|(_, line)| line),
         })
@@ -216,10 +266,12 @@ impl Answers<'_> {
         if let Some((port, line)) = &self.answer {
             text.push_str(&format!("http://127.0.0.1:{port}/ answers: {line}\n"));
         }
-        let kubectl = self.kubectl.as_deref().unwrap_or(Path::new("kubectl"));
-        text.push_str(&format!("\n  {}\n\n", kubectl::line(kubectl, &self.kubeconfig)));
-        if self.kubectl.is_none() {
-            text.push_str("kubectl is not on this host; `ironhull run` of a profile builds one\n");
+        if let Some(kubeconfig) = &self.kubeconfig {
+            let kubectl = self.kubectl.as_deref().unwrap_or(Path::new("kubectl"));
+            text.push_str(&format!("\n  {}\n\n", kubectl::line(kubectl, kubeconfig)));
+            if self.kubectl.is_none() {
+                text.push_str("kubectl is not on this host; `ironhull run` of a profile builds one\n");
+            }
         }
         text.push_str(&format!(
             "`ironhull node {name} status` shows more, `ironhull stop {name}` stops it\n"

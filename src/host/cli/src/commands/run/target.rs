@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use config::{ImageProfile, Output};
+use config::{ImageProfile, Output, Role};
 use image::inspect::Image;
 use inputs::Workspace;
 use vm::{Firmware, FirmwareKind};
@@ -32,6 +32,8 @@ pub struct Target {
     pub image: PathBuf,
     /// Identifies the content of the image.
     pub id: String,
+    /// The role of a node with it.
+    pub role: Role,
     /// The firmware.
     pub firmware: Firmware,
     /// The binary with all Kubernetes programs, if it was built here.
@@ -67,17 +69,17 @@ impl Named {
     }
 }
 
-/// Finds the image or the profile.
-pub fn find(global: &Global, options: &Run) -> Result<Named> {
+/// Finds the image or the profile `wanted`.
+pub fn find(global: &Global, options: &Run, wanted: &Path) -> Result<Named> {
     Wanted::of(options)?;
-    let path = options.target.as_path();
+    let path = wanted;
     let is_profile = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     if path.is_file() && !is_profile {
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         return Ok(Named::Image { name, path: path.to_owned() });
     }
     let source = source_tree::find(global)?;
-    let mut profile = source_tree::load_profile(&source_tree::profile_file(&options.target, &source)?)?;
+    let mut profile = source_tree::load_profile(&source_tree::profile_file(wanted, &source)?)?;
     // A bundle can't boot, and one that was built with a key must not be replaced by an unsigned one.
     profile.outputs.retain(|output| *output != Output::Bundle);
     match profile.outputs.iter().any(|output| BOOTABLE.contains(output)) {
@@ -111,9 +113,14 @@ pub fn prepare(named: Named, options: &Run) -> Result<Target> {
 
 /// Makes a target.
 fn target(image: PathBuf, firmware: Result<Firmware>) -> Result<Target> {
-    let id = Image::open(&image)?.id();
+    let opened = Image::open(&image)?;
+    let (id, facts) = (opened.id(), opened.root()?.facts());
+    let named = facts.map(|f| f.role).unwrap_or_default();
+    let role = Role::from_name(&named).with_context(|| {
+        format!("finding the role of {}: this program does not know {named:?}", image.display())
+    })?;
     let image = image.canonicalize().with_context(|| format!("finding {}", image.display()))?;
-    Ok(Target { image, id, firmware: firmware?, kube: None })
+    Ok(Target { image, id, role, firmware: firmware?, kube: None })
 }
 
 /// The requested firmware.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use config::NodeDocuments;
 use config::user_data::{Part, Seed, parse_seed};
+use config::{NodeDocuments, Role};
 use vm::MachineDir;
 
 use super::hello;
@@ -29,11 +29,24 @@ pub struct UserData {
 }
 
 /// Checks the given config, or creates one in the machine's directory.
-pub fn prepare(options: &Run, dir: &MachineDir) -> Result<UserData> {
-    match &options.user_data {
-        Some(file) => given(file, options.credentials.as_deref()),
-        None => own(dir, options.fresh),
+pub fn prepare(options: &Run, dir: &MachineDir, role: Role) -> Result<UserData> {
+    match (&options.user_data, role) {
+        (Some(file), _) => given(file, options.credentials.as_deref()),
+        (None, Role::Worker) => Err(hinted(
+            "a worker joins a cluster with a token, which is in its config",
+            "name the config with --user-data",
+        )),
+        (None, Role::Single) => own(dir, options.fresh, Demo::With),
+        // Nothing can run the demo's pod yet.
+        (None, Role::Controller) => own(dir, options.fresh, Demo::Without),
     }
+}
+
+/// Whether a new config has our demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demo {
+    With,
+    Without,
 }
 
 /// Validates a config as the node will.
@@ -71,22 +84,24 @@ fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Resu
 }
 
 /// Returns the machine's own config, created at its first start.
-fn own(dir: &MachineDir, fresh: bool) -> Result<UserData> {
+fn own(dir: &MachineDir, fresh: bool, demo: Demo) -> Result<UserData> {
+    let has_demo = demo == Demo::With;
     let file = dir.file("node.yaml");
     if fresh && file.exists() {
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
     }
     if !file.exists() {
         dir.create()?;
-        let text = make(dir.path(), dir.name(), dir.name())? + &demo()?;
+        let objects = if has_demo { demo_objects()? } else { String::new() };
+        let text = make(dir.path(), dir.name(), dir.name())? + &objects;
         config::parse_node_documents(&file.display().to_string(), &text)?;
         credentials::write_config(&file, &text)?;
     }
-    Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: true, has_demo: true })
+    Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: has_demo, has_demo })
 }
 
 /// Returns the demo as the last part of a cluster config's `spec`. JSON is valid YAML.
-fn demo() -> Result<String> {
+pub(super) fn demo_objects() -> Result<String> {
     let mut text = "  extensions:\n    manifests:\n      - name: hello\n        manifest: |\n".to_owned();
     for object in hello::objects() {
         writeln!(text, "          ---")?;
@@ -105,14 +120,14 @@ mod tests {
     fn a_new_machine_gets_a_valid_config_with_the_demo_and_keeps_it() {
         let root = tempfile::tempdir().unwrap();
         let dir = MachineDir::below(root.path(), "m").unwrap();
-        let first = own(&dir, false).unwrap();
+        let first = own(&dir, false, Demo::With).unwrap();
         let text = fs::read_to_string(&first.file).unwrap();
         let documents = config::parse_node_documents("node.yaml", &text).unwrap();
         assert_eq!(documents.node.hostname, "m");
         assert_eq!(documents.cluster.spec.extensions.manifests[0].name, "hello");
-        own(&dir, false).unwrap();
+        own(&dir, false, Demo::With).unwrap();
         assert_eq!(fs::read_to_string(&first.file).unwrap(), text);
-        own(&dir, true).unwrap();
+        own(&dir, true, Demo::With).unwrap();
         assert_ne!(fs::read_to_string(&first.file).unwrap(), text);
     }
 
