@@ -59,7 +59,8 @@ impl Outcome {
 /// Builds the images of `profile` into `output`; `keys` sign its bundle, if it has one.
 ///
 /// # Errors
-/// [`Error::Input`] if an input can't be obtained, [`Error::TooLarge`] if a part of the slot exceeds its
+/// [`Error::Input`] if an input can't be obtained, [`Error::NoContainerImage`] if the image would lack one,
+/// [`Error::TooLarge`] if a part of the slot exceeds its
 /// share of the partition, [`Error::File`] or [`Error::Files`] if the output can't be written, and those of
 /// reading keys, overlays and outputs. The files of the previous build are unchanged, unless moving the new
 /// ones into place was interrupted; then there is no manifest, and the next build continues.
@@ -74,6 +75,7 @@ pub fn build(
     let keys = Keys::load(profile, keys)?;
     let overlays = overlay::load_all(workspace, profile)?;
     let materials = gather(workspace, profile)?;
+    check_images(profile, &container_images(&materials.components))?;
     let layout = layout(&profile.slots);
     make(&Ingredients { workspace, profile, layout, materials, keys, overlays }, output)
 }
@@ -115,7 +117,6 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
         return Ok(Outcome::Unchanged(built));
     }
     let images = container_images(&materials.components);
-    check_images(profile, &images)?;
     let facts = facts::of(profile, materials.build_time, images);
     let root = ingredients.root(&facts)?;
     let generation = ingredients.generation(&root, facts, Spool::new(&work.dir)?)?;

@@ -354,3 +354,18 @@ fn the_bytes_of_every_output_are_pinned() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn an_image_without_a_container_image_of_the_manifests_is_refused() {
+    let profile = config::parse_profile(
+        "x.yaml",
+        "apiVersion: ironhull.dev/v1\nkind: ImageProfile\nname: x\nrole: single\n\
+         kubernetes: { version: 1.36.3 }\nkernel: { config: [base] }\n",
+    )
+    .unwrap();
+    let all: Vec<String> = imagefacts::OF_MANIFESTS.iter().map(|n| imagefacts::reference(n, "1")).collect();
+    check_images(&profile, &all).unwrap();
+    let error = check_images(&profile, &all[1..]).unwrap_err();
+    assert_eq!(error.to_string(), "profile x: the cluster's manifests need container images of coredns");
+    assert_eq!(error.hint().unwrap(), "add coredns to `components` in the profile");
+}
