@@ -1,8 +1,8 @@
 //! A node's network and clock: links, addresses, routes, DHCPv4, name files, SNTP.
 //!
-//! IPv4 only for now, as the config is. `plan`, `wanted`, `steps` and `verdict` decide, [`Network`] carries it out and
+//! IPv4 only for now, as the config is. `plan`, `shape`, `wanted`, `steps` and `verdict` decide, [`Network`] carries it out and
 //! maintains it; [`time`] decides, [`clock`] and [`sntp`] are how that is read and done. None needs an async runtime.
-//! Left out: bonds, VLANs, bridges (containers' networks are the CNI plugins').
+//! Left out: containers' networks, which are the CNI plugins'.
 #![forbid(unsafe_code)]
 
 pub mod clock;
@@ -12,6 +12,7 @@ mod files;
 mod netlink;
 mod network;
 mod plan;
+mod shape;
 pub mod sntp;
 mod steps;
 mod survey;

@@ -24,6 +24,7 @@ use crate::error::{During, NetError};
 use crate::files;
 use crate::netlink::{Monitor, Route, Socket};
 use crate::plan::{Plan, plan};
+use crate::shape::{Forming, Shape, shape};
 use crate::steps::{Step, steps};
 use crate::verdict::judge;
 use crate::wait::wait;
@@ -37,6 +38,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often the kernel is looked at until it has all that is wanted.
 const ROUNDS: u32 = 4;
+/// How often it is looked at until all links are made: one is made of others three times at most, and removed before.
+const FORMING_ROUNDS: u32 = 8;
 
 /// Host name of a node that has none yet.
 pub const UNNAMED: &str = "localhost";
@@ -234,9 +237,34 @@ impl Network {
         }
     }
 
+    /// Makes the links that are made of others; returns what is lacking, a line each, and whether it is optional.
+    fn form(&self, socket: &mut Socket, config: &NodeNetwork) -> Result<Vec<(String, bool)>, NetError> {
+        let mut failures = Vec::new();
+        for _ in 0..FORMING_ROUNDS {
+            let links = socket.links()?;
+            let Shape { steps, lacking } = shape(config, &plan(config, &links), &links);
+            failures.clone_from(&lacking);
+            if steps.is_empty() {
+                break;
+            }
+            for (entry, forming) in steps {
+                if let Err(e) = take_forming(socket, &forming) {
+                    failures.push((format!("network.{entry}: {e}"), false));
+                }
+            }
+            if failures.len() > lacking.len() {
+                break;
+            }
+        }
+        Ok(failures)
+    }
+
     /// Brings the kernel and the files to what config and leases say; returns whether all is done. What fails on a link
     /// becomes its problem.
     fn reconcile(&self, socket: &mut Socket) -> Result<bool, NetError> {
+        let config = self.lock().config.clone();
+        let lacking = self.form(socket, &config)?;
+        let is_formed = lacking.is_empty();
         let links = socket.links()?;
         if let Some(lo) = links.iter().find(|l| l.name == "lo" && !l.up) {
             socket.set_link_up(lo.index, None)?;
@@ -245,6 +273,7 @@ impl Network {
             let mut inner = self.lock();
             let Plan { links: planned, unmatched } = plan(&inner.config, &links);
             inner.unmatched = unmatched;
+            inner.unmatched.extend(lacking);
             inner.links.retain(|index, _| links.iter().any(|l| l.index == *index));
             let released: Vec<Wanted> = (inner.links.values())
                 .filter(|m| !planned.iter().any(|p| p.index == m.plan.index))
@@ -269,7 +298,7 @@ impl Network {
             let mut inner = self.lock();
             inner.outdated &= inner.serial != serial;
         }
-        Ok(failures.is_empty() && differ.is_empty())
+        Ok(failures.is_empty() && differ.is_empty() && is_formed)
     }
 
     /// Makes up the differences; returns the links that still differ, and adds what failed to `failures`.
@@ -402,6 +431,16 @@ impl Network {
 fn set_hostname(hostname: &str) -> Result<(), NetError> {
     rustix::system::sethostname(hostname.as_bytes()).during("setting host name", hostname)?;
     files::replace(Path::new("/etc/hostname"), &format!("{hostname}\n"))
+}
+
+/// Makes, joins or removes a link.
+fn take_forming(socket: &mut Socket, forming: &Forming) -> Result<(), NetError> {
+    match forming {
+        Forming::Delete(index) => socket.delete_link(*index),
+        Forming::Create { name, made, below } => socket.create_link(name, *made, *below),
+        Forming::Down(index) => socket.set_link_down(*index),
+        Forming::Port { port, master } => socket.set_master(*port, *master),
+    }
 }
 
 /// Takes one step.

@@ -38,7 +38,7 @@ pub struct LinkPlan {
 pub struct Plan {
     /// Links to set up, by name.
     pub links: Vec<LinkPlan>,
-    /// Entries of the config that no link fits, and whether each is optional.
+    /// What no link fits, a line for each entry of the config, and whether it is optional.
     pub unmatched: Vec<(String, bool)>,
 }
 
@@ -47,7 +47,7 @@ pub struct Plan {
 #[must_use]
 pub fn plan(network: &NodeNetwork, links: &[Link]) -> Plan {
     let mut plan = Plan::default();
-    if network.ethernets.is_empty() {
+    if network.is_automatic() {
         let automatic = Ethernet { dhcp4: true, ..Ethernet::default() };
         plan.links = links.iter().filter(|l| l.physical).map(|l| link_plan(l, "", &automatic)).collect();
     }
@@ -60,9 +60,17 @@ pub fn plan(network: &NodeNetwork, links: &[Link]) -> Plan {
             .map(|l| link_plan(l, entry, ethernet))
             .collect();
         if found.is_empty() {
-            plan.unmatched.push((entry.clone(), ethernet.optional));
+            plan.unmatched.push((format!("network.ethernets.{entry}: no link fits"), ethernet.optional));
         }
         plan.links.extend(found);
+    }
+    // Those that are made here are told by `shape` if they are missing.
+    let made = network.bonds.iter().map(|(name, bond)| (name, &bond.link));
+    let made = made.chain(network.vlans.iter().map(|(name, vlan)| (name, &vlan.link)));
+    let made = made.chain(network.bridges.iter().map(|(name, bridge)| (name, &bridge.link)));
+    for (entry, settings) in made {
+        let ours = links.iter().find(|link| link.name == *entry && link.parts.ours.is_some());
+        plan.links.extend(ours.map(|link| link_plan(link, entry, settings)));
     }
     plan.links.sort_by(|a, b| a.name.cmp(&b.name));
     plan
@@ -89,7 +97,7 @@ fn link_plan(link: &Link, entry: &str, ethernet: &Ethernet) -> LinkPlan {
 fn fits(link: &Link, entry: &str, matches: Option<&LinkMatch>) -> bool {
     let Some(wanted) = matches else { return link.name == entry };
     let name_fits = wanted.name.as_ref().is_none_or(|p| glob(p.as_bytes(), link.name.as_bytes()));
-    let address_fits = wanted.macaddress.as_ref().is_none_or(|m| *m == hex(&link.hardware_address));
+    let address_fits = wanted.macaddress.as_ref().is_none_or(|m| *m == hex(link.own_address()));
     let driver = link.driver.as_deref().unwrap_or_default();
     let driver_fits =
         wanted.driver.is_empty() || wanted.driver.iter().any(|p| glob(p.as_bytes(), driver.as_bytes()));
@@ -113,20 +121,23 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::netlink::Parts;
 
-    fn link(index: u32, name: &str, physical: bool) -> Link {
+    pub(crate) fn link(index: u32, name: &str, physical: bool) -> Link {
         Link {
             index,
             name: name.into(),
             hardware_address: vec![0x52, 0x54, 0, 0, 0, u8::try_from(index).unwrap()],
+            permanent_address: Vec::new(),
             hardware_type: 1,
             up: false,
             carrier: false,
             physical,
             driver: Some(if index.is_multiple_of(2) { "virtio_net" } else { "e1000e" }.into()),
             mtu: 1500,
+            parts: Parts::default(),
         }
     }
 
@@ -159,7 +170,17 @@ mod tests {
         network.ethernets.insert("cni0".into(), Ethernet::default());
         let plan = plan(&network, &links);
         assert_eq!(names(&plan), ["cni0", "eth0", "eth1"]);
-        assert_eq!(plan.unmatched, [("c".to_owned(), false)]);
+        assert_eq!(plan.unmatched, [("network.ethernets.c: no link fits".to_owned(), false)]);
+    }
+
+    #[test]
+    fn a_port_of_a_bond_is_found_by_the_address_of_its_maker() {
+        let mut links = [link(2, "eth0", true), link(3, "eth1", true)];
+        links[1].permanent_address = links[1].hardware_address.clone();
+        links[1].hardware_address = links[0].hardware_address.clone();
+        let mut network = NodeNetwork::default();
+        network.ethernets.insert("b".into(), matching(None, Some("52:54:00:00:00:03")));
+        assert_eq!(names(&plan(&network, &links)), ["eth1"]);
     }
 
     #[test]
@@ -174,7 +195,10 @@ mod tests {
         by("a", &["igb", "e1000*"]);
         by("b", &["vmxnet3"]);
         let plan = plan(&network, &links);
-        assert_eq!((names(&plan), &*plan.unmatched[0].0), (vec!["eth1", "eth2"], "b"));
+        assert_eq!(
+            (names(&plan), &*plan.unmatched[0].0),
+            (vec!["eth1", "eth2"], "network.ethernets.b: no link fits")
+        );
     }
 
     #[test]

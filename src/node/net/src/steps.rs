@@ -70,12 +70,14 @@ mod tests {
             index: 2,
             name: "eth0".into(),
             hardware_address: Vec::new(),
+            permanent_address: Vec::new(),
             hardware_type: 1,
             up: has.up,
             carrier: true,
             physical: true,
             driver: None,
             mtu: has.mtu,
+            parts: crate::netlink::Parts::default(),
         }
     }
 

@@ -46,7 +46,10 @@ pub use document::{
 pub use join_token::JoinToken;
 pub use manifest::objects as manifest_objects;
 pub use node::{Health, Join, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
-pub use node_network::{Ethernet, LinkMatch, Nameservers, NodeNetwork, Route};
+pub use node_network::{
+    Bond, BondMode, BondParameters, Bridge, BridgeParameters, Ethernet, HashPolicy, LacpRate, LinkMatch,
+    Nameservers, NodeNetwork, Route, Vlan,
+};
 pub use profile::{
     Architecture, Component, Compression, ImageProfile, Kernel, Kubernetes, Output, Qcow2, Role, SecureBoot,
     Slots,

@@ -15,9 +15,153 @@ pub struct NodeNetwork {
     /// Wired links by an arbitrary name, which is the name of the link if `match` is absent. Empty: DHCPv4 on
     /// every physical link, and one address is sufficient.
     pub ethernets: BTreeMap<String, Ethernet>,
+    /// Several links as one, by the name of the link that is made of them.
+    pub bonds: BTreeMap<String, Bond>,
+    /// Virtual LANs on another link, by the name of the link that is made.
+    pub vlans: BTreeMap<String, Vlan>,
+    /// Switches between links, by the name of the link that is made.
+    pub bridges: BTreeMap<String, Bridge>,
     /// Range that the address under which the cluster knows the node is in, of a node with several addresses.
     /// Default: the first address that the node gets.
     pub node_address: Option<Cidr>,
+}
+
+/// Several links as one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Bond {
+    /// Keys of entries of `ethernets`: all links that they match are its ports.
+    pub interfaces: Vec<String>,
+    /// How the ports are used.
+    pub parameters: BondParameters,
+    /// Addresses and the like; without `match`.
+    #[serde(flatten)]
+    pub link: Ethernet,
+}
+
+/// How the ports of a bond are used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct BondParameters {
+    /// Which port sends what. Default `active-backup`: one port at a time, and the switch needs no setting.
+    pub mode: BondMode,
+    /// Milliseconds between two looks at the carrier of the ports, 10 to 60000. Default 100.
+    #[cfg_attr(feature = "schema", schemars(range(min = 10, max = 60_000)))]
+    pub mii_monitor_interval: u32,
+    /// With `802.3ad`, how often the switch is asked to send. Default `slow`.
+    pub lacp_rate: LacpRate,
+    /// With `802.3ad` and `balance-xor`, what of a packet chooses its port. Default `layer2`.
+    pub transmit_hash_policy: HashPolicy,
+}
+
+impl Default for BondParameters {
+    fn default() -> BondParameters {
+        BondParameters {
+            mode: BondMode::ActiveBackup,
+            mii_monitor_interval: 100,
+            lacp_rate: LacpRate::Slow,
+            transmit_hash_policy: HashPolicy::Layer2,
+        }
+    }
+}
+
+/// Which port of a bond sends what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum BondMode {
+    /// One port at a time.
+    #[serde(rename = "active-backup")]
+    ActiveBackup,
+    /// By a hash of the packet; the switch needs a static group of ports.
+    #[serde(rename = "balance-xor")]
+    BalanceXor,
+    /// By a hash of the packet, in a group that is agreed upon with the switch (LACP).
+    #[serde(rename = "802.3ad")]
+    Lacp,
+}
+
+/// How often a switch is asked to send LACP packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum LacpRate {
+    /// Every 30 seconds.
+    Slow,
+    /// Every second.
+    Fast,
+}
+
+/// What of a packet chooses the port that sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum HashPolicy {
+    /// Hardware addresses.
+    #[serde(rename = "layer2")]
+    Layer2,
+    /// Hardware and IP addresses.
+    #[serde(rename = "layer2+3")]
+    Layer23,
+    /// IP addresses and ports.
+    #[serde(rename = "layer3+4")]
+    Layer34,
+}
+
+/// A virtual LAN on another link.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Vlan {
+    /// Its number, 1 to 4094.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4094)))]
+    pub id: u16,
+    /// Key of the entry of `ethernets`, `bonds` or `bridges` on whose link it is.
+    #[serde(rename = "link")]
+    pub below: String,
+    /// Addresses and the like; without `match`.
+    #[serde(flatten)]
+    pub link: Ethernet,
+}
+
+/// A switch between links.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Bridge {
+    /// Keys of entries of `ethernets`, `bonds` or `vlans`: all their links are its ports.
+    pub interfaces: Vec<String>,
+    /// How it forwards.
+    pub parameters: BridgeParameters,
+    /// Addresses and the like; without `match`.
+    #[serde(flatten)]
+    pub link: Ethernet,
+}
+
+/// How a bridge forwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct BridgeParameters {
+    /// Whether it looks for loops before it forwards (STP), which takes twice the delay. Default true, as in netplan.
+    pub stp: bool,
+    /// Seconds in each state in which it looks for loops, 2 to 30. Default 15.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 30)))]
+    pub forward_delay: u32,
+}
+
+impl Default for BridgeParameters {
+    fn default() -> BridgeParameters {
+        BridgeParameters { stp: true, forward_delay: 15 }
+    }
+}
+
+impl NodeNetwork {
+    /// Returns whether no link has an entry.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        self.ethernets.is_empty() && self.bonds.is_empty() && self.vlans.is_empty() && self.bridges.is_empty()
+    }
 }
 
 /// A wired link, or all that match.

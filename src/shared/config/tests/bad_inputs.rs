@@ -312,7 +312,7 @@ fn node_config_values_are_checked() {
             "network: { ethernets: { eth0: { match: {} } } }\n",
             &["network.ethernets.eth0.match: expected name, macaddress or driver, found none"],
         ),
-        ("network: { bonds: {} }\n", &["network: key \"bonds\" is planned, but not supported yet"]),
+        ("network: { bonds: { b: {} } }\n", &["network.bonds.b: key \"interfaces\" is missing"]),
         (
             "network: { ethernets: { eth0: { mtu: 99999 } } }\n",
             &["network.ethernets.eth0.mtu: expected a number from 576 to 9216, found 99999"],

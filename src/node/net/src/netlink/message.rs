@@ -4,11 +4,14 @@ use std::net::Ipv4Addr;
 
 use config::Cidr;
 
+use super::made::Parts;
+
 /// `nlmsg_type` values.
 pub(crate) mod kind {
     pub const ERROR: u16 = 2;
     pub const DONE: u16 = 3;
     pub const NEW_LINK: u16 = 16;
+    pub const DELETE_LINK: u16 = 17;
     pub const GET_LINK: u16 = 18;
     pub const NEW_ADDRESS: u16 = 20;
     pub const DELETE_ADDRESS: u16 = 21;
@@ -23,6 +26,7 @@ pub(crate) mod flag {
     pub const REQUEST: u16 = 1;
     pub const ACK: u16 = 4;
     pub const REPLACE: u16 = 0x100;
+    pub const EXCLUSIVE: u16 = 0x200;
     pub const DUMP: u16 = 0x300;
     pub const CREATE: u16 = 0x400;
 }
@@ -59,6 +63,8 @@ pub struct Link {
     pub name: String,
     /// Hardware address; empty where there is none.
     pub hardware_address: Vec<u8>,
+    /// The one that its maker gave it, which it has beside that of a bond; empty where there is none.
+    pub permanent_address: Vec<u8>,
     /// `ARPHRD_*`: 1 is Ethernet.
     pub hardware_type: u16,
     /// It is switched on.
@@ -71,6 +77,16 @@ pub struct Link {
     pub driver: Option<String>,
     /// Largest packet in bytes.
     pub mtu: u32,
+    /// What it is made of.
+    pub(crate) parts: Parts,
+}
+
+impl Link {
+    /// Returns the hardware address by which people know it.
+    #[must_use]
+    pub fn own_address(&self) -> &[u8] {
+        if self.permanent_address.is_empty() { &self.hardware_address } else { &self.permanent_address }
+    }
 }
 
 /// A request under construction.
@@ -85,8 +101,18 @@ impl Request {
         Request { kind, flags: flags | flag::REQUEST, body: Vec::new() }
     }
 
+    /// Attributes alone, as the value of another one.
+    pub(super) fn body_alone() -> Request {
+        Request::new(0, 0)
+    }
+
+    /// Returns what follows the header.
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// Adds an attribute, padded to four bytes.
-    fn attribute(mut self, kind: u16, value: &[u8]) -> Request {
+    pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Request {
         let length = u16::try_from(value.len() + 4).expect("attributes of requests are short");
         self.body.extend_from_slice(&length.to_ne_bytes());
         self.body.extend_from_slice(&kind.to_ne_bytes());
@@ -119,10 +145,20 @@ pub(crate) fn get_links() -> Request {
     Request::new(kind::GET_LINK, flag::DUMP).fixed(&[&[0; LINK_BYTES]])
 }
 
+/// Begins a request about a link: its number, and which of its flags become what.
+pub(super) fn link_head(kind: u16, flags: u16, index: u32, (state, changed): (u32, u32)) -> Request {
+    let numbers = [index, state, changed].map(u32::to_ne_bytes);
+    Request::new(kind, flags).fixed(&[&[0; 4], &numbers[0], &numbers[1], &numbers[2]])
+}
+
+/// Switches a link off.
+pub(crate) fn set_link_down(index: u32) -> Request {
+    link_head(kind::NEW_LINK, flag::ACK, index, (0, IFF_UP))
+}
+
 /// Switches a link on, and sets its largest packet where one is given.
 pub(crate) fn set_link_up(index: u32, mtu: Option<u32>) -> Request {
-    let up = IFF_UP.to_ne_bytes();
-    let request = Request::new(kind::NEW_LINK, flag::ACK).fixed(&[&[0; 4], &index.to_ne_bytes(), &up, &up]);
+    let request = link_head(kind::NEW_LINK, flag::ACK, index, (IFF_UP, IFF_UP));
     match mtu {
         Some(mtu) => request.attribute(4, &mtu.to_ne_bytes()),
         None => request,
@@ -263,20 +299,27 @@ pub(crate) fn parse_link(body: &[u8]) -> Option<Link> {
         index: u32_at(body, 4)?,
         name: String::new(),
         hardware_address: Vec::new(),
+        permanent_address: Vec::new(),
         hardware_type: u16_at(body, 2)?,
         up: flags & IFF_UP != 0,
         carrier: flags & IFF_LOWER_UP != 0,
         physical: false,
         driver: None,
         mtu: 0,
+        parts: Parts::default(),
     };
+    let mut made = None;
     for (kind, value) in attributes(body.get(LINK_BYTES..)?) {
         match kind {
             1 => link.hardware_address = value.to_vec(),
             3 => link.name = String::from_utf8_lossy(value.strip_suffix(b"\0").unwrap_or(value)).into_owned(),
             4 => link.mtu = u32_at(value, 0).unwrap_or_default(),
-            _ => {}
+            54 => link.permanent_address = value.to_vec(),
+            kind => link.parts.take(kind, value, &mut made),
         }
+    }
+    if let Some(ours) = &mut link.parts.ours {
+        *ours = made;
     }
     (!link.name.is_empty()).then_some(link)
 }
@@ -293,7 +336,7 @@ pub(crate) fn parse_address(body: &[u8]) -> Option<(u32, Cidr)> {
 }
 
 /// Walks through attributes; stops at the first one that is cut off.
-fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(bytes, 0)?);
         let kind = u16_at(bytes, 2)?;
@@ -303,11 +346,11 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 

@@ -12,6 +12,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 
+use super::made::{self, Made};
 use super::message::{self, Answer, Link, Request, Route, kind};
 use crate::error::{During, NetError};
 
@@ -19,8 +20,12 @@ use crate::error::{During, NetError};
 const DATAGRAM_BYTES: usize = 32 << 10;
 /// `RTMGRP_LINK`.
 const GROUP_LINK: u32 = 1;
-/// What the kernel says to the removal of an address or a route that is not there.
-const GONE: [Option<i32>; 2] = [Some(Errno::ADDRNOTAVAIL.raw_os_error()), Some(Errno::SRCH.raw_os_error())];
+/// What the kernel says to the removal of an address, a route or a link that is not there.
+const GONE: [Option<i32>; 3] = [
+    Some(Errno::ADDRNOTAVAIL.raw_os_error()),
+    Some(Errno::SRCH.raw_os_error()),
+    Some(Errno::NODEV.raw_os_error()),
+];
 /// Ethernet, as `ARPHRD_ETHER`.
 pub(crate) const ETHERNET: u16 = 1;
 
@@ -68,6 +73,26 @@ impl Socket {
     /// Switches a link on.
     pub(crate) fn set_link_up(&mut self, index: u32, mtu: Option<u32>) -> Result<(), NetError> {
         self.ask(&message::set_link_up(index, mtu), "switching on a link", &mut |_| {})
+    }
+
+    /// Switches a link off.
+    pub(crate) fn set_link_down(&mut self, index: u32) -> Result<(), NetError> {
+        self.ask(&message::set_link_down(index), "switching off a link", &mut |_| {})
+    }
+
+    /// Makes a link of others; a virtual LAN is on the link `below`.
+    pub(crate) fn create_link(&mut self, name: &str, made: Made, below: Option<u32>) -> Result<(), NetError> {
+        self.ask(&made::create(name, made, below), "making a link", &mut |_| {})
+    }
+
+    /// Removes a link that was made, if the kernel has not already removed it with the one that it was on.
+    pub(crate) fn delete_link(&mut self, index: u32) -> Result<(), NetError> {
+        unless_gone(self.ask(&made::delete(index), "removing a link", &mut |_| {}))
+    }
+
+    /// Makes a link the port of another one; 0: of none.
+    pub(crate) fn set_master(&mut self, port: u32, master: u32) -> Result<(), NetError> {
+        self.ask(&made::set_master(port, master), "making a link a port", &mut |_| {})
     }
 
     /// Lists the IPv4 routes that were made here.

@@ -9,8 +9,10 @@ use crate::value::{Node, Value};
 /// A link under construction.
 #[derive(Debug)]
 pub(super) struct Device {
+    /// The key of our `network` below which its entry belongs.
+    pub kind: &'static str,
     pub name: String,
-    place: Place,
+    pub place: Place,
     /// Keys that are taken over as they are.
     pub rest: Vec<(&'static str, Node)>,
     addresses: Vec<Node>,
@@ -22,7 +24,16 @@ pub(super) struct Device {
 impl Device {
     pub fn new(name: &str, place: Place) -> Device {
         let (rest, addresses, routes) = (Vec::new(), Vec::new(), Vec::new());
-        Device { name: name.to_owned(), place, rest, addresses, routes, dns: Vec::new(), search: Vec::new() }
+        Device {
+            kind: "ethernets",
+            name: name.to_owned(),
+            place,
+            rest,
+            addresses,
+            routes,
+            dns: Vec::new(),
+            search: Vec::new(),
+        }
     }
 
     /// Has it ask DHCP.
@@ -94,8 +105,22 @@ impl Device {
         }
     }
 
+    /// Returns the key `network` with all of some links.
+    pub fn network(place: Place, devices: Vec<Device>) -> Node {
+        let mut kinds: Vec<(&str, Vec<(String, Node)>)> = vec![("ethernets", Vec::new())];
+        for device in devices {
+            let kind = device.kind;
+            let entry = device.entry();
+            match kinds.iter_mut().find(|(own, _)| *own == kind) {
+                Some((_, entries)) => entries.push(entry),
+                None => kinds.push((kind, vec![entry])),
+            }
+        }
+        Node::map(place, kinds.into_iter().map(|(kind, entries)| (kind, Node::map(place, entries))).collect())
+    }
+
     /// Returns the entry.
-    pub fn entry(self) -> (String, Node) {
+    fn entry(self) -> (String, Node) {
         let place = self.place;
         let mut entries = self.rest;
         let mut add = |key, items: Vec<Node>| {

@@ -36,7 +36,7 @@ pub(super) fn network(cx: &mut Context, root: &Node) -> Option<Node> {
     for (key, node) in entries(cx, root)? {
         match key.text.as_str() {
             "version" | "renderer" => {}
-            "ethernets" => kept.push((key.clone(), devices(cx, key, node)?)),
+            "ethernets" | "bonds" | "vlans" | "bridges" => kept.push((key.clone(), devices(cx, key, node)?)),
             _ => kept.push((key.clone(), node.clone())),
         }
     }

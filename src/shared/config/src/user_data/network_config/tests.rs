@@ -122,6 +122,86 @@ fn openstack_as_nova_writes_it() {
 }
 
 #[test]
+fn all_forms_have_bonds_virtual_lans_and_bridges() {
+    let v2 = "\
+version: 2
+ethernets:
+  port0: { match: { macaddress: \"52:54:00:00:00:01\" } }
+  port1: { match: { macaddress: \"52:54:00:00:00:02\" } }
+  port2: { match: { macaddress: \"52:54:00:00:00:03\" } }
+bonds:
+  bond0:
+    interfaces: [port0, port1]
+    parameters: { mode: 802.3ad, lacp-rate: fast, mii-monitor-interval: 50, transmit-hash-policy: layer3+4 }
+vlans:
+  lan5: { id: 5, link: bond0, dhcp4: true }
+bridges:
+  br0: { interfaces: [port2], parameters: { stp: off, forward-delay: 4 }, addresses: [10.0.0.5/24] }
+";
+    let v1 = "\
+version: 1
+config:
+- { type: physical, name: port0, mac_address: '52:54:00:00:00:01' }
+- { type: physical, name: port1, mac_address: '52:54:00:00:00:02' }
+- { type: physical, name: port2, mac_address: '52:54:00:00:00:03' }
+- type: bond
+  name: bond0
+  bond_interfaces: [port0, port1]
+  params: { bond-mode: 4, bond_miimon: '50', bond-lacp-rate: fast, bond-xmit-hash-policy: layer3+4 }
+- { type: vlan, name: lan5, vlan_link: bond0, vlan_id: 5, subnets: [{ type: dhcp4 }] }
+- type: bridge
+  name: br0
+  bridge_interfaces: [port2]
+  params: { bridge_stp: 'off', bridge_fd: 4 }
+  subnets: [{ type: static, address: 10.0.0.5/24 }]
+"
+    .replace("'off'", "off");
+    let (network, warnings) = good(v2);
+    assert_eq!(warnings, "");
+    let bond = &network.bonds["bond0"];
+    assert_eq!(bond.interfaces, ["port0", "port1"]);
+    assert_eq!((bond.parameters.mode, bond.parameters.mii_monitor_interval), (crate::BondMode::Lacp, 50));
+    assert_eq!((network.vlans["lan5"].id, &*network.vlans["lan5"].below), (5, "bond0"));
+    assert!(network.vlans["lan5"].link.dhcp4 && !network.bridges["br0"].parameters.stp);
+    assert_eq!(good(&v1).0, network);
+
+    let nova = r#"{"links": [
+{"id": "interface0", "type": "phy", "ethernet_mac_address": "52:54:00:00:00:01"},
+{"id": "interface1", "type": "phy", "ethernet_mac_address": "52:54:00:00:00:02"},
+{"id": "bond-of-the-rack-7", "type": "bond", "bond_links": ["interface0", "interface1"], "bond_mode": "active-backup", "bond_miimon": 100},
+{"id": "vlan-storage", "type": "vlan", "vlan_link": "bond-of-the-rack-7", "vlan_id": 101, "vlan_mac_address": "52:54:00:00:00:01"}],
+"networks": [{"id": "n", "type": "ipv4_dhcp", "link": "vlan-storage"}]}"#;
+    let network = good(nova).0;
+    assert_eq!(network.bonds["bond0"].interfaces, ["interface0", "interface1"]);
+    assert_eq!((&*network.vlans["vlan101"].below, network.vlans["vlan101"].link.dhcp4), ("bond0", true));
+}
+
+#[test]
+fn entries_that_contradict_each_other_are_told() {
+    let network = |rest: &str| {
+        errors(&format!("version: 2\nethernets: {{ eth0: {{ dhcp4: true }}, eth1: {{}} }}\n{rest}"))
+    };
+    for (rest, expected) in [
+        (
+            "bonds: { b: { interfaces: [eth0] } }\n",
+            "bonds.b.interfaces: \"eth0\" is a port, and can't have addresses",
+        ),
+        ("bonds: { b: { interfaces: [eth9] } }\n", "there is no entry \"eth9\" in ethernets"),
+        ("bonds: { b: { interfaces: [eth1] }, c: { interfaces: [eth1] } }\n", "\"eth1\" is a port already"),
+        ("bonds: { eth1: { interfaces: [] } }\n", "bonds.eth1: ethernets has an entry of this name"),
+        ("vlans: { v: { id: 5, link: eth9 } }\n", "vlans.v.link: there is no entry \"eth9\""),
+        ("vlans: { v: { id: 4095, link: eth1 } }\n", "expected a number from 1 to 4094"),
+        ("vlans: { v: { id: 5, link: eth1 }, w: { id: 6, link: v } }\n", "vlans.w.link"),
+        ("vlans: { a-name-too-long-for-it: { id: 5, link: eth1 } }\n", "the name of a link"),
+        ("bonds: { b: { interfaces: [], parameters: { mode: balance-rr } } }\n", "\"balance-rr\" is planned"),
+        ("bridges: { b: { interfaces: [eth1], match: {} } }\n", "unknown key \"match\""),
+    ] {
+        let told = network(rest);
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
 fn what_a_node_does_not_do_is_an_error_at_its_line() {
     let v2 = |rest: &str| format!("version: 2\nethernets:\n  eth0:\n    dhcp4: true\n{rest}");
     let v1 = |rest: &str| format!("version: 1\nconfig:\n- type: physical\n  name: eth0\n{rest}");

@@ -45,8 +45,7 @@ pub(super) fn network(cx: &mut Context, root: &Node) -> Option<Node> {
             }
         }
     }
-    let links = devices.into_iter().map(Device::entry).collect();
-    Some(Node::map(root.place, vec![("ethernets", Node::map(list.place, links))]))
+    Some(Device::network(list.place, devices))
 }
 
 /// Adds one item of the list.
@@ -56,8 +55,14 @@ fn add(cx: &mut Context, item: &Node, to: &mut Config) {
         return cx.report(item.place, Fault::new("key \"type\" is missing"));
     };
     match kind.as_str() {
-        "physical" => {
-            let Some(device) = link(cx, item, all) else { return };
+        "physical" | "bond" | "bridge" | "vlan" => {
+            let Some(mut device) = link(cx, item, all) else { return };
+            device.kind = match kind.as_str() {
+                "bond" => "bonds",
+                "bridge" => "bridges",
+                "vlan" => "vlans",
+                _ => "ethernets",
+            };
             if to.devices.iter().any(|other| other.name == device.name) {
                 return cx.report(item.place, Fault::new(format!("name: {:?} is repeated", device.name)));
             }
@@ -66,11 +71,9 @@ fn add(cx: &mut Context, item: &Node, to: &mut Config) {
         "nameserver" => to.servers.push(item.clone()),
         "route" => to.routes.push(item.clone()),
         "loopback" => {}
-        "bond" | "bridge" | "vlan" => {
-            cx.report(item.place, Fault::new(format!("type: {kind:?} is planned, but not supported yet")));
-        }
         _ => {
-            let fault = Fault::new(format!("type: expected physical, nameserver or route, found {kind:?}"));
+            let known = "physical, bond, bridge, vlan, nameserver or route";
+            let fault = Fault::new(format!("type: expected {known}, found {kind:?}"));
             cx.report(item.place, fault);
         }
     }
@@ -89,6 +92,12 @@ fn link(cx: &mut Context, item: &Node, all: &[(Key, Node)]) -> Option<Device> {
             _ if node.value == Value::Null => {}
             "mac_address" => device.match_address(node),
             "mtu" => device.set("mtu", node.clone()),
+            "bond_interfaces" | "bridge_interfaces" => {
+                device.set("interfaces", Node::list(node.place, one_or_more(node)));
+            }
+            "vlan_link" => device.set("link", node.clone()),
+            "vlan_id" => device.set("id", node.clone()),
+            "params" => device.set("parameters", parameters(cx, node)),
             "subnets" => {
                 for subnet in one_or_more(node) {
                     add_subnet(cx, &subnet, &mut device);
@@ -99,10 +108,45 @@ fn link(cx: &mut Context, item: &Node, all: &[(Key, Node)]) -> Option<Device> {
             "wakeonlan" | "keep_configuration" => {
                 cx.warn(key.place, Fault::new("this has no effect on a node"))
             }
-            other => cx.report(key.place, unknown(other, "name, mac_address, mtu, subnets")),
+            other => cx.report(key.place, unknown(other, "name, mac_address, mtu, params, subnets")),
         }
     }
     Some(device)
+}
+
+/// Returns the parameters of a bond or bridge with the names of netplan; what has none is left for the reader to report.
+fn parameters(cx: &mut Context, node: &Node) -> Node {
+    let Some(all) = entries(cx, node) else { return Node { place: node.place, value: Value::Broken } };
+    let translated = all.iter().map(|(key, node)| {
+        let dashed = key.text.replace('_', "-");
+        let (name, node) = match dashed.as_str() {
+            "bond-mode" => ("mode", word(node, &[(1, "active-backup"), (2, "balance-xor"), (4, "802.3ad")])),
+            "bond-miimon" => ("mii-monitor-interval", number(node)),
+            "bond-lacp-rate" => ("lacp-rate", word(node, &[(0, "slow"), (1, "fast")])),
+            "bond-xmit-hash-policy" => ("transmit-hash-policy", node.clone()),
+            "bridge-stp" => ("stp", node.clone()),
+            "bridge-fd" => ("forward-delay", number(node)),
+            _ => (key.text.as_str(), node.clone()),
+        };
+        (Key { text: name.to_owned(), place: key.place }, node)
+    });
+    Node { place: node.place, value: Value::Map(translated.collect()) }
+}
+
+/// Returns a number that may be written as text.
+fn number(node: &Node) -> Node {
+    let number = match &node.value {
+        Value::Text(text) => text.parse().ok().map(Value::Integer),
+        _ => None,
+    };
+    Node { place: node.place, value: number.unwrap_or_else(|| node.value.clone()) }
+}
+
+/// Returns a word that may be written as its number.
+fn word(node: &Node, words: &[(i64, &str)]) -> Node {
+    let Value::Integer(number) = self::number(node).value else { return node.clone() };
+    let word = words.iter().find(|(own, _)| *own == number);
+    word.map_or_else(|| node.clone(), |(_, word)| Node::text(node.place, *word))
 }
 
 /// Adds a subnet to a link.
