@@ -325,7 +325,7 @@ fn node_config_values_are_checked() {
             "health: { deadlineSecs: 5 }\n",
             &["health.deadlineSecs: expected a number from 20 to 86400, found 5"],
         ),
-        ("join: {}\n", &["key \"join\" is planned, but not supported yet"]),
+        ("join: {}\n", &["join: key \"token\" is missing"]),
     ];
     for (addition, expected) in cases {
         assert_eq!(brief(&node_errors(&format!("{NODE}{addition}"))), expected, "{addition}");
