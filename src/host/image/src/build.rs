@@ -106,7 +106,10 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     let Ingredients { workspace, profile, materials, keys, overlays, .. } = ingredients;
     let key = materials.add_to(keys.add_to(key(workspace, profile, overlays)?)).finish();
     let key = key.digest().to_string();
-    if let Some(built) = record::load(output, &profile.name, &key) {
+    // What a killed build left is removed below, also if there is nothing to build.
+    if !WorkDir::is_there(output, &profile.name)
+        && let Some(built) = record::load(output, &profile.name, &key)
+    {
         return Ok(Outcome::Unchanged(built));
     }
     fs::create_dir_all(output).map_err(Error::file("making directory", output))?;

@@ -110,7 +110,7 @@ pub fn plan(profile: &ImageProfile, binaries: &BTreeMap<Component, Vec<String>>)
     for component in &profile.components {
         if component.runs_in_pods() {
             let name = component.name();
-            if has_containerd {
+            if has_containerd && binaries.contains_key(component) {
                 plan.add_image(name, Content::Component(*component, name.to_owned()));
             }
             continue;

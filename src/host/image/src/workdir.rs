@@ -28,7 +28,7 @@ impl WorkDir {
             workspace.progress().said(&line);
         }
         lock.lock().map_err(Error::file("locking", &lock_path))?;
-        let dir = output.join(format!(".{name}.building"));
+        let dir = directory(output, name);
         match fs::remove_dir_all(&dir) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file("removing", dir)(e));
@@ -37,6 +37,11 @@ impl WorkDir {
         }
         fs::create_dir(&dir).map_err(Error::file("making directory", &dir))?;
         Ok(WorkDir { dir, name: name.to_owned(), _lock: lock })
+    }
+
+    /// Returns whether a build of the image is running, or one that was killed has left something.
+    pub(crate) fn is_there(output: &Path, name: &str) -> bool {
+        directory(output, name).exists()
     }
 
     /// Returns the name of the image's file with this extension.
@@ -48,6 +53,10 @@ impl WorkDir {
     pub(crate) fn file(&self, ending: &str) -> PathBuf {
         self.dir.join(self.name(ending))
     }
+}
+
+fn directory(output: &Path, name: &str) -> PathBuf {
+    output.join(format!(".{name}.building"))
 }
 
 /// Opens a lock file, created if necessary. Its name is predictable, so it is not truncated, and a link is

@@ -346,11 +346,11 @@ fn the_bytes_of_every_output_are_pinned() {
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
     let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("vmdk"), sha256("ova"), sha256("bundle")];
     let expected = [
-        "01d4de647a4e0ab06c7753065cfccf8faf8e531893a696fb7dd47af427eb98ca",
-        "9a9b2596cb1e1f1ddd322fbb7a33d22aaecdd5b5e9feff3c8bacd07f207b49dc",
-        "6e0d2c1d8d95f6605eb4e1f7754f367be3f376749e4386637b43d09c17d36310",
-        "3f02aad83ed234aa0b0c0e211aa0ca1bf1f29a419540e39c01f7780bfb05aa7a",
-        "89189a9ee2f989fe72a6af20355401af569880c0f8c915c5f054826dc4fa2f17",
+        "e7c564cd78b1081c03b762c5bfcdb05b4523390ab72f8df4737a415e9529341d",
+        "96ec549e70f058a85ceba732d47881d370cb170c7251200de77c2a15ef762dc7",
+        "ed0d9284ed07210dc51850a671a281feaa0ae622d10a36110c191d3c0ee12f58",
+        "2d18201f059dd16d7c129478afaf82331bb9645af331602ab3d02f74aca12451",
+        "15bc2226a5d1edacd71ec406c05d29ccf32fa73525d9e78b8c05dc8b6e9b46df",
     ];
     assert_eq!(found, expected);
 }
