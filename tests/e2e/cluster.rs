@@ -15,9 +15,7 @@ pub fn show(lab: &mut Lab) {
     lab.discard_node();
     let file = lab.dir().join("cluster.yaml");
     let (controller, worker) = (image::controller(), image::worker());
-    let machine = |name: &str, image: &std::path::Path, memory: &str| {
-        json!({ "name": name, "profile": image.display().to_string(), "memory": memory })
-    };
+    let machine = |name: &str, image: &std::path::Path, memory: &str| json!({ "name": name, "profile": image.display().to_string(), "memory": memory });
     let [first, second] = WORKERS.map(|name| machine(name, &worker, "1280M"));
     let machines = json!({ "machines": [machine("controller", &controller, "1536M"), first, second] });
     fs::write(&file, machines.to_string()).unwrap();

@@ -22,7 +22,7 @@ network:
 
 /// The test.
 pub fn show(lab: &mut Lab) {
-    let (controller, worker) = (lab.other_node("controller"), lab.other_node("worker"));
+    let (controller, worker) = (lab.other_node("founder"), lab.other_node("joiner"));
     let dir = lab.dir().join("join");
     let scene = Scene { credentials: dir.display().to_string(), dir, controller, worker };
     scene.start_controller();

@@ -7,8 +7,10 @@
 mod acpi_button;
 mod bad_config;
 mod boot_record;
+mod cluster;
 mod crowd;
 mod flipped_byte;
+mod join;
 mod kernel_mount;
 mod kine;
 mod maintenance;
@@ -59,6 +61,8 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_node_without_a_config_is_configured_over_the_network", maintenance::show),
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
+    ("a_controller_and_two_workers_are_a_cluster", cluster::show),
+    ("a_worker_joins_its_controller_and_stays_a_member", join::show),
     ("an_upgrade_holds_and_a_bad_one_goes_back", upgrade::show),
 ];
 
