@@ -15,6 +15,7 @@ mod kernel_mount;
 mod kine;
 mod maintenance;
 mod node_ready;
+mod platform_network;
 mod power_cut;
 mod reboot;
 mod security_defaults;
@@ -59,6 +60,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("every_power_cut_leaves_a_boot_record_that_starts_the_slot", boot_record::show),
     ("a_bad_config_is_told_on_the_console", bad_config::show),
     ("a_node_without_a_config_is_configured_over_the_network", maintenance::show),
+    ("a_platform_gives_a_node_its_address_and_name", platform_network::show),
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("a_controller_and_two_workers_are_a_cluster", cluster::show),

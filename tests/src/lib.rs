@@ -3,6 +3,7 @@
 //! This library is their harness. It runs the `ironhull` command as a user does and checks the results with
 //! foreign tools: `kubectl`, `e2fsck`, `fsck.erofs`.
 
+pub mod bare;
 pub mod bench;
 pub mod bootstate;
 pub mod host_disk;
