@@ -14,6 +14,7 @@ mod join;
 mod kernel_mount;
 mod kine;
 mod maintenance;
+mod metadata;
 mod node_ready;
 mod platform_network;
 mod power_cut;
@@ -61,6 +62,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_bad_config_is_told_on_the_console", bad_config::show),
     ("a_node_without_a_config_is_configured_over_the_network", maintenance::show),
     ("a_platform_gives_a_node_its_address_and_name", platform_network::show),
+    ("metadata_services_and_a_url_configure_the_same_image", metadata::show),
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("a_controller_and_two_workers_are_a_cluster", cluster::show),

@@ -19,3 +19,4 @@ pub mod seed;
 pub mod setting;
 pub mod time_server;
 pub mod tool;
+pub mod web_server;
