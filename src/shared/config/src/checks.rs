@@ -59,16 +59,11 @@ pub(crate) fn hostname(text: &str) -> Result<String, Fault> {
 
 /// A host name with placeholders for what a machine says about itself.
 pub(crate) fn hostname_template(text: &str) -> Result<String, Fault> {
-    let filled = crate::hostname::fill(text, |_| Some("0".to_owned()));
-    match filled.is_ok_and(|name| hostname(&name).is_ok()) {
-        true => Ok(text.to_owned()),
-        false => {
-            expected::<String>("a host name of at most 63 lower-case letters, digits, '-' and '.'", text)
-                .map_err(
-                    |f| if text.contains('{') { f.hint("placeholders: {serial}, {uuid}, {mac}") } else { f },
-                )
-        }
+    if crate::hostname::fill(text, |_| Some("0".to_owned())).is_ok() {
+        return Ok(text.to_owned());
     }
+    let hint = "placeholders: {serial}, {uuid}, {mac}";
+    hostname(text).map_err(|fault| if crate::hostname::is_template(text) { fault.hint(hint) } else { fault })
 }
 
 /// A DNS name.
