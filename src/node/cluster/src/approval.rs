@@ -112,16 +112,16 @@ fn judge_client(petition: &Petition, asks: Asks, known: &Known) -> Result<&'stat
         Asks::Node(name) if name == wanted.node => Ok("the node renews its own certificate"),
         Asks::Node(name) => Err(format!("node {name} asks for a certificate of node {}", wanted.node)),
         Asks::Joining => {
-            let mut before = known.approved.iter().filter_map(|p| Contents::of(p).ok());
-            if before.any(|b| b.node == wanted.node && b.key == wanted.key) {
+            let approved = known.approved.iter().filter_map(|p| Contents::of(p).ok());
+            let before: Vec<Contents> = approved.filter(|b| b.node == wanted.node).collect();
+            if before.iter().any(|b| b.key == wanted.key) {
                 return Ok("this key has the name already");
             }
             let hint = format!("`kubectl delete node {}` lets another machine have the name", wanted.node);
             if known.nodes.iter().any(|n| n.name == wanted.node) {
                 return Err(format!("node {} exists, and this machine has not its key; {hint}", wanted.node));
             }
-            let taken = known.approved.iter().filter_map(|p| Contents::of(p).ok());
-            if taken.into_iter().any(|b| b.node == wanted.node) {
+            if !before.is_empty() {
                 return Err(format!(
                     "another machine got the name {} within the last hour: delete its certificate signing request",
                     wanted.node

@@ -33,4 +33,4 @@ pub use pki::{
 };
 pub use plan::{Plan, plan};
 pub use services::{RUNTIME, STORE, STORE_QUOTA, pod_network};
-pub use shared::{SHARED_KEY, SHARED_NAME, SHARED_NAMESPACE, parse_shared, shared_text};
+pub use shared::{SHARED_KEY, SHARED_NAME, SHARED_NAMESPACE, parse_shared};

@@ -14,8 +14,7 @@ pub const SHARED_NAME: &str = "ironhull-cluster";
 pub const SHARED_KEY: &str = "cluster.json";
 
 /// Returns what nodes need of the config, as JSON, which is YAML.
-#[must_use]
-pub fn shared_text(cluster: &ClusterConfig) -> String {
+fn shared_text(cluster: &ClusterConfig) -> String {
     let network = &cluster.spec.network;
     let document = json!({
         "apiVersion": config::API_VERSION,
@@ -35,7 +34,7 @@ pub fn shared_text(cluster: &ClusterConfig) -> String {
     format!("{document:#}\n")
 }
 
-/// Reads what [`shared_text`] wrote.
+/// Reads what the config map holds.
 ///
 /// # Errors
 /// Whatever is wrong with it: a cluster of a later version may say what this one does not understand.

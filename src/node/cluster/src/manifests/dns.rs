@@ -9,10 +9,11 @@ use std::net::Ipv4Addr;
 use config::ClusterNetwork;
 use serde_json::{Value, json};
 
+use super::access::{RBAC, RBAC_GROUP};
+
 /// Name of everything but the service, which has its name from CoreDNS' predecessor.
 const NAME: &str = "coredns";
 const NAMESPACE: &str = "kube-system";
-const RBAC: &str = "rbac.authorization.k8s.io";
 /// The user of our container images.
 const USER: u32 = 65_535;
 
@@ -50,7 +51,7 @@ fn access() -> Vec<Value> {
     vec![
         json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata() }),
         json!({
-            "apiVersion": format!("{RBAC}/v1"),
+            "apiVersion": RBAC,
             "kind": "ClusterRole",
             "metadata": { "name": role },
             "rules": [
@@ -59,10 +60,10 @@ fn access() -> Vec<Value> {
             ],
         }),
         json!({
-            "apiVersion": format!("{RBAC}/v1"),
+            "apiVersion": RBAC,
             "kind": "ClusterRoleBinding",
             "metadata": { "name": role },
-            "roleRef": { "apiGroup": RBAC, "kind": "ClusterRole", "name": role },
+            "roleRef": { "apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role },
             "subjects": [{ "kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE }],
         }),
     ]

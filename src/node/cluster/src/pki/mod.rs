@@ -147,12 +147,6 @@ impl Pki {
         Ok(kubeconfig::embedded(cluster, server, user, &embedded))
     }
 
-    /// Returns the certificate of the cluster's authority, PEM; `None` on a node that has joined.
-    #[must_use]
-    pub fn authority(&self) -> Option<&str> {
-        self.issuer.as_ref().map(|issuer| issuer.authority.certificate())
-    }
-
     /// Seconds since 1970 when the first certificate reaches two thirds of its life: plan again then.
     #[must_use]
     pub fn next_renewal_secs(&self) -> u64 {

@@ -6,6 +6,7 @@ use control::User;
 
 use super::place::{PKI_DIRECTORY, path};
 use super::spec::{LIFE_SECS, LeafSpec};
+use crate::approval::{NODE_PREFIX, NODES_GROUP};
 use crate::duties::Duties;
 use crate::facts::Facts;
 use crate::file::Directory;
@@ -56,7 +57,7 @@ pub(crate) struct Entry {
 /// Returns all certificates of a node that holds the authorities.
 pub(crate) fn leaves(duties: Duties, facts: &Facts) -> Vec<Entry> {
     use Ca::{Etcd, FrontProxy, Kubernetes};
-    let node_name = format!("system:node:{}", facts.node.hostname);
+    let node_name = format!("{NODE_PREFIX}{}", facts.node.hostname);
     let loopback = || vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let store = users::store(facts.cluster.spec.storage.kind);
     let (api, manager) = (users::APISERVER, users::CONTROLLER_MANAGER);
@@ -84,9 +85,9 @@ pub(crate) fn leaves(duties: Duties, facts: &Facts) -> Vec<Entry> {
     ];
     if duties.workloads {
         let kubelet =
-            leaf("kubelet/server", Usage::Server, (&node_name, Some("system:nodes")), node_names(facts));
+            leaf("kubelet/server", Usage::Server, (&node_name, Some(NODES_GROUP)), node_names(facts));
         all.extend([
-            client(Kubernetes, "kubelet/client", User::ROOT, &node_name, Some("system:nodes")),
+            client(Kubernetes, "kubelet/client", User::ROOT, &node_name, Some(NODES_GROUP)),
             entry(Kubernetes, User::ROOT, kubelet),
             client(Kubernetes, "kube-proxy/client", User::ROOT, "system:kube-proxy", None),
         ]);

@@ -91,16 +91,20 @@ fn scheduler(facts: &Facts, parts: &mut Parts) {
 }
 
 /// Returns the kubeconfig of the component whose directory is `name`, readable only by its user.
-pub(crate) fn component_kubeconfig(facts: &Facts, name: &str, user: control::User) -> File {
+fn component_kubeconfig(facts: &Facts, name: &str, user: control::User) -> File {
     let directory = format!("/state/pki/{name}");
     let pair = (format!("{directory}/client.crt"), format!("{directory}/client.key"));
     kubeconfig_of(facts, (name, user), (&directory, &pair.0, &pair.1))
 }
 
-/// Returns the kubeconfig of a component on a node that has joined: with the node's own certificate.
-pub(crate) fn member_kubeconfig(facts: &Facts, name: &str) -> File {
+/// Returns the kubeconfig of a program of the node itself, run by root: with a certificate of its own where the node
+/// issues them, otherwise with the node's.
+pub(crate) fn node_kubeconfig(facts: &Facts, name: &str) -> File {
     let pair = member::CLIENT_PATH;
-    kubeconfig_of(facts, (name, control::User::ROOT), (member::DIRECTORY, pair, pair))
+    match facts.server {
+        None => component_kubeconfig(facts, name, control::User::ROOT),
+        Some(_) => kubeconfig_of(facts, (name, control::User::ROOT), (member::DIRECTORY, pair, pair)),
+    }
 }
 
 fn kubeconfig_of(

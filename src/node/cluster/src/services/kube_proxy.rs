@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::apiserver;
 use super::builder::{after, daemon};
-use super::controllers::{component_kubeconfig, member_kubeconfig};
+use super::controllers::node_kubeconfig;
 use super::parts::Parts;
 use crate::facts::Facts;
 use crate::file::File;
@@ -26,10 +26,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
     // On a node that has joined it uses the node's certificate, whose group may read what it needs: a kubelet sees all
     // services and pods of its node anyway, and so a second identity would protect little.
-    parts.files.push(match facts.server {
-        None => component_kubeconfig(facts, "kube-proxy", User::ROOT),
-        Some(_) => member_kubeconfig(facts, "kube-proxy"),
-    });
+    parts.files.push(node_kubeconfig(facts, "kube-proxy"));
     parts.services.push(service);
 }
 

@@ -4,7 +4,7 @@ use control::{Limits, Probe, User};
 use serde_json::{Value, json};
 
 use super::builder::{Flags, after, daemon, health};
-use super::controllers::{component_kubeconfig, member_kubeconfig};
+use super::controllers::node_kubeconfig;
 use super::parts::Parts;
 use super::{apiserver, runtime};
 use crate::facts::Facts;
@@ -45,10 +45,7 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     };
     parts.directories.push(Directory::private("/var/lib/kubelet", User::ROOT));
     parts.files.push(File::private(CONFIG, User::ROOT, format!("{:#}\n", config(facts))));
-    parts.files.push(match facts.server {
-        None => component_kubeconfig(facts, "kubelet", User::ROOT),
-        Some(_) => member_kubeconfig(facts, "kubelet"),
-    });
+    parts.files.push(node_kubeconfig(facts, "kubelet"));
     parts.services.push(service);
 }
 
