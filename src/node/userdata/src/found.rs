@@ -2,6 +2,8 @@
 
 use config::user_data::{Beside, Seed};
 
+use crate::sources::Answer;
+
 /// User-data, and the source it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
@@ -23,7 +25,7 @@ pub struct PassedOver {
 }
 
 /// The result of a search without an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// The user-data; `None` if no source has any.
     pub found: Option<Found>,
@@ -31,4 +33,23 @@ pub struct Search {
     pub beside: Option<Beside>,
     /// The sources that were asked before, or all if there is no user-data; in the order in which they were asked.
     pub passed_over: Vec<PassedOver>,
+}
+
+impl Search {
+    /// Takes what a source answers, and whether it is a disk; returns whether it has user-data, which ends the search.
+    pub(crate) fn take(&mut self, (source, on_disk): (&'static str, bool), answer: Answer) -> bool {
+        let reason = match answer {
+            Answer::Found(seed) => {
+                self.found = Some(Found { source, on_disk, seed });
+                return true;
+            }
+            Answer::Beside(here, reason) => {
+                self.beside.get_or_insert(here);
+                reason
+            }
+            Answer::Nothing(reason) => reason,
+        };
+        self.passed_over.push(PassedOver { source, reason });
+        false
+    }
 }

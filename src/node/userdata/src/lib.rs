@@ -43,19 +43,11 @@ pub fn find_beside_disks(machine: &Machine) -> Result<Search, Error> {
 
 /// Asks sources in order.
 fn ask(machine: &Machine, sources: impl Iterator<Item = &'static dyn Source>) -> Result<Search, Error> {
-    let (mut passed_over, mut beside) = (Vec::new(), None);
+    let mut search = Search::default();
     for source in sources {
-        match source.find(machine)? {
-            Answer::Found(seed) => {
-                let found = Found { source: source.name(), on_disk: source.is_on_disk(), seed };
-                return Ok(Search { found: Some(found), beside, passed_over });
-            }
-            Answer::Beside(here, reason) => {
-                beside.get_or_insert(here);
-                passed_over.push(PassedOver { source: source.name(), reason });
-            }
-            Answer::Nothing(reason) => passed_over.push(PassedOver { source: source.name(), reason }),
+        if search.take((source.name(), source.is_on_disk()), source.find(machine)?) {
+            break;
         }
     }
-    Ok(Search { found: None, beside, passed_over })
+    Ok(search)
 }

@@ -9,36 +9,38 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use config::user_data::Part;
+
 use crate::error::Error;
-use crate::found::{Found, PassedOver, Search};
+use crate::found::Search;
 use crate::machine::Machine;
 use crate::sources::Answer;
+use crate::web::{Ask, Web};
 
 /// Searches the sources that need a network, in order; a machine without one has nothing.
 ///
 /// # Errors
 /// [`Error`] if a source has something that can't be user-data. A server that does not answer is no error.
 pub fn find_online(machine: &Machine) -> Result<Search, Error> {
-    let mut search = Search { found: None, beside: None, passed_over: Vec::new() };
+    let mut search = Search::default();
     let Some(web) = machine.web() else { return Ok(search) };
     for find in [seed_url::find, service::find] {
         let Some((source, answer)) = find(machine, web)? else { continue };
-        let reason = match answer {
-            Ok(Answer::Found(seed)) => {
-                search.found = Some(Found { source, on_disk: false, seed });
-                return Ok(search);
-            }
-            Ok(Answer::Beside(beside, reason)) => {
-                search.beside.get_or_insert(beside);
-                reason
-            }
-            Ok(Answer::Nothing(reason)) => reason,
-            Err(e @ Error::Web { .. }) => e.to_string(),
-            Err(e) => return Err(e),
+        let answer = match answer {
+            Err(e @ Error::Web { .. }) => Answer::Nothing(e.to_string()),
+            other => other?,
         };
-        search.passed_over.push(PassedOver { source, reason });
+        if search.take((source, false), answer) {
+            break;
+        }
     }
     Ok(search)
+}
+
+/// Asks for one part of a seed; `None` if the server has none, or only white space.
+fn part(web: &Web, ask: &Ask<'_>) -> Result<Option<Part>, Error> {
+    let bytes = web.ask(ask)?.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace));
+    Ok(bytes.map(|bytes| Part { label: ask.url.to_string(), bytes }))
 }
 
 /// What one source answers: its name, and what it has; `None` if the machine does not have it.

@@ -10,7 +10,7 @@ use formats::smbios;
 use ureq::http::Method;
 use weburl::WebUrl;
 
-use super::Asked;
+use super::{Asked, part};
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::sources::Answer;
@@ -65,7 +65,7 @@ fn serial(machine: &Machine) -> Result<Option<String>, Error> {
 
 fn direct(web: &Web, url: WebUrl) -> Result<Answer, Error> {
     let label = url.to_string();
-    Ok(match get(web, url)? {
+    Ok(match web.ask(&get(url))? {
         Some(bytes) => Answer::Found(Seed::alone(Part { label, bytes })),
         None => Answer::Nothing(format!("{label} has nothing")),
     })
@@ -93,12 +93,7 @@ impl SeedUrl {
     }
 
     fn ask(&self, web: &Web) -> Result<Answer, Error> {
-        let part = |name: &str| {
-            let url = WebUrl::new(format!("{}{name}", self.url.secret()));
-            let label = url.to_string();
-            let bytes = get(web, url)?.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace));
-            Ok(bytes.map(|bytes| Part { label, bytes }))
-        };
+        let part = |name: &str| part(web, &get(WebUrl::new(format!("{}{name}", self.url.secret()))));
         let user_data = part("user-data")?;
         let meta_data = match &self.hostname {
             Some(name) => Some(named(&self.url.to_string(), name)),
@@ -120,8 +115,8 @@ pub(super) fn named(label: &str, name: &str) -> Part {
     Part { label: label.to_owned(), bytes: text.to_string().into_bytes() }
 }
 
-fn get(web: &Web, url: WebUrl) -> Result<Option<Vec<u8>>, Error> {
-    web.ask(&Ask { method: Method::GET, url, headers: &[], may_redirect: true })
+fn get(url: WebUrl) -> Ask<'static> {
+    Ask { method: Method::GET, url, headers: &[], may_redirect: true }
 }
 
 /// Returns a URL with what the machine says about itself filled in.

@@ -4,12 +4,12 @@
 //! service"; Google Compute Engine, "VM metadata"; Azure, "Instance Metadata Service", `userData`; Hetzner Cloud,
 //! "Server metadata"; DigitalOcean, "Metadata API". Left out: Azure's older `customData`, which is on a volume.
 
-use config::user_data::{Beside, Part, Seed};
+use config::user_data::{Beside, Seed};
 use formats::smbios::{self, Structure};
 use ureq::http::Method;
 
-use super::Asked;
 use super::seed_url::named;
+use super::{Asked, part};
 use crate::error::Error;
 use crate::machine::Machine;
 use crate::sources::Answer;
@@ -138,10 +138,7 @@ impl Service {
         let headers: Vec<(&str, &str)> = self.headers.iter().copied().chain(token).collect();
         let get = |path: &str| {
             let url = web.service(path);
-            let label = url.to_string();
-            let ask = Ask { method: Method::GET, url, headers: &headers, may_redirect: false };
-            let bytes = web.ask(&ask)?.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace));
-            Ok::<_, Error>(bytes.map(|bytes| Part { label, bytes }))
+            part(web, &Ask { method: Method::GET, url, headers: &headers, may_redirect: false })
         };
         let maybe = |path: Option<&str>| path.map_or(Ok(None), get);
         let user_data = get(self.user_data)?;

@@ -10,6 +10,7 @@ use weburl::WebUrl;
 
 use super::*;
 use crate::MAX_BYTES;
+use crate::found::Found;
 use crate::sources::testing::Layout;
 use crate::web::Web;
 
