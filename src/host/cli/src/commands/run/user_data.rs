@@ -86,18 +86,34 @@ fn check_credentials(file: &Path, documents: &NodeDocuments, dir: &Path) -> Resu
 /// Returns the machine's own config, created at its first start.
 fn own(dir: &MachineDir, fresh: bool, demo: Demo) -> Result<UserData> {
     let has_demo = demo == Demo::With;
-    let file = dir.file("node.yaml");
+    if !is_kept(dir, fresh)? {
+        dir.create()?;
+        let objects = if has_demo { demo_objects()? } else { String::new() };
+        write(dir, &(make(dir.path(), dir.name(), dir.name())? + &objects))?;
+    }
+    let (file, credentials) = (file(dir), dir.path().to_owned());
+    Ok(UserData { file, credentials, has_manifests: has_demo, has_demo })
+}
+
+/// Returns the path of a machine's own config.
+pub(super) fn file(dir: &MachineDir) -> PathBuf {
+    dir.file("node.yaml")
+}
+
+/// Returns whether the machine has a config that is kept; `fresh` removes it.
+pub(super) fn is_kept(dir: &MachineDir, fresh: bool) -> Result<bool> {
+    let file = file(dir);
     if fresh && file.exists() {
         fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
     }
-    if !file.exists() {
-        dir.create()?;
-        let objects = if has_demo { demo_objects()? } else { String::new() };
-        let text = make(dir.path(), dir.name(), dir.name())? + &objects;
-        config::parse_node_documents(&file.display().to_string(), &text)?;
-        credentials::write_config(&file, &text)?;
-    }
-    Ok(UserData { file, credentials: dir.path().to_owned(), has_manifests: has_demo, has_demo })
+    Ok(file.exists())
+}
+
+/// Writes the config of a new machine, if the node will accept it.
+pub(super) fn write(dir: &MachineDir, text: &str) -> Result<()> {
+    let file = file(dir);
+    config::parse_node_documents(&file.display().to_string(), text)?;
+    credentials::write_config(&file, text)
 }
 
 /// Returns the demo as the last part of a cluster config's `spec`. JSON is valid YAML.

@@ -1,4 +1,4 @@
-//! The config of each machine: made at its first start, kept afterwards.
+//! What the configs of machines on a segment have besides those of single ones.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -7,9 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use config::Cidr;
 use files::Access;
-use vm::{MachineDir, Segment};
+use vm::Segment;
 
-use crate::commands::run::user_data::demo_objects;
 use crate::credentials;
 
 /// Hardware address of a machine's adapter to the outside, which QEMU gives the first one.
@@ -44,20 +43,6 @@ pub fn connected(text: &str, place: &Place<'_>) -> String {
     text.replacen(kind, &format!("{kind}{network}"), 1)
 }
 
-/// Adds to a cluster config, at its end, that clients on this host reach the API server, and the demo.
-pub fn with_demo(text: &str) -> Result<String> {
-    Ok(format!("{text}{}", demo_objects()?))
-}
-
-/// Returns whether the machine has a config that is kept; `fresh` removes it.
-pub fn is_kept(dir: &MachineDir, fresh: bool) -> Result<bool> {
-    let file = dir.file("node.yaml");
-    if fresh && file.exists() {
-        fs::remove_file(&file).with_context(|| format!("removing {}", file.display()))?;
-    }
-    Ok(file.exists())
-}
-
 /// Copies the operator's credentials to another machine's directory, where commands look for them.
 pub fn share_credentials(from: &Path, to: &Path) -> Result<()> {
     for name in credentials::FILES {
@@ -66,13 +51,6 @@ pub fn share_credentials(from: &Path, to: &Path) -> Result<()> {
         files::write(&to, &bytes, Access::Private)?;
     }
     Ok(())
-}
-
-/// Writes the config of a new machine, if the node will accept it.
-pub fn write(dir: &MachineDir, text: &str) -> Result<()> {
-    let file = dir.file("node.yaml");
-    config::parse_node_documents(&file.display().to_string(), text)?;
-    credentials::write_config(&file, text)
 }
 
 #[cfg(test)]

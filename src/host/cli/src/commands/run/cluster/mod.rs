@@ -19,6 +19,7 @@ use serde_json::json;
 use vm::{Accelerator, Machine, MachineDir, Request, Segment, State};
 
 use super::target::{self, Target};
+use super::user_data;
 use super::watch::Boot;
 use super::{GRACE, KUBERNETES_PORT, ask_demo, host_port, kubectl, not_running, write_kubeconfig};
 use crate::access::{Reached, reach_machine};
@@ -105,7 +106,7 @@ fn members(
         let sized = Run { memory: entry.memory, cpus: entry.cpus, disk: entry.disk, ..options.clone() };
         let request = Request {
             segment: Some(segment.clone()),
-            user_data: Some(dir.file("node.yaml")),
+            user_data: Some(user_data::file(&dir)),
             ..super::request(&sized, &target, accelerator)?
         };
         let machine = Machine::new(dir);
@@ -191,12 +192,15 @@ impl Cluster<'_> {
     /// Makes the controller's config, if it has none; with `--fresh` always.
     fn write_controller(&self, controller: &Member) -> Result<()> {
         let dir = controller.machine.dir();
-        if documents::is_kept(dir, self.options.fresh)? {
+        if user_data::is_kept(dir, self.options.fresh)? {
             return Ok(());
         }
         dir.create()?;
         let text = make(dir.path(), dir.name(), dir.name())?;
-        documents::write(dir, &documents::with_demo(&documents::connected(&text, &self.place(controller)))?)
+        user_data::write(
+            dir,
+            &(documents::connected(&text, &self.place(controller)) + &user_data::demo_objects()?),
+        )
     }
 
     /// Makes the configs of those workers that have none; the controller gives them a token.
@@ -205,7 +209,7 @@ impl Cluster<'_> {
         let mut token = None;
         for worker in workers {
             let dir = worker.machine.dir();
-            if documents::is_kept(dir, self.options.fresh)? {
+            if user_data::is_kept(dir, self.options.fresh)? {
                 continue;
             }
             let token = match &token {
@@ -216,7 +220,7 @@ impl Cluster<'_> {
             // One operator for all: whoever may order one of the machines about may do so with the others.
             documents::share_credentials(first.machine.dir().path(), dir.path())?;
             let text = make_joining(dir.path(), dir.name(), first.machine.dir().name(), Some(token))?;
-            documents::write(dir, &documents::connected(&text, &self.place(worker)))?;
+            user_data::write(dir, &documents::connected(&text, &self.place(worker)))?;
         }
         Ok(())
     }
