@@ -13,9 +13,9 @@ use crate::{Error, error::Result};
 /// What follows the root's parameters on the kernel command line. Both consoles get messages; the last one is
 /// `/dev/console`. A panic ends in a reset, and so does a boot that does not reach `init` within a minute
 /// after the kernel has armed its own watchdog: no node hangs for ever. The page allocator shuffles its free lists
-/// only when told to.
+/// only when told to. The drivers of bonds and dummies make links of their own, `bond0` among them, unless told not to.
 const CMDLINE: &str = "console=tty0 console=ttyS0,115200 panic=10 softdog.soft_active_on_boot=1 \
-                       page_alloc.shuffle=1 quiet loglevel=4";
+                       page_alloc.shuffle=1 bonding.max_bonds=0 dummy.numdummies=0 quiet loglevel=4";
 /// Directories of the initrd besides `/init`.
 const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
 /// Compression level of zstd for the initrd: small within a second; decompression is equally fast at every

@@ -142,7 +142,11 @@ fn what_was_written_is_read_back() {
     let kernel = image.kernel().unwrap();
     assert_eq!(kernel.root.as_ref(), Some(&written.root));
     assert_eq!(kernel.release, "6.12.0");
-    assert!(kernel.cmdline.ends_with(" page_alloc.shuffle=1 quiet loglevel=4"), "{}", kernel.cmdline);
+    assert!(
+        kernel.cmdline.ends_with(" bonding.max_bonds=0 dummy.numdummies=0 quiet loglevel=4"),
+        "{}",
+        kernel.cmdline
+    );
     let root = image.root().unwrap();
     assert_eq!((root.facts(), root.sbom().as_deref()), (Some(facts()), Some("{}")));
     let disk = HostDisk::open(&path).unwrap();
