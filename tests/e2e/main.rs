@@ -6,6 +6,7 @@
 
 mod acpi_button;
 mod bad_config;
+mod bond;
 mod boot_record;
 mod cluster;
 mod crowd;
@@ -45,6 +46,7 @@ type Behaviour = (&'static str, fn(&mut Lab));
 /// Those that leave the shared machine running come first.
 const BEHAVIOURS: &[Behaviour] = &[
     ("the_kernel_and_fsck_erofs_read_the_same_root", kernel_mount::show),
+    ("a_bond_of_two_links_carries_a_virtual_lan", bond::show),
     ("the_node_is_ready_and_the_pod_answers", node_ready::show),
     ("pods_are_held_to_the_defaults", security_defaults::show),
     ("followers_and_idle_connections_keep_no_operator_out", crowd::show),

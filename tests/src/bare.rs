@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::node::wait;
-use crate::tool;
+use crate::{qmp, tool};
 
 /// Firmware of Debian's package `ovmf`, code and variables in one file.
 const FIRMWARE: &str = "/usr/share/ovmf/OVMF.fd";
@@ -22,6 +22,8 @@ pub struct Setting<'a> {
     pub address: &'a str,
     /// Further options of the network, each after a comma.
     pub network: &'a str,
+    /// Whether it has a second adapter on the same segment, `52:54:00:12:34:57`.
+    pub second_port: bool,
     /// Further arguments of QEMU.
     pub devices: &'a [String],
 }
@@ -60,8 +62,17 @@ impl Machine {
         qemu.arg("-serial").arg(format!("file:{}", file("serial")));
         qemu.arg("-drive").arg(format!("if=virtio,file={}", file("disk.qcow2")));
         let forward = format!("hostfwd=tcp:127.0.0.1:{port}-{}:9443", setting.address);
-        qemu.arg("-netdev").arg(format!("user,id=net,{forward}{}", setting.network));
-        qemu.args(["-device", "virtio-net-pci,netdev=net,mac=52:54:00:12:34:56"]).args(setting.devices);
+        qemu.arg("-netdev").arg(format!("user,id=world,{forward}{}", setting.network));
+        // All are in one hub, 0.
+        qemu.args(["-netdev", "hubport,id=uplink,hubid=0,netdev=world"]);
+        for port in 0..=u8::from(setting.second_port) {
+            qemu.arg("-netdev").arg(format!("hubport,id=port{port},hubid=0"));
+            let mac = 0x56 + port;
+            qemu.arg("-device")
+                .arg(format!("virtio-net-pci,id=nic{port},netdev=port{port},mac=52:54:00:12:34:{mac:x}"));
+        }
+        let qmp = file("qmp");
+        qemu.arg("-qmp").arg(format!("unix:{qmp},server=on,wait=off")).args(setting.devices);
         let qemu = qemu.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("starting QEMU");
         Machine { qemu, dir: dir.to_owned(), address: format!("127.0.0.1:{port}") }
     }
@@ -115,6 +126,14 @@ impl Machine {
         let status = self.status();
         let all = status["conditions"].as_array();
         all.is_some_and(|all| all.iter().any(|c| c["type"] == kind && c["status"] == "True"))
+    }
+
+    /// Unplugs the cable of an adapter, `nic0` or `nic1`, or plugs it in.
+    ///
+    /// # Panics
+    /// If QEMU refuses.
+    pub fn cable(&self, adapter: &str, plugged: bool) {
+        qmp::set_link(&self.dir.join("qmp"), adapter, plugged).expect("QEMU has the adapter");
     }
 
     /// Cuts its power.

@@ -6,6 +6,7 @@
 pub mod bare;
 pub mod bench;
 pub mod bootstate;
+pub mod guest;
 pub mod host_disk;
 pub mod image;
 pub mod lab;

@@ -1,4 +1,4 @@
-//! Asks QEMU how much its guest has written, and slows its disk down; one connection for each request.
+//! Asks QEMU how much its guest has written, slows its disk down, unplugs a cable; one connection for each request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -32,6 +32,15 @@ pub fn throttle(socket: &Path, bytes: u64) -> Result<()> {
         limits[other] = json!(0);
     }
     execute(&mut connect(socket)?, "block_set_io_throttle", &limits).map(drop)
+}
+
+/// Unplugs the cable of a network adapter, or plugs it in.
+///
+/// # Errors
+/// If QEMU does not answer, or has no such adapter.
+pub fn set_link(socket: &Path, adapter: &str, plugged: bool) -> Result<()> {
+    let arguments = json!({ "name": adapter, "up": plugged });
+    execute(&mut connect(socket)?, "set_link", &arguments).map(drop)
 }
 
 /// Connects and says hello.
