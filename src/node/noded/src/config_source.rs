@@ -54,6 +54,7 @@ impl<T> Accepted<T> {
     pub fn log(&self) {
         let facts = &self.facts;
         facts.passed_over.iter().for_each(|p| eprintln!("noded: {}: {}", p.source, p.reason));
+        facts.warnings.iter().for_each(|w| eprintln!("noded: warning: {w}"));
         facts.found_at.iter().for_each(|at| eprintln!("noded: the config is {at}"));
         self.warnings.iter().for_each(|warning| console::announce(warning.trim_end()));
     }
@@ -135,16 +136,16 @@ fn make_accepted(root: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// [`Unusable`], with what is wrong with each config that there is.
 pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Result<Accepted<T>, Unusable> {
-    let searched = search(root);
-    let passed_over = searched.as_ref().map(passed_over).unwrap_or_default();
-    let beside: Box<Beside> = Box::new(searched.as_ref().map(beside).unwrap_or_default());
-    let refused = match searched {
+    let Searched { search, warnings } = search(root);
+    let passed_over = search.as_ref().map(passed_over).unwrap_or_default();
+    let beside: Box<Beside> = Box::new(search.as_ref().map(beside).unwrap_or_default());
+    let refused = match search {
         Ok(Search { found: None, .. }) => None,
         Err(e) => Some(e.to_string()),
         Ok(Search { found: Some(found), .. }) => match accept(&found, check) {
             Err(e) => Some(format!("{e:#}")),
             Ok(accepted) => {
-                let facts = ConfigFacts { passed_over, ..accepted.facts };
+                let facts = ConfigFacts { passed_over, warnings, ..accepted.facts };
                 return Ok(Accepted { facts, ..accepted });
             }
         },
@@ -166,7 +167,7 @@ pub fn look<T>(root: &Path, check: &dyn Fn(&NodeDocuments) -> Result<T>) -> Resu
                 let errors = problems.iter().flat_map(|t| t.lines()).map(str::to_owned).collect();
                 let source = Some(source.to_owned());
                 let given = (source.as_deref() == Some(FROM_API)).then_some(text);
-                let facts = ConfigFacts { source, errors, passed_over, ..ConfigFacts::default() };
+                let facts = ConfigFacts { source, errors, warnings, passed_over, ..ConfigFacts::default() };
                 return Ok(Accepted { documents, checked, facts, given, warnings: Vec::new() });
             }
             Err(e) => problems.push(format!("{e:#}")),
@@ -241,35 +242,58 @@ fn beside(search: &Search) -> Beside {
     of_found.or(search.beside.as_ref()).cloned().unwrap_or_default()
 }
 
-/// Searches all sources; passes over a disk with a config for which the operator of the kept one does not vouch. What a
-/// disk without user-data says is filled in where another source has user-data.
-fn search(root: &Path) -> Result<Search, userdata::Error> {
-    let machine = machine(root);
-    let mut search = userdata::find(&machine)?;
-    let kept = kept_config(root);
-    if let Some(reason) = search.found.as_ref().filter(|f| f.on_disk).and_then(|f| foreign(kept.as_ref(), f))
-    {
-        console::announce(&format!("ironhull: {reason}"));
-        let source = search.found.map(|found| found.source).unwrap_or_default();
-        search = userdata::find_beside_disks(&machine)?;
-        search.passed_over.insert(0, userdata::PassedOver { source, reason });
-    }
-    // Nobody vouches for what is on a disk without a config: from then on what was accepted stays.
-    if let (Some(beside), Some((text, _))) = (&mut search.beside, &kept) {
-        *beside = Beside::of_kept(text);
-    }
-    if let (Some(found), Some(beside)) = (&mut search.found, &search.beside) {
-        found.seed.beside.complete(beside);
-    }
-    Ok(search)
+/// The result of a search, and what an operator should know of it although the node goes on.
+struct Searched {
+    search: Result<Search, userdata::Error>,
+    warnings: Vec<String>,
 }
 
-/// Returns why a config on a disk is not from the operator of the kept one; `None` if it is, or none is kept. One that
-/// can't be read is not foreign: what is wrong with it is told.
-fn foreign(kept: Option<&(String, NodeDocuments)>, found: &Found) -> Option<String> {
-    let ((_, kept), new) = (kept?, parse_seed(&found.seed).ok()?);
-    let refused = vouched(&kept.node.api, &new.documents.node.api).err()?;
-    Some(format!("passing over {}: {refused:#}", found.seed.user_data.label))
+/// Searches all sources. On a node that keeps a config, a disk counts only if its user-data can be read and the operator
+/// of the kept config vouches for it: others than the operator may be able to attach or write one, a pod among them, and
+/// must neither configure the node nor hold up its upgrades. What is wrong with it is a warning then. What a disk without
+/// user-data says is filled in where another source has user-data.
+fn search(root: &Path) -> Searched {
+    let machine = machine(root);
+    let mut search = userdata::find(&machine);
+    let kept = kept_config(root);
+    let mut warnings = search.as_ref().map(|s| s.not_searched.clone()).unwrap_or_default();
+    let doubt = match &search {
+        Ok(Search { found: Some(found), .. }) if found.on_disk => doubt(kept.as_ref(), found),
+        Err(e) if e.is_on_disk() && kept.is_some() => Some(e.to_string()),
+        _ => None,
+    };
+    if let Some(reason) = doubt {
+        console::announce(&format!("ironhull: passing over user-data on a disk: {reason}"));
+        let source = search.ok().and_then(|s| s.found).map_or("disks", |found| found.source);
+        let reason = reason.lines().next().unwrap_or_default().to_owned();
+        warnings.insert(0, format!("{source}: {reason}"));
+        search = userdata::find_beside_disks(&machine).map(|mut other| {
+            other.passed_over.insert(0, userdata::PassedOver { source, reason });
+            other
+        });
+    }
+    if let Ok(search) = &mut search {
+        // Nobody vouches for what is on a disk without a config: from then on what was accepted stays.
+        if let (Some(beside), Some((text, _))) = (&mut search.beside, &kept) {
+            *beside = Beside::of_kept(text);
+        }
+        if let (Some(found), Some(beside)) = (&mut search.found, &search.beside) {
+            found.seed.beside.complete(beside);
+        }
+    }
+    Searched { search, warnings }
+}
+
+/// Returns why a config on a disk may not be from the operator of the kept one; `None` if it is, or none is kept.
+fn doubt(kept: Option<&(String, NodeDocuments)>, found: &Found) -> Option<String> {
+    let ((_, kept), label) = (kept?, &found.seed.user_data.label);
+    match parse_seed(&found.seed) {
+        Ok(new) => {
+            let refused = vouched(&kept.node.api, &new.documents.node.api).err()?;
+            Some(format!("{label}: {refused:#}"))
+        }
+        Err(e) => Some(format!("{e:#}")),
+    }
 }
 
 /// Parses and checks what a source has.
@@ -463,9 +487,34 @@ mod tests {
         assert_eq!(second.documents.node.hostname, "first");
         assert!(second.facts.errors.is_empty(), "it is nothing that an upgrade has to wait for");
         assert!(second.facts.passed_over[0].reason.contains("sr0:user-data"), "{:?}", second.facts);
+        assert!(second.facts.warnings[0].starts_with("nocloud: sr0:user-data: "), "{:?}", second.facts);
         // A hypervisor owns the machine anyway.
         give(root.path(), &other);
         assert_eq!(boot(root.path()).unwrap().documents.node.hostname, "other");
+    }
+
+    /// As a pod can make one that has a volume in blocks.
+    #[test]
+    fn a_broken_volume_is_a_warning_once_a_config_is_accepted() {
+        let root = tempfile::tempdir().unwrap();
+        insert(root.path(), "kind: Nonsense\n");
+        assert!(boot(root.path()).unwrap_err().to_string().contains("Nonsense"), "there is nothing else");
+        insert(root.path(), &good("first"));
+        boot(root.path()).unwrap();
+        let cd = root.path().join("dev/sr0");
+        let whole = fs::read(&cd).unwrap();
+        let warned = |what: &str| {
+            let facts = boot(root.path()).unwrap().facts;
+            assert_eq!((facts.source.as_deref(), facts.errors.len()), (Some(LAST_ACCEPTED), 0), "{facts:?}");
+            assert!(facts.warnings.len() == 1 && facts.warnings[0].contains(what), "{facts:?}");
+        };
+        insert(root.path(), "kind: Nonsense\n");
+        warned("Nonsense");
+        fs::write(&cd, &whole[..whole.len() - 2048]).unwrap();
+        warned("reading user-data on volume");
+        // What a hypervisor gives is the owner's, and an error as before.
+        give(root.path(), "kind: Nonsense\n");
+        assert!(!boot(root.path()).unwrap().facts.errors.is_empty());
     }
 
     #[test]

@@ -1,45 +1,20 @@
 //! The block devices of the machine, and the volumes on them: whole disks, partitions and CDs.
 //!
-//! A device that can't be read says nothing about user-data, so it is no error; it is named to the operator. Which
-//! partitions a disk has is known to the kernel.
+//! A device that can't be read says nothing about user-data, so it is no error; it is named to the operator, as is one
+//! that does not answer in time. Which partitions a disk has is known to the kernel.
 
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use formats::disk::ReadAt;
-use formats::volume::{Volume, VolumeError};
+use formats::volume::Volume;
+
+use crate::reader::{self, Device};
 
 /// Beginnings of the names of devices that are made of others, or of memory.
 const MADE_UP: [&str; 6] = ["loop", "ram", "zram", "dm-", "md", "nbd"];
 /// Maximum number of devices that are looked at.
 const MAX_DEVICES: usize = 256;
-
-/// A block device.
-#[derive(Debug)]
-pub(crate) struct Device {
-    file: File,
-    bytes: u64,
-}
-
-impl Device {
-    fn open(path: &Path) -> io::Result<Device> {
-        let mut file = File::open(path)?;
-        let bytes = file.seek(SeekFrom::End(0))?;
-        Ok(Device { file, bytes })
-    }
-}
-
-impl ReadAt for Device {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        FileExt::read_exact_at(&self.file, buf, offset)
-    }
-}
 
 /// A volume with a label.
 #[derive(Debug)]
@@ -59,6 +34,8 @@ pub(crate) struct Volumes {
     pub devices: Vec<String>,
     /// Those that could not be read, and why.
     pub unreadable: Vec<String>,
+    /// Those that did not answer.
+    pub silent: Vec<String>,
 }
 
 impl Volumes {
@@ -73,34 +50,35 @@ impl Volumes {
             [] => "there is no disk".to_owned(),
             devices => format!("no volume is labelled {label:?} on {}", devices.join(", ")),
         };
-        for reason in &self.unreadable {
+        for reason in self.unreadable.iter().cloned().chain(self.not_searched()) {
             text.push_str("; ");
-            text.push_str(reason);
+            text.push_str(&reason);
         }
         text
     }
+
+    /// Says which devices were not searched.
+    pub fn not_searched(&self) -> impl Iterator<Item = String> {
+        self.silent.iter().map(|name| format!("{name} does not answer: it was not searched"))
+    }
 }
 
-/// Looks for volumes on the machine whose file system begins at `root`.
-pub(crate) fn volumes(root: &Path) -> Volumes {
+/// Looks for volumes on the machine whose file system begins at `root`, and waits for its devices for `patience` at most;
+/// reading what was found may take as long again.
+pub(crate) fn volumes(root: &Path, patience: Duration) -> Volumes {
     let mut found = Volumes { devices: names(root), ..Volumes::default() };
-    for name in &found.devices {
-        match volume(&root.join("dev").join(name)) {
-            Ok(Some((label, volume))) => {
+    let paths: Vec<PathBuf> = found.devices.iter().map(|name| root.join("dev").join(name)).collect();
+    for (name, answer) in found.devices.iter().zip(reader::ask(&paths, patience)) {
+        match answer {
+            Some(Ok(Some((label, volume)))) => {
                 found.labelled.push(Labelled { device: name.clone(), label, volume });
             }
-            Ok(None) => {}
-            Err(e) => found.unreadable.push(format!("{name} can't be read: {e}")),
+            Some(Ok(None)) => {}
+            Some(Err(e)) => found.unreadable.push(format!("{name} can't be read: {e}")),
+            None => found.silent.push(name.clone()),
         }
     }
     found
-}
-
-/// Opens the volume of a device; `None` if there is none, or it has no label.
-fn volume(path: &Path) -> Result<Option<(String, Volume<Device>)>, VolumeError> {
-    let Some(volume) = Volume::open(Device::open(path)?)? else { return Ok(None) };
-    let label = volume.label()?;
-    Ok(Some((label, volume)).filter(|(label, _)| !label.is_empty()))
 }
 
 /// Returns the names of all disks and partitions, sorted.

@@ -81,3 +81,11 @@ pub enum Error {
         label: &'static str,
     },
 }
+
+impl Error {
+    /// Returns whether the user-data is on a disk, which others than the machine's owner may be able to write.
+    #[must_use]
+    pub const fn is_on_disk(&self) -> bool {
+        matches!(self, Error::Volume { .. } | Error::Ambiguous { .. })
+    }
+}

@@ -33,6 +33,8 @@ pub struct Search {
     pub beside: Option<Beside>,
     /// The sources that were asked before, or all if there is no user-data; in the order in which they were asked.
     pub passed_over: Vec<PassedOver>,
+    /// The devices that were not searched, as they do not answer, a line each.
+    pub not_searched: Vec<String>,
 }
 
 impl Search {

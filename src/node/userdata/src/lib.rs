@@ -2,7 +2,8 @@
 //!
 //! Sources are asked in the order of [`sources()`]; the first that has something wins. Only bytes are found here;
 //! `config` unpacks and parses them. The node decides where to keep an accepted text and what to do without one.
-//! All of these sources work without a network; those that need one are asked by [`find_online`].
+//! All of these sources work without a network; those that need one are asked by [`find_online`]. A search of the former
+//! ends in bounded time, whatever the disks do.
 #![forbid(unsafe_code)]
 
 mod devices;
@@ -11,6 +12,7 @@ mod found;
 mod guest_info;
 mod machine;
 mod online;
+mod reader;
 mod sources;
 mod web;
 
@@ -49,5 +51,6 @@ fn ask(machine: &Machine, sources: impl Iterator<Item = &'static dyn Source>) ->
             break;
         }
     }
+    search.not_searched = machine.not_searched();
     Ok(search)
 }

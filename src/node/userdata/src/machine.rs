@@ -7,12 +7,16 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::MAX_BYTES;
 use crate::devices::{self, Volumes};
 use crate::error::Error;
 use crate::guest_info::{BackDoor, Port};
 use crate::web::Web;
+
+/// How long devices may take to answer: a CD that starts to turn needs ten seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A machine at the time of one search.
 #[derive(Debug)]
@@ -79,8 +83,13 @@ impl Machine {
         self.root.join(path.trim_start_matches('/')).exists()
     }
 
+    /// Says which devices were not searched, if volumes were looked for.
+    pub(crate) fn not_searched(&self) -> Vec<String> {
+        self.volumes.get().map(|volumes| volumes.not_searched().collect()).unwrap_or_default()
+    }
+
     /// Returns the labelled volumes on all block devices.
     pub(crate) fn volumes(&self) -> &Volumes {
-        self.volumes.get_or_init(|| devices::volumes(&self.root))
+        self.volumes.get_or_init(|| devices::volumes(&self.root, PATIENCE))
     }
 }

@@ -46,6 +46,9 @@ pub struct ConfigFacts {
     pub found_at: Option<String>,
     /// The sources of user-data that were asked before and have none.
     pub passed_over: Vec<PassedOver>,
+    /// What an operator should know although it does not matter for the configuration in use, a line each: a disk with
+    /// user-data that is not taken, a disk that does not answer.
+    pub warnings: Vec<String>,
     /// Why a newer configuration was not accepted, one error a line; empty if there is no error.
     pub errors: Vec<String>,
 }

@@ -148,6 +148,7 @@ fn status_text(status: &Status) -> String {
         ],
     ];
     let mut text = table(&head);
+    status.config.warnings.iter().for_each(|w| text.push_str(&format!("config warning: {w}\n")));
     status.config.errors.iter().for_each(|e| text.push_str(&format!("config error: {e}\n")));
     if let Some(upgrade) = &status.upgrade {
         text.push_str(&table(&[row(["upgrade", &upgrade::line(upgrade)])]));
