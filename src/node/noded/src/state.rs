@@ -39,6 +39,8 @@ struct Held {
     phase: Phase,
     /// An order has come since the last try.
     is_ordered: bool,
+    /// Data for the store is being made, and takes the place of what is there.
+    is_exchanging: bool,
 }
 
 /// What the data is used for.
@@ -75,7 +77,8 @@ pub enum When {
 impl Keeper {
     /// The data below `root`; nothing is read yet.
     pub fn at(root: &Path) -> Keeper {
-        let held = Held { store: Store::at(root), phase: Phase::Preparing, is_ordered: false };
+        let (store, phase) = (Store::at(root), Phase::Preparing);
+        let held = Held { store, phase, is_ordered: false, is_exchanging: false };
         Keeper { held: Mutex::new(held), ordered: Condvar::new() }
     }
 
@@ -115,9 +118,14 @@ impl Keeper {
     /// `dry` nothing changes.
     ///
     /// # Errors
-    /// As [`Store::order`].
+    /// As [`Store::order`]; [`StateError::Order`] while a snapshot of the store is being restored: its exchange moves the
+    /// same directories, and ends what was ordered before.
     pub fn order(&self, id: Option<&str>, image: &Image, dry: bool) -> Result<When, StateError> {
         let mut held = self.lock();
+        if held.is_exchanging && id.is_some() {
+            let why = "a snapshot of the store is being restored: order this again when that is done";
+            return Err(StateError::Order(why.to_owned()));
+        }
         held.store.order(id, image, dry)?;
         if !dry {
             held.is_ordered = true;
@@ -131,9 +139,13 @@ impl Keeper {
     /// # Errors
     /// As [`Store::make_incoming`]; [`StateError::Order`] if no service may run on the data that is there.
     pub fn make_incoming(&self, part: &str) -> Result<Incoming, StateError> {
-        let held = self.lock();
+        let mut held = self.lock();
         match held.phase {
-            Phase::InUse => held.store.make_incoming(part),
+            Phase::InUse => {
+                let incoming = held.store.make_incoming(part)?;
+                held.is_exchanging = true;
+                Ok(incoming)
+            }
             _ => Err(StateError::Order("the state can't be used as it is".to_owned())),
         }
     }
@@ -143,7 +155,32 @@ impl Keeper {
     /// # Errors
     /// As [`Store::discard`].
     pub fn discard(&self, incoming: &Incoming) -> Result<(), StateError> {
-        self.lock().store.discard(incoming)
+        let mut held = self.lock();
+        held.is_exchanging = false;
+        held.store.discard(incoming)
+    }
+
+    /// Notes that nothing takes the place of what is there.
+    pub fn keep(&self) {
+        self.lock().is_exchanging = false;
+    }
+
+    /// Returns the name of the snapshot that the store's data became, if an exchange is the last thing that was done.
+    pub fn put_aside(&self) -> Option<String> {
+        // One that can't be read was not exchanged by this program.
+        match self.lock().store.load().ok()??.outcome? {
+            Outcome::Exchanged { aside } => Some(aside),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes that a copy of a part of the data needs at most, with a reserve, and those that are free.
+    ///
+    /// # Errors
+    /// If they can't be asked for.
+    pub fn room_to_copy(&self, part: &str) -> Result<(u64, u64), StateError> {
+        let held = self.lock();
+        Ok((held.store.bytes_to_copy(part), held.store.free_bytes()?))
     }
 
     /// Exchanges the store's data for `incoming`; returns the name of the snapshot that what was there became.
@@ -151,7 +188,9 @@ impl Keeper {
     /// # Errors
     /// As [`Store::exchange`]: [`prepare`] must come before anything uses the data then.
     pub fn exchange(&self, incoming: &Incoming) -> Result<String, StateError> {
-        self.lock().store.exchange(incoming)
+        let mut held = self.lock();
+        held.is_exchanging = false;
+        held.store.exchange(incoming)
     }
 
     /// Returns the free bytes of the partition.

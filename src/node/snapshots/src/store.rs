@@ -306,6 +306,12 @@ impl Store {
         self.present().map(|d| tree_bytes(&self.root.join(d))).sum()
     }
 
+    /// Returns the bytes that a copy of `part` needs at most, with what a copy leaves free.
+    #[must_use]
+    pub fn bytes_to_copy(&self, part: &str) -> u64 {
+        tree_bytes(&self.root.join(part)).saturating_add(RESERVE_BYTES)
+    }
+
     /// Returns where a snapshot is.
     pub(crate) fn snapshot(&self, id: &str) -> PathBuf {
         self.folder().join(id)

@@ -11,8 +11,8 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 use crate::call::{CALL_TIMEOUT, Caller, url};
 use crate::{
     BootOnceRequest, ClientError, CreatedToken, Done, KeptSnapshots, Kubeconfig, KubeconfigRequest, LogQuery,
-    Logs, ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare, StoreOrder,
-    StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, TokenList, TokenRequest, Upgrade,
+    Logs, SNAPSHOT_PATIENCE, ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare,
+    StoreOrder, StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, TokenList, TokenRequest, Upgrade,
     UpgradeRequest,
 };
 
@@ -211,7 +211,8 @@ impl Client {
     pub fn store_snapshot(&self, kept: Option<&str>) -> Result<impl Read + use<>, ClientError> {
         let request = self.caller.agent.get(url("/v1/store/snapshot"));
         let request = kept.into_iter().fold(request, |r, name| r.query("kept", name));
-        let request = request.config().timeout_global(None).timeout_per_read(Some(CALL_TIMEOUT)).build();
+        let patience = if kept.is_some() { CALL_TIMEOUT } else { SNAPSHOT_PATIENCE };
+        let request = request.config().timeout_global(None).timeout_per_read(Some(patience)).build();
         Ok(self.caller.check(request.call())?.into_body().into_reader())
     }
 

@@ -103,8 +103,8 @@ pub use status::{
     CertificateExpiry, Condition, ConditionStatus, ConfigFacts, Memory, PassedOver, Stage, Status,
 };
 pub use store::{
-    KeptSnapshot, KeptSnapshots, MAX_SNAPSHOT_BYTES, SNAPSHOT_SUM_BYTES, SnapshotQuery, StoreCare,
-    StoreOrder, StoreRestore, StoreRestoreRequest, StoreStage,
+    KeptSnapshot, KeptSnapshots, MAX_SNAPSHOT_BYTES, SNAPSHOT_PATIENCE, SNAPSHOT_SUM_BYTES, SnapshotQuery,
+    StoreCare, StoreOrder, StoreRestore, StoreRestoreRequest, StoreStage,
 };
 pub use time::{Time, TimeRefused, TimeServer, TimeSetRequest};
 pub use token::{

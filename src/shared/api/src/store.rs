@@ -4,6 +4,8 @@
 //! database of SQLite. The node streams it while the store runs, without a known length. A restore is uploaded in
 //! pieces, as a bundle is; once it is complete, the node does the rest by itself.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Upload;
@@ -12,6 +14,9 @@ use crate::Upload;
 pub const SNAPSHOT_SUM_BYTES: usize = 32;
 /// The longest snapshot that is made or taken, in bytes. etcd warns of databases of more than 8 GiB.
 pub const MAX_SNAPSHOT_BYTES: u64 = 16 << 30;
+
+/// How long a snapshot may take until its first byte is there: with kine as long as it takes to copy the database.
+pub const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A request to restore a snapshot of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -72,7 +72,9 @@ pub(super) async fn in_bounds(request: Request, next: Next) -> Result<Response, 
         let error = format!("body is longer than {most} bytes");
         return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, error));
     }
-    timeout(ANSWER_TIMEOUT, next.run(request))
+    // The first byte comes when the store was copied.
+    let limit = if request.uri().path() == store::SNAPSHOT { api::SNAPSHOT_PATIENCE } else { ANSWER_TIMEOUT };
+    timeout(limit, next.run(request))
         .await
         .map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "the node timed out"))
 }

@@ -25,6 +25,9 @@ use crate::store;
 /// Where pieces of a snapshot go: a route with a long body.
 pub const DATA: &str = "/v1/store/restore/data";
 
+/// Where snapshots come from: a route whose answer may take long.
+pub const SNAPSHOT: &str = "/v1/store/snapshot";
+
 /// All routes of the store.
 pub fn router(node: &Arc<Node>) -> Router<Served> {
     let node = Arc::clone(node);
@@ -38,7 +41,7 @@ pub fn router(node: &Arc<Node>) -> Router<Served> {
         }
     };
     Router::new()
-        .route("/v1/store/snapshot", get(snapshot))
+        .route(SNAPSHOT, get(snapshot))
         .route("/v1/store/kept", get(kept))
         .route("/v1/store/care", get(|State(care): OfCare| async move { Answer::Ok(Json(care.status())) }))
         .route("/v1/store/defrag", post(|care: OfCare| order(care, StoreOrder::Defrag)))

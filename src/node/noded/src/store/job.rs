@@ -96,10 +96,16 @@ fn check(program: &Program, places: &Places, foreign: Foreign) -> Result<Checked
     if foreign == Foreign::Refused {
         let path = &places.authority;
         let own = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        ensure!(
-            is_of_cluster(&checked, &own)?,
-            "the snapshot is of a cluster with other certificate authorities than this node's; --foreign accepts it"
-        );
+        match cluster_of(&checked, &own)? {
+            Cluster::Own => {}
+            Cluster::Other => bail!(
+                "the snapshot is of a cluster with other certificate authorities than this node's; --foreign accepts it"
+            ),
+            Cluster::Unnamed => bail!(
+                "the snapshot does not say of which cluster it is: it was made in a cluster's first minute, before \
+                 Kubernetes had stored the certificate of its authority; --foreign accepts it"
+            ),
+        }
     }
     Ok(checked)
 }
@@ -118,14 +124,13 @@ fn fill(program: &Program, places: &Places, incoming: &Incoming) -> Result<()> {
 fn exchange(node: &Arc<Node>, progress: &Progress, incoming: &Incoming) -> Result<()> {
     let _one = node.service_set.lock().unwrap_or_else(PoisonError::into_inner);
     let services = node.planned().services.clone();
-    let exchanged = stop(node, &services).and_then(|()| {
-        let aside = node.state.exchange(incoming);
-        if aside.is_err() {
-            // It may be under way: nothing may start before it has ended.
-            state::prepare(node);
+    let exchanged = match stop(node, &services) {
+        Ok(()) => exchange_whole(node, incoming),
+        Err(error) => {
+            node.state.keep();
+            Err(error)
         }
-        Ok(aside?)
-    });
+    };
     progress.show(|p| {
         p.stage = StoreStage::Starting;
         p.aside = exchanged.as_ref().ok().cloned();
@@ -141,6 +146,22 @@ fn exchange(node: &Arc<Node>, progress: &Progress, incoming: &Incoming) -> Resul
     Ok(())
 }
 
+/// Exchanges the data, to its end if it has begun; returns the name of the snapshot that what was there became.
+fn exchange_whole(node: &Arc<Node>, incoming: &Incoming) -> Result<String> {
+    let before = node.state.put_aside();
+    node.state.exchange(incoming).or_else(|error| {
+        // It may be under way: nothing may start before it has ended.
+        state::prepare(node);
+        match node.state.put_aside().filter(|aside| before.as_ref() != Some(aside)) {
+            Some(aside) => {
+                eprintln!("noded: the exchange of the store's data was interrupted, and has ended: {error}");
+                Ok(aside)
+            }
+            None => Err(error.into()),
+        }
+    })
+}
+
 /// Waits until the store and the API server are ready.
 fn await_start(node: &Node) -> Result<()> {
     for service in [cluster::STORE, "kube-apiserver"] {
@@ -153,13 +174,27 @@ fn await_start(node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether a snapshot is of the cluster whose authority has the certificate `own`, PEM.
-fn is_of_cluster(checked: &Checked, own: &str) -> Result<bool> {
-    let Some(stored) = &checked.authority else { return Ok(false) };
+/// Whose a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cluster {
+    /// This node's.
+    Own,
+    /// One with another authority.
+    Other,
+    /// It does not hold an authority's certificate.
+    Unnamed,
+}
+
+/// Returns whose a snapshot is, the authority of this node's cluster having the certificate `own`, PEM.
+fn cluster_of(checked: &Checked, own: &str) -> Result<Cluster> {
+    let Some(stored) = checked.authority.as_ref().filter(|stored| !stored.is_empty()) else {
+        return Ok(Cluster::Unnamed);
+    };
     let stored = BASE64.decode(stored.as_bytes()).context("reading the snapshot's root certificate")?;
     let own = own.trim().as_bytes();
     // The object is stored in a form of Kubernetes' that has texts as they are.
-    Ok(!own.is_empty() && stored.windows(own.len()).any(|w| w == own))
+    let is_own = !own.is_empty() && stored.windows(own.len()).any(|w| w == own);
+    Ok(if is_own { Cluster::Own } else { Cluster::Other })
 }
 
 /// Stops all services but those that run containers, and waits until they have ended.
@@ -190,10 +225,13 @@ mod tests {
             let stored = format!("k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x10ca.crt\x12{}\x1a", pem.trim());
             Checked { revision: 1, keys: 1, authority: Some(BASE64.encode(stored.as_bytes())) }
         };
-        assert!(is_of_cluster(&object(own), own).unwrap());
-        assert!(!is_of_cluster(&object(&own.replace("AAAA", "AAAB")), own).unwrap());
-        assert!(!is_of_cluster(&Checked { authority: None, ..object(own) }, own).unwrap());
-        assert!(!is_of_cluster(&object(own), " \n").unwrap(), "an empty file is no authority");
-        assert!(is_of_cluster(&Checked { authority: Some("!".into()), ..object(own) }, own).is_err());
+        let of = |checked: &Checked, own: &str| cluster_of(checked, own).unwrap();
+        assert_eq!(of(&object(own), own), Cluster::Own);
+        assert_eq!(of(&object(&own.replace("AAAA", "AAAB")), own), Cluster::Other);
+        for authority in [None, Some(String::new())] {
+            assert_eq!(of(&Checked { authority, ..object(own) }, own), Cluster::Unnamed);
+        }
+        assert_eq!(of(&object(own), " \n"), Cluster::Other, "an empty file is no authority");
+        assert!(cluster_of(&Checked { authority: Some("!".into()), ..object(own) }, own).is_err());
     }
 }

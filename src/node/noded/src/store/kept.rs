@@ -21,6 +21,7 @@ use net::clock;
 use ring::digest::{Context as Digest, SHA256};
 
 use super::program::{Program, failure};
+use super::snapshot;
 use crate::condition::{Claim, STORE_KEPT};
 use crate::node::Node;
 use crate::room::{self, Room};
@@ -93,6 +94,7 @@ fn keep(node: &Node, directory: &Path) -> Result<Option<String>> {
             room.free_bytes.saturating_sub(latest) > room.total_bytes / FREE_PART,
             "no snapshot of the store is made: less than a fifth of the data partition would be free"
         );
+        snapshot::check_room(node)?.map_err(anyhow::Error::msg)?;
         make(&program, directory, now.time()).context("making a snapshot of the store")?;
         kept = names(directory)?;
     }

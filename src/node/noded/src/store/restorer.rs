@@ -3,8 +3,9 @@
 //! The snapshot is staged on the state partition, where its content has to go: pods can fill the other one.
 
 use std::fs;
-use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -130,12 +131,10 @@ impl Restorer {
             return Ok(self.status());
         }
         let staging = &self.places.staging;
-        let staged = Staged::open(staging, source, free)?;
-        let user = program.user();
-        let given = chown(staging, Some(user.uid), Some(user.gid));
-        given
-            .with_context(|| format!("changing the owner of {}", staging.display()))
+        make_staging(staging, program.user().gid)
+            .with_context(|| format!("making {}", staging.display()))
             .map_err(Refused::Failed)?;
+        let staged = Staged::open(staging, source, free)?;
         self.receive(&mut upload, staged, foreign);
         Ok(self.status())
     }
@@ -187,6 +186,22 @@ impl Restorer {
     }
 }
 
+/// Makes the directory of the upload: the store's program may read what is in it, and change nothing, as this program
+/// writes there with all rights. One that is somebody else's is removed, with whatever it holds.
+fn make_staging(staging: &Path, gid: u32) -> std::io::Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    match fs::symlink_metadata(staging) {
+        Ok(facts) if facts.is_dir() && facts.uid() == own => {}
+        Ok(facts) if facts.is_dir() => fs::remove_dir_all(staging)?,
+        Ok(_) => fs::remove_file(staging)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(staging)?;
+    chown(staging, None, Some(gid))?;
+    fs::set_permissions(staging, fs::Permissions::from_mode(0o750))
+}
+
 /// Returns the bytes that a restore takes while it is made: the upload, the new data, and what a database allocates
 /// beyond its length.
 fn needed(bytes: u64) -> u64 {
@@ -211,4 +226,27 @@ fn check(request: &StoreRestoreRequest) -> Result<(), Refused> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_can_write_where_this_program_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (staging, gid) = (folder.path().join("incoming"), rustix::process::getegid().as_raw());
+        std::os::unix::fs::symlink(folder.path(), &staging).unwrap();
+        make_staging(&staging, gid).unwrap();
+        fs::write(staging.join("bundle"), "part").unwrap();
+        make_staging(&staging, gid).unwrap();
+        let facts = fs::symlink_metadata(&staging).unwrap();
+        assert_eq!((facts.is_dir(), facts.mode() & 0o7777, facts.gid()), (true, 0o750, gid));
+        assert!(staging.join("bundle").exists(), "an upload goes on");
+        if rustix::process::geteuid().is_root() {
+            chown(&staging, Some(1234), None).unwrap();
+            make_staging(&staging, gid).unwrap();
+            assert_eq!((fs::metadata(&staging).unwrap().uid(), staging.join("bundle").exists()), (0, false));
+        }
+    }
 }

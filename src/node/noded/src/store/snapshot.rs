@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use axum::body::Bytes;
+use config::StorageKind;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -38,7 +39,8 @@ impl Drop for Turn {
     }
 }
 
-/// Begins a snapshot; returns its pieces as they come. Blocks until the first one is there. The inner error is why the
+/// Begins a snapshot; returns its pieces as they come. Blocks until the first one is there, with kine as long as it takes
+/// to copy the database. The inner error is why the
 /// node can't do it now.
 ///
 /// # Errors
@@ -47,6 +49,9 @@ pub fn snapshot(node: &Node) -> Result<Result<Receiver<Bytes>, String>> {
     let Some(program) = Program::of(node) else {
         return Ok(Err("the store was not started yet".to_owned()));
     };
+    if let Err(why) = check_room(node)? {
+        return Ok(Err(why));
+    }
     if RUNNING.swap(true, Ordering::SeqCst) {
         return Ok(Err("another snapshot is being made".to_owned()));
     }
@@ -73,6 +78,26 @@ pub fn snapshot(node: &Node) -> Result<Result<Receiver<Bytes>, String>> {
             Ok(Err(failure("snapshot-save", status, &error())))
         }
     }
+}
+
+/// Checks that a snapshot has room: that of kine is a copy beside its database, which a full partition would stop. The
+/// inner error is why there is none.
+///
+/// # Errors
+/// If the room can't be asked for.
+pub(super) fn check_room(node: &Node) -> Result<Result<(), String>> {
+    if node.documents.cluster.spec.storage.kind != StorageKind::Kine {
+        return Ok(Ok(()));
+    }
+    let (needed, free) = node.state.room_to_copy("kine")?;
+    Ok(if needed <= free { Ok(()) } else { Err(no_room(needed, free)) })
+}
+
+fn no_room(needed: u64, free: u64) -> String {
+    format!(
+        "a snapshot of kine is a copy first, which needs {needed} bytes of the state partition, which has {free} free: \
+         `ironhull node ADDRESS state remove` makes room"
+    )
 }
 
 /// Streams a snapshot that the node has kept.

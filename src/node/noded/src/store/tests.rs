@@ -195,3 +195,37 @@ fn what_cannot_be_restored_changes_and_stops_nothing() {
         assert_eq!(left.collect::<Vec<_>>(), ["g0-1"], "the copy from before generation 1");
     }
 }
+
+#[test]
+fn the_state_is_not_restored_while_its_store_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    prepared(&state);
+    let keeper = Keeper::at(&state);
+    keeper.is_used_already().unwrap();
+    let image = Image { generation: 1, ..Image::default() };
+    let order = |id| keeper.order(id, &image, true).map_err(|e| e.to_string());
+    let incoming = keeper.make_incoming("etcd").unwrap();
+    let refused = order(Some("g0-1")).unwrap_err();
+    assert!(refused.contains("being restored"), "{refused}");
+    order(None).unwrap();
+    keeper.discard(&incoming).unwrap();
+    order(Some("g0-1")).unwrap();
+    // One that is over is no obstacle either, and its result outlives this program.
+    assert_eq!(keeper.put_aside(), None);
+    let incoming = keeper.make_incoming("etcd").unwrap();
+    fs::write(incoming.directory.join("db"), "after").unwrap();
+    let aside = keeper.exchange(&incoming).unwrap();
+    order(Some("g0-1")).unwrap();
+    assert_eq!(Keeper::at(&state).put_aside(), Some(aside));
+}
+
+#[test]
+fn a_copy_of_the_store_needs_its_size_and_a_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    prepared(folder.path());
+    let keeper = Keeper::at(folder.path());
+    let (empty, _) = keeper.room_to_copy("kine").unwrap();
+    let (needed, free) = keeper.room_to_copy("etcd").unwrap();
+    assert_eq!((needed - empty, free > 0), (6, true));
+}

@@ -117,9 +117,12 @@ fn watch(client: &Client, mut state: StoreRestore) -> Result<StoreRestore> {
             StoreStage::Done => return Ok(state),
             StoreStage::Failed => {
                 let error = format!("restoring the store: {}", state.error.unwrap_or_default());
-                return Err(match state.hint {
-                    Some(hint) => hinted(error, hint),
-                    None => anyhow!("{error}; nothing was changed"),
+                return Err(match (state.hint, state.aside) {
+                    (Some(hint), _) => hinted(error, hint),
+                    (None, Some(aside)) => {
+                        anyhow!("{error}; what there was is snapshot {aside} of the state")
+                    }
+                    (None, None) => anyhow!("{error}; nothing was changed"),
                 });
             }
             StoreStage::None | StoreStage::Receiving => {
