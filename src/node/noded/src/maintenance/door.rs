@@ -1,11 +1,14 @@
 //! Who may enter a node in maintenance: its key and certificate, the pairing code, and the bound on guessing.
 //!
-//! The key is made at each entry and lives in memory only. Of 2^40 secrets a guess hits one. Wrong guesses are taken one
-//! after the other with a pause, 50 a second at most however many connections there are, and the right secret enters
-//! without one. After [`MAX_WRONG`] there is a new secret: no sooner than after half an hour of guessing, so that
-//! guessing keeps nobody out who reads the console.
+//! The key is made at each entry and lives in memory only. Of 2^40 secrets a guess hits one. Guesses are taken one after
+//! the other, and after a wrong one there is a pause: 50 a second at most, however many connections there are. Of each
+//! address one waits at a time, so that whoever has the right secret waits for one wrong one of each other address at
+//! most. After [`MAX_WRONG`] there is a new secret: no sooner than after half an hour of guessing, so that guessing
+//! keeps nobody out who reads the console.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,8 +28,13 @@ pub struct Door {
     key_sha256: [u8; 32],
     guard: Mutex<Guard>,
     /// Secrets are looked at one after the other.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    turn: Arc<Turn>,
+    /// Those of an address wait for each other before that.
+    lanes: Mutex<BTreeMap<IpAddr, Weak<Turn>>>,
 }
+
+/// Whoever holds it is looked at; the others wait in the order in which they came.
+type Turn = tokio::sync::Mutex<()>;
 
 /// What a door shows to those who connect: the certificate and its key, for TLS. `Debug` shows neither.
 pub struct Shown {
@@ -73,7 +81,7 @@ impl Door {
         let code = PairingCode::new(&key_sha256, random()?);
         let guard = Mutex::new(Guard { code, wrong: 0, wrong_in_all: 0 });
         let shown = Shown { certificate_der: certificate.der, key_pem: key.to_pem() };
-        Ok((Door { key_sha256, guard, turn: Arc::default() }, shown))
+        Ok((Door { key_sha256, guard, turn: Arc::default(), lanes: Mutex::default() }, shown))
     }
 
     /// Returns the code, to be shown on the console and nowhere else.
@@ -86,9 +94,11 @@ impl Door {
         self.lock().wrong_in_all
     }
 
-    /// Returns whether `secret` is the right one. A request without one is no guess.
-    pub async fn admits(&self, secret: Option<PairingSecret>) -> bool {
+    /// Returns whether `secret`, which comes from the address `source`, is the right one. A request without one is no
+    /// guess.
+    pub async fn admits(&self, source: IpAddr, secret: Option<PairingSecret>) -> bool {
         let Some(secret) = secret else { return false };
+        let lane = self.lane(source).lock_owned().await;
         let turn = Arc::clone(&self.turn).lock_owned().await;
         if self.lock().check(secret, || Ok(PairingCode::new(&self.key_sha256, random()?))) {
             return true;
@@ -96,9 +106,23 @@ impl Door {
         // On a task of its own: the pause lasts even if whoever guesses leaves at once.
         tokio::spawn(async move {
             tokio::time::sleep(WRONG_PAUSE).await;
+            // In this order: the next one of this address comes after those who wait already.
             drop(turn);
+            drop(lane);
         });
         false
+    }
+
+    /// Returns where those of an address wait for each other. There are as many as connections at most.
+    fn lane(&self, source: IpAddr) -> Arc<Turn> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&source).and_then(Weak::upgrade) {
+            return lane;
+        }
+        lanes.retain(|_, lane| lane.strong_count() > 0);
+        let lane = Arc::default();
+        lanes.insert(source, Arc::downgrade(&lane));
+        lane
     }
 
     fn lock(&self) -> MutexGuard<'_, Guard> {
@@ -176,13 +200,43 @@ mod tests {
         let began = std::time::Instant::now();
         run(async {
             for _ in 0..10 {
-                assert!(!door.admits(Some(wrong)).await);
+                assert!(!door.admits(source(1), Some(wrong)).await);
             }
-            assert!(door.admits(Some(door.code().secret())).await);
-            assert!(!door.admits(None).await);
+            assert!(door.admits(source(1), Some(door.code().secret())).await);
+            assert!(!door.admits(source(1), None).await);
         });
         // Ten pauses lie before the right one; a test may be slow, never fast.
         assert!(began.elapsed() >= 10 * WRONG_PAUSE, "{:?}", began.elapsed());
         assert_eq!(door.wrong_in_all(), 10);
+    }
+
+    fn source(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
+    }
+
+    #[test]
+    fn the_right_one_waits_for_one_wrong_one_of_each_other_address() {
+        let (door, _) = Door::new().unwrap();
+        let door = Arc::new(door);
+        let wrong = PairingCode::new(&[0; 32], [0; 5]).secret();
+        run(async {
+            for n in 0..100 {
+                let door = Arc::clone(&door);
+                tokio::spawn(async move { door.admits(source(n % 2), Some(wrong)).await });
+            }
+            // All of them wait, or had their turn.
+            tokio::task::yield_now().await;
+            assert!(door.admits(source(9), Some(door.code().secret())).await);
+        });
+        assert!((1..=3).contains(&door.wrong_in_all()), "{}", door.wrong_in_all());
+    }
+
+    #[test]
+    fn addresses_that_are_gone_are_forgotten() {
+        let (door, _) = Door::new().unwrap();
+        for n in 0..200 {
+            drop(door.lane(source(n)));
+        }
+        assert_eq!(door.lanes.lock().unwrap().len(), 1);
     }
 }

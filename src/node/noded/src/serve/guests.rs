@@ -130,7 +130,7 @@ impl<H> Guests<H> {
 }
 
 /// Returns what counts as one address: of IPv6 the network of 64 bits, which one machine has whole.
-fn source(address: IpAddr) -> IpAddr {
+pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
         v4 @ IpAddr::V4(_) => v4,

@@ -232,7 +232,7 @@ async fn admit(
     place: &Place,
     admitted: &AtomicBool,
 ) -> Result<(), maintenance::Refused> {
-    if !door.admits(maintenance::secret(request.headers())).await {
+    if !door.admits(place.source, maintenance::secret(request.headers())).await {
         return Err(maintenance::Refused::WrongCode);
     }
     if !admitted.swap(true, Ordering::Relaxed) && !place.know() {

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
-use super::guests::{Guests, Stage};
+use super::guests::{Guests, Stage, source};
 
 /// All places. Clones share them.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Places(Arc<Mutex<Guests<oneshot::Sender<()>>>>);
 /// A connection's place, which it gives back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
+    /// Where the connection comes from.
+    pub(super) source: IpAddr,
     id: u64,
     places: Places,
 }
@@ -32,7 +34,7 @@ impl Places {
     pub(super) fn enter(&self, address: IpAddr) -> (Place, oneshot::Receiver<()>) {
         let (handle, leave) = oneshot::channel();
         let id = self.lock().enter(address, handle, sys::boot_ms());
-        (Place { id, places: self.clone() }, leave)
+        (Place { source: source(address), id, places: self.clone() }, leave)
     }
 
     /// Has one stranger leave.

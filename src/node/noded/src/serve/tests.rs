@@ -3,11 +3,13 @@
 mod maintenance;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::IntoRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -117,9 +119,13 @@ type Followed = Arc<AtomicUsize>;
 fn init() -> (Init, Followed) {
     let followed = Followed::default();
     let counter = Arc::clone(&followed);
-    let folder = tempfile::tempdir().unwrap().keep();
-    let socket = folder.join("init.sock");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("init.sock");
     let listener = UnixListener::bind(&socket).unwrap();
+    // It serves until the program ends, when nobody is left to remove a folder: the socket is found by a descriptor.
+    let flags = i32::try_from(rustix::fs::OFlags::PATH.bits()).unwrap();
+    let found = fs::File::options().read(true).custom_flags(flags).open(&socket).unwrap();
+    let socket = PathBuf::from(format!("/proc/self/fd/{}", found.into_raw_fd()));
     thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();

@@ -31,6 +31,9 @@ const KUBERNETES: [Setting; 14] = [
 /// A crashed kernel resets.
 const CRASH: [Setting; 2] = [("kernel.panic", "10"), ("kernel.panic_on_oops", "1")];
 
+/// Drives keep their trays where they are: the search for user-data opens their devices every few seconds.
+const DRIVES: [Setting; 1] = [("dev.cdrom.autoclose", "0")];
+
 /// What an unprivileged process in a pod has no use for. `docs/reference/kernel.md` compares them with what
 /// `kernel-hardening-checker` asks for.
 const HARDENING: [Setting; 14] = [
@@ -64,7 +67,7 @@ const LINKS: [Setting; 6] = [
 
 /// Writes all settings. One that this kernel does not have is left out.
 pub(super) fn apply_all(base: &mut Base) {
-    for (name, value) in KUBERNETES.into_iter().chain(CRASH).chain(HARDENING) {
+    for (name, value) in KUBERNETES.into_iter().chain(CRASH).chain(DRIVES).chain(HARDENING) {
         apply(base, &path(name), value);
     }
     let root = Path::new("/proc/sys/net");
