@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod boot;
+mod damage;
 mod message;
 mod service;
 mod wire;
 
 pub use boot::{BootOrder, BootStatus, FreeSlot, SlotStatus, Trial};
+pub use damage::{DAMAGE_PATH, Damage, MAX_DAMAGE_BYTES};
 pub use message::{LogLine, Reply, Request, ServiceState, ServiceStatus, ShutdownKind, Stage, Status, Usage};
 pub use service::{
     Health, Limits, MAX_SERVICES, Probe, Restart, RestartPolicy, ServiceSpec, SpecError, Stop, User,

@@ -29,6 +29,8 @@ pub const PODS_READY: &str = "PodsReady";
 /// Every slot with a generation was read completely, and no damage was found.
 pub const SLOTS_SOUND: &str = "SlotsSound";
 
+/// The data partition could be mounted. Absent if it could.
+pub const DATA_USABLE: &str = "DataUsable";
 /// The state partition has room.
 pub const STATE_ROOM: &str = "StateHasRoom";
 /// The data partition has room.

@@ -37,7 +37,8 @@ pub fn follow(node: &Arc<Node>) {
 
 /// Sends a report; returns whether more are needed.
 fn report(node: &Node) -> bool {
-    let deadline_secs = node.documents.node.health.deadline_secs;
+    let configured = node.documents.node.health.deadline_secs;
+    let deadline_secs = node.partitions.deadline_secs().map_or(configured, |secs| secs.max(configured));
     let reported = node.init.health(problem(node.duties, &node.conditions()), deadline_secs);
     let reported = reported.and_then(|()| node.init.status());
     match reported {

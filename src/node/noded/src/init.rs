@@ -88,10 +88,10 @@ impl Init {
     }
 
     /// Reports that the node is running but in maintenance, and why. That is not the generation's fault, so a
-    /// blessed one keeps its tries. A failure is logged and does no harm, since the next report follows soon.
-    pub fn waiting(&self, problem: &str) {
+    /// blessed one keeps its tries. A trial ends at `deadline_secs` after the kernel's start, if it says one. A failure is logged and does no harm, since the next report follows soon.
+    pub fn waiting(&self, problem: &str, deadline_secs: Option<u32>) {
         let problem = Some(problem.to_owned());
-        if let Err(e) = self.order(&Request::Health { problem, deadline_secs: None }) {
+        if let Err(e) = self.order(&Request::Health { problem, deadline_secs }) {
             eprintln!("noded: reporting health: {e:#}");
         }
     }

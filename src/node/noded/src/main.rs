@@ -26,6 +26,7 @@ mod maintenance;
 mod manifests;
 mod memory;
 mod node;
+mod partitions;
 mod plan;
 mod prefetch;
 mod room;
@@ -56,6 +57,7 @@ use crate::condition::{CONFIG_ACCEPTED, Claim};
 use crate::init::Init;
 use crate::maintenance::Left;
 use crate::node::Node;
+use crate::partitions::Partitions;
 use crate::store::{Care, Restorer};
 use crate::timekeeper::Doubt;
 use crate::upgrade::Upgrader;
@@ -99,14 +101,17 @@ fn serve_node() -> Result<()> {
         hostname::check(&documents.node.hostname)?;
         serve::server_config(&documents.node.api, judge.clone())
     };
-    let Left { mut accepted, network } = maintenance::config_or_wait(&init, &image, Box::new(check))?;
+    let partitions = Arc::new(Partitions::load());
+    let Left { mut accepted, network } =
+        maintenance::config_or_wait(&init, &image, Box::new(check), &partitions)?;
     accepted.log();
     init.stage("config");
     console::announce(&format!("ironhull: config from {}", accepted.facts.source.as_deref().unwrap_or("?")));
     let network = hostname::settle(&mut accepted, network);
     let tls = accepted.checked;
-    let node =
-        Arc::new(Node::new(init, (image, role), accepted.documents, (accepted.facts.clone(), doubt.clone())));
+    let facts = (accepted.facts.clone(), doubt.clone());
+    let node = Node::new(init, (image, role), accepted.documents, facts);
+    let node = Arc::new(node.with_partitions(partitions));
     node.time.begin();
     node.claim(CONFIG_ACCEPTED, config_claim(&accepted.facts));
     let upgrader = Arc::new(Upgrader::new(Arc::clone(&node)));

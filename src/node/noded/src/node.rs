@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts};
+use api::{CertificateExpiry, Condition, ConfigFacts, ImageFacts, PartitionName};
 use cluster::Duties;
 use cluster::member::{AUTHORITY_PATH, CLIENT_PATH};
 use config::{ClusterConfig, NetworkProvider, NodeApi, NodeDocuments, Role};
@@ -14,10 +14,11 @@ use control::ServiceSpec;
 use net::Network;
 use net::time::Evidence;
 
-use crate::condition::{Claim, Conditions};
+use crate::condition::{Claim, Conditions, DATA_USABLE};
 use crate::followers::Followers;
 use crate::init::Init;
 use crate::kube::{self, Access, Kube};
+use crate::partitions::Partitions;
 use crate::state::Keeper;
 use crate::timekeeper::{Doubt, Timekeeper};
 
@@ -60,6 +61,8 @@ pub struct Node {
     pub documents: NodeDocuments,
     /// The data on the state partition.
     pub state: Keeper,
+    /// The partitions that could not be mounted.
+    pub partitions: Arc<Partitions>,
     /// The clock.
     pub time: Timekeeper,
     /// The network, once it was started.
@@ -126,6 +129,7 @@ impl Node {
             duties: Duties::of(role),
             documents,
             state: Keeper::of_node(),
+            partitions: Arc::default(),
             network: OnceLock::new(),
             has_authority: AtomicBool::new(false),
             member: Mutex::default(),
@@ -134,6 +138,17 @@ impl Node {
             api_parts: AtomicU8::new(0),
             facts: Mutex::new(facts),
         }
+    }
+
+    /// The same with partitions that could not be mounted.
+    pub fn with_partitions(self, partitions: Arc<Partitions>) -> Node {
+        if let Some(problem) = partitions.problem(PartitionName::Data) {
+            let problem = problem.lines().next().unwrap_or_default();
+            let what =
+                format!("{problem}; no pod can run; `ironhull node ADDRESS data` shows what can be done");
+            self.claim(DATA_USABLE, Claim::no("Damaged", what));
+        }
+        Node { partitions, ..self }
     }
 
     /// Returns the address under which the node was known to its cluster until now.
@@ -205,6 +220,7 @@ impl Node {
         status.config = facts.config.clone();
         status.conditions = facts.conditions.list();
         status.certificates.clone_from(&facts.certificates);
+        status.partitions = self.partitions.list();
         let addresses = self.network.get().map(|n| n.state().addresses).unwrap_or_default();
         status.addresses = addresses.iter().map(ToString::to_string).collect();
     }

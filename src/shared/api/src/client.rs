@@ -11,9 +11,9 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 use crate::call::{CALL_TIMEOUT, Caller, url};
 use crate::{
     BootOnceRequest, ClientError, CreatedToken, Done, KeptSnapshots, Kubeconfig, KubeconfigRequest, LogQuery,
-    Logs, SNAPSHOT_PATIENCE, ServiceList, SignalRequest, StateOrdered, StateRequest, Status, StoreCare,
-    StoreOrder, StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, TokenList, TokenRequest, Upgrade,
-    UpgradeRequest,
+    Logs, PartitionCalls, SNAPSHOT_PATIENCE, ServiceList, SignalRequest, StateOrdered, StateRequest, Status,
+    StoreCare, StoreOrder, StoreRestore, StoreRestoreRequest, Time, TimeSetRequest, TokenList, TokenRequest,
+    Upgrade, UpgradeRequest,
 };
 
 /// The operator's certificate, key and trusted CA, as PEM. `Debug` shows none of them.
@@ -200,6 +200,12 @@ impl Client {
     /// it is needed.
     pub fn remove_snapshot(&self, request: &StateRequest) -> Result<StateOrdered, ClientError> {
         self.caller.post("/v1/state/remove", &self.caller.to_json(request)?)
+    }
+
+    /// Returns the calls about partitions that could not be mounted.
+    #[must_use]
+    pub fn partitions(&self) -> PartitionCalls<'_> {
+        PartitionCalls { caller: &self.caller, path: "/v1/partitions" }
     }
 
     /// Begins to make a snapshot of the running store, or takes one that the node has `kept`, and returns it to be read

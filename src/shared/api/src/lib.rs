@@ -21,6 +21,9 @@
 //! | `POST /v1/boot/rollback`, `POST /v1/boot/cancel` | | [`Done`], or 409 |
 //! | `POST /v1/boot/once` | [`BootOnceRequest`] | [`Done`], or 409 |
 //! | `POST /v1/state/restore`, `POST /v1/state/remove` | [`StateRequest`] | [`StateOrdered`], or 409 |
+//! | `GET /v1/partitions` | | [`PartitionList`] |
+//! | `POST /v1/partitions/{name}/check` | [`CheckRequest`] | [`PartitionList`], or 409 |
+//! | `POST /v1/partitions/{name}/wipe` | [`WipeRequest`] | [`Wiped`], or 409 |
 //! | `GET /v1/store/snapshot?kept=` | | the snapshot, or 409; 404 for an unknown `kept` |
 //! | `GET /v1/store/kept` | | [`KeptSnapshots`] |
 //! | `GET /v1/store/care` | | [`StoreCare`] |
@@ -49,6 +52,8 @@
 //! | `GET /v1/maintenance/links` | | [`LinkList`] |
 //! | `GET /v1/maintenance/disks` | | [`DiskList`] |
 //! | `GET /v1/maintenance/logs?service=&lines=&follow=` | | lines, as `/v1/logs` |
+//! | `GET /v1/maintenance/partitions`, and orders below it | | as `/v1/partitions` |
+//! | `POST /v1/maintenance/reboot`, `POST /v1/maintenance/shutdown` | | [`Done`] |
 //! | `POST /v1/maintenance/config` | the node's documents, at most [`MAX_CONFIG_BYTES`] | [`Done`], 422 with the
 //! errors, or 409 |
 //!
@@ -70,6 +75,9 @@ mod maintenance;
 #[cfg(feature = "client")]
 mod maintenance_client;
 mod pairing;
+mod partition;
+#[cfg(feature = "client")]
+mod partition_calls;
 mod service;
 mod state;
 mod status;
@@ -96,6 +104,12 @@ pub use maintenance::{
 #[cfg(feature = "client")]
 pub use maintenance_client::MaintenanceClient;
 pub use pairing::{PairingCode, PairingCodeError, PairingSecret};
+pub use partition::{
+    CheckRequest, CheckResult, DamagedPartition, PartitionCheck, PartitionList, PartitionName, WipeRequest,
+    Wiped,
+};
+#[cfg(feature = "client")]
+pub use partition_calls::PartitionCalls;
 use serde::{Deserialize, Serialize};
 pub use service::{LogLine, LogQuery, MAX_LOG_LINES, Service, ServiceList, ServiceState, SignalRequest};
 pub use state::{Snapshot, State, StateOrdered, StateRequest};

@@ -3,7 +3,7 @@
 use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, PassedOver, Stage};
+use crate::{Boot, DamagedPartition, PassedOver, Stage};
 
 /// Maximum length of a config in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
@@ -24,6 +24,8 @@ pub struct Maintenance {
     pub passed_over: Vec<PassedOver>,
     /// Partitions that can't be used, and why, a line each, such as `data: …`.
     pub damage: Vec<String>,
+    /// The same in full, and what can be done.
+    pub partitions: Vec<DamagedPartition>,
     /// Addresses with prefix length, such as `10.0.2.15/24`.
     pub addresses: Vec<String>,
     /// What keeps the network from being complete, a line each.

@@ -20,7 +20,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use crate::call::{CONNECT_TIMEOUT, Caller, url, with_port};
 use crate::{
     ClientError, DiskList, Done, LinkList, LogQuery, Logs, Maintenance, PAIRING_SCHEME, PairingCode,
-    SERVER_NAME,
+    PartitionCalls, SERVER_NAME,
 };
 
 /// A client for one node in maintenance.
@@ -82,6 +82,28 @@ impl MaintenanceClient {
     /// later; 404 in [`ClientError::Node`] for an unknown service.
     pub fn logs(&self, query: &LogQuery) -> Result<Logs, ClientError> {
         self.caller.logs("/v1/maintenance/logs", query)
+    }
+
+    /// Returns the calls about partitions that could not be mounted.
+    #[must_use]
+    pub fn partitions(&self) -> PartitionCalls<'_> {
+        PartitionCalls { caller: &self.caller, path: "/v1/maintenance/partitions" }
+    }
+
+    /// Reboots the machine.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`MaintenanceClient`].
+    pub fn reboot(&self) -> Result<(), ClientError> {
+        self.caller.post::<Done>("/v1/maintenance/reboot", b"").map(drop)
+    }
+
+    /// Powers off the machine.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`MaintenanceClient`].
+    pub fn shutdown(&self) -> Result<(), ClientError> {
+        self.caller.post::<Done>("/v1/maintenance/shutdown", b"").map(drop)
     }
 
     /// Gives the node its config, the text of the node's documents. Maintenance ends with that.

@@ -3,7 +3,7 @@
 use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, State, Upgrade};
+use crate::{Boot, DamagedPartition, State, Upgrade};
 
 /// The state of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Status {
     pub boot: Option<Boot>,
     /// The data that outlives a generation; absent while it is being prepared.
     pub state: Option<State>,
+    /// Partitions that could not be mounted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<DamagedPartition>,
     /// The running upgrade, or the result of the last one since boot; absent if there was none.
     pub upgrade: Option<Upgrade>,
     /// Expiry of certificates, soonest first.

@@ -130,6 +130,13 @@ pub enum NodeCommand {
     },
     /// Show the state, its snapshots, and what can be done
     State(StateOf),
+    /// Check or wipe a data partition that could not be mounted
+    #[command(after_help = "Example: ironhull node single data check")]
+    Data {
+        /// What to do with it [default: show what is wrong]
+        #[command(subcommand)]
+        command: Option<PartitionCommand>,
+    },
     /// Make or restore a snapshot of the cluster's store, etcd or kine
     #[command(after_help = "Example: ironhull node single etcd snapshot cluster.db")]
     Etcd {
@@ -165,7 +172,8 @@ pub enum TimeOrder {
 
 /// Show the state, its snapshots, and what can be done.
 ///
-/// The state is what outlives a generation: etcd or kine, PKI, config.
+/// The state is what outlives a generation: etcd or kine, PKI, config. A node
+/// that could not mount its partition is in maintenance: add --code.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example: ironhull node single state")]
 pub struct StateOf {
@@ -204,6 +212,36 @@ pub enum StateCommand {
     /// Cancel a restore that was ordered for the next boot
     #[command(after_help = "Example: ironhull node single state cancel")]
     Cancel,
+    /// Orders about the partition.
+    #[command(flatten)]
+    Partition(PartitionCommand),
+}
+
+/// What to do with a partition that the node could not mount.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum PartitionCommand {
+    /// Check the file system of a partition that could not be mounted
+    ///
+    /// Nothing is changed without --repair. The check goes on if this command
+    /// is interrupted.
+    #[command(after_help = "Example: ironhull node 192.0.2.7 state check --code -")]
+    Check {
+        /// Repair everything that is found, whatever is lost by that
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Make a partition that could not be mounted anew; its content is lost
+    ///
+    /// Done at the next boot. Without --yes it only says what would be lost.
+    #[command(after_help = "Example: ironhull node 192.0.2.7 state wipe --yes --reboot --code -")]
+    Wipe {
+        /// Do it [default: only check and show]
+        #[arg(long)]
+        yes: bool,
+        /// Reboot now
+        #[arg(long, requires = "yes")]
+        reboot: bool,
+    },
 }
 
 /// What to do with the cluster's store.

@@ -5,13 +5,14 @@
 use std::io::Read;
 
 use anyhow::{Context, Result};
-use api::{Disk, DiskList, Link, LinkList, Maintenance, MaintenanceClient, PairingCode};
+use api::{Disk, DiskList, Link, LinkList, Maintenance, MaintenanceClient, PairingCode, PartitionName};
 use serde_json::json;
 
 use super::config::load;
 use super::node::{boot_text, print_logs, row, stage_row, stamp};
+use super::partition;
 use crate::access;
-use crate::cmdline::{Code, Global, Node, NodeCommand};
+use crate::cmdline::{Code, Global, Node, NodeCommand, StateCommand, StateOf};
 use crate::hint::{Usage, hinted};
 use crate::output::{self, bytes, table};
 
@@ -23,6 +24,8 @@ pub fn run(global: &Global, options: &Node, code: Code) -> Result<()> {
     // All that can be wrong on this side is found before anything is sent.
     let config = match &options.command {
         NodeCommand::Status | NodeCommand::Links | NodeCommand::Disks | NodeCommand::Logs(_) => None,
+        NodeCommand::Reboot | NodeCommand::Shutdown | NodeCommand::Data { .. } => None,
+        NodeCommand::State(StateOf { command: None | Some(StateCommand::Partition(_)) }) => None,
         NodeCommand::Apply { file } if file.as_os_str() == "-" && code == Code::Stdin => {
             return Err(Usage("config and code can't both come from standard input".to_owned()).into());
         }
@@ -32,7 +35,8 @@ pub fn run(global: &Global, options: &Node, code: Code) -> Result<()> {
             Some(text)
         }
         _ => {
-            let known = "a node in maintenance knows only apply, status, links, disks and logs";
+            let known = "a node in maintenance knows only apply, status, links, disks, logs, state check and \
+                         wipe, data check and wipe, reboot and shutdown";
             return Err(Usage(format!("--code: {known}")).into());
         }
     };
@@ -40,14 +44,36 @@ pub fn run(global: &Global, options: &Node, code: Code) -> Result<()> {
     match (&options.command, config) {
         (_, Some(config)) => {
             client.apply(&config)?;
-            let what = "configured; the API now answers to the operator's certificate";
-            output::result(global.json, &json!({ "done": what }), |_| format!("{what}\n"))
+            done(global, "configured; the API now answers to the operator's certificate")
         }
         (NodeCommand::Links, _) => output::result(global.json, &client.links()?, links_text),
         (NodeCommand::Disks, _) => output::result(global.json, &client.disks()?, disks_text),
+        (NodeCommand::State(StateOf { command }), _) => {
+            let command = command.as_ref().and_then(|command| match command {
+                StateCommand::Partition(command) => Some(*command),
+                _ => None,
+            });
+            partition::run(global, (&client.partitions(), PartitionName::State), command, || client.reboot())
+        }
+        (NodeCommand::Data { command }, _) => {
+            partition::run(global, (&client.partitions(), PartitionName::Data), *command, || client.reboot())
+        }
+        (NodeCommand::Reboot, _) => {
+            client.reboot()?;
+            done(global, "the node is rebooting")
+        }
+        (NodeCommand::Shutdown, _) => {
+            client.shutdown()?;
+            done(global, "the node is powering off")
+        }
         (NodeCommand::Logs(options), _) => print_logs(global, options, |query| client.logs(query)),
         _ => output::result(global.json, &client.status()?, status_text),
     }
+}
+
+/// Says what was done.
+fn done(global: &Global, what: &str) -> Result<()> {
+    output::result(global.json, &json!({ "done": what }), |_| format!("{what}\n"))
 }
 
 /// Returns the code, reading it if that is asked for.
@@ -88,6 +114,8 @@ fn status_text(status: &Maintenance) -> String {
     if !status.problem.is_empty() {
         text += &format!("\n{}\n", status.problem.trim_end());
     }
+    let remedies = status.partitions.iter().flat_map(|p| &p.remedies);
+    remedies.for_each(|remedy| text += &format!("hint: ironhull node ADDRESS {remedy}\n"));
     if let Some(boot) = &status.boot {
         text += &format!("\n{}", boot_text(boot));
     }

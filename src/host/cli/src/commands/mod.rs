@@ -10,6 +10,7 @@ pub mod kubeconfig;
 pub mod lock;
 pub mod maintenance;
 pub mod node;
+mod partition;
 pub mod run;
 mod seed;
 pub mod state;

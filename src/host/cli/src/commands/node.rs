@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 use api::{
-    Boot, BootOnceRequest, Client, ClientError, Condition, ConfigFacts, LogQuery, Logs, Service, Stage,
-    Status,
+    Boot, BootOnceRequest, Client, ClientError, Condition, ConfigFacts, LogQuery, Logs, PartitionName,
+    Service, Stage, Status,
 };
 use serde_json::json;
 
 use crate::access;
 use crate::cmdline::{Global, LogsOf, Node, NodeCommand};
-use crate::commands::{maintenance, state, store, time, upgrade};
+use crate::commands::{maintenance, partition, state, store, time, upgrade};
 use crate::hint::Usage;
 use crate::output::{self, bytes, table};
 
@@ -53,6 +53,9 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
         NodeCommand::Cancel => done(cancel(&client)?),
         NodeCommand::Time { order } => time::run(global, &client, *order),
         NodeCommand::State(options) => state::run(global, &client, options),
+        NodeCommand::Data { command } => {
+            partition::run(global, (&client.partitions(), PartitionName::Data), *command, || client.reboot())
+        }
         NodeCommand::Etcd { command } => store::run(global, &client, command),
         NodeCommand::Scrub => {
             client.scrub()?;
@@ -152,6 +155,10 @@ fn status_text(status: &Status) -> String {
     status.config.errors.iter().for_each(|e| text.push_str(&format!("config error: {e}\n")));
     if let Some(upgrade) = &status.upgrade {
         text.push_str(&table(&[row(["upgrade", &upgrade::line(upgrade)])]));
+    }
+    for partition in &status.partitions {
+        let damaged = format!("{}: {}", partition.name, partition.problem);
+        text.push_str(&table(&[row(["damaged", &damaged])]));
     }
     if let Some(state) = &status.state {
         text.push_str(&table(&[row(["state", &state::line(state)])]));

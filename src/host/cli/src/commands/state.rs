@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use api::{Client, Snapshot, State, StateOrdered, StateRequest};
+use api::{Client, PartitionName, Snapshot, State, StateOrdered, StateRequest};
 
+use super::partition;
 use crate::cmdline::{Global, StateCommand, StateOf};
 use crate::output::{self, bytes, table};
 
@@ -34,6 +35,11 @@ pub fn run(global: &Global, client: &Client, options: &StateOf) -> Result<()> {
         Some(StateCommand::Cancel) => {
             let ordered = client.restore_state(&request(None, true))?;
             output::result(global.json, &ordered, |o| format!("{}\n", o.what))
+        }
+        // The node refuses it, since it uses the partition.
+        Some(StateCommand::Partition(command)) => {
+            let calls = client.partitions();
+            partition::run(global, (&calls, PartitionName::State), Some(*command), || client.reboot())
         }
     }
 }

@@ -1,22 +1,21 @@
-//! Checks a file system before it is mounted, if its superblock says that it needs it: with the `e2fsck` of the verified
-//! root, which is mounted before state and data.
+//! Whether a file system has to be checked before it is mounted, as its superblock says, and how: with the `e2fsck` of
+//! the verified root, which is mounted before state and data.
 //!
 //! Only what is safe is repaired (`-p`, preen): what takes a decision is left for an operator, and the mount is tried as
 //! it is. A lost superblock is replaced by its backup, if that is a backup of this very partition: anything else on a
 //! disk is not touched. A power cut is no reason for a check, since mounting replays the journal.
 //!
-//! The program needs the root's libraries, and the root has no devices yet: it is started through the root's dynamic
-//! loader instead of in a changed root.
+//! A check has a limit: one that takes longer would end with the boot, and begin again with the next one, for ever. What
+//! it leaves repaired by half is not mounted; an operator can order a check that takes as long as it takes.
 //!
 //! The offsets are those of `struct ext4_super_block` in Linux' `fs/ext4/ext4.h`, 6.12.
 
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
+use fsck::{End, Mode, Outcome};
 use slots::MARKER_BYTES;
 
 /// Where the superblock is in a file system, and in a backup's group: groups begin at whole blocks.
@@ -28,13 +27,9 @@ const BACKUP_BLOCK: u64 = 32_768;
 /// `s_state`: cleanly unmounted, as it is always with a journal; the kernel has found errors.
 const STATE_VALID: u16 = 1;
 const STATE_ERRORS: u16 = 2;
-/// The dynamic loader, libraries and program below the root.
-const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
-const LOADER: &str = "ld-linux-x86-64.so.2";
-const PROGRAM: &str = "usr/sbin/e2fsck";
-/// Longest part of what the program says that is told.
-const MAX_LINES: usize = 20;
-const MAX_LINE_CHARS: usize = 200;
+/// Longest time of one run. With both partitions, and two runs each for a lost superblock, less than what all of it may
+/// take.
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// Why a file system is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +40,6 @@ pub(super) enum Reason {
     NotMounted,
     /// Its superblock is lost; the backup is there.
     Lost,
-}
-
-/// What came of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    /// The file system is whole now.
-    pub(super) repaired: bool,
-    /// What the program said.
-    pub(super) lines: Vec<String>,
 }
 
 /// Returns why the file system on `device` has to be checked, `first` being its first block; `None` if it need not, or
@@ -71,61 +57,26 @@ pub(super) fn reason(device: &File, first: &[u8; MARKER_BYTES], label: &str) -> 
     is_ours.then_some(Reason::Lost)
 }
 
-/// Checks and repairs the file system on `device`, which is not mounted.
+/// Checks and repairs the file system on `device`, which is not mounted, with the program of the root at `root`.
 ///
 /// # Errors
-/// If the program can't be run, or fails by itself; the file system may have been repaired in part then.
-pub(super) fn repair(root: &Path, device: &Path, reason: Reason) -> anyhow::Result<Outcome> {
-    if reason != Reason::Lost {
-        return run(root, device, reason);
+/// If the program can't be run.
+pub(super) fn repair(root: &Path, device: &Path, reason: Reason) -> Result<Outcome, fsck::Error> {
+    let run = |mode| fsck::check(root, device, mode, LIMIT);
+    let first = match reason {
+        Reason::Errors => return run(Mode::Safe),
+        // Its superblock claims that there is nothing to do.
+        Reason::NotMounted => return run(Mode::SafeForced),
+        // A backup is old, and claims that there is nothing to do as well.
+        Reason::Lost => run(Mode::FromBackup { block: BACKUP_BLOCK, block_bytes: BLOCK_BYTES })?,
+    };
+    if first.end == End::TooLong {
+        return Ok(first);
     }
     // The journal may hold a newer superblock, with which the first pass does not go on: the second one begins with
     // it. It has the last word, as it checks what the first one made.
-    let first = match run(root, device, reason) {
-        Ok(outcome) => outcome.lines,
-        Err(error) => vec![format!("{error:#}")],
-    };
-    let second = run(root, device, Reason::NotMounted)?;
-    Ok(Outcome { lines: [first, second.lines].concat(), ..second })
-}
-
-/// Runs the program once.
-fn run(root: &Path, device: &Path, reason: Reason) -> anyhow::Result<Outcome> {
-    let mut command = Command::new(root.join(LIBRARIES).join(LOADER));
-    command.args(arguments(root, device, reason)).stdin(Stdio::null()).env_clear();
-    let output = command.output().with_context(|| format!("running {command:?}"))?;
-    let text = [output.stdout, output.stderr].concat();
-    let lines: Vec<String> = String::from_utf8_lossy(&text)
-        .lines()
-        .map(|line| line.trim().chars().take(MAX_LINE_CHARS).collect())
-        .filter(|line: &String| !line.is_empty())
-        .take(MAX_LINES)
-        .collect();
-    // e2fsck(8): 0 nothing to do, 1 repaired, 2 repaired and to be mounted anew, 4 left unrepaired; others are its own.
-    match output.status.code() {
-        Some(0..=3) => Ok(Outcome { repaired: true, lines }),
-        Some(4..8) => Ok(Outcome { repaired: false, lines }),
-        _ => bail!("e2fsck: {}: {}", output.status, lines.join("; ")),
-    }
-}
-
-/// Returns the arguments of the loader.
-fn arguments(root: &Path, device: &Path, reason: Reason) -> Vec<OsString> {
-    let mut words =
-        vec!["--library-path".into(), root.join(LIBRARIES).into(), root.join(PROGRAM).into(), "-p".into()];
-    match reason {
-        Reason::Errors => {}
-        // Its superblock claims that there is nothing to do.
-        Reason::NotMounted => words.push("-f".into()),
-        // A backup is old, and claims that there is nothing to do as well.
-        Reason::Lost => {
-            words.push("-f".into());
-            words.extend([OsStr::new("-b").to_owned(), BACKUP_BLOCK.to_string().into()]);
-            words.extend([OsStr::new("-B").to_owned(), BLOCK_BYTES.to_string().into()]);
-        }
-    }
-    words.push(device.into());
-    words
+    let second = run(Mode::SafeForced)?;
+    Ok(Outcome { lines: [first.lines, second.lines].concat(), ..second })
 }
 
 fn is_superblock(bytes: &[u8]) -> bool {
@@ -210,7 +161,7 @@ mod tests {
     #[test]
     fn a_lost_superblock_comes_back_and_garbage_is_left_alone() {
         let root = Path::new("/");
-        if !root.join(LIBRARIES).join(LOADER).exists() || !root.join(PROGRAM).exists() {
+        if !fsck::is_there(root) {
             assert!(std::env::var_os("CI").is_none(), "e2fsck is missing");
             eprintln!("skipped: e2fsck is not at its place in Debian");
             return;
@@ -219,10 +170,10 @@ mod tests {
         let whole = first(&file);
         file.write_all_at(&[0; MARKER_BYTES], 0).unwrap();
         let outcome = repair(root, &path, Reason::Lost).unwrap();
-        assert!(outcome.repaired, "{outcome:?}");
+        assert!(outcome.is_whole(), "{outcome:?}");
         assert!(is_superblock(&first(&file)[SUPERBLOCK..]) && has_label(&whole[SUPERBLOCK..], "state"));
         assert_eq!(reason(&file, &first(&file), "state"), None);
-        assert_eq!(repair(root, &path, Reason::NotMounted).map(|o| o.repaired).ok(), Some(true));
+        assert!(repair(root, &path, Reason::NotMounted).unwrap().is_whole());
         // The inodes that are in use: no program repairs that by itself.
         let garbage: Vec<u8> =
             (0..64 << 10).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -230,9 +181,10 @@ mod tests {
         file.write_all_at(&garbage, table * BLOCK_BYTES).unwrap();
         let before = std::fs::read(&path).unwrap();
         let outcome = repair(root, &path, Reason::NotMounted).unwrap();
-        assert!(!outcome.repaired && !outcome.lines.is_empty(), "{outcome:?}");
+        assert!(outcome.end == End::Damaged && !outcome.lines.is_empty(), "{outcome:?}");
         assert!(std::fs::read(&path).unwrap().len() == before.len());
-        assert!(repair(root, Path::new("/nowhere"), Reason::Errors).is_err());
+        let outcome = repair(root, Path::new("/nowhere"), Reason::Errors).unwrap();
+        assert!(matches!(outcome.end, End::Failed(_)), "{outcome:?}");
     }
 
     /// The first group's descriptor.

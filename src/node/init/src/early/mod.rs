@@ -2,7 +2,8 @@
 //!
 //! Only two things are trusted: the kernel command line, which is part of the signed UKI, and what
 //! dm-verity has checked against it. A root that is not found or cannot be mounted ends the boot (and
-//! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats.
+//! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats. Nor
+//! does a disk on which they are mounted too slowly: a reboot would begin that again, for ever.
 
 mod check;
 mod cmdline;
@@ -15,7 +16,6 @@ mod storage;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use slots::RootParams;
 use sys::MountFlags;
 
@@ -29,8 +29,8 @@ pub(crate) use death::Death;
 const NEW_ROOT: &str = "/sysroot";
 
 /// How long in milliseconds state and data may take to be checked, mounted and grown: tens of minutes on a slow disk of
-/// many TB. The machine starts again after that.
-const STORAGE_LIMIT_MS: u64 = 3_600_000;
+/// many TB, beside checks that have a limit of their own. The node runs without them after that.
+const STORAGE_LIMIT_MS: u64 = 7_200_000;
 
 /// What the initrd leaves behind.
 #[derive(Clone, Debug)]
@@ -61,8 +61,11 @@ pub(crate) fn boot(base: &mut Base) -> Result<Booted, Death> {
     base.reach("root");
     let mounted =
         base.in_child(STORAGE_LIMIT_MS, |base| storage::mount_all(base, &root.disk, Path::new(NEW_ROOT)));
-    let condition = mounted.context("mounting state and data")?;
-    if condition == Condition::default() {
+    let condition = mounted.unwrap_or_else(|error| {
+        base.voice.error(&format!("mounting state and data: {error:#}"));
+        Condition::nothing(&format!("{error:#}"))
+    });
+    if condition.is_whole() {
         base.reach("state");
     }
     change_root()?;

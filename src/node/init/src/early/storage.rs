@@ -2,14 +2,17 @@
 //! say that they have errors, mounted (which replays ext4's journal), grown to their partition.
 //!
 //! Anything but a marker or a file system that can be mounted or repaired without a decision is damage: it is left
-//! unchanged, and the reason goes into the [`Condition`].
+//! unchanged, and the reason goes into the [`Condition`]. So does one whose check takes too long: what is repaired by
+//! half must not be written to.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use control::Damage;
 use formats::gpt;
+use fsck::End;
 use slots::{MARKER_BYTES, Marker, Partition};
 use sys::MountFlags;
 
@@ -18,6 +21,10 @@ use super::condition::Condition;
 use super::format;
 use crate::base::Base;
 use crate::blocks::{self, Block};
+use crate::voice::shortened;
+
+/// Longest reason that is kept, in bytes.
+const MAX_PROBLEM_BYTES: usize = 500;
 
 /// Mounts state and data of `disk` below `root`. Never fails: what cannot be mounted is said.
 pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {
@@ -28,17 +35,25 @@ pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {
     // Pods find their volumes here, set-uid programs and devices among them.
     let data = MountFlags::NOATIME;
     let mut mount = |partition, target: PathBuf, flags| {
-        let result = mount_one(base, (disk, partition), (root, &target), flags);
-        result.err().map(|error| {
-            let reason = format!("{error:#}");
-            base.voice.error(&format!("{} cannot be used: {reason}", Partition::label(partition)));
-            reason
-        })
+        let mut tried = Tried::default();
+        let error = mount_one(base, (disk, partition), (root, &target, flags), &mut tried).err()?;
+        let (label, problem) = (Partition::label(partition), format!("{error:#}"));
+        base.voice.error(&format!("{label} cannot be used: {problem}"));
+        let problem = shortened(&problem, MAX_PROBLEM_BYTES).to_owned();
+        Some(Damage { label: label.to_owned(), device: tried.device, problem, check: tried.check })
     };
-    Condition {
-        state: mount(Partition::State, root.join("state"), state),
-        data: mount(Partition::Data, root.join("var"), data),
-    }
+    let state = mount(Partition::State, root.join("state"), state);
+    let data = mount(Partition::Data, root.join("var"), data);
+    Condition { damage: state.into_iter().chain(data).collect() }
+}
+
+/// What is known of a partition, whatever becomes of its mount.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Path of its device.
+    device: Option<String>,
+    /// What checks have said.
+    check: Vec<String>,
 }
 
 /// Gives a disk that is larger than its table to its last partition.
@@ -60,33 +75,35 @@ fn grow_last_partition(base: &mut Base, disk: &str) -> anyhow::Result<()> {
 fn mount_one(
     base: &mut Base,
     (disk, partition): (&str, Partition),
-    (root, target): (&Path, &Path),
-    flags: MountFlags,
+    (root, target, flags): (&Path, &Path, MountFlags),
+    tried: &mut Tried,
 ) -> anyhow::Result<()> {
     let label = partition.label();
     let all = blocks::list();
     let Some(block) = all.iter().find(|b| b.disk == disk && b.label == label) else {
         bail!("disk {disk} has no partition {label}");
     };
+    let path = block.path();
+    let source = path.to_str().context("the kernel gave no path")?;
+    tried.device = Some(source.to_owned());
     let mut first = [0; MARKER_BYTES];
-    let device = File::open(block.path()).with_context(|| format!("opening {}", block.name))?;
+    let device = File::open(&path).with_context(|| format!("opening {}", block.name))?;
     device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
     if let Some(marker) = Marker::parse(&first) {
         base.voice.info(&format!("making the file system of {label}"));
-        format::make_ext4(&block.path(), label, marker.uuid)?;
+        format::make_ext4(&path, label, marker.uuid)?;
         device.read_exact_at(&mut first, 0).with_context(|| format!("reading {}", block.name))?;
     }
-    let path = block.path();
-    let source = path.to_str().context("the kernel gave no path")?;
+    let mut repair = |base: &mut Base, reason| repair(base, (root, &path, label), reason, &mut tried.check);
     let reason = check::reason(&device, &first, label);
     if let Some(reason) = reason {
-        repair(base, (root, &path, label), reason);
+        repair(base, reason)?;
     }
     let mount = || sys::mount(("ext4", source), target, flags, "errors=remount-ro");
     match mount() {
         Err(error) if reason.is_none() && parse_size(&first).is_some() => {
             base.voice.error(&format!("{label}: {error}"));
-            repair(base, (root, &path, label), Reason::NotMounted);
+            repair(base, Reason::NotMounted)?;
             mount()?;
         }
         mounted => mounted?,
@@ -95,26 +112,44 @@ fn mount_one(
     grow(base, block, target, &first)
 }
 
-/// Has a file system checked, and says what came of it. Whether it can be used then shows when it is mounted.
-fn repair(base: &mut Base, (root, device, label): (&Path, &Path, &str), reason: Reason) {
+/// Has a file system checked, says what came of it, and keeps that. Whether it can be used then shows when it is
+/// mounted.
+///
+/// # Errors
+/// If the check was stopped: it must not be mounted then.
+fn repair(
+    base: &mut Base,
+    (root, device, label): (&Path, &Path, &str),
+    reason: Reason,
+    kept: &mut Vec<String>,
+) -> anyhow::Result<()> {
     let why = match reason {
         Reason::Errors => "the file system has errors",
         Reason::NotMounted => "the file system can't be mounted",
         Reason::Lost => "the superblock is lost; its backup is used",
     };
     base.voice.error(&format!("{label}: {why}: checking it"));
-    match check::repair(root, device, reason) {
-        Ok(outcome) => {
-            outcome.lines.iter().for_each(|line| base.voice.info(&format!("e2fsck: {line}")));
-            match outcome.repaired {
-                true => base.voice.info(&format!("{label}: the file system is repaired")),
-                false => base
-                    .voice
-                    .error(&format!("{label}: the file system is not repaired: that takes a decision")),
-            }
+    let outcome = match check::repair(root, device, reason) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            base.voice.error(&format!("{label}: checking the file system: {error}"));
+            kept.push(error.to_string());
+            return Ok(());
         }
-        Err(error) => base.voice.error(&format!("{label}: checking the file system: {error:#}")),
+    };
+    outcome.lines.iter().for_each(|line| base.voice.info(&format!("e2fsck: {line}")));
+    match outcome.end {
+        End::Whole | End::Repaired => base.voice.info(&format!("{label}: the file system is repaired")),
+        _ => {
+            base.voice.error(&format!("{label}: the file system is not repaired: e2fsck {}", outcome.told()))
+        }
     }
+    kept.push(format!("e2fsck {}", outcome.told()));
+    kept.extend(outcome.lines.iter().cloned());
+    if outcome.end == End::TooLong {
+        bail!("its check was stopped, as it took too long");
+    }
+    Ok(())
 }
 
 /// Grows the mounted file system to the end of its partition; the first block says how large it is.

@@ -32,10 +32,9 @@ use runner::{REFUSED_PAUSE_MS, Runner};
 
 /// Supervises until a shutdown was asked for and everything has ended; returns what follows it.
 pub(crate) fn run(base: &mut Base, booted: &Booted) -> ShutdownKind {
-    let condition = &booted.condition;
-    setup::prepare(base, condition);
+    setup::prepare(base, &booted.condition);
     let (poll, signals) = open_events(base);
-    let node = Node::new(base, poll, condition);
+    let node = Node::new(base, poll);
     let mut runner = Runner::open(node, signals);
     runner.start(booted);
     runner.run()

@@ -15,7 +15,7 @@ use super::trial::{Due, Trial};
 use super::{noded, submission};
 use crate::base::Base;
 use crate::disk::Disk;
-use crate::early::{Booted, Condition};
+use crate::early::Booted;
 
 /// Children reaped in one turn.
 const MAX_REAPED: usize = 256;
@@ -55,17 +55,12 @@ struct Leaving {
 
 impl<'a> Node<'a> {
     /// Returns a node of which nothing was started yet.
-    pub(super) fn new(base: &'a mut Base, poll: Poll, condition: &Condition) -> Node<'a> {
-        // Without its state a node has no identity: noded must not invent a new one.
-        let services = match condition.state {
-            None => Services::with_builtin(noded::spec()),
-            Some(_) => Services::default(),
-        };
+    pub(super) fn new(base: &'a mut Base, poll: Poll) -> Node<'a> {
         Node {
             base,
             poll,
             server: None,
-            services,
+            services: Services::with_builtin(noded::spec()),
             logs: Logs::new(),
             kernel_log: KernelLog::default(),
             trial: Trial::default(),

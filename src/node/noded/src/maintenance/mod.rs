@@ -3,11 +3,11 @@
 //!
 //! The sources of user-data are searched meanwhile; whichever config comes first wins, and ends maintenance. What is
 //! served here ends with it: a configured node has none of these routes, and a node in maintenance none of the others.
-//! Left out: orders about a damaged state. Where `init` has noted one, the node says so
-//! ([`MaintenanceReason::StateUnusable`]) and takes no config, as it could not keep it; `init` does not start this
-//! program yet if the state can't be mounted at all.
+//!
+//! A node whose state can't be mounted is in maintenance too ([`MaintenanceReason::StateUnusable`]), takes no config, as
+//! it could not keep it, and takes orders about the partition instead. Only a reboot ends that: the partition is
+//! prepared by `init`, in one way.
 
-mod damage;
 pub mod disks;
 mod door;
 mod text;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use api::{ImageFacts, MaintenanceReason, PassedOver};
+use api::{ImageFacts, MaintenanceReason, PartitionName, PassedOver};
 use config::user_data::Beside;
 use config::{NodeDocuments, NodeNetwork};
 use net::{Network, UNNAMED};
@@ -28,11 +28,11 @@ use crate::config_source::{self, Accepted, Online, Unusable};
 use crate::console;
 use crate::followers::Followers;
 use crate::init::Init;
+use crate::partitions::Partitions;
 use crate::serve::{self, Admission, Service};
 use crate::thread;
 use text::Said;
 
-pub use damage::Damage;
 pub use door::Door;
 
 /// TLS of the node API, as it follows from a config.
@@ -94,7 +94,8 @@ pub struct Maintenance {
     /// Where the machine's file system begins.
     root: PathBuf,
     check: Check,
-    damage: Damage,
+    /// The partitions that could not be mounted.
+    pub partitions: Arc<Partitions>,
     /// `None` if nothing is served.
     door: Option<Arc<Door>>,
     network: OnceLock<Network>,
@@ -121,8 +122,8 @@ pub struct Entering {
     pub root: PathBuf,
     /// Makes TLS from a config.
     pub check: Check,
-    /// What is damaged.
-    pub damage: Damage,
+    /// The partitions that could not be mounted.
+    pub partitions: Arc<Partitions>,
     /// Why it enters.
     pub trouble: Trouble,
 }
@@ -142,24 +143,31 @@ pub struct Left {
     pub network: Option<Network>,
 }
 
-/// Searches for a config; without one the node is in maintenance until there is.
+/// Searches for a config; without one, or with nowhere to keep it, the node is in maintenance until there is.
 ///
 /// # Errors
 /// If there can be no runtime or no thread.
-pub fn config_or_wait(init: &Init, image: &ImageFacts, check: Check) -> Result<Left> {
-    let (root, damage) = (PathBuf::from("/"), Damage::load());
-    let trouble = match damage.of_state() {
-        Some(why) => {
-            let (reason, problem) = (MaintenanceReason::StateUnusable, why.to_owned());
-            Trouble { reason, problem, passed_over: Vec::new(), beside: Box::default() }
-        }
+pub fn config_or_wait(
+    init: &Init,
+    image: &ImageFacts,
+    check: Check,
+    partitions: &Arc<Partitions>,
+) -> Result<Left> {
+    let root = PathBuf::from("/");
+    let trouble = match partitions.problem(PartitionName::State) {
+        Some(problem) => Trouble {
+            reason: MaintenanceReason::StateUnusable,
+            problem,
+            passed_over: Vec::new(),
+            beside: Box::default(),
+        },
         None => match config_source::look(&root, &check) {
             Ok(accepted) => return Ok(Left { accepted, network: None }),
             Err(unusable) => unusable.into(),
         },
     };
-    let (init, image) = (init.clone(), image.clone());
-    wait(Entering { init, image, root, check, damage, trouble })
+    let (init, image, partitions) = (init.clone(), image.clone(), Arc::clone(partitions));
+    wait(Entering { init, image, root, check, partitions, trouble })
 }
 
 /// Enters maintenance and waits for a config.
@@ -213,7 +221,7 @@ impl Maintenance {
         entering: Entering,
         door: Option<Arc<Door>>,
     ) -> (Maintenance, oneshot::Receiver<Accepted<Tls>>) {
-        let Entering { init, image, root, check, damage, trouble } = entering;
+        let Entering { init, image, root, check, partitions, trouble } = entering;
         let (sender, receiver) = oneshot::channel();
         let maintenance = Maintenance {
             followers: Followers::of(init.clone()),
@@ -221,7 +229,7 @@ impl Maintenance {
             image,
             root,
             check,
-            damage,
+            partitions,
             door,
             network: OnceLock::new(),
             trouble: Mutex::new(trouble),
@@ -267,12 +275,14 @@ impl Maintenance {
     pub fn describe(&self) -> api::Maintenance {
         let Trouble { reason, problem, passed_over, .. } = self.trouble().clone();
         let state = self.network.get().map(Network::state).unwrap_or_default();
+        let partitions = self.partitions.list();
         api::Maintenance {
             image: self.image.clone(),
             reason,
             problem,
             passed_over,
-            damage: self.damage.lines().to_vec(),
+            damage: partitions.iter().map(|p| format!("{}: {}", p.name, p.problem)).collect(),
+            partitions,
             addresses: state.addresses.iter().map(ToString::to_string).collect(),
             network: [state.problems, state.waits, state.remarks].concat(),
             wrong_codes: self.door.as_ref().map_or(0, |door| door.wrong_in_all()),
@@ -395,7 +405,7 @@ impl Maintenance {
             MaintenanceReason::StateUnusable => "StateUsable: the state partition can't be used",
             _ => "ConfigAccepted: no usable config",
         };
-        self.init.waiting(problem);
+        self.init.waiting(problem, self.partitions.deadline_secs());
     }
 
     fn is_decided(&self) -> bool {

@@ -36,9 +36,11 @@ pub fn text(said: &Said<'_>) -> String {
     if let Some(code) = code {
         let address = addresses.first().map_or("ADDRESS", String::as_str);
         lines.push(format!("pairing code: {code}"));
-        if *reason != MaintenanceReason::StateUnusable {
-            lines.push(format!("hint: ironhull node {address} apply node.yaml --code {code}"));
-        }
+        let order = match reason {
+            MaintenanceReason::StateUnusable => "state",
+            _ => "apply node.yaml",
+        };
+        lines.push(format!("hint: ironhull node {address} {order} --code {code}"));
     }
     lines.join("\n")
 }
@@ -88,6 +90,7 @@ hint: ironhull node 10.0.2.15 apply node.yaml --code WERC-8GMR-ZGE1-0005-00ZZ";
         let damaged =
             text(&Said { reason: MaintenanceReason::StateUnusable, problem: "bad superblock", ..said });
         assert!(damaged.contains("waits for an operator: its state partition") && !damaged.contains("apply"));
+        assert!(damaged.ends_with("hint: ironhull node 10.0.2.15 state --code WERC-8GMR-ZGE1-0005-00ZZ"));
     }
 
     #[test]

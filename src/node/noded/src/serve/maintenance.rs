@@ -13,22 +13,34 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use control::ShutdownKind;
 
 use super::error::Failure;
-use super::logs;
+use super::partitions::Damaged;
 use super::routes::in_bounds;
-use super::shared::{Answer, LogSource, blocking};
+use super::shared::{Answer, LogSource, blocking, leave};
+use super::{logs, partitions};
 use crate::convert;
 use crate::maintenance::{Maintenance, NotTaken, disks};
 
 /// Where the config goes.
 pub const CONFIG: &str = "/v1/maintenance/config";
 
+/// The ways to leave.
+const REBOOT: &str = "/v1/maintenance/reboot";
+const SHUTDOWN: &str = "/v1/maintenance/shutdown";
+
 type OfMaintenance = State<Arc<Maintenance>>;
 
 impl FromRef<Arc<Maintenance>> for LogSource {
     fn from_ref(of: &Arc<Maintenance>) -> LogSource {
         LogSource { init: of.init.clone(), followers: of.followers.clone() }
+    }
+}
+
+impl FromRef<Arc<Maintenance>> for Damaged {
+    fn from_ref(of: &Arc<Maintenance>) -> Damaged {
+        Damaged(Arc::clone(&of.partitions))
     }
 }
 
@@ -72,6 +84,9 @@ pub fn router(of: Arc<Maintenance>) -> Router {
         .route("/v1/maintenance/disks", get(|| async { blocking(list_disks).await.map(Json) }))
         .route("/v1/maintenance/logs", get(logs::logs))
         .route(CONFIG, post(apply))
+        .route(REBOOT, post(|State(of): OfMaintenance| leave(of.init.clone(), ShutdownKind::Reboot)))
+        .route(SHUTDOWN, post(|State(of): OfMaintenance| leave(of.init.clone(), ShutdownKind::PowerOff)))
+        .merge(partitions::router("/v1/maintenance/partitions"))
         .fallback(|| async {
             Failure::new(StatusCode::NOT_FOUND, "no such route")
                 .hint("the node is in maintenance: it has no config")
@@ -122,7 +137,8 @@ impl From<NotTaken> for Failure {
                 Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the config can't be used").details(details)
             }
             NotTaken::Decided => Failure::new(StatusCode::CONFLICT, "the node has got a config meanwhile"),
-            NotTaken::Unkept(error) => Failure::new(StatusCode::CONFLICT, error),
+            NotTaken::Unkept(error) => Failure::new(StatusCode::CONFLICT, error)
+                .hint("`ironhull node ADDRESS state --code CODE` shows what can be done"),
         }
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod guests;
 mod logs;
 mod maintenance;
+mod partitions;
 mod place;
 mod routes;
 mod shared;

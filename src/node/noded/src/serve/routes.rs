@@ -18,18 +18,15 @@ use axum::{Json, Router};
 use config::join_token::is_server_url;
 use control::{BootOrder, ShutdownKind};
 use slots::Slot;
-use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::error::Failure;
-use super::shared::{Answer, OfNode, Served, blocking, known, only_on_a_control_plane, unknown};
-use super::{logs, maintenance, state, store, time, tokens, upgrade};
+use super::shared::{Answer, OfNode, Served, blocking, known, leave, only_on_a_control_plane, unknown};
+use super::{logs, maintenance, partitions, state, store, time, tokens, upgrade};
 use crate::{convert, issue, memory, scrub};
 
 /// Longest time until an answer begins, reading the request's body included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Between the answer to a reboot or shutdown and its beginning.
-const LEAVE_DELAY: Duration = Duration::from_millis(300);
 
 /// All routes.
 pub fn router(served: Served) -> Router {
@@ -44,8 +41,9 @@ pub fn router(served: Served) -> Router {
         .route("/v1/boot/cancel", post(|node: OfNode| order_boot(node, BootOrder::Cancel)))
         .route("/v1/boot/once", post(boot_once))
         .route("/v1/scrub", post(scrub))
-        .route("/v1/reboot", post(|node: OfNode| leave(node, ShutdownKind::Reboot)))
-        .route("/v1/shutdown", post(|node: OfNode| leave(node, ShutdownKind::PowerOff)))
+        .route("/v1/reboot", post(|State(node): OfNode| leave(node.init.clone(), ShutdownKind::Reboot)))
+        .route("/v1/shutdown", post(|State(node): OfNode| leave(node.init.clone(), ShutdownKind::PowerOff)))
+        .merge(partitions::router("/v1/partitions"))
         .merge(time::router())
         .merge(tokens::router())
         .merge(state::router())
@@ -180,19 +178,4 @@ async fn order_boot(State(node): OfNode, order: BootOrder) -> Answer<Done> {
         Ok(()) => Ok(Json(Done {})),
         Err(refused) => Err(Failure::new(StatusCode::CONFLICT, refused.message).hint(&refused.hint)),
     }
-}
-
-/// Has everything stopped once the answer is on its way: `noded` itself is among what `init` stops.
-async fn leave(State(node): OfNode, kind: ShutdownKind) -> Answer<Done> {
-    eprintln!("noded: an operator asks for {kind:?}");
-    let asked = Arc::clone(&node);
-    // Nothing is promised while `init` does not answer.
-    blocking(move || asked.init.status()).await?;
-    tokio::spawn(async move {
-        sleep(LEAVE_DELAY).await;
-        if let Ok(Err(e)) = spawn_blocking(move || node.init.shutdown(kind)).await {
-            eprintln!("noded: asking init for {kind:?}: {e:#}");
-        }
-    });
-    Ok(Json(Done {}))
 }

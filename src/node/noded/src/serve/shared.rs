@@ -1,18 +1,26 @@
 //! Shared by the routes: state, response format, and calls that block.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use api::Done;
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
+use control::ShutdownKind;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::error::Failure;
+use super::partitions::Damaged;
 use crate::followers::Followers;
 use crate::init::Init;
 use crate::node::Node;
 use crate::store::{Care, Restorer};
 use crate::upgrade::Upgrader;
+
+/// Between the answer to a reboot or shutdown and its beginning.
+const LEAVE_DELAY: Duration = Duration::from_millis(300);
 
 /// What is served. A handler takes the part that it needs.
 #[derive(Clone, Debug)]
@@ -51,6 +59,12 @@ impl FromRef<Served> for Arc<Care> {
     }
 }
 
+impl FromRef<Served> for Damaged {
+    fn from_ref(served: &Served) -> Damaged {
+        Damaged(Arc::clone(&served.node.partitions))
+    }
+}
+
 /// Where logs come from.
 #[derive(Clone, Debug)]
 pub struct LogSource {
@@ -76,6 +90,23 @@ pub type OfRestorer = State<Arc<Restorer>>;
 pub type OfCare = State<Arc<Care>>;
 /// What handlers answer.
 pub type Answer<T> = Result<Json<T>, Failure>;
+
+/// Has everything stopped once the answer is on its way: `noded` itself is among what `init` stops.
+///
+/// # Errors
+/// If `init` does not answer: nothing is promised then.
+pub async fn leave(init: Init, kind: ShutdownKind) -> Answer<Done> {
+    eprintln!("noded: an operator asks for {kind:?}");
+    let asked = init.clone();
+    blocking(move || asked.status()).await?;
+    tokio::spawn(async move {
+        sleep(LEAVE_DELAY).await;
+        if let Ok(Err(e)) = spawn_blocking(move || init.shutdown(kind)).await {
+            eprintln!("noded: asking init for {kind:?}: {e:#}");
+        }
+    });
+    Ok(Json(Done {}))
+}
 
 /// Runs what blocks on a thread of its own.
 ///

@@ -7,6 +7,8 @@ mod identity;
 mod mounts;
 mod settings;
 
+use anyhow::Context;
+use slots::Partition;
 use sys::Cgroup;
 
 use super::group;
@@ -15,8 +17,6 @@ use crate::early::Condition;
 
 /// Directory of our sockets.
 const RUN_DIRECTORY: &str = "/run/ironhull";
-/// The file that lists damaged partitions, one per line.
-const MAINTENANCE_PATH: &str = "/run/ironhull/maintenance";
 /// How long in milliseconds the disks may take.
 const DISK_LIMIT_MS: u64 = 600_000;
 /// The levels of lockdown (`security/lockdown/lockdown.c`).
@@ -41,10 +41,10 @@ fn prepare_all(base: &mut Base, condition: &Condition) {
     base.say(sys::set_link_up("lo"));
     base.say(sys::set_hostname(HOST_NAME));
     base.say(sys::catch_ctrl_alt_del());
-    if condition.state.is_none() {
+    if condition.has(Partition::State) {
         base.say(identity::prepare());
     }
-    if condition.data.is_none() {
+    if condition.has(Partition::Data) {
         base.say(files::prepare_data());
     }
     tell_damage(base, condition);
@@ -73,17 +73,14 @@ fn prepare_groups() -> anyhow::Result<()> {
 
 /// Says what is damaged, and leaves it in a file for `noded`.
 fn tell_damage(base: &mut Base, condition: &Condition) {
-    let parts = [("state", &condition.state), ("data", &condition.data)];
-    let lines: String =
-        parts.iter().filter_map(|(name, reason)| reason.as_ref().map(|r| format!("{name}: {r}\n"))).collect();
-    if lines.is_empty() {
+    if condition.is_whole() {
         return;
     }
-    base.say(std::fs::write(MAINTENANCE_PATH, &lines));
+    let written = serde_json::to_vec(&condition.damage)
+        .context("writing down what is damaged")
+        .and_then(|text| std::fs::write(control::DAMAGE_PATH, text).context(control::DAMAGE_PATH));
+    base.say(written);
     base.voice.error("MAINTENANCE: a partition is damaged and was left as it is");
-    if condition.state.is_some() {
-        base.voice.error("nothing is started without the state partition; the power button works");
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod wish;
 use std::os::fd::BorrowedFd;
 
 use control::{BootOrder, BootStatus, LogLine, Reply};
-use slots::{Expired, Flags, Reason, Record, Running, Slot};
+use slots::{Expired, Flags, Partition, Reason, Record, Running, Slot};
 use sys::Exit;
 
 use crate::base::Base;
@@ -112,8 +112,9 @@ impl Trial {
             voice.error("both boot records were lost, a new one will be written");
         }
         trial.record = Some(record);
-        // Damage to a writable partition is no fault of the generation: it must not cost a try.
-        if booted.condition.state.is_some() {
+        // Damage to a writable partition is no fault of the generation: it must not cost a try, whatever becomes of the
+        // node's answer.
+        if !booted.condition.has(Partition::State) {
             trial.answer_loader();
         }
         trial

@@ -6,13 +6,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Client, ClientError, LogQuery, MaintenanceClient, MaintenanceReason, PairingCode};
+use api::{
+    CheckRequest, Client, ClientError, LogQuery, MaintenanceClient, MaintenanceReason, PairingCode,
+    PartitionName, WipeRequest,
+};
 use config::NodeDocuments;
 use tokio::sync::oneshot;
 
 use super::{Ca, init, listen, serve as serve_configured};
 use crate::config_source::Accepted;
-use crate::maintenance::{Damage, Door, Entering, Maintenance, Tls, Trouble};
+use crate::maintenance::{Door, Entering, Maintenance, Tls, Trouble};
+use crate::partitions::Partitions;
 use crate::serve::{Admission, Service, maintenance_config, maintenance_router, server_config};
 use crate::timekeeper::Doubt;
 
@@ -27,6 +31,10 @@ struct Waiting {
 
 impl Waiting {
     fn new(reason: MaintenanceReason, problem: &str) -> Waiting {
+        Waiting::with(reason, problem, Partitions::default())
+    }
+
+    fn with(reason: MaintenanceReason, problem: &str, partitions: Partitions) -> Waiting {
         let root = tempfile::tempdir().unwrap();
         let (door, shown) = Door::new().unwrap();
         let door = Arc::new(door);
@@ -35,7 +43,7 @@ impl Waiting {
             image: api::ImageFacts { name: "single".into(), ..api::ImageFacts::default() },
             root: root.path().to_owned(),
             check: Box::new(|documents: &NodeDocuments| server_config(&documents.node.api, Doubt::default())),
-            damage: Damage::default(),
+            partitions: Arc::new(partitions),
             trouble: Trouble {
                 reason,
                 problem: problem.to_owned(),
@@ -182,6 +190,11 @@ fn routes_of_a_configured_node_do_not_exist_and_without_a_code_nothing_does() {
         ("GET /v1/maintenance", "Authorization: Basic eDp4\r\n", "401"),
         ("GET /v1/nothing", "", "401"),
         ("GET /v1/status", authorized.as_str(), "404"),
+        ("GET /v1/maintenance/partitions", authorized.as_str(), "200"),
+        ("POST /v1/maintenance/partitions/root-a/wipe", authorized.as_str(), "404"),
+        ("POST /v1/maintenance/partitions/state/wipe", "", "401"),
+        ("GET /v1/partitions", authorized.as_str(), "404"),
+        ("POST /v1/maintenance/reboot", "", "401"),
         ("POST /v1/reboot", authorized.as_str(), "404"),
         ("POST /v1/kubeconfig", authorized.as_str(), "404"),
         ("DELETE /v1/maintenance", authorized.as_str(), "405"),
@@ -196,7 +209,12 @@ fn routes_of_a_configured_node_do_not_exist_and_without_a_code_nothing_does() {
 fn routes_of_maintenance_do_not_exist_on_a_configured_node() {
     let ca = Ca::new();
     let address = serve_configured(&ca, api::SERVER_NAME);
-    for request in ["GET /v1/maintenance", "POST /v1/maintenance/config", "GET /v1/maintenance/disks"] {
+    for request in [
+        "GET /v1/maintenance",
+        "POST /v1/maintenance/config",
+        "POST /v1/maintenance/reboot",
+        "POST /v1/maintenance/partitions/state/wipe",
+    ] {
         let request = format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(super::raw(&ca, address, request.as_bytes()), "HTTP/1.1 404");
     }
@@ -244,6 +262,35 @@ fn a_node_that_could_not_keep_a_config_takes_none() {
     assert!(error.starts_with("keeping the config: "), "{error}");
     fs::remove_file(node.root.path().join("state")).unwrap();
     node.client().apply(&config(&Ca::new(), "node7")).unwrap();
+}
+
+#[test]
+fn a_damaged_partition_takes_orders_from_whoever_has_the_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("vda7");
+    fs::write(&device, [9; 8192]).unwrap();
+    let damage = control::Damage {
+        label: "state".into(),
+        device: Some(device.display().to_string()),
+        problem: "mounting: bad superblock".into(),
+        check: vec!["e2fsck failed".into()],
+    };
+    let partitions = Partitions::new(std::path::Path::new("/"), vec![damage]);
+    let node = Waiting::with(MaintenanceReason::StateUnusable, "bad superblock", partitions);
+    let client = node.client();
+    let status = client.status().unwrap();
+    assert_eq!(status.damage, ["state: mounting: bad superblock"]);
+    let shown = client.partitions().list().unwrap().partitions;
+    assert_eq!((shown.len(), &shown), (1, &status.partitions));
+    let wrong = MaintenanceClient::connect(&node.address.to_string(), &node.with_secret("00000000")).unwrap();
+    assert_eq!(refusal(wrong.partitions().wipe(PartitionName::State, &WipeRequest::default())).0, 401);
+    let refused = refusal(client.partitions().check(PartitionName::Data, &CheckRequest { repair: true }));
+    assert_eq!((refused.0, refused.1.as_str()), (409, "the partition data is in use"));
+    let wiped = client.partitions().wipe(PartitionName::State, &WipeRequest { dry_run: true }).unwrap();
+    assert!(!wiped.lost.is_empty() && fs::read(&device).unwrap() == [9; 8192]);
+    client.partitions().wipe(PartitionName::State, &WipeRequest { dry_run: false }).unwrap();
+    assert!(client.partitions().list().unwrap().partitions[0].wiped);
+    assert!(fs::read(&device).unwrap().starts_with(b"IRONHULL-UNFORMATTED"));
 }
 
 /// Trusts every certificate.
