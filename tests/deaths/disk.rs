@@ -116,6 +116,20 @@ impl Disk {
         self.file.write_all_at(bytes, self.place(partition).0 + at).unwrap();
     }
 
+    /// Overwrites every block in which a superblock of a partition's file system may be.
+    pub fn destroy(&self, partition: Partition) {
+        let (_, bytes) = self.place(partition);
+        let group = 32_768 * 4096;
+        (0..bytes / group).for_each(|n| self.put(partition, n * group, &[0xee; 4096]));
+    }
+
+    /// Returns the begin of a partition, which has its tables.
+    pub fn begin(&self, partition: Partition) -> Vec<u8> {
+        let mut bytes = vec![0; 160 << 20];
+        self.file.read_exact_at(&mut bytes, self.place(partition).0).unwrap();
+        bytes
+    }
+
     /// Returns start and length of a partition in bytes.
     pub fn place(&self, partition: Partition) -> (u64, u64) {
         image::partition(&self.path, partition)

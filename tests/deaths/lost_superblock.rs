@@ -1,9 +1,6 @@
 //! State and data that lose their superblocks come back by the backups before anything starts. Where the backup is lost
 //! too nothing is changed, and the node says so.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use e2e::lab::Lab;
 use e2e::{image, tool};
 use slots::Partition;
@@ -44,18 +41,11 @@ pub fn show(lab: &Lab) -> String {
 
     lose(Partition::State);
     disk.put(Partition::State, BACKUP, &[0; 4096]);
-    let before = begin(&disk);
+    let before = disk.begin(Partition::State);
     let mut running = machine.start(&disk);
     running.wait_for(GENERATION_1);
     running.wait_for(MAINTENANCE);
     drop(running);
-    assert!(begin(&disk) == before, "nothing was changed");
+    assert!(disk.begin(Partition::State) == before, "nothing was changed");
     format!("the node API answered {:.0} s after power-on, both superblocks repaired", took.as_secs_f32())
-}
-
-/// Returns the begin of the state partition, which has its tables.
-fn begin(disk: &Disk) -> Vec<u8> {
-    let mut bytes = vec![0; 160 << 20];
-    File::open(&disk.path).unwrap().read_exact_at(&mut bytes, disk.place(Partition::State).0).unwrap();
-    bytes
 }

@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is a behaviour that fails")]
 
 mod cuts;
+mod destroyed_data;
+mod destroyed_state;
 mod disk;
 mod dying_init;
 mod failed_initrd;
@@ -61,6 +63,8 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("an_init_that_never_arms_a_watchdog", dying_init::show_unarmed),
     ("an_init_that_hangs_beside_a_watchdog_of_hardware", dying_init::show_hang_beside_hardware),
     ("an_init_that_hangs_beside_the_kernels_watchdog", dying_init::show_hang_beside_softdog),
+    ("a_destroyed_state_leaves_a_node_that_takes_orders", destroyed_state::show),
+    ("a_destroyed_data_partition_leaves_the_node_api", destroyed_data::show),
     ("a_lost_superblock_comes_back", lost_superblock::show),
     ("a_rotten_root_on_trial", rotten_root::show_on_trial),
     ("a_rotten_root_after_its_blessing", rotten_root::show_blessed),

@@ -50,4 +50,16 @@ impl Operator {
         command.args(["--json", "node", &address, "--credentials", &text(&self.dir)]).args(words);
         command
     }
+
+    /// Returns a command for its node in maintenance.
+    pub fn pair(&self, code: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(tool::ironhull());
+        command.args(["--json", "node", &self.address.to_string(), "--code", code]).args(words);
+        command
+    }
+
+    /// Returns the path of its config.
+    pub fn config(&self) -> String {
+        text(&self.dir.join("node.yaml"))
+    }
 }
