@@ -54,6 +54,7 @@ pub const LINKS: &[(&str, &str)] = &[
 
 /// Binaries that behave differently by the name they are called with, and their other names.
 pub const MULTI_CALL: &[(&str, &[&str])] = &[
+    ("calico", &["calico-ipam"]),
     ("containerd", &["ctr"]),
     (
         "kube",

@@ -102,8 +102,8 @@ impl Role {
         let needed = |c: &Component| match c {
             Component::Kubernetes => true,
             Component::Etcd => self != Role::Worker,
-            // Only with `storage.type: kine`.
-            Component::Kine => false,
+            // Only with `storage.type: kine`, and with `network.provider: calico`.
+            Component::Kine | Component::Calico => false,
             Component::Containerd | Component::Runc | Component::Cni => self != Role::Controller,
             // A controller's image only names it: its manifests do, and workers of the same build have it.
             Component::Coredns => true,
@@ -200,11 +200,13 @@ pub enum Component {
     Cni,
     /// CoreDNS, which runs in pods.
     Coredns,
+    /// Calico, for `network.provider: calico`.
+    Calico,
 }
 
 impl Component {
     /// All components, in the order of the documentation.
-    pub const ALL: [Component; 7] = [
+    pub const ALL: [Component; 8] = [
         Component::Kubernetes,
         Component::Etcd,
         Component::Kine,
@@ -212,6 +214,7 @@ impl Component {
         Component::Runc,
         Component::Cni,
         Component::Coredns,
+        Component::Calico,
     ];
 
     /// Returns its name in profiles and in `rootfs/components/`.
@@ -225,6 +228,7 @@ impl Component {
             Component::Runc => "runc",
             Component::Cni => "cni",
             Component::Coredns => "coredns",
+            Component::Calico => "calico",
         }
     }
 

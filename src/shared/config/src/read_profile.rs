@@ -33,6 +33,7 @@ const COMPONENTS: &[(&str, Component)] = &[
     (Component::Runc.name(), Component::Runc),
     (Component::Cni.name(), Component::Cni),
     (Component::Coredns.name(), Component::Coredns),
+    (Component::Calico.name(), Component::Calico),
 ];
 const PLANNED: &[&str] = &["addons", "embeddedConfig", "compression"];
 
@@ -106,7 +107,7 @@ fn slots(cx: &mut Context, node: &Node) -> Option<Slots> {
 
 /// Reads the components: those that the role needs must be among them.
 fn components(cx: &mut Context, node: &Node, role: Option<Role>) -> Option<Vec<Component>> {
-    let planned = &["konnectivity", "metrics-server", "calico", "kube-router"];
+    let planned = &["konnectivity", "metrics-server", "kube-router"];
     let found = list(one_of(COMPONENTS, planned))(cx, node)?;
     let needs = role.map(Role::needs).unwrap_or_default();
     let missing: Vec<&str> = needs.into_iter().filter(|c| !found.contains(c)).map(Component::name).collect();

@@ -236,6 +236,8 @@ mod tests {
             ("runc", "1.4.3", 1),
             ("cni", "1.9.1", 4),
             ("coredns", "1.14.7", 1),
+            // 3.31.0
+            ("calico", "0.0.0-20251021213802-b1f3c43f8437", 1),
         ] {
             let component = load(&folder(), name).unwrap();
             assert_eq!(

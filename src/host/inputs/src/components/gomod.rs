@@ -24,6 +24,10 @@ pub(super) fn modules(output: &str) -> Vec<Module> {
                 if kind == "=>" {
                     modules.pop();
                 }
+                // Sources of ours in place of a module.
+                if path.starts_with("./") {
+                    continue;
+                }
                 let sum = sum.first().copied().unwrap_or_default().to_owned();
                 modules.push(Module { path: path.to_owned(), version: version.to_owned(), sum });
             }
@@ -58,7 +62,8 @@ mod tests {
     #[test]
     fn reads_the_modules_of_a_binary() {
         let output = "bin/x: go1.26.8 X:foo\n\tpath\ta/b\n\tmod\tironhull.dev/component/x\t(devel)\t\n\tdep\ta.b/c\tv1.0.0\th1:x=\n\
-                      \tdep\tk8s.io/api\tv0.0.0\n\t=>\tk8s.io/api\tv0.36.3\th1:y=\n\tbuild\t-trimpath=true\n";
+                      \tdep\tk8s.io/api\tv0.0.0\n\t=>\tk8s.io/api\tv0.36.3\th1:y=\n\tdep\td.e/f\tv1.0.0\n\
+                      \t=>\t./cmd/f\t(devel)\t\n\tbuild\t-trimpath=true\n";
         let found: Vec<_> =
             modules(output).into_iter().map(|m| format!("{} {} {}", m.path, m.version, m.sum)).collect();
         assert_eq!(found, ["std 1.26.8 ", "a.b/c v1.0.0 h1:x=", "k8s.io/api v0.36.3 h1:y="]);
