@@ -250,6 +250,10 @@ pub enum NetworkProvider {
     /// A Linux bridge, for a cluster of one node.
     #[default]
     Bridge,
+    /// Calico, with VXLAN between nodes, and policies. Needs the component `calico` in the image.
+    Calico,
+    /// None: what you install. `portmap` and the other CNI plugins of the image are there.
+    Custom,
 }
 
 /// kube-proxy.

@@ -13,7 +13,11 @@ use crate::{
 };
 
 const STORES: &[(&str, StorageKind)] = &[("etcd", StorageKind::Etcd), ("kine", StorageKind::Kine)];
-const PROVIDERS: &[(&str, NetworkProvider)] = &[("bridge", NetworkProvider::Bridge)];
+const PROVIDERS: &[(&str, NetworkProvider)] = &[
+    ("bridge", NetworkProvider::Bridge),
+    ("calico", NetworkProvider::Calico),
+    ("custom", NetworkProvider::Custom),
+];
 const PROXY_MODES: &[(&str, KubeProxyMode)] =
     &[("iptables", KubeProxyMode::Iptables), ("nftables", KubeProxyMode::Nftables)];
 const AUDIT_LEVELS: &[(&str, AuditLevel)] =
@@ -124,7 +128,7 @@ fn storage(cx: &mut Context, node: &Node) -> Option<Storage> {
 fn network(cx: &mut Context, node: &Node) -> Option<ClusterNetwork> {
     let mut f = Fields::new(cx, node, PLANNED_NETWORK)?;
     let default = ClusterNetwork::default();
-    let provider = f.optional(cx, "provider", one_of(PROVIDERS, &["calico", "kuberouter", "custom"]));
+    let provider = f.optional(cx, "provider", one_of(PROVIDERS, &["kuberouter"]));
     let pods = f.optional(cx, "podCIDR", range_of(8, 24)).unwrap_or(default.pod_cidr);
     let services = f.optional(cx, "serviceCIDR", range_of(12, 24)).unwrap_or(default.service_cidr);
     let domain = f.optional(cx, "clusterDomain", checked(checks::dns_name));

@@ -348,10 +348,10 @@ fn cluster_config_values_are_checked() {
         ),
         ("  api: { audit: all }\n", &["spec.api.audit: expected none, metadata or request, found \"all\""]),
         (
-            "  network: { provider: calico }\n",
+            "  network: { provider: kuberouter }\n",
             &[
-                "spec.network.provider: \"calico\" is planned, but not supported yet",
-                "hint: supported: bridge",
+                "spec.network.provider: \"kuberouter\" is planned, but not supported yet",
+                "hint: supported: bridge, calico, custom",
             ],
         ),
         (

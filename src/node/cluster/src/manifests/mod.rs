@@ -1,9 +1,11 @@
 //! Kubernetes objects that are applied once the API server is ready.
 
 mod access;
+mod calico;
 mod dns;
 mod join;
 
+use config::NetworkProvider;
 use serde_json::Value;
 
 use crate::duties::Duties;
@@ -22,7 +24,7 @@ pub struct Manifest {
     pub objects: Vec<Value>,
 }
 
-/// Returns all manifests of a cluster: our permissions, those of `spec.extensions.manifests`, our add-ons. Add-ons come
+/// Returns all manifests of a cluster: our permissions, the network, those of `spec.extensions.manifests`, our add-ons. Add-ons come
 /// last, since their pods are larger than a first pod, which would wait for the processor; all are applied within a
 /// second of each other.
 ///
@@ -36,9 +38,14 @@ pub(crate) fn all(duties: Duties, facts: &Facts) -> Result<Vec<Manifest>, Error>
     // With more nodes than one, the cluster's names outlive the loss of any.
     let replicas = if duties.workloads { 1 } else { 2 };
     let dns = dns::objects(&spec.network, image(facts, "coredns")?, replicas);
-    let first = std::iter::once(ours("access", access::objects()));
-    let last = [ours("dns", dns), ours("join", join::objects(facts.cluster))];
-    Ok(first.chain(theirs).chain(last).collect())
+    let mut all = vec![ours("access", access::objects())];
+    // Before all pods that need the network.
+    if spec.network.provider == NetworkProvider::Calico {
+        all.push(ours("calico", calico::objects(&spec.network)));
+    }
+    all.extend(theirs);
+    all.extend([ours("dns", dns), ours("join", join::objects(facts.cluster))]);
+    Ok(all)
 }
 
 /// Returns a manifest of the config. The config's parser has already refused an invalid one, and this does again: an empty

@@ -1,6 +1,6 @@
 //! containerd, the import of the image archives, and the pod network.
 
-use config::Cidr;
+use config::{Cidr, NetworkProvider};
 use control::{Limits, Probe, User};
 use serde_json::json;
 
@@ -22,9 +22,10 @@ pub(crate) fn add(facts: &Facts, parts: &mut Parts) {
     parts.directories.push(Directory::public("/etc/cni/net.d"));
     parts.directories.push(Directory::public("/run/containerd"));
     parts.files.push(File::public(CONFIG, config()));
-    // Elsewhere the pods' addresses are known once the node is.
-    if facts.server.is_none() {
-        parts.files.push(pod_network(facts.cluster.spec.network.first_node_cidr()));
+    // On a node that has joined, the pods' addresses are known later. Other providers write their own.
+    let network = &facts.cluster.spec.network;
+    if facts.server.is_none() && network.provider == NetworkProvider::Bridge {
+        parts.files.push(pod_network(network.first_node_cidr()));
     }
     let command = ["/usr/bin/containerd", "--config", CONFIG].map(str::to_owned).to_vec();
     let mut service = daemon(NAME, User::ROOT, command);

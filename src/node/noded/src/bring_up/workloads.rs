@@ -12,7 +12,7 @@ use super::services;
 use crate::back_off::BackOff;
 use crate::condition::{Claim, MANIFESTS_APPLIED, NODE_READY, PODS_READY};
 use crate::kube::{Kube, Observed, Readiness, Resource, has_pods, readiness, uncordon, watch_one};
-use crate::manifests::Keeper;
+use crate::manifests::{Keeper, definitions};
 use crate::node::Node;
 use crate::thread::spawn_or_tell;
 use crate::upgrade::Upgrader;
@@ -39,8 +39,8 @@ pub fn follow(node: &Arc<Node>, upgrader: &Arc<Upgrader>, manifests: &[Manifest]
         spawn_or_tell("node", move || follow_node(&follower, &upgrader));
     }
     if duties.control_plane {
-        let (keeper, applied) = (Keeper::new(manifests), Arc::clone(node));
-        spawn_or_tell("manifests", move || keep_applied(&applied, keeper));
+        let (applied, manifests) = (Arc::clone(node), manifests.to_vec());
+        spawn_or_tell("manifests", move || keep_applied(&applied, manifests));
     }
 }
 
@@ -49,8 +49,17 @@ fn pauses() -> BackOff {
 }
 
 /// Keeps all manifests applied, for ever. Their pods are followed once everything was applied.
-fn keep_applied(node: &Arc<Node>, mut keeper: Keeper) {
+fn keep_applied(node: &Arc<Node>, mut manifests: Vec<Manifest>) {
     let mut pauses = pauses();
+    loop {
+        match definitions(node.documents.cluster.spec.network.provider) {
+            Ok(more) => break manifests.extend(more),
+            Err(e) => node.claim(MANIFESTS_APPLIED, Claim::no("Failed", format!("{e:#}"))),
+        }
+        pauses.sleep();
+    }
+    pauses.reset();
+    let mut keeper = Keeper::new(&manifests);
     let mut followed = false;
     loop {
         match node.kube().and_then(|kube| keeper.pass(&kube)) {

@@ -4,8 +4,10 @@
 //! created it. What it did is recorded in the cluster itself, as an [`inventory`], so that the record comes back with the
 //! objects when the store is restored. Waiting for pods to be ready is elsewhere.
 
+mod definitions;
 mod inventory;
 mod keeper;
 mod order;
 
+pub use definitions::definitions;
 pub use keeper::Keeper;

@@ -43,6 +43,15 @@ pub fn connected(text: &str, place: &Place<'_>) -> String {
     text.replacen(kind, &format!("{kind}{network}"), 1)
 }
 
+/// Adds to a cluster config the pod network's provider; nothing for the default.
+pub fn with_provider(text: &str, name: Option<&str>) -> String {
+    let key = "\n  network:\n";
+    name.map_or_else(
+        || text.to_owned(),
+        |name| text.replacen(key, &format!("{key}    provider: {name:?}\n"), 1),
+    )
+}
+
 /// Copies the operator's credentials to another machine's directory, where commands look for them.
 pub fn share_credentials(from: &Path, to: &Path) -> Result<()> {
     for name in credentials::FILES {
@@ -68,7 +77,10 @@ mod tests {
             address: [10, 1, 0, 12].into(),
         };
         let text = connected(&make(dir.path(), "node-1", "home").unwrap(), &place);
-        let network = config::parse_node_documents("node.yaml", &text).unwrap().node.network;
+        let text = with_provider(&text, Some("custom"));
+        let documents = config::parse_node_documents("node.yaml", &text).unwrap();
+        assert_eq!(documents.cluster.spec.network.provider, config::NetworkProvider::Custom);
+        let network = documents.node.network;
         assert_eq!(network.node_address, Some(place.range));
         assert_eq!(network.ethernets["segment"].addresses[0].to_string(), "10.1.0.12/24");
         let hardware = network.ethernets["segment"].matches.clone().unwrap().macaddress;

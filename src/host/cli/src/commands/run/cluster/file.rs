@@ -25,6 +25,8 @@ const FIRST: u32 = 11;
 pub struct ClusterFile {
     /// Addresses of the segment.
     pub segment: Cidr,
+    /// `network.provider` of the cluster; `None` for the default.
+    pub provider: Option<String>,
     /// The machines; the first one is the centre of the segment.
     pub machines: Vec<MachineEntry>,
 }
@@ -49,6 +51,7 @@ pub struct MachineEntry {
 #[serde(deny_unknown_fields)]
 struct Written {
     segment: Option<String>,
+    provider: Option<String>,
     machines: Vec<WrittenMachine>,
 }
 
@@ -95,7 +98,7 @@ impl ClusterFile {
         if let Some(twice) = machines.iter().find(|m| !names.insert(&m.name)) {
             anyhow::bail!("machines: two are named {:?}", twice.name);
         }
-        let file = ClusterFile { segment, machines };
+        let file = ClusterFile { segment, provider: written.provider, machines };
         // The last address of a range is its broadcast address.
         if file.segment.nth(FIRST + u32::try_from(count)?).is_none() {
             anyhow::bail!("segment: {} has no room for {count} machines", file.segment);

@@ -197,10 +197,9 @@ impl Cluster<'_> {
         }
         dir.create()?;
         let text = make(dir.path(), dir.name(), dir.name())?;
-        user_data::write(
-            dir,
-            &(documents::connected(&text, &self.place(controller)) + &user_data::demo_objects()?),
-        )
+        let node = documents::connected(&text, &self.place(controller));
+        let text = documents::with_provider(&node, self.file.provider.as_deref());
+        user_data::write(dir, &(text + &user_data::demo_objects()?))
     }
 
     /// Makes the configs of those workers that have none; the controller gives them a token.
