@@ -7,7 +7,7 @@ IRONHULL       := cargo run --quiet --release --package cli --
 PROGRAM        := $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-gnu/release/ironhull
 
 .DEFAULT_GOAL := help
-.PHONY: run cluster ahead command test check unit image deaths e2e loader bench upgrade-demo torture powerloss powerloss-1000 hardware hardware-all cold reproducible clean help deps deps-test
+.PHONY: run cluster ahead command test check unit image deaths e2e e2e-all loader bench upgrade-demo torture powerloss powerloss-1000 hardware hardware-all cold reproducible clean help deps deps-test
 
 run: ahead deps command ## Build what is missing, boot the single-node image, print a kubeconfig
 	@$(IRONHULL) run image-profiles/single.yaml --detach
@@ -32,8 +32,11 @@ image: ahead deps command ## Build the images of all roles into out/
 deaths: deps-test image ## Make a new generation fail in every way and check that the old one returns
 	@cargo test --quiet --release --package e2e --test deaths
 
-e2e: deps-test image ## Boot the image in QEMU and test its behaviour
+e2e: deps-test image ## Boot the image in QEMU and test its behaviour; some long tests take turns
 	@cargo test --quiet --release --package e2e --lib --bins --test e2e --no-fail-fast
+
+e2e-all: deps-test image ## The same without leaving out those that take turns
+	@IRONHULL_ALL=1 cargo test --quiet --release --package e2e --lib --bins --test e2e --no-fail-fast
 
 loader: deps-test ## Test the boot loader against firmware, damaged disks and power cuts
 	@cargo test --quiet --release --package e2e --test loader
