@@ -25,7 +25,7 @@ pub use duties::Duties;
 pub use error::Error;
 pub use facts::Facts;
 pub use file::{Directory, File};
-pub use manifests::{Manifest, PAUSE_IMAGE};
+pub use manifests::{AWAITED, Manifest, PAUSE_IMAGE};
 pub use pki::member;
 pub use pki::{
     Certificate, KUBELET_CLIENT_GROUP, OPERATORS_GROUP, PKI_DIRECTORY, Pki, Reason, State, validities_secs,

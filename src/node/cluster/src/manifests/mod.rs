@@ -15,6 +15,9 @@ use crate::facts::Facts;
 /// The image of every pod's sandbox, which the root contains.
 pub const PAUSE_IMAGE: &str = "ironhull.local/pause:1";
 
+/// Manifests that other nodes wait for. They use no definition, so they need not wait for any.
+pub const AWAITED: [&str; 2] = ["ironhull-access", "ironhull-join"];
+
 /// A named list of objects, applied in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
@@ -24,9 +27,8 @@ pub struct Manifest {
     pub objects: Vec<Value>,
 }
 
-/// Returns all manifests of a cluster: our permissions, the network, those of `spec.extensions.manifests`, our add-ons. Add-ons come
-/// last, since their pods are larger than a first pod, which would wait for the processor; all are applied within a
-/// second of each other.
+/// Returns all manifests of a cluster: our permissions, the network, those of `spec.extensions.manifests`, our add-ons.
+/// Add-ons come last, since their pods are larger than a first pod, which would wait for the processor.
 ///
 /// # Errors
 /// [`Error::NoContainerImage`] if the node's image lacks one of an add-on, [`Error::Manifest`] if one of the config
@@ -38,13 +40,13 @@ pub(crate) fn all(duties: Duties, facts: &Facts) -> Result<Vec<Manifest>, Error>
     // With more nodes than one, the cluster's names outlive the loss of any.
     let replicas = if duties.workloads { 1 } else { 2 };
     let dns = dns::objects(&spec.network, image(facts, "coredns")?, replicas);
-    let mut all = vec![ours("access", access::objects())];
+    let mut all = vec![ours("access", access::objects()), ours("join", join::objects(facts.cluster))];
     // Before all pods that need the network.
     if spec.network.provider == NetworkProvider::Calico {
         all.push(ours("calico", calico::objects(&spec.network)));
     }
     all.extend(theirs);
-    all.extend([ours("dns", dns), ours("join", join::objects(facts.cluster))]);
+    all.push(ours("dns", dns));
     Ok(all)
 }
 
@@ -89,8 +91,9 @@ mod tests {
         cluster.spec.extensions.manifests = vec![config::Manifest { name: "mine".into(), manifest }];
         let found = all(Duties::of(Role::Single), &facts(&node, &cluster)).unwrap();
         let names: Vec<&str> = found.iter().map(|m| m.name.as_str()).collect();
-        assert_eq!(names, ["ironhull-access", "mine", "ironhull-dns", "ironhull-join"]);
-        assert_eq!(found[1].objects[0]["metadata"]["name"], "a");
+        assert_eq!(names, ["ironhull-access", "ironhull-join", "mine", "ironhull-dns"]);
+        assert_eq!(names[..AWAITED.len()], AWAITED);
+        assert_eq!(found[2].objects[0]["metadata"]["name"], "a");
         let bound: Vec<&Value> = found[0].objects.iter().map(|o| &o["roleRef"]["name"]).collect();
         assert_eq!(bound, ["system:kubelet-api-admin", "cluster-admin"]);
     }

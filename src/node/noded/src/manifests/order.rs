@@ -1,6 +1,6 @@
 //! The order in which objects are applied: what others need to exist comes first. Pure.
 
-use cluster::Manifest;
+use cluster::{AWAITED, Manifest};
 use serde_json::Value;
 
 /// An object and the manifest that it is from.
@@ -12,15 +12,18 @@ pub struct Wanted {
     pub object: Value,
 }
 
-/// Returns the objects of all manifests: custom resource definitions and namespaces first, otherwise in order.
+/// Returns the objects of all manifests: what other nodes wait for, then custom resource definitions and namespaces,
+/// otherwise in order. Definitions take the API server most of a second each, under emulation.
 pub fn ordered(manifests: &[Manifest]) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = manifests
         .iter()
         .flat_map(|m| m.objects.iter().map(|o| Wanted { manifest: m.name.clone(), object: o.clone() }))
         .collect();
     // The sort is stable.
-    all.sort_by_key(|wanted| {
-        !matches!(wanted.object["kind"].as_str(), Some("CustomResourceDefinition" | "Namespace"))
+    all.sort_by_key(|wanted| match wanted.object["kind"].as_str() {
+        _ if AWAITED.contains(&wanted.manifest.as_str()) => 0,
+        Some("CustomResourceDefinition" | "Namespace") => 1,
+        _ => 2,
     });
     all
 }
@@ -40,10 +43,17 @@ mod tests {
         let found = ordered(&[
             manifest("a", &["Widget", "Namespace"]),
             manifest("b", &["CustomResourceDefinition", "Pod"]),
+            manifest(AWAITED[1], &["Role"]),
         ]);
         let found: Vec<(&str, &str)> =
             found.iter().map(|w| (w.manifest.as_str(), w.object["kind"].as_str().unwrap())).collect();
-        let expected = [("a", "Namespace"), ("b", "CustomResourceDefinition"), ("a", "Widget"), ("b", "Pod")];
+        let expected = [
+            (AWAITED[1], "Role"),
+            ("a", "Namespace"),
+            ("b", "CustomResourceDefinition"),
+            ("a", "Widget"),
+            ("b", "Pod"),
+        ];
         assert_eq!(found, expected);
     }
 }
