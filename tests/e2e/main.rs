@@ -15,6 +15,7 @@ mod join;
 mod kernel_mount;
 mod kine;
 mod maintenance;
+mod medium;
 mod metadata;
 mod node_ready;
 mod platform_network;
@@ -67,6 +68,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_platform_gives_a_node_its_address_and_name", platform_network::show),
     ("metadata_services_and_a_url_configure_the_same_image", metadata::show),
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
+    ("an_installation_medium_starts_as_a_cd_and_as_a_stick", medium::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("a_controller_and_two_workers_are_a_cluster", cluster::show),
     ("a_worker_joins_its_controller_and_stays_a_member", join::show),

@@ -66,7 +66,8 @@ impl Contents {
         let mut files = self.files.clone();
         files.insert("EFI/BOOT/BOOTX64.EFI".to_owned(), self.loader.clone());
         let (start, bytes) = place(Partition::Esp);
-        let options = fat::Options { bytes, offset: start, serial: 1, label: "ESP".to_owned() };
+        let options =
+            fat::Options { kind: fat::Kind::Fat32, bytes, offset: start, serial: 1, label: "ESP".to_owned() };
         let esp = fat::write(files, &options).unwrap();
         let mut next = 0;
         while let Some(range) = esp.next_data(next).unwrap() {

@@ -170,8 +170,10 @@ fn watch(mut child: Child, noise: Option<&[u8]>) -> String {
     reader.join().unwrap()
 }
 
-/// Returns the lines of boot loader and probes; the firmware's own output is full of cursor movements.
+/// Returns the lines of boot loader and probes; the firmware's own output is full of cursor movements. Which partition
+/// a probe is told is left out: it differs with the disk.
 fn lines(text: &str) -> Vec<String> {
-    let of = |line: &str| line.split("ironhull loader: ").nth(1).map(|l| l.trim_end().to_owned());
+    let without_partition = |line: &str| line.split(" partition=").next().map(|l| l.trim_end().to_owned());
+    let of = |line: &str| without_partition(line.split("ironhull loader: ").nth(1)?);
     text.lines().filter_map(of).collect()
 }

@@ -13,6 +13,7 @@ pub mod lab;
 pub mod listing;
 pub mod log;
 pub mod loopback;
+pub mod medium;
 pub mod node;
 pub mod pc;
 pub mod qmp;

@@ -71,7 +71,10 @@ fn with_other_loader(dir: &Path) -> Result<PathBuf> {
         ("loader/loader.conf".to_owned(), b"timeout 0\n".to_vec()),
     ]);
     let (offset, bytes) = image::partition(&image::raw(), slots::Partition::Esp);
-    let esp = fat::write(files, &fat::Options { bytes, offset, serial: 1, label: "ESP".to_owned() })?;
+    let esp = fat::write(
+        files,
+        &fat::Options { kind: fat::Kind::Fat32, bytes, offset, serial: 1, label: "ESP".to_owned() },
+    )?;
     let disk = dir.join("systemd-boot.raw");
     tool::run("cp", &["--sparse=always".as_ref(), image::raw().as_path(), &disk]);
     let file = File::options().write(true).open(&disk).context("opening the copy of the image")?;

@@ -68,7 +68,7 @@ pub(crate) fn finish(output: &Path, name: &str) -> Result<()> {
         return give_up(output, name);
     }
     record::forget(output, name)?;
-    record::remove_older(outputs::disks(), output, &built)?;
+    record::remove_older(outputs::started(), output, &built)?;
     let manifest = record::manifest_path(output, name);
     remove_manifest(&manifest)?;
     sync(output)?;

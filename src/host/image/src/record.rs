@@ -95,18 +95,18 @@ pub(crate) fn forget(output: &Path, name: &str) -> Result<()> {
     }
 }
 
-/// Removes the disks of the previous build that `built` does not replace, since beside its files they would
-/// look like its own. `disks` are their formats and extensions. A bundle is kept: it may be signed by keys
+/// Removes the disks and media of the previous build that `built` does not replace, since beside its files they would
+/// look like its own. `started` are formats and extensions of such files. A bundle is kept: it may be signed by keys
 /// that this build does not have, and it states its own version.
 pub(crate) fn remove_older<'a>(
-    disks: impl Iterator<Item = (&'a str, &'a str)>,
+    started: impl Iterator<Item = (&'a str, &'a str)>,
     output: &Path,
     built: &Built,
 ) -> Result<()> {
     let text = fs::read(manifest_path(output, &built.facts.name)).unwrap_or_default();
     // Without a readable manifest it is unknown which build the files belong to.
     let Ok(last) = serde_json::from_slice::<Built>(&text) else { return Ok(()) };
-    for (format, ending) in disks {
+    for (format, ending) in started {
         let name = format!("{}.{ending}", built.facts.name);
         if built.file(format).is_some() || last.file(format).is_none_or(|file| file.name != name) {
             continue;

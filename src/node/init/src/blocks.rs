@@ -1,7 +1,9 @@
 //! The partitions that the kernel knows, as sysfs shows them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+
+use formats::gpt::{self, Guid, Table};
 
 /// A partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,22 @@ fn load(entry: &Path) -> Option<Block> {
         label: parse_label(&uevent).to_owned(),
         device: fs::read_to_string(real.join("dev")).ok()?.trim().to_owned(),
     })
+}
+
+/// Returns whether the partition table of a disk has a partition with this unique GUID, in the byte order of partition
+/// tables. The table is read here, as sysfs shows no GUIDs; a disk whose table can't be read has none.
+pub(crate) fn has_partition(disk: &str, unique: [u8; 16]) -> bool {
+    let path = Path::new("/dev").join(disk);
+    let table = File::open(&path).ok().and_then(|mut device| {
+        let blocks = sys::device_bytes(&device, &path).ok()? / gpt::BLOCK_BYTES;
+        gpt::read(&mut device, blocks).ok()
+    });
+    table.is_some_and(|table| is_in(&table, unique))
+}
+
+/// Returns whether a table has a partition with this unique GUID. Pure.
+pub(crate) fn is_in(table: &Table, unique: [u8; 16]) -> bool {
+    table.partitions.iter().any(|p| p.unique_guid == Guid::from_disk(unique))
 }
 
 /// Returns the name in the partition table out of a uevent; empty if it has none.

@@ -11,6 +11,8 @@ use crate::efi::Guid;
 /// Bytes of the header that its checksum covers, and bytes of an entry.
 const HEADER_BYTES: usize = 92;
 const ENTRY_BYTES: usize = 128;
+/// Bytes of a name.
+const NAME_BYTES: usize = 72;
 /// Maximum number of entries accepted; every tool writes 128.
 const MOST_ENTRIES: usize = 128;
 
@@ -47,12 +49,41 @@ impl Entries {
     }
 }
 
-/// Returns the unique GUID of one of our partitions; `None` if the entry is empty or has another type.
-pub(crate) fn unique(entries: &[u8], partition: Partition) -> Option<[u8; 16]> {
+/// An entry of the table that is one of our partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Unique GUID.
+    pub unique: [u8; 16],
+    /// First block, in blocks of the table.
+    pub first: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+    /// Name in UTF-16, little-endian, padded with zeros.
+    name: [u8; NAME_BYTES],
+}
+
+impl Entry {
+    /// Returns whether it has this name.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let mut units = self.name.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+        let same = name.encode_utf16().all(|unit| units.next() == Some(unit));
+        same && units.next().is_none_or(|unit| unit == 0)
+    }
+}
+
+/// Returns one of our partitions; `None` if the entry is empty or has another type.
+pub(crate) fn entry(entries: &[u8], partition: Partition) -> Option<Entry> {
     let wanted = type_of(partition).0;
     let index = usize::try_from(partition.number()).ok()?.checked_sub(1)?;
     let entry = entries.chunks_exact(ENTRY_BYTES).nth(index)?;
-    entry.strip_prefix(&wanted)?.first_chunk().copied()
+    let first = u64::from_le_bytes(array(entry, 32)?);
+    let last = u64::from_le_bytes(array(entry, 40)?);
+    Some(Entry {
+        unique: entry.strip_prefix(&wanted)?.first_chunk().copied()?,
+        first,
+        blocks: last.checked_sub(first)?.checked_add(1)?,
+        name: array(entry, 56)?,
+    })
 }
 
 /// Returns the type GUID of a partition in disk format; the texts are parsed at compile time.
@@ -93,6 +124,11 @@ mod tests {
             let at = 128 * (usize::from(number) - 1);
             entries[at..at + 16].copy_from_slice(&Guid::parse(partition.type_guid()).0);
             entries[at + 16..at + 32].fill(number);
+            entries[at + 32] = 10 * number;
+            entries[at + 40] = 10 * number + 4;
+            for (to, from) in entries[at + 56..].chunks_mut(2).zip(partition.label().bytes()) {
+                to[0] = from;
+            }
         }
         let mut block = vec![0; 512];
         block[..8].copy_from_slice(b"EFI PART");
@@ -119,12 +155,16 @@ mod tests {
         let place = header(&block, 1).unwrap();
         assert_eq!((place.lba, place.bytes), (2, 16384));
         assert!(place.are(&entries));
-        assert_eq!(unique(&entries, Partition::KernelA), Some([3; 16]));
-        assert_eq!(unique(&entries, Partition::KernelB), Some([4; 16]));
-        entries[128] ^= 1;
+        let kernel = entry(&entries, Partition::KernelA).unwrap();
+        assert_eq!((kernel.unique, kernel.first, kernel.blocks), ([3; 16], 30, 5));
+        assert!(kernel.is_named("kernel-a") && !kernel.is_named("kernel-") && !kernel.is_named("kernel-ab"));
+        assert_eq!(entry(&entries, Partition::KernelB).unwrap().unique, [4; 16]);
+        entries[0] ^= 1;
         assert!(!place.are(&entries));
-        assert_eq!(unique(&entries, Partition::BootState), None, "another type");
-        assert_eq!(unique(&[], Partition::BootState), None);
+        assert_eq!(entry(&entries, Partition::Esp), None, "another type");
+        assert_eq!(entry(&[], Partition::BootState), None);
+        entries[128 + 40] = 0;
+        assert_eq!(entry(&entries, Partition::BootState), None, "ends before it begins");
     }
 
     #[test]

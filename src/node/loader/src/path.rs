@@ -11,6 +11,7 @@ pub(crate) const LONGEST: usize = 4096;
 const END: u8 = 0x7f;
 const MEDIA: u8 = 4;
 const HARD_DRIVE: u8 = 1;
+const CD: u8 = 2;
 /// The hard drive node: its length, the offsets of number and signature, and the signature type for a GUID.
 const HARD_DRIVE_BYTES: usize = 42;
 const NUMBER_AT: usize = 4;
@@ -42,6 +43,20 @@ pub(crate) fn is_end(node: &[u8]) -> bool {
 
 /// Parses the path of a GPT partition; `None` for any other path.
 pub(crate) fn partition(path: &[u8]) -> Option<PartitionPath<'_>> {
+    let (disk, node) = last_node(path, HARD_DRIVE)?;
+    let is_gpt = node.len() == HARD_DRIVE_BYTES && node.get(KIND_AT) == Some(&GUID);
+    let number = array(node, NUMBER_AT).map(u32::from_le_bytes)?;
+    is_gpt.then_some(PartitionPath { disk, number, unique: array(node, SIGNATURE_AT)? })
+}
+
+/// Parses the path of a boot image on a CD (El Torito): returns the path of the CD, without the end node; `None` for
+/// any other path.
+pub(crate) fn cd(path: &[u8]) -> Option<&[u8]> {
+    last_node(path, CD).map(|(disk, _)| disk)
+}
+
+/// Returns the first media node of this subtype, if it is the last node, and the path before it.
+fn last_node(path: &[u8], subtype: u8) -> Option<(&[u8], &[u8])> {
     let mut at = 0;
     loop {
         let node = path.get(at..)?;
@@ -50,12 +65,9 @@ pub(crate) fn partition(path: &[u8]) -> Option<PartitionPath<'_>> {
         if is_end(node) {
             return None;
         }
-        if node.starts_with(&[MEDIA, HARD_DRIVE]) {
+        if node.starts_with(&[MEDIA, subtype]) {
             let is_last = path.get(at + bytes..).is_some_and(is_end);
-            let is_gpt = bytes == HARD_DRIVE_BYTES && node.get(KIND_AT) == Some(&GUID);
-            let number = array(node, NUMBER_AT).map(u32::from_le_bytes)?;
-            let (disk, unique) = (path.get(..at)?, array(node, SIGNATURE_AT)?);
-            return (is_last && is_gpt).then_some(PartitionPath { disk, number, unique });
+            return Some((path.get(..at)?, node)).filter(|_| is_last);
         }
         at += bytes;
     }
@@ -120,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn a_boot_image_is_its_cd_and_a_cd_node() {
+        let mut node = vec![4, 2, 24, 0, 1, 0, 0, 0];
+        node.extend([7; 16]);
+        let path = join(&[&disk(1), &node, &THE_END]);
+        assert_eq!((cd(&path), partition(&path)), (Some(&disk(1)[..]), None));
+        assert_eq!(cd(&join(&[&disk(1), &node, &[4, 4, 6, 0, 0, 0], &THE_END])), None, "a file on it");
+        assert_eq!(cd(&join(&[&disk(1), &drive(1, 7, 2), &THE_END])), None, "a partition");
+        assert_eq!(cd(&join(&[&disk(1), &THE_END])), None);
+    }
+
+    #[test]
     fn a_disk_is_recognised_by_its_whole_path() {
         let own = disk(1);
         assert!(is_disk(&join(&[&own, &THE_END]), &own));
@@ -136,7 +159,7 @@ mod tests {
             for bit in 0..8 {
                 let mut bad = path.clone();
                 bad[at] ^= 1 << bit;
-                let _ = partition(&bad);
+                let _ = (partition(&bad), cd(&bad));
             }
         }
     }

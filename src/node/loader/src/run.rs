@@ -1,6 +1,8 @@
 //! One boot: read, decide, record, start; and the other slot if that fails.
 
-use slots::{Boot, Entry, HANDOFF_BYTES, Handoff, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME};
+use slots::{
+    Boot, Entry, HANDOFF_BYTES, Handoff, Place, Record, Slot, Start, VARIABLE_GUID_BYTES, VARIABLE_NAME,
+};
 
 use crate::disk::{self, Disk};
 use crate::efi::{Firmware, Guid, Life};
@@ -28,7 +30,9 @@ fn boot(firmware: &Firmware, disk: &Disk) {
     let headers = disk.kernels.map(|partition| slot::header(firmware, partition.as_ref()));
     let [first, second] = record::read(firmware, disk.bootstate.as_ref());
     let mut boot = Boot::new(first, second, &headers);
-    if boot.is_rebuilt() {
+    if disk.is_medium {
+        say!(firmware, "this is an installation medium; nothing is written to it");
+    } else if boot.is_rebuilt() {
         say!(firmware, "both copies of the boot record are lost; using the slot headers");
     }
     while let Some(start) = boot.next_start() {
@@ -50,7 +54,7 @@ fn boot(firmware: &Firmware, disk: &Disk) {
             say!(firmware, "slot {slot} is empty");
         }
     }
-    note(firmware, record::write(firmware, disk.bootstate.as_ref(), place, &last));
+    write(firmware, disk, place, &last);
 }
 
 /// Prints and records what is about to be started, and tells it the system in an EFI variable.
@@ -63,9 +67,10 @@ fn prepare(firmware: &Firmware, disk: &Disk, start: &Start) {
         }
     }
     say!(firmware, "starting slot {slot}, generation {generation}, tries left {tries_left}, reason {why}");
-    note(firmware, record::write(firmware, disk.bootstate.as_ref(), start.write_to, &start.record));
+    write(firmware, disk, start.write_to, &start.record);
+    let partition = disk.kernels.get(slot).as_ref().map(|kernel| kernel.unique);
     let mut room = [0; HANDOFF_BYTES];
-    let text = Handoff { slot, generation, tries_left, why }.encode(&mut room);
+    let text = Handoff { slot, generation, tries_left, why, partition }.encode(&mut room);
     if let Err(status) =
         firmware.set_variable((VARIABLE_NAME, Guid(VARIABLE_GUID_BYTES)), Life::UntilReset, text)
     {
@@ -83,9 +88,9 @@ fn print_failure(firmware: &Firmware, slot: Slot, entry: &Entry) {
     say!(firmware, "slot {slot} has generation {generation}, last failure: {last_failure}");
 }
 
-/// Prints a message if the record was not written; the boot continues.
-fn note(firmware: &Firmware, written: bool) {
-    if !written {
+/// Writes the record, unless the disk is a medium; prints a message if that fails. The boot continues.
+fn write(firmware: &Firmware, disk: &Disk, place: Place, record: &Record) {
+    if !disk.is_medium && !record::write(firmware, disk.bootstate.as_ref(), place, record) {
         say!(firmware, "the boot record could not be written");
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod input;
 mod link;
 mod machine;
+mod mapper;
 mod mount;
 mod poll;
 mod proc;
@@ -21,7 +22,6 @@ mod process;
 mod signal;
 mod socket;
 mod spawn;
-mod verity;
 mod watchdog;
 
 pub use back_door::{BackDoorRegisters, back_door};
@@ -32,6 +32,7 @@ pub use error::SysError;
 pub use input::{KEY_POWER, pressed_keys};
 pub use link::set_link_up;
 pub use machine::{Leave, boot_ms, catch_ctrl_alt_del, leave, make_device_node, set_hostname, sync_all};
+pub use mapper::{open_part, open_verity};
 pub use mount::{
     MountFlags, bind, change_root, mount, move_mount, remount_read_only, share, unmount, unmount_lazily,
 };
@@ -41,5 +42,4 @@ pub use process::{Copy, Exit, kill, kill_everything, reap, run_in_child, run_in_
 pub use signal::{Signal, Signals};
 pub use socket::{connect_loopback, notify_socket, pipe, receive_notice};
 pub use spawn::{Child, Launch, spawn};
-pub use verity::open_verity;
 pub use watchdog::Watchdog;

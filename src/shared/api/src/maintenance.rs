@@ -38,6 +38,9 @@ pub struct Maintenance {
     pub boot: Option<Boot>,
     /// How many wrong pairing codes were sent since the node waits.
     pub wrong_codes: u64,
+    /// The installation medium that the node runs from, such as `sr0`: nothing of it outlives the next boot. Absent if it
+    /// is installed.
+    pub medium: Option<String>,
 }
 
 /// Why a node is in maintenance.

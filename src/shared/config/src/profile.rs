@@ -254,14 +254,16 @@ pub enum Output {
     Ova,
     /// The disk format of Azure and Hyper-V, of fixed size, as a sparse file.
     Vhd,
+    /// An installation medium: a CD, or a USB stick that the whole file is copied to.
+    Iso,
     /// The upgrade bundle for nodes.
     Bundle,
 }
 
 impl Output {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [Output; 6] =
-        [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Vhd, Output::Bundle];
+    pub const ALL: [Output; 7] =
+        [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Vhd, Output::Iso, Output::Bundle];
 
     /// Returns its name in profiles and on the command line.
     #[must_use]
@@ -272,6 +274,7 @@ impl Output {
             Output::Vmdk => "vmdk",
             Output::Ova => "ova",
             Output::Vhd => "vhd",
+            Output::Iso => "iso",
             Output::Bundle => "bundle",
         }
     }
@@ -291,6 +294,7 @@ impl Output {
             Output::Vmdk => "VMware disk, compressed (streamOptimized)",
             Output::Ova => "VMware machine with its disk",
             Output::Vhd => "Azure and Hyper-V disk, fixed, sparse",
+            Output::Iso => "Installation medium: CD, or USB stick",
             Output::Bundle => "Upgrade bundle for nodes",
         }
     }

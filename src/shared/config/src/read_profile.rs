@@ -122,7 +122,7 @@ fn components(cx: &mut Context, node: &Node, role: Option<Role>) -> Option<Vec<C
 }
 
 fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
-    let planned = &["iso", "netboot"];
+    let planned = &["netboot"];
     let found = list(one_of(OUTPUTS, planned))(cx, node)?;
     each_once(cx, node, found, "output")
 }
@@ -166,6 +166,6 @@ mod tests {
             assert_eq!(serde_json::to_value(output).unwrap(), *name);
         }
         assert_eq!(OUTPUTS.len(), Output::ALL.len());
-        assert_eq!(Output::from_name("iso"), None);
+        assert_eq!(Output::from_name("img"), None);
     }
 }

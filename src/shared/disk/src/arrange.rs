@@ -36,6 +36,9 @@ pub struct Contents<'a> {
     pub uki_sha256: [u8; 32],
     /// The boot loader.
     pub loader: &'a [u8],
+    /// Empty for an image, whose GUIDs and UUIDs follow from the rest of this; random bytes for a disk that shall have
+    /// its own.
+    pub seed: &'a [u8],
 }
 
 impl fmt::Debug for Contents<'_> {
@@ -51,49 +54,59 @@ impl fmt::Debug for Contents<'_> {
 /// Returns a disk with `contents` in slot A and an empty slot B, of the length given by `layout`.
 ///
 /// Root and kernel image stay where they are and are only read; everything else, some 200 KB, is in memory.
-/// The same contents give the same bytes and the same holes. GUIDs and UUIDs are derived from name, root hash
-/// and kernel image.
+/// The same contents give the same bytes and the same holes. GUIDs and UUIDs are derived from name, root hash,
+/// kernel image and seed.
 ///
 /// # Errors
 /// [`DiskError::TooLong`] if root or kernel image does not fit into its partition, [`DiskError::Esp`] if the
 /// boot loader does not.
 pub fn arrange<'a>(layout: &Layout, contents: &Contents<'a>) -> Result<Composite<'a>, DiskError> {
     let at = |partition| layout.place(partition);
-    let identity = Identity { name: contents.name, root: &contents.params, kernel: &contents.uki_sha256 };
+    let identity = Identity::of(contents);
     let mut disk = Memory::new(layout.disk_bytes());
     write_header(&mut disk, at(Partition::KernelA), contents)?;
     write_record(&mut disk, at(Partition::BootState), contents.epoch)?;
-    write_esp(&mut disk, at(Partition::Esp), contents.loader, &identity)?;
+    write_esp(
+        &mut disk,
+        at(Partition::Esp),
+        (fat::Kind::Fat32, &[BOOT_PATH, SPARE_PATH]),
+        (contents, &identity),
+    )?;
     for partition in [Partition::State, Partition::Data] {
         write_marker(&mut disk, at(partition), &identity)?;
     }
     let mut disk = Cursor::new(disk);
-    gpt::write(&mut disk, &table(layout, &identity))?;
+    let id = (Guid(identity.uuid("disk")), layout.disk_bytes());
+    gpt::write(&mut disk, &table(id, layout.places(), &identity, Partition::label))?;
     let disk = Composite::new(disk.into_inner());
     let disk = put(disk, at(Partition::KernelA), UKI_OFFSET, contents.uki)?;
     put(disk, at(Partition::RootA), 0, contents.root)
 }
 
-/// The values that distinguish this disk from every other.
-struct Identity<'a> {
-    name: &'a str,
-    root: &'a RootParams,
-    kernel: &'a [u8; 32],
-}
+/// The values that distinguish this disk from every other, from which GUIDs and UUIDs are derived.
+pub(crate) struct Identity<'a>([&'a [u8]; 4]);
 
-impl Identity<'_> {
-    /// Returns the values from which GUIDs and UUIDs are derived.
-    fn parts(&self) -> [&[u8]; 3] {
-        [self.name.as_bytes(), &self.root.root_hash, self.kernel]
+impl<'a> Identity<'a> {
+    pub(crate) fn of(contents: &'a Contents<'_>) -> Identity<'a> {
+        let Contents { name, params, uki_sha256, seed, .. } = contents;
+        Identity([name.as_bytes(), &params.root_hash, uki_sha256, seed])
     }
 
-    fn uuid(&self, purpose: &str) -> [u8; 16] {
-        uuid(purpose, &self.parts())
+    /// Returns the values; of an image those that it had before there were seeds.
+    fn parts(&self) -> &[&'a [u8]] {
+        match &self.0 {
+            [of_image @ .., []] => of_image,
+            all => all,
+        }
+    }
+
+    pub(crate) fn uuid(&self, purpose: &str) -> [u8; 16] {
+        uuid(purpose, self.parts())
     }
 }
 
 /// Adds a part to its partition, `offset` bytes from its start.
-fn put<'a>(
+pub(crate) fn put<'a>(
     disk: Composite<'a>,
     place: Place,
     offset: u64,
@@ -107,7 +120,11 @@ fn put<'a>(
 }
 
 /// Writes the header with which the boot loader checks the kernel image.
-fn write_header(disk: &mut impl WriteAt, place: Place, contents: &Contents<'_>) -> Result<(), DiskError> {
+pub(crate) fn write_header(
+    disk: &mut impl WriteAt,
+    place: Place,
+    contents: &Contents<'_>,
+) -> Result<(), DiskError> {
     let header = Header {
         length: contents.uki.len(),
         sha256: contents.uki_sha256,
@@ -129,22 +146,24 @@ fn write_record(disk: &mut impl WriteAt, place: Place, epoch: u32) -> Result<(),
         .map_err(DiskError::write("the boot record"))
 }
 
-/// Writes the EFI system partition with two copies of the boot loader.
-fn write_esp(
+/// Writes the EFI system partition with the boot loader at some paths.
+pub(crate) fn write_esp(
     disk: &mut impl WriteAt,
     place: Place,
-    loader: &[u8],
-    identity: &Identity<'_>,
+    (kind, paths): (fat::Kind, &[&str]),
+    (contents, identity): (&Contents<'_>, &Identity<'_>),
 ) -> Result<(), DiskError> {
-    let hash = derive("esp serial", &identity.parts());
+    let hash = derive("esp serial", identity.parts());
     let options = fat::Options {
+        kind,
         bytes: place.bytes,
         offset: place.start,
         serial: u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]),
         label: "IRONHULL".to_owned(),
     };
-    let files = [BOOT_PATH, SPARE_PATH].map(|path| (path.to_owned(), loader.to_vec()));
-    let esp = fat::write(BTreeMap::from(files), &options)?;
+    let files: BTreeMap<String, Vec<u8>> =
+        paths.iter().map(|path| ((*path).to_owned(), contents.loader.to_vec())).collect();
+    let esp = fat::write(files, &options)?;
     copy(&esp, disk, place.start, Before::Zeros).map_err(DiskError::write("the EFI system partition"))
 }
 
@@ -154,21 +173,26 @@ fn write_marker(disk: &mut impl WriteAt, place: Place, identity: &Identity<'_>) 
     disk.write_all_at(&marker.to_block(), place.start).map_err(DiskError::write("a first-boot marker"))
 }
 
-/// Returns the partition table. Pure.
-fn table(layout: &Layout, identity: &Identity<'_>) -> Table {
+/// Returns the partition table of a disk with this GUID and of `bytes` bytes, whose partitions are named by `name`. Pure.
+pub(crate) fn table(
+    (disk_guid, bytes): (Guid, u64),
+    places: &[Place],
+    identity: &Identity<'_>,
+    name: impl Fn(Partition) -> &'static str,
+) -> Table {
     let partition = |place: &Place| gpt::Partition {
         number: place.partition.number(),
         type_guid: Guid::parse(place.partition.type_guid()).expect("the type GUIDs of slots are well-formed"),
-        unique_guid: Guid(identity.uuid(&format!("partition {}", place.partition.label()))),
+        unique_guid: Guid(identity.uuid(&format!("partition {}", name(place.partition)))),
         first_lba: place.start / gpt::BLOCK_BYTES,
         last_lba: (place.start + place.bytes) / gpt::BLOCK_BYTES - 1,
         attributes: place.partition.attributes(),
-        name: place.partition.label().to_owned(),
+        name: name(place.partition).to_owned(),
     };
     Table {
-        disk_guid: Guid(identity.uuid("disk")),
-        disk_blocks: layout.disk_bytes() / gpt::BLOCK_BYTES,
-        partitions: layout.places().iter().map(partition).collect(),
+        disk_guid,
+        disk_blocks: bytes / gpt::BLOCK_BYTES,
+        partitions: places.iter().map(partition).collect(),
     }
 }
 
@@ -189,6 +213,7 @@ mod tests {
             uki,
             uki_sha256: [4; 32],
             loader: b"the loader",
+            seed: &[],
         }
     }
 
@@ -230,6 +255,7 @@ mod tests {
         let others = [
             same,
             Contents { name: "other", ..same },
+            Contents { seed: &[1], ..same },
             Contents { uki_sha256: [5; 32], ..same },
             Contents { params: RootParams { root_hash: [2; 32], ..same.params }, ..same },
         ];

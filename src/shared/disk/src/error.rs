@@ -22,6 +22,9 @@ pub enum DiskError {
     /// The layout is not a valid partition table.
     #[error("writing the partition table: {0}")]
     Table(#[from] GptError),
+    /// The contents are too long for an installation medium.
+    #[error("an installation medium ends after 8 TiB")]
+    Medium,
     /// Writing beyond the end of the disk.
     #[error("writing {what}: {source}")]
     Write {

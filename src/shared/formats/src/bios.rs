@@ -1,8 +1,8 @@
-//! What a machine in BIOS mode runs of our disks: a program that says why nothing starts, and stops.
+//! What a machine in BIOS mode runs of our disks and media: a program that says why nothing starts, and stops.
 //!
 //! Nothing of ours starts without UEFI. A BIOS would run whatever stands in the first block, or skip the disk in
-//! silence. The program is 16-bit real mode code for a first block (below the partitions of the MBR); it runs
-//! wherever the BIOS loads it. Services: interrupt 10h, function 0Eh (write a character).
+//! silence. The program is 16-bit real mode code for a first block (below the partitions of the MBR) and for a CD's boot
+//! image; it runs wherever the BIOS loads it. Services: interrupt 10h, function 0Eh (write a character).
 
 /// Bytes of a first block before its disk signature and partitions.
 pub const CODE_BYTES: usize = 440;

@@ -6,13 +6,13 @@ mod judge;
 use std::collections::BTreeMap;
 
 use formats::disk::{Memory, ReadAt, read_vec};
-use formats::fat::{FatError, Options, read, write};
+use formats::fat::{FatError, Kind, Options, read, write};
 use proptest::prelude::*;
 
 const BYTES: u64 = 64 << 20;
 
 fn options() -> Options {
-    Options { bytes: BYTES, offset: 1 << 20, serial: 0x1234_abcd, label: "ESP".into() }
+    Options { kind: Kind::Fat32, bytes: BYTES, offset: 1 << 20, serial: 0x1234_abcd, label: "ESP".into() }
 }
 
 fn sample() -> BTreeMap<String, Vec<u8>> {
@@ -46,6 +46,19 @@ fn fsck_and_mtools_agree() {
     let Some(mdir) = judge::find("mdir") else { return };
     let said = mdir.agrees(&["-i", judge::text(&file), "::"]);
     assert!(said.contains("Volume in drive : is ESP") && said.contains("1234-ABCD"), "{said}");
+}
+
+#[test]
+fn a_small_one_has_short_entries() {
+    let small = Options { kind: Kind::Fat16, bytes: 8 << 20, ..options() };
+    let files = BTreeMap::from([("EFI/BOOT/BOOTX64.EFI".to_owned(), judge::noise(1 << 20, 1))]);
+    let disk = write(files.clone(), &small).unwrap();
+    assert!(read(&disk, "EFI/BOOT/BOOTX64.EFI").unwrap() == files["EFI/BOOT/BOOTX64.EFI"]);
+    let Some(fsck) = judge::find("fsck.fat") else { return };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), all(&disk)).unwrap();
+    let said = fsck.agrees(&["-nv", judge::text(file.path())]);
+    assert!(said.contains("16 bit entries"), "{said}");
 }
 
 #[test]

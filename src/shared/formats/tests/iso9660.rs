@@ -6,7 +6,7 @@ mod judge;
 use std::collections::BTreeMap;
 use std::fs;
 
-use formats::iso9660::{IsoError, Volume, write};
+use formats::iso9660::{Boot, IsoError, Volume, write, write_bootable};
 use proptest::prelude::*;
 
 fn seed() -> BTreeMap<String, Vec<u8>> {
@@ -48,6 +48,52 @@ fn isoinfo_and_xorriso_read_it() {
     for (name, bytes) in seed() {
         assert!(fs::read(out.join(&name)).unwrap() == bytes, "{name}");
     }
+}
+
+/// A medium of 4 MiB whose last 2 MiB are what UEFI runs.
+fn bootable() -> Vec<u8> {
+    let boot = Boot { bios: &[0xf4; 512], efi_sector: 1024, efi_blocks: 4096, sectors: 2048 };
+    let mut image = write_bootable("IRONHULL", &seed(), &boot).unwrap();
+    assert!(image[..32 << 10].iter().all(|b| *b == 0));
+    image.resize(4 << 20, 0);
+    image
+}
+
+#[test]
+fn isoinfo_and_xorriso_know_what_machines_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("boot.iso");
+    fs::write(&file, bootable()).unwrap();
+    if let Some(isoinfo) = judge::find("isoinfo") {
+        let told = isoinfo.agrees(&["-d", "-i", judge::text(&file)]);
+        assert!(told.contains("El Torito VD version 1 found, boot catalog is in sector 24"), "{told}");
+        assert!(told.contains("Volume size is: 2048"), "{told}");
+    }
+    let Some(xorriso) = judge::find("xorriso") else { return };
+    // What a BIOS starts is no file of the volume, of which xorriso warns: it could not copy it.
+    let told =
+        xorriso.agrees(&["-abort_on", "SORRY", "-indev", judge::text(&file), "-report_el_torito", "plain"]);
+    let lines: Vec<&str> = told.lines().filter(|l| l.starts_with("El Torito boot img :")).collect();
+    let [bios, efi] = lines[..] else { panic!("{told}") };
+    let words = |line: &str| line.split_whitespace().skip(4).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(bios), [":", "1", "BIOS", "y", "none", "0x0000", "0x00", "4", "25"]);
+    assert_eq!(words(efi), [":", "2", "UEFI", "y", "none", "0x0000", "0x00", "4096", "1024"]);
+}
+
+#[test]
+fn what_is_started_is_where_the_catalogue_says() {
+    let boot = Boot { bios: &[0xf4; 512], efi_sector: 1024, efi_blocks: 4096, sectors: 2048 };
+    for bad in [
+        Boot { bios: &[0; 2049], ..boot },
+        Boot { efi_sector: 20, ..boot },
+        Boot { efi_sector: 2048, ..boot },
+    ] {
+        assert!(matches!(write_bootable("IRONHULL", &seed(), &bad), Err(IsoError::Boot)), "{bad:?}");
+    }
+    let image = bootable();
+    assert_eq!(image[25 * 2048..25 * 2048 + 512], [0xf4; 512]);
+    let volume = Volume::open(image).unwrap();
+    assert_eq!(volume.read("user-data", 100).unwrap().unwrap(), b"apiVersion: ironhull.dev/v1\n");
 }
 
 #[test]

@@ -11,6 +11,13 @@ const READ_ONLY: u64 = 1 << 60;
 /// Attribute bit 63 of the Discoverable Partitions Specification: no automatic mount.
 const NO_AUTO: u64 = 1 << 63;
 
+/// Names, in the partition table of an installation medium, of the kernel and the root of its only slot, which have
+/// number and type of [`Partition::KernelA`] and [`Partition::RootA`]. By these names a medium is told from a disk that
+/// has lost partitions: nothing is ever written to it.
+pub const MEDIUM_KERNEL: &str = "medium-kernel";
+/// See [`MEDIUM_KERNEL`].
+pub const MEDIUM_ROOT: &str = "medium-root";
+
 /// A partition of an Ironhull disk; the number in the table is `self as u32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]

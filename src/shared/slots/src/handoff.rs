@@ -1,7 +1,8 @@
 //! What the boot loader tells the system that it starts: one line of text in a volatile EFI variable.
 //!
-//! The command line is part of the signed UKI and can't say which slot it came from. The line is
-//! `slot=a generation=3 tries=2 reason=has-tries`; readers skip keys that they don't know. It is a hint, not
+//! The command line is part of the signed UKI and can't say which slot it came from, nor which disk: an installation
+//! medium and the disk that was installed from it have the same kernel. The line is
+//! `slot=a generation=3 tries=2 reason=has-tries partition=HEX`; readers skip keys that they don't know. It is a hint, not
 //! a proof: a node that finds no such variable knows its slot by the root it verified, and goes on with
 //! [`Why::Unknown`].
 
@@ -19,7 +20,7 @@ pub const VARIABLE_GUID_BYTES: [u8; 16] =
     [0x6a, 0x84, 0xdf, 0x31, 0x4c, 0x5c, 0x05, 0x46, 0xb4, 0x9e, 0x6d, 0xc1, 0x4b, 0xf7, 0xb2, 0x46];
 
 /// Room that the text needs at most, in bytes.
-pub const HANDOFF_BYTES: usize = 96;
+pub const HANDOFF_BYTES: usize = 128;
 
 /// Why the boot loader starts the slot it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,6 +78,9 @@ pub struct Handoff {
     pub tries_left: u8,
     /// Why this slot.
     pub why: Why,
+    /// The unique GUID of the partition with the kernel, in the byte order of partition tables; `None` from a boot
+    /// loader that does not tell.
+    pub partition: Option<[u8; 16]>,
 }
 
 impl Handoff {
@@ -91,6 +95,10 @@ impl Handoff {
         text.push_number(u32::from(self.tries_left));
         text.push(b" reason=");
         text.push(self.why.name().as_bytes());
+        if let Some(partition) = self.partition {
+            text.push(b" partition=");
+            partition.into_iter().for_each(|byte| text.push(&hex(byte)));
+        }
         let Text { out, used } = text;
         out.get(..used).unwrap_or_default()
     }
@@ -110,8 +118,27 @@ impl Handoff {
             generation: value("generation")?.parse().ok()?,
             tries_left: value("tries")?.parse().ok()?,
             why: value("reason").map_or(Why::Unknown, Why::from_name),
+            partition: value("partition").and_then(parse_partition),
         })
     }
+}
+
+/// Returns the two lower-case hex digits of a byte.
+fn hex(byte: u8) -> [u8; 2] {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    [digit(byte >> 4), digit(byte & 0xf)]
+}
+
+/// Parses 32 hex digits.
+fn parse_partition(text: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    (pairs.len() == bytes.len() && rest.is_empty()).then_some(())?;
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        *byte = u8::try_from(high? << 4 | low?).ok()?;
+    }
+    Some(bytes)
 }
 
 /// Text in a fixed place; what does not fit is cut off.
@@ -152,20 +179,26 @@ mod tests {
     fn round_trip_of_extremes() {
         for generation in [0, 1, 9, 10, 105, 1_000_000_000, u32::MAX] {
             for why in Why::ALL {
-                let told = Handoff { slot: Slot::B, generation, tries_left: u8::MAX, why };
-                let mut room = [0; HANDOFF_BYTES];
-                let text = told.encode(&mut room);
-                assert!(text.len() < HANDOFF_BYTES, "nothing was cut off");
-                assert_eq!(Handoff::parse(text), Some(told));
+                for partition in [None, Some([0xfe; 16])] {
+                    let told = Handoff { slot: Slot::B, generation, tries_left: u8::MAX, why, partition };
+                    let mut room = [0; HANDOFF_BYTES];
+                    let text = told.encode(&mut room);
+                    assert!(text.len() < HANDOFF_BYTES, "nothing was cut off");
+                    assert_eq!(Handoff::parse(text), Some(told));
+                }
             }
         }
     }
 
     #[test]
     fn text_is_pinned() {
-        let told = Handoff { slot: Slot::A, generation: 30, tries_left: 2, why: Why::HasTries };
+        let partition = Some([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xab, 11, 12, 13, 14, 0xff]);
+        let told = Handoff { slot: Slot::A, generation: 30, tries_left: 2, why: Why::HasTries, partition };
         let mut room = [0; HANDOFF_BYTES];
-        assert_eq!(told.encode(&mut room), b"slot=a generation=30 tries=2 reason=has-tries");
+        let before = b"slot=a generation=30 tries=2 reason=has-tries";
+        assert_eq!(Handoff { partition: None, ..told }.encode(&mut room), before);
+        let text = told.encode(&mut room);
+        assert_eq!(&text[before.len()..], b" partition=00010203040506070809ab0b0c0d0eff");
     }
 
     #[test]
@@ -180,7 +213,11 @@ mod tests {
     fn unknown_keys_and_reasons_are_no_error_but_doubt_is() {
         let told = |text: &str| Handoff::parse(text.as_bytes());
         let some = told("new=1 slot=a generation=3 tries=2 reason=from-the-future").expect("parses");
-        assert_eq!(some.why, Why::Unknown);
+        assert_eq!((some.why, some.partition), (Why::Unknown, None));
+        for odd in ["", "00", "000102030405060708090a0b0c0d0e0g", "000102030405060708090a0b0c0d0e0f0"] {
+            let text = format!("slot=a generation=3 tries=2 partition={odd}");
+            assert_eq!(told(&text).map(|told| told.partition), Some(None), "{odd}");
+        }
         for bad in ["", "slot=a", "slot=c generation=3 tries=2", "slot=a slot=b generation=3 tries=2"] {
             assert_eq!(told(bad), None, "{bad:?}");
         }

@@ -25,7 +25,13 @@ pub fn measure(shared: &Shared) -> Result<Vec<Row>> {
     let uki_file = shared.dir().join("kernel.efi");
     fs::write(&uki_file, image::uki()).context("writing the kernel image")?;
     let (offset, bytes) = image::partition(&image::raw(), slots::Partition::Esp);
-    let options = fat::Options { bytes, offset, serial: 0x1234_abcd, label: "IRONHULL".to_owned() };
+    let options = fat::Options {
+        kind: fat::Kind::Fat32,
+        bytes,
+        offset,
+        serial: 0x1234_abcd,
+        label: "IRONHULL".to_owned(),
+    };
     let sectors = cluster_sectors(&options)?;
     let ours = |to: &Path| {
         let uki = fs::read(&uki_file).context("reading the kernel image")?;

@@ -104,6 +104,7 @@ fn status_text(status: &Maintenance) -> String {
         ]),
         row(["addresses", &status.addresses.join(", ")]),
     ];
+    head.extend(status.medium.iter().map(|medium| row(["runs from", &format!("{medium}, in memory")])));
     head.extend(status.network.iter().map(|line| row(["network", line])));
     head.extend(status.damage.iter().map(|line| row(["damaged", line])));
     head.push(row(["up", &format!("{} s", stamp(status.uptime_ms).trim())]));
@@ -164,12 +165,14 @@ mod tests {
             network: vec!["link eth1: no carrier".into()],
             uptime_ms: 12_300,
             wrong_codes: 3,
+            medium: Some("sr0".into()),
             ..Maintenance::default()
         };
         let expected = "\
 node         in maintenance: its config can't be used
 image        single 0.1.0 (, Kubernetes )
 addresses    10.0.2.15/24
+runs from    sr0, in memory
 network      link eth1: no carrier
 damaged      data: bad superblock
 up           12.300 s

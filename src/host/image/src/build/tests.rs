@@ -17,6 +17,7 @@ use crate::bundle;
 use crate::inspect::Image;
 use crate::outputs::tests::{data_of, efi_program};
 
+mod iso;
 mod killed;
 mod ova;
 mod same_bytes;
@@ -344,15 +345,17 @@ fn the_bytes_of_every_output_are_pinned() {
         raw.update(block);
     }
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
-    let found = [hex(&raw.finalize()), sha256("qcow2"), sha256("vmdk"), sha256("ova"), sha256("bundle")];
+    let found = ["qcow2", "vmdk", "ova", "iso", "bundle"].map(sha256);
     let expected = [
-        "e7c564cd78b1081c03b762c5bfcdb05b4523390ab72f8df4737a415e9529341d",
         "96ec549e70f058a85ceba732d47881d370cb170c7251200de77c2a15ef762dc7",
         "ed0d9284ed07210dc51850a671a281feaa0ae622d10a36110c191d3c0ee12f58",
         "2d18201f059dd16d7c129478afaf82331bb9645af331602ab3d02f74aca12451",
+        "1976601145fb8e9d5289e11ba0af79c90fe787ba6d69a9dab3123b0823da5ecf",
         "15bc2226a5d1edacd71ec406c05d29ccf32fa73525d9e78b8c05dc8b6e9b46df",
     ];
     assert_eq!(found, expected);
+    let raw = hex(&raw.finalize());
+    assert_eq!(raw, "e7c564cd78b1081c03b762c5bfcdb05b4523390ab72f8df4737a415e9529341d");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! the generation itself. The disk is an arrangement, too; it is made if a container needs it.
 
 mod bundle;
+mod iso;
 mod ova;
 mod qcow2;
 mod raw;
@@ -79,6 +80,7 @@ fn row(output: Output) -> Row {
         Output::Vmdk => ("vmdk", "write the VMDK image", Hash::Yes, Container(vmdk::write)),
         Output::Ova => ("ova", "write the OVA", Hash::Yes, Container(ova::write)),
         Output::Vhd => ("vhd", "write the VHD image", Hash::No, Container(vhd::write)),
+        Output::Iso => ("iso", "write the installation medium", Hash::Yes, Arrangement(iso::write)),
         Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
     };
     Row { ending, step, hash, writer }
@@ -89,10 +91,10 @@ pub(crate) fn endings() -> impl Iterator<Item = &'static str> {
     Output::ALL.into_iter().map(|output| row(output).ending)
 }
 
-/// Returns format and file name extension of each kind of file that contains a disk.
-pub(crate) fn disks() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let disks = Output::ALL.into_iter().map(|output| (output.name(), row(output)));
-    disks.filter(|(_, row)| matches!(row.writer, Writer::Container(_))).map(|(name, row)| (name, row.ending))
+/// Returns format and file name extension of each kind of file that machines start from.
+pub(crate) fn started() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let started = Output::ALL.into_iter().filter(|output| *output != Output::Bundle);
+    started.map(|output| (output.name(), row(output).ending))
 }
 
 /// Writes all files requested by the profile to the work directory, in the order of [`Output::ALL`].
@@ -126,19 +128,22 @@ pub(crate) fn write_all(
 
 /// Lays out the disk.
 fn arranged<'a>(sources: &Sources<'a>) -> Result<Composite<'a>> {
+    Ok(arrange(sources.layout, &disk_contents(sources))?)
+}
+
+/// Returns what is on a disk or a medium.
+fn disk_contents<'a>(sources: &Sources<'a>) -> Contents<'a> {
     let generation = sources.generation;
-    Ok(arrange(
-        sources.layout,
-        &Contents {
-            name: &generation.facts.name,
-            epoch: generation.facts.epoch,
-            params: generation.params,
-            root: &*generation.root,
-            uki: &*generation.uki,
-            uki_sha256: generation.uki_sha256,
-            loader: sources.loader,
-        },
-    )?)
+    Contents {
+        name: &generation.facts.name,
+        epoch: generation.facts.epoch,
+        params: generation.params,
+        root: &*generation.root,
+        uki: &*generation.uki,
+        uki_sha256: generation.uki_sha256,
+        loader: sources.loader,
+        seed: &[],
+    }
 }
 
 /// Returns the GUID of a disk, which is derived from its content.

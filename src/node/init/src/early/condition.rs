@@ -9,6 +9,8 @@ use slots::Partition;
 pub(crate) struct Condition {
     /// The partitions that can't be used.
     pub(crate) damage: Vec<Damage>,
+    /// The installation medium that runs, such as `sr0`: state and data are in memory.
+    pub(crate) medium: Option<String>,
 }
 
 impl Condition {
@@ -19,7 +21,7 @@ impl Condition {
             problem: problem.to_owned(),
             ..Damage::default()
         };
-        Condition { damage: [Partition::State, Partition::Data].map(of).into() }
+        Condition { damage: [Partition::State, Partition::Data].map(of).into(), medium: None }
     }
 
     /// Returns whether both partitions can be used.

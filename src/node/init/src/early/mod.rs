@@ -10,13 +10,15 @@ mod cmdline;
 mod condition;
 mod death;
 mod format;
+mod medium;
+mod memory;
 mod processor;
 mod root;
 mod storage;
 
 use std::path::{Path, PathBuf};
 
-use slots::RootParams;
+use slots::{MEDIUM_ROOT, RootParams};
 use sys::MountFlags;
 
 use crate::base::Base;
@@ -59,8 +61,10 @@ pub(crate) fn boot(base: &mut Base) -> Result<Booted, Death> {
     let root = root::find(base, &params)?;
     let verified = root::mount(&params, &root, Path::new(NEW_ROOT)).map_err(Death::RootNotVerified)?;
     base.reach("root");
-    let mounted =
-        base.in_child(STORAGE_LIMIT_MS, |base| storage::mount_all(base, &root.disk, Path::new(NEW_ROOT)));
+    let mounted = base.in_child(STORAGE_LIMIT_MS, |base| match root.label == MEDIUM_ROOT {
+        true => storage::mount_memory(base, &root.disk, Path::new(NEW_ROOT)),
+        false => storage::mount_all(base, &root.disk, Path::new(NEW_ROOT)),
+    });
     let condition = mounted.unwrap_or_else(|error| {
         base.voice.error(&format!("mounting state and data: {error:#}"));
         Condition::nothing(&format!("{error:#}"))

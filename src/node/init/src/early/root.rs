@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use formats::verity::{self, Superblock};
-use slots::RootParams;
+use slots::{MEDIUM_ROOT, RootParams};
 use sys::MountFlags;
 
-use super::{Death, processor};
+use super::{Death, medium, processor};
 use crate::base::Base;
 use crate::blocks::{self, Block};
 use crate::record;
@@ -20,6 +20,8 @@ use crate::record;
 /// How long to wait for disks, and between two looks, in milliseconds.
 const WAIT_MS: u64 = 30_000;
 const LOOK_MS: u64 = 20;
+/// How long the disk that was started may take to appear if another one holds the same root.
+const OTHER_MS: u64 = 10_000;
 /// After this time of waiting a message goes to the console.
 const SILENT_MS: u64 = 3_000;
 /// SHA-256 as the kernel computes it best, and its plain implementation. Emulated vector instructions make the
@@ -27,26 +29,35 @@ const SILENT_MS: u64 = 3_000;
 const DIGEST: &str = "sha256";
 const PLAIN_DIGEST: &str = "sha256-generic";
 /// Length of a verity superblock.
-const SUPERBLOCK_BYTES: usize = 512;
+pub(super) const SUPERBLOCK_BYTES: usize = 512;
 
 /// Finds the partition that holds the root of the command line; waits for disks to appear.
+///
+/// An installation medium and the disk that was installed from it hold the same root: what the boot loader says to have
+/// started counts, if it says so.
 ///
 /// # Errors
 /// [`Death::RootNotFound`] if none has it after a while.
 pub(super) fn find(base: &mut Base, params: &RootParams) -> Result<Block, Death> {
     let start = sys::boot_ms();
+    let said = record::started_partition();
     let mut told = false;
     loop {
         let all = blocks::list();
+        let waited = sys::boot_ms().saturating_sub(start);
         let matching: Vec<&Block> = all.iter().filter(|b| holds(b, params)).collect();
-        if let Some(first) = matching.first() {
-            if let Some(other) = matching.iter().find(|b| b.disk != first.disk) {
+        let is_started = |b: &Block| said.is_none_or(|unique| blocks::has_partition(&b.disk, unique));
+        let candidates = candidates(&matching, is_started, waited >= OTHER_MS);
+        if let Some(first) = best(&candidates) {
+            if let Some(other) = candidates.iter().find(|b| b.disk != first.disk) {
                 let (a, b) = (&first.disk, &other.disk);
                 base.voice.error(&format!("disks {a} and {b} both hold this root, using {a}"));
             }
             return Ok(started(first, &matching).clone());
         }
-        let waited = sys::boot_ms().saturating_sub(start);
+        if let Some(root) = medium::find(params, said)? {
+            return Ok(root);
+        }
         if waited >= WAIT_MS {
             return Err(Death::RootNotFound(not_found(&all)));
         }
@@ -56,6 +67,21 @@ pub(super) fn find(base: &mut Base, params: &RootParams) -> Result<Block, Death>
         }
         base.pause(LOOK_MS);
     }
+}
+
+/// Returns those partitions with the root that are on the disk that was started; in doubt, `if_none`, all of them. Pure.
+fn candidates<'a>(
+    matching: &[&'a Block],
+    is_started: impl Fn(&Block) -> bool,
+    if_none: bool,
+) -> Vec<&'a Block> {
+    let of_started: Vec<&Block> = matching.iter().copied().filter(|b| is_started(b)).collect();
+    if of_started.is_empty() && if_none { matching.to_vec() } else { of_started }
+}
+
+/// Returns the first of the candidates; a disk is better than an installation medium. Pure.
+fn best<'a>(candidates: &[&'a Block]) -> Option<&'a Block> {
+    candidates.iter().copied().min_by_key(|b| b.label == MEDIUM_ROOT)
 }
 
 /// Returns the partition of the slot that was started, where both slots of a disk hold the same root, as
@@ -94,7 +120,7 @@ fn holds(block: &Block, params: &RootParams) -> bool {
 }
 
 /// Returns whether a superblock is the one that goes with the command line.
-fn matches_params(bytes: &[u8], params: &RootParams) -> bool {
+pub(super) fn matches_params(bytes: &[u8], params: &RootParams) -> bool {
     Superblock::parse(bytes).is_ok_and(|s| {
         s.uuid == params.uuid() && s.salt == params.salt && s.data_blocks == params.data_blocks
     })
@@ -125,10 +151,29 @@ mod tests {
         assert!(!matches_params(&[0; 512], &params()));
     }
 
+    fn block(name: &str, label: &str) -> Block {
+        let disk = name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        Block { name: name.into(), disk, label: label.into(), device: "254:5".into() }
+    }
+
+    #[test]
+    fn the_disk_that_was_started_counts_and_in_doubt_no_medium() {
+        let (medium, root) = (block("sda5", MEDIUM_ROOT), block("vda5", "root-a"));
+        let both = [&medium, &root];
+        let chosen = |started: &str, in_doubt| best(&candidates(&both, |b| b.disk == started, in_doubt));
+        for in_doubt in [false, true] {
+            assert_eq!(chosen("sda", in_doubt), Some(&medium));
+            assert_eq!(chosen("vda", in_doubt), Some(&root));
+        }
+        assert_eq!(chosen("vdb", false), None, "it may still appear");
+        assert_eq!(chosen("vdb", true), Some(&root));
+        assert_eq!(best(&candidates(&both, |_| true, false)), Some(&root), "the boot loader does not say");
+        assert_eq!(best(&[]), None);
+    }
+
     #[test]
     fn message_names_what_was_looked_at() {
-        let block =
-            Block { name: "vda5".into(), disk: "vda".into(), label: "root-a".into(), device: "254:5".into() };
+        let block = block("vda5", "root-a");
         assert!(not_found(&[block]).ends_with("looked at vda5"));
         assert!(not_found(&[]).ends_with("looked at no partitions at all"));
     }

@@ -18,7 +18,7 @@ use sys::MountFlags;
 
 use super::check::{self, Reason};
 use super::condition::Condition;
-use super::format;
+use super::{format, memory};
 use crate::base::Base;
 use crate::blocks::{self, Block};
 use crate::voice::shortened;
@@ -26,25 +26,48 @@ use crate::voice::shortened;
 /// Longest reason that is kept, in bytes.
 const MAX_PROBLEM_BYTES: usize = 500;
 
+/// Flags of the two mounts. Pods find their volumes on data, set-uid programs and devices among them.
+const STATE_FLAGS: MountFlags =
+    MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::NOATIME);
+const DATA_FLAGS: MountFlags = MountFlags::NOATIME;
+/// How much of the memory they may take on an installation medium, in percent.
+const STATE_PERCENT: u8 = 20;
+const DATA_PERCENT: u8 = 50;
+
+/// Mounts memory as state and data below `root`, for the installation medium `disk`: nothing is written to it, and a
+/// machine's own disks are not touched.
+pub(super) fn mount_memory(base: &mut Base, disk: &str, root: &Path) -> Condition {
+    base.voice.info(&format!("running from the installation medium {disk}: state and data are in memory"));
+    let mut mount = |partition, target: PathBuf, flags, percent| {
+        let error = memory::mount(&target, flags, percent).err()?;
+        Some(damage(base, partition, &error, Tried::default()))
+    };
+    let state = mount(Partition::State, root.join("state"), STATE_FLAGS, STATE_PERCENT);
+    let data = mount(Partition::Data, root.join("var"), DATA_FLAGS, DATA_PERCENT);
+    Condition { damage: state.into_iter().chain(data).collect(), medium: Some(disk.to_owned()) }
+}
+
+/// Says why a partition can't be used, and returns it with what was tried.
+fn damage(base: &mut Base, partition: Partition, error: &anyhow::Error, tried: Tried) -> Damage {
+    let (label, problem) = (partition.label(), format!("{error:#}"));
+    base.voice.error(&format!("{label} cannot be used: {problem}"));
+    let problem = shortened(&problem, MAX_PROBLEM_BYTES).to_owned();
+    Damage { label: label.to_owned(), device: tried.device, problem, check: tried.check }
+}
+
 /// Mounts state and data of `disk` below `root`. Never fails: what cannot be mounted is said.
 pub(super) fn mount_all(base: &mut Base, disk: &str, root: &Path) -> Condition {
     if let Err(error) = grow_last_partition(base, disk) {
         base.voice.error(&format!("growing the last partition of {disk}: {error:#}"));
     }
-    let state = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
-    // Pods find their volumes here, set-uid programs and devices among them.
-    let data = MountFlags::NOATIME;
     let mut mount = |partition, target: PathBuf, flags| {
         let mut tried = Tried::default();
         let error = mount_one(base, (disk, partition), (root, &target, flags), &mut tried).err()?;
-        let (label, problem) = (Partition::label(partition), format!("{error:#}"));
-        base.voice.error(&format!("{label} cannot be used: {problem}"));
-        let problem = shortened(&problem, MAX_PROBLEM_BYTES).to_owned();
-        Some(Damage { label: label.to_owned(), device: tried.device, problem, check: tried.check })
+        Some(damage(base, partition, &error, tried))
     };
-    let state = mount(Partition::State, root.join("state"), state);
-    let data = mount(Partition::Data, root.join("var"), data);
-    Condition { damage: state.into_iter().chain(data).collect() }
+    let state = mount(Partition::State, root.join("state"), STATE_FLAGS);
+    let data = mount(Partition::Data, root.join("var"), DATA_FLAGS);
+    Condition { damage: state.into_iter().chain(data).collect(), medium: None }
 }
 
 /// What is known of a partition, whatever becomes of its mount.

@@ -18,7 +18,7 @@ use crate::blocks;
 /// The write's.
 pub(crate) fn note_death(reason: Reason) -> anyhow::Result<Option<Slot>> {
     let Some(said) = handoff::load() else { return Ok(None) };
-    let found = stores().into_iter().map(|store| {
+    let found = stores(said.partition).into_iter().map(|store| {
         let found = store.load();
         let current = Current::new(found.first, found.second, &found.headers);
         (store, current)
@@ -30,12 +30,14 @@ pub(crate) fn note_death(reason: Reason) -> anyhow::Result<Option<Slot>> {
     Ok(Some(said.slot))
 }
 
-/// Returns the records of all disks that have a place for one.
-fn stores() -> Vec<Store> {
+/// Returns the records of all disks that have a place for one; with `started`, the unique GUID of a partition, only of
+/// the disk that has it.
+fn stores(started: Option<[u8; 16]>) -> Vec<Store> {
     let label = Partition::BootState.label();
     let disks: BTreeSet<String> =
         blocks::list().into_iter().filter(|b| b.label == label).map(|b| b.disk).collect();
-    disks.iter().filter_map(|disk| Store::find(disk).ok()).collect()
+    let is_started = |disk: &&String| started.is_none_or(|unique| blocks::has_partition(disk, unique));
+    disks.iter().filter(is_started).filter_map(|disk| Store::find(disk).ok()).collect()
 }
 
 /// Returns whether the record has the start under way that the boot loader told of.
@@ -65,7 +67,7 @@ mod tests {
         let start = Boot::new(Some(Record::installed(0)), None, &headers).next_start().unwrap();
         let current = Current::new(Some(start.record), None, &headers);
         let (slot, generation, tries_left) = (start.slot, start.generation, start.tries_left);
-        (current, Handoff { slot, generation, tries_left, why: Why::HasTries })
+        (current, Handoff { slot, generation, tries_left, why: Why::HasTries, partition: None })
     }
 
     #[test]

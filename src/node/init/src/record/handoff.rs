@@ -36,7 +36,8 @@ mod tests {
     #[test]
     fn volatile_variable_is_believed() {
         let text = "slot=b generation=4 tries=2 reason=has-tries";
-        let said = Handoff { slot: Slot::B, generation: 4, tries_left: 2, why: Why::HasTries };
+        let said =
+            Handoff { slot: Slot::B, generation: 4, tries_left: 2, why: Why::HasTries, partition: None };
         assert_eq!(parse(&variable(6, text)), Some(said));
         assert_eq!(parse(&variable(7, text)), None, "one that outlives a reset is somebody else's");
     }

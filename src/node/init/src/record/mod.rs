@@ -92,6 +92,12 @@ impl BootRecord {
     }
 }
 
+/// Returns the unique GUID, as partition tables have it, of the partition whose kernel the boot loader says to have
+/// started.
+pub(crate) fn started_partition() -> Option<[u8; 16]> {
+    handoff::load()?.partition
+}
+
 /// Returns the slot that the boot loader has just started, by the record on `disk`.
 pub(crate) fn attempt(disk: &str) -> Option<Slot> {
     let found = Store::find(disk).ok()?.load();
@@ -122,7 +128,7 @@ mod tests {
     #[test]
     fn the_verified_root_tells_the_slot() {
         let record = Record::installed(0);
-        let said = Handoff { slot: Slot::A, generation: 7, tries_left: 1, why: Why::Forced };
+        let said = Handoff { slot: Slot::A, generation: 7, tries_left: 1, why: Why::Forced, partition: None };
         let run = |slot, said| running(slot, said, &record, &Pair::default());
         let forced = Running { slot: Slot::A, generation: 7, why: Why::Forced };
         assert_eq!(run(Slot::A, Some(said)), forced);

@@ -10,6 +10,8 @@ const LARGEST_BLOCK: u32 = 4096;
 pub struct BlockDevice {
     io: *mut BlockIo,
     block: u32,
+    /// First block and number of blocks of the part that this is.
+    first: u64,
     blocks: u64,
 }
 
@@ -24,7 +26,20 @@ impl BlockDevice {
         let block = media.block_size;
         let sound = block.is_power_of_two() && (512..=LARGEST_BLOCK).contains(&block);
         let usable = media.present != 0 && sound && media.io_align <= LARGEST_BLOCK;
-        usable.then(|| BlockDevice { io, block, blocks: media.last_block.saturating_add(1) })
+        usable.then(|| BlockDevice { io, block, first: 0, blocks: media.last_block.saturating_add(1) })
+    }
+
+    /// Returns the part of `bytes` bytes from byte `at` on; `None` if that is not whole blocks of it.
+    #[must_use]
+    pub fn part(&self, at: u64, bytes: u64) -> Option<BlockDevice> {
+        let block = u64::from(self.block);
+        let whole = at.is_multiple_of(block) && bytes.is_multiple_of(block);
+        let within = at.checked_add(bytes)? <= self.bytes();
+        (whole && within).then_some(BlockDevice {
+            first: self.first.checked_add(at / block)?,
+            blocks: bytes / block,
+            ..*self
+        })
     }
 
     /// Returns the block size in bytes: a power of two from 512 to 4096.
@@ -69,7 +84,8 @@ impl BlockDevice {
     fn lba(&self, at: u64, bytes: usize) -> Option<u64> {
         let whole = at.is_multiple_of(u64::from(self.block)) && bytes.is_multiple_of(self.block());
         let end = at.checked_add(u64::try_from(bytes).ok()?)?;
-        (whole && end <= self.bytes()).then(|| at / u64::from(self.block))
+        (whole && end <= self.bytes()).then_some(())?;
+        self.first.checked_add(at / u64::from(self.block))
     }
 
     fn media(&self) -> &Media {

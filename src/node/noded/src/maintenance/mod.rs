@@ -10,6 +10,7 @@
 
 pub mod disks;
 mod door;
+mod medium;
 mod text;
 
 use std::path::PathBuf;
@@ -285,6 +286,7 @@ impl Maintenance {
             partitions,
             addresses: state.addresses.iter().map(ToString::to_string).collect(),
             network: [state.problems, state.waits, state.remarks].concat(),
+            medium: medium::running(&self.root),
             wrong_codes: self.door.as_ref().map_or(0, |door| door.wrong_in_all()),
             ..api::Maintenance::default()
         }
@@ -335,7 +337,10 @@ impl Maintenance {
         let state = self.network.get().map(Network::state);
         let Trouble { reason, problem, .. } = self.trouble().clone();
         let code = self.door.as_ref().map(|door| door.code());
-        let all = Said { image: &self.image, reason, problem: &problem, network: state.as_ref(), code };
+        let medium = medium::running(&self.root);
+        let medium = medium.as_deref();
+        let all =
+            Said { image: &self.image, reason, problem: &problem, network: state.as_ref(), code, medium };
         let text = text::text(&all);
         if text != *said {
             eprintln!("{}", text::text(&Said { code: None, ..all }));

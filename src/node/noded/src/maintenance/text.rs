@@ -16,16 +16,21 @@ pub struct Said<'a> {
     pub network: Option<&'a NetworkState>,
     /// The code; `None` if nothing is served, or whoever reads this may not know it.
     pub code: Option<PairingCode>,
+    /// The installation medium that it runs from.
+    pub medium: Option<&'a str>,
 }
 
 /// Writes it, without a line end after the last line.
 pub fn text(said: &Said<'_>) -> String {
-    let Said { image, reason, problem, network, code } = said;
+    let Said { image, reason, problem, network, code, medium } = said;
     let waits = match reason {
         MaintenanceReason::StateUnusable => "waits for an operator",
         _ => "waits for a config",
     };
     let mut lines = vec![format!("ironhull: {} {} {waits}: {}", image.name, image.version, reason.text())];
+    if let Some(medium) = medium {
+        lines.push(format!("it runs from the installation medium {medium}, in memory"));
+    }
     lines.extend(problem.lines().map(str::to_owned));
     let addresses: Vec<String> =
         network.iter().flat_map(|n| &n.addresses).map(|a| a.address().to_string()).collect();
@@ -77,6 +82,7 @@ mod tests {
             problem: "no config found",
             network: Some(&state),
             code: Some(code),
+            medium: None,
         };
         let expected = "\
 ironhull: single 0.1.0 waits for a config: it has no config
@@ -89,6 +95,11 @@ hint: ironhull node 10.0.2.15 apply node.yaml --code WERC-8GMR-ZGE1-0005-00ZZ";
         assert!(!log.contains("ZGE1") && log.contains("10.0.2.15"), "{log}");
         let damaged =
             text(&Said { reason: MaintenanceReason::StateUnusable, problem: "bad superblock", ..said });
+        let live = text(&Said { medium: Some("sr0"), ..said });
+        assert!(
+            live.contains("\nit runs from the installation medium sr0, in memory\nno config found\n"),
+            "{live}"
+        );
         assert!(damaged.contains("waits for an operator: its state partition") && !damaged.contains("apply"));
         assert!(damaged.ends_with("hint: ironhull node 10.0.2.15 state --code WERC-8GMR-ZGE1-0005-00ZZ"));
     }
@@ -98,7 +109,7 @@ hint: ironhull node 10.0.2.15 apply node.yaml --code WERC-8GMR-ZGE1-0005-00ZZ";
         let image = image();
         let of = |network: Option<&NetworkState>| {
             let reason = MaintenanceReason::ConfigRefused;
-            let said = Said { image: &image, reason, problem: "a\nb", network, code: None };
+            let said = Said { image: &image, reason, problem: "a\nb", network, code: None, medium: None };
             text(&said).lines().last().unwrap().to_owned()
         };
         assert_eq!(of(None), "addresses:    none yet (the network could not be started)");

@@ -13,7 +13,7 @@ mod writer;
 pub use reader::read;
 pub use volume::Volume;
 #[cfg(feature = "fat")]
-pub use writer::{Options, write};
+pub use writer::{Kind, Options, write};
 
 /// Why a file system can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum FatError {
     #[error("path {0:?}: expected a relative path without '.' and '..' and without empty parts")]
     Path(String),
     /// A file can't be added, or the partition is too small for all of them.
-    #[error("writing FAT32 of {bytes} bytes: {reason}")]
+    #[error("writing a FAT of {bytes} bytes: {reason}")]
     Write {
         /// Length of the partition in bytes.
         bytes: u64,

@@ -1,5 +1,5 @@
-//! Writes a FAT32 with the `hadris-fat` crate over a sparse disk in memory, so a partition of any length takes only the
-//! space of its files. No clock: all times are 1980-01-01, the earliest that FAT can store.
+//! Writes a FAT32, or a FAT16 for a medium, with the `hadris-fat` crate over a sparse disk in memory, so a partition of
+//! any length takes only the space of its files. No clock: all times are 1980-01-01, the earliest that FAT can store.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,10 +20,21 @@ const SECTOR_BYTES: u32 = 512;
 /// [`SECTOR_BYTES`] for positions.
 const SECTOR: u64 = SECTOR_BYTES as u64;
 
+/// The width of the entries. Firmware tells it by the number of clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// For less than 32 MiB: firmware has to read it from removable media only (UEFI 2.10, 13.3).
+    Fat16,
+    /// For at least 34 MiB.
+    Fat32,
+}
+
 /// Properties of the file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Length of the partition: at least 34 MiB, and a multiple of 512 bytes.
+    /// The width of its entries.
+    pub kind: Kind,
+    /// Length of the partition: as its kind requires, and a multiple of 512 bytes.
     pub bytes: u64,
     /// Offset of the partition on its disk, in bytes.
     pub offset: u64,
@@ -33,7 +44,7 @@ pub struct Options {
     pub label: String,
 }
 
-/// Creates a FAT32 with these files and the directories that they need.
+/// Creates a FAT with these files and the directories that they need.
 ///
 /// Paths are relative and `/`-separated, as in `EFI/BOOT/BOOTX64.EFI`. The result is sparse: copy its
 /// [`ReadAt::next_data`] ranges.
@@ -50,7 +61,11 @@ pub fn write(files: BTreeMap<String, Vec<u8>>, options: &Options) -> Result<Memo
     }
     let tree = tree(files).map_err(|e| told(&e))?;
     let mut disk = Device { disk: Memory::new(options.bytes), offset: options.offset };
-    let wanted = FatOptions::new().with_kind(FatKind::Fat32).with_label(label).with_serial(options.serial);
+    let kind = match options.kind {
+        Kind::Fat16 => FatKind::Fat16,
+        Kind::Fat32 => FatKind::Fat32,
+    };
+    let wanted = FatOptions::new().with_kind(kind).with_label(label).with_serial(options.serial);
     hadris_fat::sync::write(&mut disk, &tree, &wanted).map_err(|e| told(&e))?;
     Ok(disk.disk)
 }

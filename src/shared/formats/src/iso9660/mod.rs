@@ -8,12 +8,10 @@ mod directory;
 mod reader;
 mod record;
 mod rock_ridge;
-#[cfg(feature = "builder")]
 mod writer;
 
 pub use reader::Volume;
-#[cfg(feature = "builder")]
-pub use writer::{IsoError, write};
+pub use writer::{Boot, IsoError, write, write_bootable};
 
 /// Length of a sector in bytes: descriptors begin at its multiples, and no directory record crosses one.
 const SECTOR: u64 = SECTOR_BYTES as u64;

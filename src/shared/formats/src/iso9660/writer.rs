@@ -1,4 +1,5 @@
-//! Writes a small volume: some files in its root directory, with Joliet names.
+//! Writes a small volume: some files in its root directory, with Joliet names; and, for a medium that machines start
+//! from, the catalogue of El Torito (1.0), which names what they run.
 //!
 //! Joliet rather than Rock Ridge, because every system reads it. No clock: all times are 1980-01-01, as in our FAT. The
 //! whole image is made in memory.
@@ -11,13 +12,9 @@ use crate::le::put;
 
 /// Length of a sector, for lengths.
 const SECTOR: usize = SECTOR_BYTES as usize;
-/// Where everything before the directories is, in sectors.
+/// The sector of the primary descriptor, and of the boot record, where El Torito wants it.
 const PRIMARY: u32 = FIRST_DESCRIPTOR;
-const JOLIET: u32 = PRIMARY + 1;
-const TERMINATOR: u32 = PRIMARY + 2;
-/// Path tables: for each tree in little-endian and in big-endian order.
-const PATH_TABLES: u32 = PRIMARY + 3;
-const DIRECTORIES: u32 = PATH_TABLES + 4;
+const BOOT_RECORD: u32 = PRIMARY + 1;
 /// Length of a path table that has only the root, in bytes.
 const PATH_TABLE_BYTES: u32 = 10;
 /// Maximum length of a name: with `.;1` a plain one still has the 31 characters that ECMA-119 allows.
@@ -45,6 +42,9 @@ pub enum IsoError {
     /// The files are too long.
     #[error("files of {0} bytes: expected at most {MAX_BYTES}")]
     TooLong(usize),
+    /// What is started does not fit.
+    #[error("what machines start from the medium does not fit into it")]
+    Boot,
 }
 
 /// A file and its place.
@@ -54,6 +54,41 @@ struct Placed<'a> {
     sector: u32,
 }
 
+/// What machines run that start from the medium, of which the volume is only the front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot<'a> {
+    /// For machines in BIOS mode: at most 2048 bytes, loaded and run as they are.
+    pub bios: &'a [u8],
+    /// For UEFI: where the file system with the boot loader begins, in sectors of 2048 bytes.
+    pub efi_sector: u32,
+    /// Its length in units of 512 bytes.
+    pub efi_blocks: u16,
+    /// Length of the medium in sectors of 2048 bytes.
+    pub sectors: u32,
+}
+
+/// Where everything is, in sectors.
+struct Places {
+    joliet: u32,
+    terminator: u32,
+    /// Path tables: for each tree in little-endian and in big-endian order.
+    path_tables: u32,
+    /// The catalogue, then what a BIOS runs.
+    catalogue: u32,
+    directories: u32,
+}
+
+impl Places {
+    fn new(boot: Option<&Boot<'_>>) -> Places {
+        let (record, catalogue_sectors) = if boot.is_some() { (1, 2) } else { (0, 0) };
+        let joliet = PRIMARY + 1 + record;
+        let path_tables = joliet + 2;
+        let catalogue = path_tables + 4;
+        let directories = catalogue + catalogue_sectors;
+        Places { joliet, terminator: joliet + 1, path_tables, catalogue, directories }
+    }
+}
+
 /// Returns the image of a volume with these files. The same files give the same bytes.
 ///
 /// # Errors
@@ -61,20 +96,46 @@ struct Placed<'a> {
 /// the label is longer than 16 characters or a name than 28, if two names are the same without regard to case and
 /// punctuation, or if the files have more than 64 MiB.
 pub fn write(label: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, IsoError> {
+    image(label, files, None)
+}
+
+/// Returns the front of a medium that machines start from: the volume as [`write`] makes it, with a catalogue of what to
+/// run. The first 32 KiB are zeros: a partition table fits there.
+///
+/// # Errors
+/// Those of [`write`]; [`IsoError::Boot`] if what a BIOS runs is too long, or the volume reaches what UEFI runs.
+pub fn write_bootable(
+    label: &str,
+    files: &BTreeMap<String, Vec<u8>>,
+    boot: &Boot<'_>,
+) -> Result<Vec<u8>, IsoError> {
+    let image = image(label, files, Some(boot))?;
+    let fits = boot.bios.len() <= SECTOR && sectors(image.len()) <= boot.efi_sector;
+    if fits && boot.efi_sector < boot.sectors { Ok(image) } else { Err(IsoError::Boot) }
+}
+
+fn image(
+    label: &str,
+    files: &BTreeMap<String, Vec<u8>>,
+    boot: Option<&Boot<'_>>,
+) -> Result<Vec<u8>, IsoError> {
     check(label, files)?;
+    let places = Places::new(boot);
     let plain = directory_sectors(files, Names::Plain);
     let joliet = directory_sectors(files, Names::Joliet);
-    let roots = [(DIRECTORIES, plain), (DIRECTORIES + plain, joliet)];
-    let mut next = DIRECTORIES + plain + joliet;
+    let roots = [(places.directories, plain), (places.directories + plain, joliet)];
+    let mut next = places.directories + plain + joliet;
     let mut placed = Vec::new();
     for (name, bytes) in files {
         placed.push(Placed { name, bytes, sector: next });
         next += sectors(bytes.len());
     }
+    let volume = boot.map_or(next, |boot| boot.sectors);
     let mut image = vec![0; next as usize * SECTOR];
-    for ((which, names), root) in [(PRIMARY, Names::Plain), (JOLIET, Names::Joliet)].into_iter().zip(roots) {
-        put(&mut image, at(which), &descriptor(label, names, next, root));
-        let table = PATH_TABLES + 2 * (which - PRIMARY);
+    let trees =
+        [(PRIMARY, Names::Plain, places.path_tables), (places.joliet, Names::Joliet, places.path_tables + 2)];
+    for ((which, names, table), root) in trees.into_iter().zip(roots) {
+        put(&mut image, at(which), &descriptor(label, names, volume, (table, root)));
         put(
             &mut image,
             at(table),
@@ -87,11 +148,49 @@ pub fn write(label: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, 
         );
         put(&mut image, at(root.0), &directory(&placed, names, root));
     }
-    put(&mut image, at(TERMINATOR), &[&[255], MAGIC, &[1]].concat());
+    if let Some(boot) = boot {
+        put(&mut image, at(BOOT_RECORD), &boot_record(places.catalogue));
+        put(&mut image, at(places.catalogue), &catalogue(boot, places.catalogue + 1));
+        put(&mut image, at(places.catalogue + 1), boot.bios);
+    }
+    put(&mut image, at(places.terminator), &[&[255], MAGIC, &[1]].concat());
     for file in &placed {
         put(&mut image, at(file.sector), file.bytes);
     }
     Ok(image)
+}
+
+/// Returns the descriptor that names the catalogue's sector.
+fn boot_record(catalogue: u32) -> Vec<u8> {
+    let mut bytes = [&[0][..], MAGIC, &[1], b"EL TORITO SPECIFICATION"].concat();
+    bytes.resize(71, 0);
+    bytes.extend(catalogue.to_le_bytes());
+    bytes
+}
+
+/// Returns the catalogue: an entry that validates it, the one of a BIOS, and the one of UEFI in a section of its own.
+/// `bios` is the sector of what a BIOS runs.
+fn catalogue(boot: &Boot<'_>, bios: u32) -> Vec<u8> {
+    const BOOTABLE: u8 = 0x88;
+    const LAST_SECTION: u8 = 0x91;
+    const EFI: u8 = 0xef;
+    let mut validation = [0; 32];
+    put(&mut validation, 0, &[1]);
+    put(&mut validation, 30, &[0x55, 0xaa]);
+    let sum =
+        validation.as_chunks::<2>().0.iter().fold(0u16, |sum, w| sum.wrapping_add(u16::from_le_bytes(*w)));
+    put(&mut validation, 28, &sum.wrapping_neg().to_le_bytes());
+    let entry = |blocks: u16, sector: u32| {
+        let mut entry = [0; 32];
+        put(&mut entry, 0, &[BOOTABLE]);
+        put(&mut entry, 6, &blocks.to_le_bytes());
+        put(&mut entry, 8, &sector.to_le_bytes());
+        entry
+    };
+    let mut section = [0; 32];
+    put(&mut section, 0, &[LAST_SECTION, EFI, 1, 0]);
+    // A BIOS loads one sector, as four of its blocks.
+    [validation, entry(4, bios), section, entry(boot.efi_blocks, boot.efi_sector)].concat()
 }
 
 /// Returns the offset of a sector.
@@ -194,7 +293,9 @@ fn directory_sectors(files: &BTreeMap<String, Vec<u8>>, names: Names) -> u32 {
 }
 
 /// Returns a volume descriptor.
-fn descriptor(label: &str, names: Names, sectors: u32, root: (u32, u32)) -> Vec<u8> {
+///
+/// `sectors` is the length of the volume; the rest are the places of the path tables and the root directory.
+fn descriptor(label: &str, names: Names, sectors: u32, (table, root): (u32, (u32, u32))) -> Vec<u8> {
     let mut bytes = vec![0; SECTOR];
     let text = |text: &str, length: usize| -> Vec<u8> {
         let padded = format!("{text:length$}");
@@ -216,7 +317,6 @@ fn descriptor(label: &str, names: Names, sectors: u32, root: (u32, u32)) -> Vec<
     put(&mut bytes, 124, &both_short(1));
     put(&mut bytes, 128, &both_short(SECTOR_BYTES));
     put(&mut bytes, 132, &both(PATH_TABLE_BYTES));
-    let table = PATH_TABLES + 2 * u32::from(kind - 1);
     put(&mut bytes, 140, &table.to_le_bytes());
     put(&mut bytes, 148, &(table + 1).to_be_bytes());
     put(&mut bytes, 156, &root_record(0, root));

@@ -24,7 +24,7 @@ fn all_files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     visible
         .map(|name| {
             let path = dir.join(&name);
-            let sparse = name.ends_with(".raw") || name.ends_with(".vhd");
+            let sparse = [".raw", ".vhd", ".iso"].iter().any(|ending| name.ends_with(ending));
             // Mostly holes, so only the data.
             let bytes = if sparse {
                 data_of(&path).into_iter().flat_map(flat).collect()
@@ -91,6 +91,7 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
         names,
         [
             "small.hull",
+            "small.iso",
             "small.json",
             "small.ova",
             "small.qcow2",

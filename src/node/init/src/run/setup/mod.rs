@@ -17,6 +17,8 @@ use crate::early::Condition;
 
 /// Directory of our sockets.
 const RUN_DIRECTORY: &str = "/run/ironhull";
+/// The file that names the installation medium that runs; absent on an installed node.
+const MEDIUM_PATH: &str = "/run/ironhull/medium";
 /// How long in milliseconds the disks may take.
 const DISK_LIMIT_MS: u64 = 600_000;
 /// The levels of lockdown (`security/lockdown/lockdown.c`).
@@ -46,6 +48,9 @@ fn prepare_all(base: &mut Base, condition: &Condition) {
     }
     if condition.has(Partition::Data) {
         base.say(files::prepare_data());
+    }
+    if let Some(medium) = &condition.medium {
+        base.say(std::fs::write(MEDIUM_PATH, medium));
     }
     tell_damage(base, condition);
 }

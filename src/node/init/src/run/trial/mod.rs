@@ -97,6 +97,9 @@ impl Trial {
     /// Reads the record of the disk that runs.
     pub(super) fn open(booted: &Booted, base: &mut Base) -> Trial {
         let mut trial = Trial { reader: Reader::of(booted.verified.clone()), ..Trial::default() };
+        if booted.condition.medium.is_some() {
+            return trial;
+        }
         let record = BootRecord::open(base, &booted.root);
         let voice = &mut base.voice;
         let record = match record {

@@ -1,10 +1,11 @@
-//! Creates a dm-verity device with device-mapper ioctls.
+//! Creates devices with device-mapper ioctls: verified ones (dm-verity), and parts of others (dm-linear).
 //!
 //! Layout of the requests: `include/uapi/linux/dm-ioctl.h`, version 4. The usual library for this requires
-//! udev and a C build; three ioctls on one buffer are simpler.
+//! udev and a C build; a few ioctls on one buffer are simpler.
 
 use std::ffi::c_ulong;
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,9 @@ const AT_FLAGS: usize = 28;
 const AT_DEVICE: usize = 40;
 const AT_NAME: usize = 48;
 
+/// Longest name of a target.
+const TARGET_NAME_BYTES: usize = 15;
+
 /// `_IOWR(0xfd, nr, struct dm_ioctl)` for `DM_DEV_CREATE`, `DM_DEV_SUSPEND` and `DM_TABLE_LOAD`.
 const DEV_CREATE: c_ulong = request(3);
 const DEV_SUSPEND: c_ulong = request(6);
@@ -43,14 +47,35 @@ const TABLE_LOAD: c_ulong = request(9);
 /// [`SysError`] naming the step that failed and the mapping or table. After a failed load or activation the
 /// mapping remains, without a usable table.
 pub fn open_verity(name: &str, sectors: u64, table: &str) -> Result<PathBuf, SysError> {
-    let control = Path::new("/dev/mapper/control");
-    let control =
-        File::options().read(true).write(true).open(control).during("opening", control.display())?;
+    map(name, (sectors, "verity", table))
+}
+
+/// Creates the read-only device `name`, which is a part of another one, and returns its path, `/dev/dm-N`.
+///
+/// `device` is the other one, as `MAJOR:MINOR` or its path; `sectors` is the range in units of 512 bytes.
+///
+/// # Errors
+/// As [`open_verity`].
+pub fn open_part(name: &str, device: &str, sectors: Range<u64>) -> Result<PathBuf, SysError> {
+    let table = format!("{device} {}", sectors.start);
+    map(name, (sectors.end.saturating_sub(sectors.start), "linear", &table))
+}
+
+/// Opens the device-mapper.
+fn control() -> Result<File, SysError> {
+    let path = Path::new("/dev/mapper/control");
+    File::options().read(true).write(true).open(path).during("opening", path.display())
+}
+
+/// Creates a read-only device with one target: its length in sectors, kind and parameters.
+fn map(name: &str, (sectors, target, table): (u64, &str, &str)) -> Result<PathBuf, SysError> {
+    let control = control()?;
     let mut create = header(name, READ_ONLY);
     submit(&control, DEV_CREATE, &mut create).during("creating mapping", name)?;
     let mut load = header(name, READ_ONLY);
-    put_target(&mut load, sectors, table).ok_or_else(|| SysError::value("loading verity table", table))?;
-    submit(&control, TABLE_LOAD, &mut load).during("loading verity table", table)?;
+    put_target(&mut load, (sectors, target, table))
+        .ok_or_else(|| SysError::value("loading the table of a mapping", table))?;
+    submit(&control, TABLE_LOAD, &mut load).during("loading the table of a mapping", table)?;
     let mut resume = header(name, 0);
     submit(&control, DEV_SUSPEND, &mut resume).during("activating mapping", name)?;
     // `huge_decode_dev`: the low 20 bits of the minor number are split around the major number.
@@ -80,10 +105,12 @@ fn header(name: &str, flags: u32) -> [u8; BUFFER_BYTES] {
 }
 
 /// Appends the one target of the table; `None` if the text does not fit.
-fn put_target(buffer: &mut [u8; BUFFER_BYTES], sectors: u64, table: &str) -> Option<()> {
+fn put_target(buffer: &mut [u8; BUFFER_BYTES], (sectors, target, table): (u64, &str, &str)) -> Option<()> {
     put_u32(buffer, AT_COUNT, 1);
     buffer.get_mut(HEADER_BYTES + 8..HEADER_BYTES + 16)?.copy_from_slice(&sectors.to_ne_bytes());
-    buffer.get_mut(HEADER_BYTES + 24..HEADER_BYTES + 30)?.copy_from_slice(b"verity");
+    (target.len() <= TARGET_NAME_BYTES).then_some(())?;
+    let kind = HEADER_BYTES + 24;
+    buffer.get_mut(kind..kind + target.len())?.copy_from_slice(target.as_bytes());
     let text = HEADER_BYTES + TARGET_BYTES;
     // At least one byte after the text stays zero and terminates it.
     (text + table.len() < BUFFER_BYTES).then_some(())?;
@@ -120,10 +147,10 @@ mod tests {
     #[test]
     fn target_stands_behind_the_header() {
         let mut buffer = header("root", READ_ONLY);
-        put_target(&mut buffer, 5600, "1 x").unwrap();
+        put_target(&mut buffer, (5600, "verity", "1 x")).unwrap();
         assert_eq!(&buffer[320..328], &5600u64.to_ne_bytes());
         assert_eq!(&buffer[336..343], b"verity\0");
         assert_eq!(&buffer[352..356], b"1 x\0");
-        assert_eq!(put_target(&mut buffer, 1, &"x".repeat(BUFFER_BYTES)), None);
+        assert_eq!(put_target(&mut buffer, (1, "linear", &"x".repeat(BUFFER_BYTES))), None);
     }
 }
