@@ -11,6 +11,7 @@ mod boot_record;
 mod cluster;
 mod crowd;
 mod flipped_byte;
+mod installed;
 mod join;
 mod kernel_mount;
 mod kine;
@@ -69,6 +70,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("metadata_services_and_a_url_configure_the_same_image", metadata::show),
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("an_installation_medium_starts_as_a_cd_and_as_a_stick", medium::show),
+    ("an_empty_disk_becomes_a_node", installed::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("a_controller_and_two_workers_are_a_cluster", cluster::show),
     ("a_worker_joins_its_controller_and_stays_a_member", join::show),

@@ -549,10 +549,17 @@ fn a_node_in_maintenance_is_asked_only_for_what_it_knows_with_a_code_that_can_be
     for (words, exit, says) in [
         (&["apply", "bad.yaml"][..], 2, "--code takes the pairing code"),
         (&["links"], 2, "--code takes the pairing code"),
-        (&["restart", "etcd", "--code", code], 2, "knows only apply, status"),
+        (&["restart", "etcd", "--code", code], 2, "knows only apply, install, status"),
         (&["status", "--code", "WERC-8GMR"], 2, "expected 20 letters and digits, found 8"),
         (&["status", "--code", code, "--credentials", "."], 2, "cannot be used with"),
         (&["apply", "-", "--code", "-"], 2, "both come from standard input"),
+        (
+            &["install", "--disk", "/dev/vda", "--config", "-", "--code", "-"],
+            2,
+            "both come from standard input",
+        ),
+        (&["install", "--disk", "colour=red", "--code", code], 2, "expected one of path, serial"),
+        (&["install", "--disk", "serial=a", "--config", "bad.yaml", "--code", code], 1, "hostnam"),
         (&["status", "--code", "-"], 1, "it looks like ABCD-"),
         (&["apply", "bad.yaml", "--code", code], 1, "hostnam"),
         (&["disks", "--code", code], 1, "connection refused"),

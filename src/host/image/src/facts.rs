@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use config::{Architecture, ImageProfile};
-use imagefacts::{ImageFacts, StateVersions};
+use config::{Architecture, ImageProfile, Slots};
+use imagefacts::{DiskSizes, ImageFacts, StateVersions};
 
 /// Version of Ironhull: the version of the program that builds the image, and of the image's init and noded.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,7 +31,14 @@ pub fn of(profile: &ImageProfile, build_time: u64, container_images: Vec<String>
         epoch: profile.epoch,
         state: state(&profile.kubernetes.version),
         container_images,
+        disk: Some(sizes(profile.slots)),
     }
+}
+
+/// Returns the partitions of a disk that the image is installed to.
+fn sizes(slots: Slots) -> DiskSizes {
+    let Slots { root_mib, kernel_mib, state_mib, data_mib } = slots;
+    DiskSizes { root_mib, kernel_mib, state_mib, data_mib }
 }
 
 /// Returns `image.json`.
@@ -92,6 +99,7 @@ pub(crate) mod tests {
             epoch: 3,
             state: state("1.36.3"),
             container_images: vec!["ironhull.local/pause:1".into()],
+            disk: None,
         }
     }
 

@@ -64,6 +64,7 @@ pub(crate) mod fixture {
             kubelet: Kubelet::default(),
             health: config::Health::default(),
             join: None,
+            install: None,
             api: NodeApi {
                 certificate_authority: String::new(),
                 certificate: String::new(),

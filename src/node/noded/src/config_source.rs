@@ -25,6 +25,8 @@ use crate::vouched::vouched;
 const ACCEPTED: &str = "state/config/accepted.yaml";
 /// Path of a config that an operator has given over the API, until it is the accepted one.
 const GIVEN: &str = "state/config/given.yaml";
+/// Its name.
+const GIVEN_NAME: &str = "given.yaml";
 /// Sources of configs that are kept, in the node's status.
 const FROM_API: &str = "api";
 const LAST_ACCEPTED: &str = "last-accepted";
@@ -99,6 +101,12 @@ pub fn given_by_operator<T>(
     let accepted = accept_seed(&Seed { user_data, beside }, check)?;
     let facts = ConfigFacts { source: Some(FROM_API.into()), ..ConfigFacts::default() };
     Ok(Accepted { facts, ..accepted })
+}
+
+/// Returns the name, in the folder `config` of the state, of a config that is given to a node which is installed: the
+/// node finds it there as one that an operator has given.
+pub const fn given_name() -> &'static str {
+    GIVEN_NAME
 }
 
 /// Keeps a config that an operator gives, at once: beside the last accepted one, which must not change before it is in a
@@ -590,6 +598,11 @@ mod tests {
         let accepted = boot(root.path()).unwrap();
         assert_eq!(accepted.documents.node.hostname, "new");
         assert!(!accepted.facts.errors.is_empty());
+    }
+
+    #[test]
+    fn the_name_for_an_installation_is_that_of_the_file() {
+        assert_eq!(GIVEN, format!("state/config/{}", given_name()));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub fn documents(api: NodeApi) -> NodeDocuments {
         kubelet: Kubelet::default(),
         health: config::Health::default(),
         join: None,
+        install: None,
         api,
     };
     NodeDocuments { node, cluster: ClusterConfig::default() }

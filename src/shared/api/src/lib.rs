@@ -54,6 +54,8 @@
 //! | `GET /v1/maintenance/logs?service=&lines=&follow=` | | lines, as `/v1/logs` |
 //! | `GET /v1/maintenance/partitions`, and orders below it | | as `/v1/partitions` |
 //! | `POST /v1/maintenance/reboot`, `POST /v1/maintenance/shutdown` | | [`Done`] |
+//! | `GET /v1/maintenance/install` | | [`Installation`] |
+//! | `POST /v1/maintenance/install` | [`InstallOrder`] | [`Installation`], 422 if no disk is meant, 409 if it holds data |
 //! | `POST /v1/maintenance/config` | the node's documents, at most [`MAX_CONFIG_BYTES`] | [`Done`], 422 with the
 //! errors, or 409 |
 //!
@@ -93,13 +95,14 @@ pub use calendar::{parse_utc, utc};
 pub use client::{Client, Credentials};
 #[cfg(feature = "client")]
 pub use error::ClientError;
-pub use imagefacts::{ImageFacts, StateVersions};
+pub use imagefacts::{DiskSizes, ImageFacts, StateVersions};
 pub use kubeconfig::{DEFAULT_TTL_SECS, Kubeconfig, KubeconfigRequest, MAX_TTL_SECS, MIN_TTL_SECS};
 pub use line::one_line;
 #[cfg(feature = "client")]
 pub use logs::Logs;
 pub use maintenance::{
-    Disk, DiskList, Link, LinkList, MAX_CONFIG_BYTES, Maintenance, MaintenanceReason, PAIRING_SCHEME,
+    Disk, DiskList, InstallOrder, InstallStage, Installation, Link, LinkList, MAX_CONFIG_BYTES, Maintenance,
+    MaintenanceReason, PAIRING_SCHEME,
 };
 #[cfg(feature = "client")]
 pub use maintenance_client::MaintenanceClient;

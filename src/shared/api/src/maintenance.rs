@@ -1,5 +1,7 @@
 //! Maintenance: what a node that can't take its role says and takes.
 
+use std::collections::BTreeMap;
+
 use imagefacts::ImageFacts;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,12 @@ pub enum MaintenanceReason {
     ConfigRefused,
     /// The state partition can't be used: there is nowhere to keep anything.
     StateUnusable,
+    /// It installs itself to a disk, as its config says.
+    Installing,
+    /// It was installed to the disk that its config names; it does not do so twice.
+    Installed,
+    /// It could not be installed.
+    InstallFailed,
     /// A reason of a newer node.
     #[default]
     #[serde(other)]
@@ -67,6 +75,9 @@ impl MaintenanceReason {
             MaintenanceReason::NoConfig => "it has no config",
             MaintenanceReason::ConfigRefused => "its config can't be used",
             MaintenanceReason::StateUnusable => "its state partition can't be used",
+            MaintenanceReason::Installing => "it is being installed to a disk",
+            MaintenanceReason::Installed => "it is installed: it has to start from its disk",
+            MaintenanceReason::InstallFailed => "it could not be installed",
             MaintenanceReason::Unknown => "for a reason that this version does not know",
         }
     }
@@ -118,12 +129,66 @@ pub struct Disk {
     pub model: String,
     /// Serial number.
     pub serial: String,
+    /// World wide name, such as `naa.5000c500a1b2c3d4`.
+    pub wwn: String,
+    /// How it is attached: `virtio`, `nvme`, `sata`, `scsi`, `usb` or `mmc`.
+    pub transport: String,
     /// Whether nothing can be written to it.
     pub read_only: bool,
     /// Whether its medium can be taken out.
     pub removable: bool,
     /// Number of partitions.
     pub partitions: u32,
+}
+
+/// Has a node that runs from an installation medium install itself to a disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct InstallOrder {
+    /// Conditions on the disk, by key as in the node's config.
+    pub disk: BTreeMap<String, String>,
+    /// Overwrite a disk that holds data.
+    pub wipe: bool,
+    /// The config that the installed node shall have, the text of the node's documents; without one it waits for it.
+    pub config: Option<String>,
+}
+
+/// An installation, and how far it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Installation {
+    /// The step.
+    pub stage: InstallStage,
+    /// The disk, such as `/dev/vda`; empty before one is chosen.
+    pub disk: String,
+    /// Bytes of root and kernel image done in this step.
+    pub done_bytes: u64,
+    /// All bytes of this step.
+    pub total_bytes: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// The step of an installation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstallStage {
+    /// None was ordered.
+    Idle,
+    /// The partitions are written.
+    Writing,
+    /// They are read back.
+    Checking,
+    /// The partition table is written.
+    Committing,
+    /// The disk is complete, and the node reboots.
+    Done,
+    /// It failed; the disk does not start.
+    Failed,
+    /// A step of a newer node.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 #[cfg(test)]
@@ -136,6 +201,7 @@ mod tests {
         assert_eq!(read(r#"{"reason":"no-config"}"#), MaintenanceReason::NoConfig);
         assert_eq!(read(r#"{"reason":"state-unusable","more":1}"#), MaintenanceReason::StateUnusable);
         assert_eq!(read(r#"{"reason":"locked"}"#), MaintenanceReason::Unknown);
+        assert_eq!(read(r#"{"reason":"install-failed"}"#), MaintenanceReason::InstallFailed);
         assert_eq!(read("{}"), MaintenanceReason::Unknown);
     }
 }

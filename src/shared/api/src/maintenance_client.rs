@@ -19,8 +19,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::call::{CONNECT_TIMEOUT, Caller, url, with_port};
 use crate::{
-    ClientError, DiskList, Done, LinkList, LogQuery, Logs, Maintenance, PAIRING_SCHEME, PairingCode,
-    PartitionCalls, SERVER_NAME,
+    ClientError, DiskList, Done, InstallOrder, Installation, LinkList, LogQuery, Logs, Maintenance,
+    PAIRING_SCHEME, PairingCode, PartitionCalls, SERVER_NAME,
 };
 
 /// A client for one node in maintenance.
@@ -115,6 +115,25 @@ impl MaintenanceClient {
         let request = self.caller.agent.post(url("/v1/maintenance/config")).content_type("application/yaml");
         let response = self.caller.check(request.send(config.as_bytes()))?;
         self.caller.read::<Done>(response).map(drop)
+    }
+}
+
+impl MaintenanceClient {
+    /// Has a node that runs from an installation medium install itself to a disk; returns once it has begun.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`MaintenanceClient`]; 409 or 422 in [`ClientError::Node`] if there is no such
+    /// disk, it holds data, or the config can't be used. Nothing was written then.
+    pub fn install(&self, order: &InstallOrder) -> Result<Installation, ClientError> {
+        self.caller.post("/v1/maintenance/install", &self.caller.to_json(order)?)
+    }
+
+    /// Returns how far the installation is.
+    ///
+    /// # Errors
+    /// [`ClientError`] as for every call of [`MaintenanceClient`]; the node is unchanged.
+    pub fn installation(&self) -> Result<Installation, ClientError> {
+        self.caller.get("/v1/maintenance/install")
     }
 }
 

@@ -11,6 +11,7 @@ mod cidr;
 mod cluster;
 mod decode;
 mod diagnostics;
+mod disk_selector;
 mod document;
 pub mod hostname;
 pub mod join_token;
@@ -40,12 +41,13 @@ pub use cluster::{
     StorageKind,
 };
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use disk_selector::{DiskSelector, TRANSPORTS};
 pub use document::{
     Documents, MAX_BYTES, parse_cluster_config, parse_node_documents, parse_profile, validate,
 };
 pub use join_token::JoinToken;
 pub use manifest::objects as manifest_objects;
-pub use node::{Health, Join, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
+pub use node::{Health, Install, Join, Kubelet, NodeApi, NodeConfig, Taint, TaintEffect, Time};
 pub use node_network::{
     Bond, BondMode, BondParameters, Bridge, BridgeParameters, Ethernet, HashPolicy, LacpRate, LinkMatch,
     Nameservers, NodeNetwork, Route, Vlan,

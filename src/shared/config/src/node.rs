@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{JoinToken, NodeNetwork, Secret};
+use crate::{DiskSelector, JoinToken, NodeNetwork, Secret};
 
 /// The settings of one node, without those of its cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,6 +37,10 @@ pub struct NodeConfig {
     /// How it joins a cluster: for roles that do not found one. Default: it does not.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub join: Option<Join>,
+    /// Has a node that runs from an installation medium install itself to a disk, with this config, and start from there.
+    /// An installed node ignores it.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub install: Option<Install>,
     /// Access to the node API, and its certificate.
     pub api: NodeApi,
 }
@@ -48,6 +52,19 @@ pub struct NodeConfig {
 pub struct Join {
     /// The token that `ironhull token create` printed. It is needed until the node has joined.
     pub token: JoinToken,
+}
+
+/// Installation to a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub struct Install {
+    /// Which disk. Exactly one must satisfy all conditions, of which there must be at least one.
+    pub disk: DiskSelector,
+    /// Overwrite a disk that holds data. An installation of Ironhull is never overwritten by this: otherwise a machine
+    /// that starts from the medium again would lose its state. Default false.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub wipe: bool,
 }
 
 /// The source of the time.

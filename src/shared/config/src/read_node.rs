@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use crate::checks;
-use crate::decode::{Context, Fault, Fields, checked, entries, list, number, one_of, text};
+use crate::decode::{Context, Fault, Fields, boolean, checked, entries, list, number, one_of, text};
 use crate::json;
 use crate::node::default_port;
 use crate::read_network::network;
 use crate::value::{Node, Value};
-use crate::{Health, Join, JoinToken, Kubelet, NodeApi, NodeConfig, Secret, Taint, TaintEffect, Time};
+use crate::{
+    DiskSelector, Health, Install, Join, JoinToken, Kubelet, NodeApi, NodeConfig, Secret, Taint, TaintEffect,
+    Time,
+};
 
 const EFFECTS: &[(&str, TaintEffect)] = &[
     ("NoSchedule", TaintEffect::NoSchedule),
     ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
     ("NoExecute", TaintEffect::NoExecute),
 ];
-const PLANNED: &[&str] =
-    &["install", "state", "kernel", "registries", "trustedRoots", "files", "update", "logs"];
+const PLANNED: &[&str] = &["state", "kernel", "registries", "trustedRoots", "files", "update", "logs"];
 /// Fields of `KubeletConfiguration` on which the node itself depends.
 const OURS: &[&str] = &[
     "apiVersion",
@@ -55,6 +57,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
     let kubelet = f.optional(cx, "kubelet", kubelet);
     let health = f.optional(cx, "health", health);
     let join = f.optional(cx, "join", join);
+    let install = f.optional(cx, "install", install);
     let api = f.required(cx, "api", api);
     f.finish(cx);
     Some(NodeConfig {
@@ -66,6 +69,7 @@ pub(crate) fn node_config(cx: &mut Context, node: &Node) -> Option<NodeConfig> {
         kubelet: kubelet.unwrap_or_default(),
         health: health.unwrap_or_default(),
         join,
+        install,
         api: api?,
     })
 }
@@ -133,6 +137,31 @@ fn join_token(cx: &mut Context, node: &Node) -> Option<JoinToken> {
     let hint = "`ironhull token create` on a controller prints one";
     let token = JoinToken::parse(text).map_err(|e| Fault::new(e.to_string()).hint(hint));
     token.map_err(|fault| cx.report_secret(node.place, fault)).ok()
+}
+
+fn install(cx: &mut Context, node: &Node) -> Option<Install> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let disk = f.required(cx, "disk", disk_selector);
+    let wipe = f.optional(cx, "wipe", boolean).unwrap_or_default();
+    f.finish(cx);
+    Some(Install { disk: disk?, wipe })
+}
+
+fn disk_selector(cx: &mut Context, node: &Node) -> Option<DiskSelector> {
+    let mut f = Fields::new(cx, node, &[])?;
+    let mut selector = DiskSelector::default();
+    for key in DiskSelector::KEYS {
+        f.optional(cx, key, |cx, node| {
+            let value = text(cx, node)?;
+            selector.set(key, &value).map_err(|fault| cx.report(node.place, Fault::new(fault))).ok()
+        });
+    }
+    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
+        let fault = Fault::new(format!("expected one of {}, found none", DiskSelector::KEYS.join(", ")));
+        cx.report(node.place, fault);
+    }
+    f.finish(cx);
+    Some(selector)
 }
 
 fn api(cx: &mut Context, node: &Node) -> Option<NodeApi> {

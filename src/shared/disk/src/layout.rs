@@ -37,6 +37,7 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     places: [Place; PARTITION_COUNT],
+    disk_bytes: u64,
 }
 
 impl Layout {
@@ -49,7 +50,20 @@ impl Layout {
             start += place.bytes;
             place
         });
-        Layout { places }
+        let [.., last] = places;
+        Layout { places, disk_bytes: last.start + last.bytes + MIB }
+    }
+
+    /// Returns the layout for a disk of `disk_bytes` bytes, to whose end the data partition extends; `None` if the disk is
+    /// smaller than partitions of these sizes are.
+    #[must_use]
+    pub fn filling(sizes: &Sizes, disk_bytes: u64) -> Option<Layout> {
+        let mut layout = Layout::new(sizes);
+        let more = disk_bytes.checked_sub(layout.disk_bytes)?;
+        let [.., last] = &mut layout.places;
+        last.bytes += more - more % MIB;
+        layout.disk_bytes = disk_bytes;
+        Some(layout)
     }
 
     /// Returns the place of one partition.
@@ -64,11 +78,10 @@ impl Layout {
         &self.places
     }
 
-    /// Returns the length of the smallest disk that can hold them.
+    /// Returns the length of the disk.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        let last = self.place(Partition::Data);
-        last.start + last.bytes + MIB
+        self.disk_bytes
     }
 }
 
@@ -100,6 +113,17 @@ mod tests {
             assert_eq!(pair[1].start % MIB, 0);
         }
         assert_eq!(layout.disk_bytes(), (2 + 64 + 1 + 2 * 96 + 2 * 512 + 1024 + 256) * MIB);
+    }
+
+    #[test]
+    fn data_extends_to_the_end_of_a_disk() {
+        let least = Layout::new(&SIZES);
+        assert_eq!(Layout::filling(&SIZES, least.disk_bytes()), Some(least));
+        assert_eq!(Layout::filling(&SIZES, least.disk_bytes() - 1), None);
+        let larger = Layout::filling(&SIZES, least.disk_bytes() + 5 * MIB + 512).unwrap();
+        assert_eq!(larger.disk_bytes(), least.disk_bytes() + 5 * MIB + 512);
+        assert_eq!(larger.place(Partition::Data).bytes, (256 + 5) * MIB);
+        assert_eq!(larger.place(Partition::State), least.place(Partition::State));
     }
 
     #[test]

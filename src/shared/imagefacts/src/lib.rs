@@ -38,6 +38,27 @@ pub struct ImageFacts {
     /// References of the container images in it, such as `ironhull.local/pause:1`. Empty in older images.
     #[serde(default)]
     pub container_images: Vec<String>,
+    /// The partitions of a disk that it is installed to. Absent in older images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskSizes>,
+}
+
+/// Sizes in MiB of the partitions of a disk whose size varies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskSizes {
+    /// Root of each of the two slots.
+    #[serde(rename = "rootMiB")]
+    pub root_mib: u32,
+    /// Kernel image of each of the two slots, with its header.
+    #[serde(rename = "kernelMiB")]
+    pub kernel_mib: u32,
+    /// State.
+    #[serde(rename = "stateMiB")]
+    pub state_mib: u32,
+    /// Data, which grows to the end of the disk.
+    #[serde(rename = "dataMiB")]
+    pub data_mib: u32,
 }
 
 /// The versions of a kind of persistent state that a generation supports.
@@ -66,7 +87,8 @@ mod tests {
         let text = concat!(
             r#"{"name":"single","version":"0.1.0","role":"single","architecture":"amd64","kubernetes":"1.36.3","#,
             r#""buildTime":1790000000,"epoch":3,"state":{"etcd":{"writes":307,"reads":306}},"#,
-            r#""containerImages":["ironhull.local/pause:1"]}"#,
+            r#""containerImages":["ironhull.local/pause:1"],"#,
+            r#""disk":{"rootMiB":512,"kernelMiB":96,"stateMiB":4096,"dataMiB":1024}}"#,
         );
         let facts: ImageFacts = serde_json::from_str(text).unwrap();
         assert_eq!((facts.build_time, facts.state["etcd"].reads), (1_790_000_000, 306));
@@ -79,6 +101,7 @@ mod tests {
             "kubernetes":"1.36.3","buildTime":1790000000"#;
         let older: ImageFacts = serde_json::from_str(&format!("{head}}}")).unwrap();
         assert_eq!((older.epoch, older.state.len(), older.container_images.len()), (0, 0, 0));
+        assert_eq!(older.disk, None);
         let newer = format!(r#"{head},"x":1,"state":{{"etcd":{{"writes":1,"reads":1,"x":1}}}}}}"#);
         assert_eq!(serde_json::from_str::<ImageFacts>(&newer).unwrap().state.len(), 1);
     }

@@ -29,8 +29,8 @@ pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
 pub use node::{
-    Access, Code, LogsOf, Node, NodeCommand, PartitionCommand, StateCommand, StateOf, StoreCommand,
-    StoreRestoreOf, TimeOrder, UpgradeTo,
+    Access, Code, InstallTo, LogsOf, Node, NodeCommand, PartitionCommand, StateCommand, StateOf,
+    StoreCommand, StoreRestoreOf, TimeOrder, UpgradeTo,
 };
 pub use run::{Firmware, Run};
 pub use stop::Stop;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values::{duration, signal, utc};
+use super::values::{disk_selector, duration, signal, utc};
 use api::PairingCode;
+use config::DiskSelector;
 
 /// Show, control and upgrade a node.
 #[derive(Clone, Debug, Args)]
@@ -67,6 +68,11 @@ pub enum NodeCommand {
         /// Path to the node's documents; - reads standard input
         file: PathBuf,
     },
+    /// Install a node that runs from an installation medium to a disk
+    ///
+    /// The node writes the disk, reads it back, and reboots. Without --config
+    /// the installed node waits in maintenance.
+    Install(InstallTo),
     /// List the network links of a node in maintenance
     #[command(after_help = "Example: ironhull node 192.0.2.7 links --code -")]
     Links,
@@ -153,6 +159,28 @@ pub enum NodeCommand {
     /// Shut down all services and power off the machine
     #[command(after_help = "Example: ironhull node single shutdown")]
     Shutdown,
+}
+
+/// Install a node that runs from an installation medium to a disk.
+///
+/// The node writes the disk, reads it back, and reboots. Without --config
+/// the installed node waits in maintenance.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example: ironhull node 192.0.2.7 install --disk serial=S1 --code -")]
+pub struct InstallTo {
+    /// Disk, as /dev/NAME or KEY=VALUE,… with path, serial, wwn, model, size or
+    /// transport; exactly one disk must fit
+    #[arg(long, value_name = "SELECTOR", value_parser = disk_selector, verbatim_doc_comment)]
+    pub disk: DiskSelector,
+    /// Overwrite a disk that holds data, or an installation with its state
+    #[arg(long)]
+    pub wipe: bool,
+    /// Path to the documents of the installed node; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Return once the installation has begun; do not wait for its end
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// What to do with a node's clock.

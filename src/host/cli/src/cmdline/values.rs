@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use config::Output;
+use config::{DiskSelector, Output};
 
 /// Bounds of a machine's memory in bytes.
 const MIN_MEMORY: u64 = 1 << 30;
@@ -45,6 +45,11 @@ pub(super) fn mirror(text: &str) -> Result<String, String> {
     let sound =
         host.is_some_and(|h| !h.is_empty() && !h.starts_with('/') && !h.contains(char::is_whitespace));
     if sound { Ok(text.to_owned()) } else { Err("expected an address with http:// or https://".to_owned()) }
+}
+
+/// Parses the conditions on a disk.
+pub(super) fn disk_selector(text: &str) -> Result<DiskSelector, String> {
+    DiskSelector::parse(text)
 }
 
 /// Parses a time such as `90`, `90s`, `10m`, `8h` or `30d`.

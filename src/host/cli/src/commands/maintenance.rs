@@ -9,10 +9,11 @@ use api::{Disk, DiskList, Link, LinkList, Maintenance, MaintenanceClient, Pairin
 use serde_json::json;
 
 use super::config::load;
+use super::install;
 use super::node::{boot_text, print_logs, row, stage_row, stamp};
 use super::partition;
 use crate::access;
-use crate::cmdline::{Code, Global, Node, NodeCommand, StateCommand, StateOf};
+use crate::cmdline::{Code, Global, InstallTo, Node, NodeCommand, StateCommand, StateOf};
 use crate::hint::{Usage, hinted};
 use crate::output::{self, bytes, table};
 
@@ -29,19 +30,26 @@ pub fn run(global: &Global, options: &Node, code: Code) -> Result<()> {
         NodeCommand::Apply { file } if file.as_os_str() == "-" && code == Code::Stdin => {
             return Err(Usage("config and code can't both come from standard input".to_owned()).into());
         }
-        NodeCommand::Apply { file } => {
+        NodeCommand::Install(InstallTo { config: Some(file), .. })
+            if file.as_os_str() == "-" && code == Code::Stdin =>
+        {
+            return Err(Usage("config and code can't both come from standard input".to_owned()).into());
+        }
+        NodeCommand::Install(InstallTo { config: None, .. }) => None,
+        NodeCommand::Apply { file } | NodeCommand::Install(InstallTo { config: Some(file), .. }) => {
             let (label, text) = load(file)?;
             config::parse_node_documents(&label, &text)?;
             Some(text)
         }
         _ => {
-            let known = "a node in maintenance knows only apply, status, links, disks, logs, state check and \
-                         wipe, data check and wipe, reboot and shutdown";
+            let known = "a node in maintenance knows only apply, install, status, links, disks, logs, state check \
+                         and wipe, data check and wipe, reboot and shutdown";
             return Err(Usage(format!("--code: {known}")).into());
         }
     };
     let client = MaintenanceClient::connect(&access::address(&options.access)?, &read_code(code)?)?;
     match (&options.command, config) {
+        (NodeCommand::Install(options), config) => install::run(global, &client, options, config),
         (_, Some(config)) => {
             client.apply(&config)?;
             done(global, "configured; the API now answers to the operator's certificate")
@@ -133,7 +141,7 @@ fn links_text(list: &LinkList) -> String {
 }
 
 fn disks_text(list: &DiskList) -> String {
-    let header = row(["DISK", "SIZE", "PARTITIONS", "MODEL", "SERIAL", "REMARKS"]);
+    let header = row(["DISK", "SIZE", "PARTITIONS", "TRANSPORT", "MODEL", "SERIAL", "WWN", "REMARKS"]);
     let line = |d: &Disk| {
         let remarks = [(d.read_only, "read-only"), (d.removable, "removable")];
         let remarks: Vec<&str> = remarks.iter().filter(|(is, _)| *is).map(|(_, remark)| *remark).collect();
@@ -141,8 +149,10 @@ fn disks_text(list: &DiskList) -> String {
             &d.name,
             &bytes(d.size_bytes),
             &d.partitions.to_string(),
+            &d.transport,
             &d.model,
             &d.serial,
+            &d.wwn,
             &remarks.join(", "),
         ])
     };
@@ -209,12 +219,13 @@ eth1  52:54:00:12:34:56  no       1500
             partitions: 6,
             model: "M".into(),
             serial: "S".into(),
+            transport: "virtio".into(),
             ..Disk::default()
         };
         let expected = "\
-DISK  SIZE     PARTITIONS  MODEL  SERIAL  REMARKS
-sr0   0 B      0                          read-only, removable
-vda   6.0 GiB  6           M      S
+DISK  SIZE     PARTITIONS  TRANSPORT  MODEL  SERIAL  WWN  REMARKS
+sr0   0 B      0                                          read-only, removable
+vda   6.0 GiB  6           virtio     M      S
 ";
         assert_eq!(disks_text(&DiskList { disks: vec![disk, system] }), expected);
     }

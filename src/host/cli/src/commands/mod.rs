@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod cache;
 pub mod config;
 pub mod inspect;
+mod install;
 pub mod keys;
 pub mod kubeconfig;
 pub mod lock;

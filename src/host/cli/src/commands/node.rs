@@ -18,7 +18,10 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
     if let Some(code) = options.code {
         return maintenance::run(global, options, code);
     }
-    if matches!(&options.command, NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks) {
+    if matches!(
+        &options.command,
+        NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks | NodeCommand::Install(_)
+    ) {
         return Err(without_code());
     }
     let client = access::reach(&options.access)?.client;
@@ -37,7 +40,9 @@ pub fn run(global: &Global, options: &Node) -> Result<()> {
             client.signal(service, *signal)?;
             done(&format!("signal {signal} was sent to {service}"))
         }
-        NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks => Err(without_code()),
+        NodeCommand::Apply { .. } | NodeCommand::Links | NodeCommand::Disks | NodeCommand::Install(_) => {
+            Err(without_code())
+        }
         NodeCommand::Upgrade(options) => upgrade::run(global, &client, options),
         NodeCommand::Rollback { reboot } => {
             client.rollback()?;

@@ -347,15 +347,15 @@ fn the_bytes_of_every_output_are_pinned() {
     let sha256 = |format| built.file(format).and_then(|file| file.sha256.clone()).unwrap();
     let found = ["qcow2", "vmdk", "ova", "iso", "bundle"].map(sha256);
     let expected = [
-        "96ec549e70f058a85ceba732d47881d370cb170c7251200de77c2a15ef762dc7",
-        "ed0d9284ed07210dc51850a671a281feaa0ae622d10a36110c191d3c0ee12f58",
-        "2d18201f059dd16d7c129478afaf82331bb9645af331602ab3d02f74aca12451",
-        "1976601145fb8e9d5289e11ba0af79c90fe787ba6d69a9dab3123b0823da5ecf",
-        "15bc2226a5d1edacd71ec406c05d29ccf32fa73525d9e78b8c05dc8b6e9b46df",
+        "60c91f322d21b0c474385a4a958cd3ef477f7f39fdee9bfa6415dd1effdf2689",
+        "c1572648dfd24280fdda7e489e33b8ba882c6a350049b12d8861b0b7928b3803",
+        "56ba89d796a27f75bcd6ca65d48bd40379b29b782400d82071022aa0191372e1",
+        "e8840eb1b73854730ad48cd4c92139036db2fbcb70fdc85755ca37964fb9dc78",
+        "12d01936600cf0a89475327f79c1ef4e47255368bf368edbfeebc6b1ea77741a",
     ];
     assert_eq!(found, expected);
     let raw = hex(&raw.finalize());
-    assert_eq!(raw, "e7c564cd78b1081c03b762c5bfcdb05b4523390ab72f8df4737a415e9529341d");
+    assert_eq!(raw, "c1657107c8ea963a7b97b1c1720d1f3390a0769f91961f2f4a3c9b544ce93671");
 }
 
 #[test]

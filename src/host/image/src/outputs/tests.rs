@@ -67,6 +67,7 @@ fn facts() -> ImageFacts {
         epoch: 5,
         state: BTreeMap::from([("etcd".into(), StateVersions { writes: 307, reads: 306 })]),
         container_images: Vec::new(),
+        disk: None,
     }
 }
 

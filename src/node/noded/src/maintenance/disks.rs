@@ -46,10 +46,33 @@ fn disk(folder: &Path, name: &str) -> Disk {
         model: text("device/model"),
         // virtio has it beside the disk, NVMe beside the device.
         serial: first(["serial", "device/serial"]),
+        // NVMe has it beside the disk, SCSI and SATA beside the device.
+        wwn: first(["wwid", "device/wwid"]),
+        transport: fs::canonicalize(folder).map(|path| transport(&path)).unwrap_or_default(),
         read_only: text("ro") == "1",
         removable: text("removable") == "1",
         partitions: u32::try_from(children.filter(|c| is_partition(&c.path())).count()).unwrap_or(u32::MAX),
     }
+}
+
+/// Returns how a disk is attached, by its place in the tree of devices; empty if that is not known.
+fn transport(path: &Path) -> String {
+    // The first of these that is in the path: a disk at a virtio controller for SCSI is one of SCSI.
+    const PARTS: [(&str, &str); 6] = [
+        ("usb", "usb"),
+        ("ata", "sata"),
+        ("nvme", "nvme"),
+        ("mmc_host", "mmc"),
+        ("host", "scsi"),
+        ("virtio", "virtio"),
+    ];
+    let is_part = |part: &str, prefix: &str| {
+        let number = part.strip_prefix(prefix);
+        number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let parts: Vec<_> = path.iter().filter_map(|part| part.to_str()).collect();
+    let found = PARTS.iter().find(|(prefix, _)| parts.iter().any(|part| is_part(part, prefix)));
+    found.map_or("", |(_, name)| name).to_owned()
 }
 
 /// Reads an attribute, without the spaces that some are padded with; `None` if there is none.
@@ -82,13 +105,31 @@ mod tests {
         write("nvme0n1/ro", b"1\n");
         write("nvme0n1/device/model", b"Fast \xff Disk       \n");
         write("nvme0n1/device/serial", b"S1\n");
+        write("nvme0n1/wwid", b"eui.1\n");
         write("loop0/size", b"8\n");
         let disks = list(root.path()).unwrap();
         let [fast, system] = disks.as_slice() else { panic!("{disks:?}") };
         assert_eq!((system.name.as_str(), system.size_bytes, system.partitions), ("vda", 6 << 30, 2));
         assert_eq!((system.serial.as_str(), system.block_bytes, system.read_only), ("system", 512, false));
         assert_eq!((fast.model.as_str(), fast.serial.as_str()), ("Fast \u{fffd} Disk", "S1"));
+        assert_eq!((fast.wwn.as_str(), system.wwn.as_str()), ("eui.1", ""));
         assert_eq!((fast.size_bytes, fast.read_only, fast.removable), (0, true, false));
+    }
+
+    #[test]
+    fn the_place_of_a_device_tells_its_transport() {
+        let pci = "/sys/devices/pci0000:00/0000:00:04.0";
+        for (rest, expected) in [
+            ("virtio1/block/vda", "virtio"),
+            ("virtio1/host2/target2:0:0/2:0:0:0/block/sda", "scsi"),
+            ("ata1/host0/target0:0:0/0:0:0:0/block/sda", "sata"),
+            ("usb1/1-1/1-1:1.0/host6/target6:0:0/6:0:0:0/block/sdb", "usb"),
+            ("nvme/nvme0/nvme0n1", "nvme"),
+            ("mmc_host/mmc0/mmc0:0001/block/mmcblk0", "mmc"),
+            ("hosts/block/x", ""),
+        ] {
+            assert_eq!(transport(&Path::new(pci).join(rest)), expected, "{rest}");
+        }
     }
 
     #[test]

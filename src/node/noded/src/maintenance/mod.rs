@@ -2,18 +2,23 @@
 //! what it waits for, and takes a config over the network from whoever reads the pairing code there.
 //!
 //! The sources of user-data are searched meanwhile; whichever config comes first wins, and ends maintenance. What is
-//! served here ends with it: a configured node has none of these routes, and a node in maintenance none of the others.
+//! served here ends with it (but for one that has a node which runs from an installation medium install itself: that is
+//! done here, and the node reboots): a configured node has none of these routes, and a node in maintenance none of the
+//! others.
 //!
 //! A node whose state can't be mounted is in maintenance too ([`MaintenanceReason::StateUnusable`]), takes no config, as
 //! it could not keep it, and takes orders about the partition instead. Only a reboot ends that: the partition is
 //! prepared by `init`, in one way.
 
+mod block;
 pub mod disks;
 mod door;
+mod install;
 mod medium;
 mod text;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +39,7 @@ use crate::serve::{self, Admission, Service};
 use crate::thread;
 use text::Said;
 
+pub use self::install::{Installer, NotInstalled, Overwrite, Wanted};
 pub use door::Door;
 
 /// TLS of the node API, as it follows from a config.
@@ -83,6 +89,8 @@ pub enum NotTaken {
     Decided,
     /// It can't be kept.
     Unkept(String),
+    /// It orders an installation that can't be carried out.
+    NotInstalled(NotInstalled),
 }
 
 /// A node in maintenance. Shared by all threads.
@@ -97,6 +105,10 @@ pub struct Maintenance {
     check: Check,
     /// The partitions that could not be mounted.
     pub partitions: Arc<Partitions>,
+    /// Installs the node, if it runs from a medium.
+    pub installer: Arc<Installer>,
+    /// A config has ordered an installation that was begun or refused for good: it is carried out once.
+    ordered: AtomicBool,
     /// `None` if nothing is served.
     door: Option<Arc<Door>>,
     network: OnceLock<Network>,
@@ -127,6 +139,14 @@ pub struct Entering {
     pub partitions: Arc<Partitions>,
     /// Why it enters.
     pub trouble: Trouble,
+}
+
+/// Returns the order of a config to install a node that runs from the medium; `None` if it has none, or the node is
+/// installed.
+fn ordered(accepted: &Accepted<Tls>, medium: Option<&str>) -> Option<Wanted> {
+    let order = accepted.documents.node.install.as_ref().filter(|_| medium.is_some())?;
+    let overwrite = if order.wipe { Overwrite::Data } else { Overwrite::Nothing };
+    Some(Wanted { disk: order.disk.clone(), overwrite, config: accepted.given.clone() })
 }
 
 impl std::fmt::Debug for Entering {
@@ -163,16 +183,24 @@ pub fn config_or_wait(
             beside: Box::default(),
         },
         None => match config_source::look(&root, &check) {
-            Ok(accepted) => return Ok(Left { accepted, network: None }),
+            Ok(accepted) => match ordered(&accepted, medium::running(&root).as_deref()) {
+                None => return Ok(Left { accepted, network: None }),
+                Some(wanted) => {
+                    let (init, image, partitions) = (init.clone(), image.clone(), Arc::clone(partitions));
+                    let trouble = Unusable::default().into();
+                    let entering = Entering { init, image, root, check, partitions, trouble };
+                    return wait(entering, Some(&wanted));
+                }
+            },
             Err(unusable) => unusable.into(),
         },
     };
     let (init, image, partitions) = (init.clone(), image.clone(), Arc::clone(partitions));
-    wait(Entering { init, image, root, check, partitions, trouble })
+    wait(Entering { init, image, root, check, partitions, trouble }, None)
 }
 
-/// Enters maintenance and waits for a config.
-fn wait(entering: Entering) -> Result<Left> {
+/// Enters maintenance, carries out what a config has ordered, and waits for a config.
+fn wait(entering: Entering, wanted: Option<&Wanted>) -> Result<Left> {
     entering.init.stage("maintenance");
     let (door, tls) = match enter() {
         Ok((door, tls)) => (Some(door), Some(tls)),
@@ -183,6 +211,9 @@ fn wait(entering: Entering) -> Result<Left> {
     };
     let (maintenance, mut decided) = Maintenance::new(entering, door);
     let maintenance = Arc::new(maintenance);
+    if let Some(wanted) = wanted {
+        maintenance.install_once(wanted);
+    }
     let watching = Arc::clone(&maintenance);
     thread::spawn("maintenance", move || watching.watch())?;
     let asking = Arc::clone(&maintenance);
@@ -226,6 +257,8 @@ impl Maintenance {
         let (sender, receiver) = oneshot::channel();
         let maintenance = Maintenance {
             followers: Followers::of(init.clone()),
+            installer: Arc::new(Installer::new(init.clone(), image.clone(), root.clone())),
+            ordered: AtomicBool::new(false),
             init,
             image,
             root,
@@ -254,10 +287,10 @@ impl Maintenance {
         if decision.is_none() {
             return Err(NotTaken::Decided);
         }
-        let mut beside = Beside::clone(&self.trouble().beside);
-        beside.complete(&lock(&self.online).beside);
-        let accepted = config_source::given_by_operator(bytes, beside, &self.check)
-            .map_err(|e| NotTaken::Invalid(format!("{e:#}")))?;
+        let accepted = self.accept(bytes)?;
+        if let Some(wanted) = ordered(&accepted, self.installer.medium().as_deref()) {
+            return self.installer.start(&wanted).map(drop).map_err(NotTaken::NotInstalled);
+        }
         let text = accepted.given.as_deref().unwrap_or_default();
         config_source::keep_given(&self.root, text)
             .map_err(|e| NotTaken::Unkept(format!("keeping the config: {e:#}")))?;
@@ -272,9 +305,35 @@ impl Maintenance {
         Ok(())
     }
 
+    /// Checks a config that an operator gives.
+    ///
+    /// # Errors
+    /// [`NotTaken::Invalid`].
+    pub fn accept(&self, bytes: &[u8]) -> Result<Accepted<Tls>, NotTaken> {
+        let mut beside = Beside::clone(&self.trouble().beside);
+        beside.complete(&lock(&self.online).beside);
+        let accepted = config_source::given_by_operator(bytes, beside, &self.check);
+        accepted.map_err(|e| NotTaken::Invalid(format!("{e:#}")))
+    }
+
+    /// Carries out the order of a config, unless one was before. As long as there is no such disk it is tried again at
+    /// the next search: some controllers need long to find their disks.
+    fn install_once(&self, wanted: &Wanted) {
+        if !self.ordered.swap(true, Ordering::Relaxed)
+            && let Err(NotInstalled::NoDisk(_)) = self.installer.start_as_configured(wanted)
+        {
+            self.ordered.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns why the node does not take its role: because of its installation, or what was found before.
+    fn reason(&self) -> Trouble {
+        self.installer.trouble().unwrap_or_else(|| self.trouble().clone())
+    }
+
     /// Fills in what is known here; stages, uptime and slots come from `init`.
     pub fn describe(&self) -> api::Maintenance {
-        let Trouble { reason, problem, passed_over, .. } = self.trouble().clone();
+        let Trouble { reason, problem, passed_over, .. } = self.reason();
         let state = self.network.get().map(Network::state).unwrap_or_default();
         let partitions = self.partitions.list();
         api::Maintenance {
@@ -286,7 +345,7 @@ impl Maintenance {
             partitions,
             addresses: state.addresses.iter().map(ToString::to_string).collect(),
             network: [state.problems, state.waits, state.remarks].concat(),
-            medium: medium::running(&self.root),
+            medium: self.installer.medium(),
             wrong_codes: self.door.as_ref().map_or(0, |door| door.wrong_in_all()),
             ..api::Maintenance::default()
         }
@@ -335,9 +394,9 @@ impl Maintenance {
     /// pairing code.
     fn say(&self, said: &mut String) {
         let state = self.network.get().map(Network::state);
-        let Trouble { reason, problem, .. } = self.trouble().clone();
+        let Trouble { reason, problem, .. } = self.reason();
         let code = self.door.as_ref().map(|door| door.code());
-        let medium = medium::running(&self.root);
+        let medium = self.installer.medium();
         let medium = medium.as_deref();
         let all =
             Said { image: &self.image, reason, problem: &problem, network: state.as_ref(), code, medium };
@@ -397,8 +456,12 @@ impl Maintenance {
         }
     }
 
-    /// Ends maintenance with a config, unless another one came first.
+    /// Ends maintenance with a config, unless another one came first; one that has a node which runs from a medium
+    /// install itself is carried out instead.
     fn decide(&self, accepted: Accepted<Tls>) {
+        if let Some(wanted) = ordered(&accepted, self.installer.medium().as_deref()) {
+            return self.install_once(&wanted);
+        }
         if let Some(sender) = lock(&self.decision).take() {
             // Nobody waits any more only if the program ends.
             drop(sender.send(accepted));

@@ -24,8 +24,9 @@ pub struct Said<'a> {
 pub fn text(said: &Said<'_>) -> String {
     let Said { image, reason, problem, network, code, medium } = said;
     let waits = match reason {
-        MaintenanceReason::StateUnusable => "waits for an operator",
-        _ => "waits for a config",
+        MaintenanceReason::NoConfig | MaintenanceReason::ConfigRefused => "waits for a config",
+        MaintenanceReason::Installing => "is busy",
+        _ => "waits for an operator",
     };
     let mut lines = vec![format!("ironhull: {} {} {waits}: {}", image.name, image.version, reason.text())];
     if let Some(medium) = medium {
@@ -42,10 +43,17 @@ pub fn text(said: &Said<'_>) -> String {
         let address = addresses.first().map_or("ADDRESS", String::as_str);
         lines.push(format!("pairing code: {code}"));
         let order = match reason {
-            MaintenanceReason::StateUnusable => "state",
-            _ => "apply node.yaml",
+            MaintenanceReason::NoConfig | MaintenanceReason::ConfigRefused => Some("apply node.yaml"),
+            MaintenanceReason::StateUnusable => Some("state"),
+            _ => None,
         };
-        lines.push(format!("hint: ironhull node {address} {order} --code {code}"));
+        if let Some(order) = order {
+            lines.push(format!("hint: ironhull node {address} {order} --code {code}"));
+        }
+        if medium.is_some() && *reason != MaintenanceReason::Installing {
+            let order = "install --disk /dev/DISK --config node.yaml";
+            lines.push(format!("hint: ironhull node {address} {order} --code {code}"));
+        }
     }
     lines.join("\n")
 }
@@ -100,6 +108,11 @@ hint: ironhull node 10.0.2.15 apply node.yaml --code WERC-8GMR-ZGE1-0005-00ZZ";
             live.contains("\nit runs from the installation medium sr0, in memory\nno config found\n"),
             "{live}"
         );
+        assert!(
+            live.ends_with("install --disk /dev/DISK --config node.yaml --code WERC-8GMR-ZGE1-0005-00ZZ")
+        );
+        let busy = text(&Said { medium: Some("sr0"), reason: MaintenanceReason::Installing, ..said });
+        assert!(busy.contains("is busy: it is being installed") && !busy.contains("hint"), "{busy}");
         assert!(damaged.contains("waits for an operator: its state partition") && !damaged.contains("apply"));
         assert!(damaged.ends_with("hint: ironhull node 10.0.2.15 state --code WERC-8GMR-ZGE1-0005-00ZZ"));
     }

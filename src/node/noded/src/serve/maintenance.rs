@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use api::{DiskList, Done, LinkList, MAX_CONFIG_BYTES, PAIRING_SCHEME, PairingSecret};
+use api::{
+    DiskList, Done, InstallOrder, Installation, LinkList, MAX_CONFIG_BYTES, PAIRING_SCHEME, PairingSecret,
+};
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{DefaultBodyLimit, FromRef, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -13,6 +15,7 @@ use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use config::DiskSelector;
 use control::ShutdownKind;
 
 use super::error::Failure;
@@ -21,7 +24,7 @@ use super::routes::in_bounds;
 use super::shared::{Answer, LogSource, blocking, leave};
 use super::{logs, partitions};
 use crate::convert;
-use crate::maintenance::{Maintenance, NotTaken, disks};
+use crate::maintenance::{Maintenance, NotInstalled, NotTaken, Overwrite, Wanted, disks};
 
 /// Where the config goes.
 pub const CONFIG: &str = "/v1/maintenance/config";
@@ -29,6 +32,8 @@ pub const CONFIG: &str = "/v1/maintenance/config";
 /// The ways to leave.
 const REBOOT: &str = "/v1/maintenance/reboot";
 const SHUTDOWN: &str = "/v1/maintenance/shutdown";
+/// Where an installation is ordered and followed.
+pub const INSTALL: &str = "/v1/maintenance/install";
 
 type OfMaintenance = State<Arc<Maintenance>>;
 
@@ -87,6 +92,7 @@ pub fn router(of: Arc<Maintenance>) -> Router {
         .route(REBOOT, post(|State(of): OfMaintenance| leave(of.init.clone(), ShutdownKind::Reboot)))
         .route(SHUTDOWN, post(|State(of): OfMaintenance| leave(of.init.clone(), ShutdownKind::PowerOff)))
         .merge(partitions::router("/v1/maintenance/partitions"))
+        .route(INSTALL, get(installation).post(install))
         .fallback(|| async {
             Failure::new(StatusCode::NOT_FOUND, "no such route")
                 .hint("the node is in maintenance: it has no config")
@@ -139,6 +145,7 @@ impl From<NotTaken> for Failure {
             NotTaken::Decided => Failure::new(StatusCode::CONFLICT, "the node has got a config meanwhile"),
             NotTaken::Unkept(error) => Failure::new(StatusCode::CONFLICT, error)
                 .hint("`ironhull node ADDRESS state --code CODE` shows what can be done"),
+            NotTaken::NotInstalled(not) => not.into(),
         }
     }
 }
@@ -149,6 +156,54 @@ async fn apply(State(of): OfMaintenance, text: Result<Bytes, BytesRejection>) ->
     eprintln!("noded: an operator gives the node its config");
     blocking(move || Ok(of.take(&text))).await??;
     Ok(Json(Done {}))
+}
+
+async fn installation(State(of): OfMaintenance) -> Json<Installation> {
+    Json(of.installer.status())
+}
+
+/// Begins an installation.
+async fn install(
+    State(of): OfMaintenance,
+    order: Result<Json<InstallOrder>, JsonRejection>,
+) -> Answer<Installation> {
+    let Json(order) = order.map_err(|e| Failure::new(e.status(), e.body_text()))?;
+    eprintln!("noded: an operator orders an installation");
+    let mut disk = DiskSelector::default();
+    for (key, value) in &order.disk {
+        disk.set(key, value).map_err(|e| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, e))?;
+    }
+    let overwrite = if order.wipe { Overwrite::Anything } else { Overwrite::Nothing };
+    let started = blocking(move || {
+        let config = match order.config {
+            None => None,
+            Some(text) => match of.accept(text.as_bytes()) {
+                Ok(accepted) => accepted.given,
+                Err(invalid) => return Ok(Err(Failure::from(invalid))),
+            },
+        };
+        let wanted = Wanted { disk, overwrite, config };
+        Ok(of.installer.start(&wanted).map_err(Failure::from))
+    });
+    started.await?.map(Json)
+}
+
+impl From<NotInstalled> for Failure {
+    fn from(not: NotInstalled) -> Failure {
+        let failure = |status, what: &str| Failure::new(status, what);
+        match not {
+            NotInstalled::NotNow(text) => failure(StatusCode::CONFLICT, &text),
+            NotInstalled::NoDisk(text) => {
+                let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+                let failure = failure(StatusCode::UNPROCESSABLE_ENTITY, first);
+                if rest.is_empty() { failure } else { failure.details(rest.to_owned()) }
+            }
+            NotInstalled::Holds(text) | NotInstalled::Installed(text) => {
+                failure(StatusCode::CONFLICT, &text).hint("everything on the disk is lost with --wipe")
+            }
+            NotInstalled::Failed(text) => failure(StatusCode::INTERNAL_SERVER_ERROR, &text),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod used;
 use std::io;
 use std::ops::Range;
 
+use mkext4::build::{Meta, ROOT};
 use mkext4::{FsBuilder, RegionSink};
 
 use crate::disk::{Memory, ReadAt, WriteAt, read_vec};
@@ -60,6 +61,31 @@ pub enum Ext4Error {
 /// [`Ext4Error`] if the partition is too small, the options are invalid, or writing fails; the partition has
 /// no usable file system then.
 pub fn format(disk: &mut impl WriteAt, options: &Options) -> Result<(), Ext4Error> {
+    format_with(disk, options, None)
+}
+
+/// A file, owned by root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewFile<'a> {
+    /// Directory in the root directory, with mode 0755.
+    pub directory: &'a str,
+    /// Name in it.
+    pub name: &'a str,
+    /// Permission bits.
+    pub mode: u16,
+    /// Content.
+    pub bytes: &'a [u8],
+}
+
+/// As [`format`], with a file in it.
+///
+/// # Errors
+/// Those of [`format`]; [`Ext4Error::Options`] also if a name is not one.
+pub fn format_with(
+    disk: &mut impl WriteAt,
+    options: &Options,
+    file: Option<NewFile<'_>>,
+) -> Result<(), Ext4Error> {
     if options.bytes < MIN_BYTES {
         return Err(Ext4Error::TooSmall(options.bytes));
     }
@@ -70,9 +96,20 @@ pub fn format(disk: &mut impl WriteAt, options: &Options) -> Result<(), Ext4Erro
         mkext4::Error::Io(error) => Ext4Error::Io(error),
         other => Ext4Error::Options { label: options.label.clone(), reason: other.to_string() },
     };
-    let layout = FsBuilder::new(wanted).and_then(FsBuilder::seal).map_err(told)?;
+    let mut builder = FsBuilder::new(wanted).map_err(told)?;
+    let mut declare = |file: &NewFile<'_>| {
+        let meta = |mode| Meta::new(mode, 0, 0, (options.epoch_secs, 0));
+        let directory = builder.mkdir(ROOT, file.directory, meta(0o755))?;
+        builder.file(directory, file.name, meta(file.mode), file.bytes.len() as u64)
+    };
+    let handle = file.as_ref().map(&mut declare).transpose().map_err(told)?;
+    let layout = builder.seal().map_err(told)?;
     let mut planned = Sink(Memory::new(bytes));
-    layout.writer(&mut planned).and_then(mkext4::build::ImageWriter::finish).map_err(told)?;
+    let mut writer = layout.writer(&mut planned).map_err(told)?;
+    if let Some((handle, file)) = handle.zip(file) {
+        writer.fill(handle, &mut &file.bytes[..]).map_err(told)?;
+    }
+    writer.finish().map_err(told)?;
     used::visit_used(&planned.0, |range| copy(&planned.0, range, disk))?;
     Ok(())
 }
