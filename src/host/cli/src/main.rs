@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Keys(options) => commands::keys::run(&global, &options),
         Command::Cache(options) => commands::cache::run(&global, &options),
         Command::Lock(options) => commands::lock::run(&global, &options),
+        Command::Netboot(options) => commands::netboot::run(&global, &options),
         Command::Node(options) => commands::node::run(&global, &options),
         Command::Token(options) => commands::token::run(&global, &options),
         Command::Kubeconfig(options) => commands::kubeconfig::run(&global, &options),

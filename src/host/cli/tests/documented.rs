@@ -11,6 +11,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ironhull bundle verify ", "demo/upgrade: it needs a bundle"),
     ("ironhull kubeconfig ", "the suite e2e: it needs a node"),
     ("ironhull lock update", "the tests of inputs: it needs Debian's archive"),
+    ("ironhull netboot serve ", "the suite e2e: it needs an image, and root"),
     ("ironhull node ", "the suite e2e: it needs a node"),
     ("ironhull token ", "the suite e2e: it needs a node"),
     ("ironhull config init me --hostname worker-1 --join-token ", "the suite e2e: it needs a token"),

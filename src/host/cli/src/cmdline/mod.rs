@@ -10,6 +10,7 @@ mod inspect;
 mod keys;
 mod kubeconfig;
 mod lock;
+mod netboot;
 mod node;
 mod run;
 mod stop;
@@ -28,6 +29,7 @@ pub use inspect::Inspect;
 pub use keys::{Keys, KeysCommand, KeysCreate};
 pub use kubeconfig::Kubeconfig;
 pub use lock::{Lock, LockCommand, LockUpdate};
+pub use netboot::{Netboot, NetbootCommand, NetbootServe};
 pub use node::{
     Access, Code, InstallTo, LogsOf, Node, NodeCommand, PartitionCommand, StateCommand, StateOf,
     StoreCommand, StoreRestoreOf, TimeOrder, UpgradeTo,
@@ -89,6 +91,8 @@ pub enum Command {
     Cache(Cache),
     /// Update the pinned Debian packages
     Lock(Lock),
+    /// Start machines of a network segment
+    Netboot(Netboot),
     /// Show, control and upgrade a node
     Node(Node),
     /// Fetch an admin kubeconfig from a node

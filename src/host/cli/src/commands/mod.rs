@@ -10,6 +10,7 @@ pub mod keys;
 pub mod kubeconfig;
 pub mod lock;
 pub mod maintenance;
+pub mod netboot;
 pub mod node;
 mod partition;
 pub mod run;
