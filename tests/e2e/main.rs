@@ -18,6 +18,7 @@ mod kine;
 mod maintenance;
 mod medium;
 mod metadata;
+mod netboot;
 mod node_ready;
 mod platform_network;
 mod power_cut;
@@ -71,6 +72,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_cd_and_a_usb_stick_configure_the_same_image", user_data_volumes::show),
     ("an_installation_medium_starts_as_a_cd_and_as_a_stick", medium::show),
     ("an_empty_disk_becomes_a_node", installed::show),
+    ("a_machine_without_a_disk_starts_over_the_network", netboot::show),
     ("a_spare_network_port_holds_nothing_up", spare_nic::show),
     ("a_controller_and_two_workers_are_a_cluster", cluster::show),
     ("a_worker_joins_its_controller_and_stays_a_member", join::show),
@@ -81,6 +83,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 /// words on the command line select runs in any case.
 const TURNS: &[(usize, &[&str])] = &[
     (1, &["a_controller_and_two_workers", "a_worker_joins"]),
+    (1, &["an_empty_disk", "a_machine_without_a_disk"]),
     (1, &["kine_holds", "a_clock_that_is_years_off"]),
     (2, &["a_node_without_a_config", "a_platform_gives", "metadata_services", "a_cd_and_a_usb_stick"]),
 ];

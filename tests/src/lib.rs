@@ -18,6 +18,7 @@ pub mod node;
 pub mod pc;
 pub mod qmp;
 pub mod seed;
+pub mod segment;
 pub mod setting;
 pub mod time_server;
 pub mod tool;

@@ -19,13 +19,22 @@ const CODE: &str = "pairing code: ";
 /// If that fails.
 #[must_use]
 pub fn build(dir: &Path) -> PathBuf {
+    build_as(dir, "iso", "iso")
+}
+
+/// Builds a form of it, which is a file with this ending.
+///
+/// # Panics
+/// If that fails.
+#[must_use]
+pub fn build_as(dir: &Path, format: &str, ending: &str) -> PathBuf {
     let out = dir.display().to_string();
     let mut command = Command::new(tool::ironhull());
     command.current_dir(tool::source_root());
-    command.args(["build", "image-profiles/single.yaml", "--format", "iso", "--output", &out]);
+    command.args(["build", "image-profiles/single.yaml", "--format", format, "--output", &out]);
     let output = tool::output(&mut command);
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    dir.join("single.iso")
+    dir.join(format!("single.{ending}"))
 }
 
 /// Returns QEMU's words for a drive with the id `medium`.

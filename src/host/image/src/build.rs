@@ -101,6 +101,19 @@ struct Ingredients<'a> {
     overlays: Vec<Overlay>,
 }
 
+/// What kernel images are made of.
+struct Programs {
+    stub: Vec<u8>,
+    kernel: Vec<u8>,
+    init: Vec<u8>,
+}
+
+impl Programs {
+    fn parts<'a>(&'a self, release: &'a str) -> KernelParts<'a> {
+        KernelParts { stub: &self.stub, kernel: &self.kernel, release, init: &self.init }
+    }
+}
+
 /// Makes the files unless they are up to date.
 fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     let Ingredients { workspace, profile, materials, keys, overlays, .. } = ingredients;
@@ -122,8 +135,10 @@ fn make(ingredients: &Ingredients<'_>, output: &Path) -> Result<Outcome> {
     let images = container_images(&materials.components);
     let facts = facts::of(profile, materials.build_time, images);
     let root = ingredients.root(&facts)?;
-    let generation = ingredients.generation(&root, facts, Spool::new(&work.dir)?)?;
-    let files = ingredients.files(&generation, &work)?;
+    let programs = ingredients.programs()?;
+    let parts = programs.parts(&materials.kernel.release);
+    let generation = ingredients.generation((&root, parts), facts, Spool::new(&work.dir)?)?;
+    let files = ingredients.files(&generation, parts, &work)?;
     let kernel = BuiltKernel {
         release: materials.kernel.release.clone(),
         bytes: generation.uki.len(),
@@ -167,25 +182,39 @@ impl Ingredients<'_> {
     }
 
     /// Makes the content of the slot.
-    fn generation<'a>(&self, root: &Tree, facts: ImageFacts, spool: Spool) -> Result<Generation<'a>> {
+    fn generation<'a>(
+        &self,
+        (root, kernel): (&Tree, KernelParts<'_>),
+        facts: ImageFacts,
+        spool: Spool,
+    ) -> Result<Generation<'a>> {
         let _step = Step::start(self.workspace, "write the root and the kernel image");
-        let materials = &self.materials;
-        let kernel = KernelParts {
-            stub: &read(&materials.stub)?,
-            kernel: &read(&materials.kernel.image)?,
-            release: &materials.kernel.release,
-            init: &read(&materials.program("init").path)?,
-        };
         let (signer, layout) = (self.keys.signer.as_ref(), &self.layout);
         generation::make(Recipe { root, kernel, signer, facts, layout }, spool)
     }
 
+    /// Reads what kernel images are made of.
+    fn programs(&self) -> Result<Programs> {
+        let materials = &self.materials;
+        Ok(Programs {
+            stub: read(&materials.stub)?,
+            kernel: read(&materials.kernel.image)?,
+            init: read(&materials.program("init").path)?,
+        })
+    }
+
     /// Writes all files except the manifest to the work directory.
-    fn files(&self, generation: &Generation<'_>, work: &WorkDir) -> Result<Vec<BuiltFile>> {
+    fn files(
+        &self,
+        generation: &Generation<'_>,
+        kernel: KernelParts<'_>,
+        work: &WorkDir,
+    ) -> Result<Vec<BuiltFile>> {
         let loader = read(&self.materials.program("loader").path)?;
         let loader = signed(loader, self.keys.signer.as_ref())?;
         let (layout, profile, keys) = (&self.layout, self.profile, self.keys.bundle);
-        let sources = Sources { generation, loader: &loader, layout, profile, keys };
+        let signer = self.keys.signer.as_ref();
+        let sources = Sources { generation, kernel, signer, loader: &loader, layout, profile, keys };
         let mut files = outputs::write_all(self.workspace, &sources, work)?;
         files.push(write_sbom(&self.materials, work)?);
         Ok(files)

@@ -1,13 +1,15 @@
 //! The kernel image: stub, kernel, initrd and command line in one file that the firmware starts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use formats::tree::{Kind, Node, Tree};
 use formats::{cpio, uki};
 use imagefacts::ImageFacts;
-use slots::RootParams;
+use slots::{CARRIED_MEDIUM, RootParams};
 
 use crate::facts;
+use crate::source::HostFile;
 use crate::{Error, error::Result};
 
 /// What follows the root's parameters on the kernel command line. Both consoles get messages; the last one is
@@ -21,6 +23,8 @@ const INITRD_DIRECTORIES: &[&str] = &["dev", "proc", "run", "sys", "sysroot"];
 /// Compression level of zstd for the initrd: small within a second; decompression is equally fast at every
 /// level.
 const INITRD_LEVEL: i32 = 15;
+/// The same for an installation medium, which has a hundred times as much.
+const MEDIUM_LEVEL: i32 = 9;
 
 /// The parts of a kernel image.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +50,39 @@ pub(crate) fn kernel_image(
 ) -> Result<Vec<u8>> {
     let cmdline = command_line(root);
     let initrd = initrd(parts.init, &cmdline, facts.build_time)?;
+    pack(parts, &cmdline, facts, &initrd)
+}
+
+/// Returns the kernel image that boots `root` from the installation medium in the file `medium`, which it brings along.
+///
+/// # Errors
+/// As [`kernel_image`]; [`Error::File`] if the medium can't be read.
+pub(crate) fn netboot_image(
+    parts: &KernelParts<'_>,
+    root: &RootParams,
+    facts: &ImageFacts,
+    medium: &Path,
+) -> Result<Vec<u8>> {
+    let cmdline = command_line(root);
+    // The kernel unpacks one archive after the other.
+    let mut initrd = initrd(parts.init, &cmdline, facts.build_time)?;
+    let mut tree = Tree::new();
+    tree.insert(CARRIED_MEDIUM, HostFile::node(medium, 0o400)?)?;
+    let compressing = "compressing the medium";
+    let mut encoder = zstd::Encoder::new(&mut initrd, MEDIUM_LEVEL).map_err(Error::format(compressing))?;
+    cpio::write(&tree, mtime(facts.build_time), &mut encoder).map_err(Error::format(compressing))?;
+    encoder.finish().map_err(Error::format(compressing))?;
+    pack(parts, &cmdline, facts, &initrd)
+}
+
+/// Puts the parts into one file.
+fn pack(parts: &KernelParts<'_>, cmdline: &str, facts: &ImageFacts, initrd: &[u8]) -> Result<Vec<u8>> {
     uki::build(&uki::Parts {
         stub: parts.stub,
         os_release: &facts::os_release(facts),
-        cmdline: &cmdline,
+        cmdline,
         uname: parts.release,
-        initrd: &initrd,
+        initrd,
         kernel: parts.kernel,
     })
     .map_err(Error::format("building the kernel image"))
@@ -71,10 +102,13 @@ fn initrd(init: &[u8], cmdline: &str, build_time: u64) -> Result<Vec<u8>> {
         tree.insert(directory, Node::new(Kind::Directory(BTreeMap::new()), 0o755))?;
     }
     let mut archive = Vec::new();
-    // Sufficient until 2106; later dates all become the same.
-    let mtime = u32::try_from(build_time).unwrap_or(u32::MAX);
-    cpio::write(&tree, mtime, &mut archive).map_err(Error::format("writing the initrd"))?;
+    cpio::write(&tree, mtime(build_time), &mut archive).map_err(Error::format("writing the initrd"))?;
     zstd::bulk::compress(&archive, INITRD_LEVEL).map_err(Error::format("compressing the initrd"))
+}
+
+/// Returns the time of all files. Sufficient until 2106; later dates all become the same.
+fn mtime(build_time: u64) -> u32 {
+    u32::try_from(build_time).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

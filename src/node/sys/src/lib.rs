@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this is the crate for it; each block says why it is sound")]
 
 mod back_door;
+mod backed;
 mod block;
 mod cgroup;
 mod child;
@@ -25,6 +26,7 @@ mod spawn;
 mod watchdog;
 
 pub use back_door::{BackDoorRegisters, back_door};
+pub use backed::open_backed;
 pub use block::{SECTOR_BYTES, device_bytes, grow_ext4, resize_partition, zero_range};
 pub use cgroup::Cgroup;
 pub use entropy::{credit_entropy, random_bytes};

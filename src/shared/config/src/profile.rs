@@ -256,14 +256,24 @@ pub enum Output {
     Vhd,
     /// An installation medium: a CD, or a USB stick that the whole file is copied to.
     Iso,
+    /// A kernel image that brings an installation medium along, for network boot.
+    Netboot,
     /// The upgrade bundle for nodes.
     Bundle,
 }
 
 impl Output {
     /// All kinds, in the order of the documentation.
-    pub const ALL: [Output; 7] =
-        [Output::Raw, Output::Qcow2, Output::Vmdk, Output::Ova, Output::Vhd, Output::Iso, Output::Bundle];
+    pub const ALL: [Output; 8] = [
+        Output::Raw,
+        Output::Qcow2,
+        Output::Vmdk,
+        Output::Ova,
+        Output::Vhd,
+        Output::Iso,
+        Output::Netboot,
+        Output::Bundle,
+    ];
 
     /// Returns its name in profiles and on the command line.
     #[must_use]
@@ -275,6 +285,7 @@ impl Output {
             Output::Ova => "ova",
             Output::Vhd => "vhd",
             Output::Iso => "iso",
+            Output::Netboot => "netboot",
             Output::Bundle => "bundle",
         }
     }
@@ -295,6 +306,7 @@ impl Output {
             Output::Ova => "VMware machine with its disk",
             Output::Vhd => "Azure and Hyper-V disk, fixed, sparse",
             Output::Iso => "Installation medium: CD, or USB stick",
+            Output::Netboot => "Installation medium for network boot",
             Output::Bundle => "Upgrade bundle for nodes",
         }
     }

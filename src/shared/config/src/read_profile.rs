@@ -122,7 +122,7 @@ fn components(cx: &mut Context, node: &Node, role: Option<Role>) -> Option<Vec<C
 }
 
 fn outputs(cx: &mut Context, node: &Node) -> Option<Vec<Output>> {
-    let planned = &["netboot"];
+    let planned = &["vhdx", "gce"];
     let found = list(one_of(OUTPUTS, planned))(cx, node)?;
     each_once(cx, node, found, "output")
 }

@@ -76,7 +76,7 @@ role: workers
 role: single
 kubernetes: { version: 1.36 }
 kernel: { config: [] }
-outputs: [raw, qcow, netboot]
+outputs: [raw, qcow, vhdx]
 slots: { rootMiB: 5 }
 addons: []
 secureBoot: { key: \"\" }
@@ -133,19 +133,19 @@ error: kernel.config: expected at least one fragment, found none
 7 | kernel: { config: [] }
   |                   ^
 
-error: outputs.1: expected raw, qcow2, vmdk, ova, vhd, iso or bundle, found \"qcow\"
+error: outputs.1: expected raw, qcow2, vmdk, ova, vhd, iso, netboot or bundle, found \"qcow\"
  --> p.yaml:8:16
   |
-8 | outputs: [raw, qcow, netboot]
+8 | outputs: [raw, qcow, vhdx]
   |                ^^^^
   = hint: did you mean qcow2?
 
-error: outputs.2: \"netboot\" is planned, but not supported yet
+error: outputs.2: \"vhdx\" is planned, but not supported yet
  --> p.yaml:8:22
   |
-8 | outputs: [raw, qcow, netboot]
-  |                      ^^^^^^^
-  = hint: supported: raw, qcow2, vmdk, ova, vhd, iso, bundle
+8 | outputs: [raw, qcow, vhdx]
+  |                      ^^^^
+  = hint: supported: raw, qcow2, vmdk, ova, vhd, iso, netboot, bundle
 
 error: slots.rootMiB: expected a number from 64 to 16384, found 5
  --> p.yaml:9:19

@@ -17,6 +17,8 @@ const NO_AUTO: u64 = 1 << 63;
 pub const MEDIUM_KERNEL: &str = "medium-kernel";
 /// See [`MEDIUM_KERNEL`].
 pub const MEDIUM_ROOT: &str = "medium-root";
+/// Path, in the initrd of a kernel image for network boot, of the installation medium that it brings along.
+pub const CARRIED_MEDIUM: &str = "medium";
 
 /// A partition of an Ironhull disk; the number in the table is `self as u32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

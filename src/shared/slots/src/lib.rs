@@ -32,7 +32,7 @@ pub use decide::{
     Boot, Current, Expired, Refusal, Running, Start, answer, begin_update, bless, boot_once, cancel,
     commit_update, expire, may_reboot_unwritten, may_starve, note, rollback, select, settle,
 };
-pub use disk::{MEDIUM_KERNEL, MEDIUM_ROOT, PARTITION_COUNT, Partition, Purpose};
+pub use disk::{CARRIED_MEDIUM, MEDIUM_KERNEL, MEDIUM_ROOT, PARTITION_COUNT, Partition, Purpose};
 pub use handoff::{HANDOFF_BYTES, Handoff, VARIABLE_GUID, VARIABLE_GUID_BYTES, VARIABLE_NAME, Why};
 pub use header::{HEADER_BYTES, Header, UKI_OFFSET};
 pub use marker::{MARKER_BYTES, Marker};

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod iso;
+mod netboot;
 mod ova;
 mod qcow2;
 mod raw;
@@ -20,11 +21,13 @@ use disk::{Contents, Layout, arrange};
 use formats::disk::{Composite, Cursor, ReadAt};
 use formats::gpt::{self, Guid};
 use inputs::Workspace;
+use secureboot::Signer;
 
 use crate::Error;
 use crate::error::Result;
 use crate::generation::Generation;
 use crate::hash::hash_file;
+use crate::kernel::KernelParts;
 use crate::record::BuiltFile;
 use crate::step::Step;
 use crate::workdir::WorkDir;
@@ -34,6 +37,10 @@ use crate::workdir::WorkDir;
 pub(crate) struct Sources<'a> {
     /// The content of the slot.
     pub generation: &'a Generation<'a>,
+    /// The parts of its kernel image.
+    pub kernel: KernelParts<'a>,
+    /// Signs kernel images.
+    pub signer: Option<&'a Signer>,
     /// The boot loader, signed if the kernel image is.
     pub loader: &'a [u8],
     /// Where the partitions of a disk are.
@@ -81,6 +88,9 @@ fn row(output: Output) -> Row {
         Output::Ova => ("ova", "write the OVA", Hash::Yes, Container(ova::write)),
         Output::Vhd => ("vhd", "write the VHD image", Hash::No, Container(vhd::write)),
         Output::Iso => ("iso", "write the installation medium", Hash::Yes, Arrangement(iso::write)),
+        Output::Netboot => {
+            ("netboot.efi", "write the image for network boot", Hash::Yes, Arrangement(netboot::write))
+        }
         Output::Bundle => ("hull", "write the bundle", Hash::Yes, Arrangement(bundle::write)),
     };
     Row { ending, step, hash, writer }

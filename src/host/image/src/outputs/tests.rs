@@ -100,8 +100,9 @@ fn make_of(path: &Path, init: &[u8], (signer, facts): (Option<&Signer>, ImageFac
     let recipe = Recipe { root: &root, kernel, signer, facts, layout: &layout };
     let generation = generation::make(recipe, Spool::new(path.parent().unwrap())?)?;
     let loader = signed(program.clone(), signer)?;
-    let sources =
-        Sources { generation: &generation, loader: &loader, layout: &layout, profile: &profile(), keys: &[] };
+    let profile = profile();
+    let (generation, loader, layout) = (&generation, &loader, &layout);
+    let sources = Sources { generation, kernel, signer, loader, layout, profile: &profile, keys: &[] };
     raw::write(&arranged(&sources)?, &sources, path)?;
     let (root, kernel_sha256) = (generation.params, generation.uki_sha256);
     Ok(Made { root, kernel_sha256, kernel_bytes: generation.uki.len() })

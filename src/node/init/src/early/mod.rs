@@ -5,6 +5,7 @@
 //! with it the try); damage on state or data does not: the node enters maintenance, reports it, and never reformats. Nor
 //! does a disk on which they are mounted too slowly: a reboot would begin that again, for ever.
 
+mod carried;
 mod check;
 mod cmdline;
 mod condition;

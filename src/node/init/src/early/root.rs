@@ -12,7 +12,7 @@ use formats::verity::{self, Superblock};
 use slots::{MEDIUM_ROOT, RootParams};
 use sys::MountFlags;
 
-use super::{Death, medium, processor};
+use super::{Death, carried, medium, processor};
 use crate::base::Base;
 use crate::blocks::{self, Block};
 use crate::record;
@@ -34,11 +34,14 @@ pub(super) const SUPERBLOCK_BYTES: usize = 512;
 /// Finds the partition that holds the root of the command line; waits for disks to appear.
 ///
 /// An installation medium and the disk that was installed from it hold the same root: what the boot loader says to have
-/// started counts, if it says so.
+/// started counts, if it says so. What came with the initrd counts before all disks.
 ///
 /// # Errors
 /// [`Death::RootNotFound`] if none has it after a while.
 pub(super) fn find(base: &mut Base, params: &RootParams) -> Result<Block, Death> {
+    if let Some(root) = carried::find(params)? {
+        return Ok(root);
+    }
     let start = sys::boot_ms();
     let said = record::started_partition();
     let mut told = false;
@@ -112,7 +115,7 @@ pub(super) fn mount(params: &RootParams, root: &Block, target: &Path) -> anyhow:
 }
 
 /// Returns whether the partition has the superblock that goes with the command line.
-fn holds(block: &Block, params: &RootParams) -> bool {
+pub(super) fn holds(block: &Block, params: &RootParams) -> bool {
     let mut bytes = [0; SUPERBLOCK_BYTES];
     let at = params.hash_block.saturating_mul(verity::BLOCK_BYTES as u64);
     let read = File::open(block.path()).and_then(|f| f.read_exact_at(&mut bytes, at));

@@ -93,6 +93,7 @@ fn directory_umask_time_locale_user_jobs_and_order_leave_no_trace() {
             "small.hull",
             "small.iso",
             "small.json",
+            "small.netboot.efi",
             "small.ova",
             "small.qcow2",
             "small.raw",
