@@ -77,10 +77,10 @@ pub struct NewFile<'a> {
     pub bytes: &'a [u8],
 }
 
-/// As [`format`], with a file in it.
+/// As [`format()`], with a file in it.
 ///
 /// # Errors
-/// Those of [`format`]; [`Ext4Error::Options`] also if a name is not one.
+/// Those of [`format()`]; [`Ext4Error::Options`] also if a name is not one.
 pub fn format_with(
     disk: &mut impl WriteAt,
     options: &Options,

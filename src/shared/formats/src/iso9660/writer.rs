@@ -99,11 +99,11 @@ pub fn write(label: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, 
     image(label, files, None)
 }
 
-/// Returns the front of a medium that machines start from: the volume as [`write`] makes it, with a catalogue of what to
+/// Returns the front of a medium that machines start from: the volume as [`write()`] makes it, with a catalogue of what to
 /// run. The first 32 KiB are zeros: a partition table fits there.
 ///
 /// # Errors
-/// Those of [`write`]; [`IsoError::Boot`] if what a BIOS runs is too long, or the volume reaches what UEFI runs.
+/// Those of [`write()`]; [`IsoError::Boot`] if what a BIOS runs is too long, or the volume reaches what UEFI runs.
 pub fn write_bootable(
     label: &str,
     files: &BTreeMap<String, Vec<u8>>,
