@@ -1,6 +1,7 @@
 //! A state partition of which all superblocks are lost: no check repairs it, and the node is no mute box. It says what
 //! is wrong, takes orders from whoever reads its console, changes nothing unasked, and takes a config after a wipe.
 
+use e2e::bare::last_code;
 use e2e::lab::Lab;
 use e2e::node::wait;
 use serde_json::Value;
@@ -12,8 +13,6 @@ use crate::operator::Operator;
 
 /// Printed by `init` when it makes the state's file system.
 const MADE: &str = "making the file system of state";
-/// What the code on the console comes after.
-const CODE: &str = "pairing code: ";
 
 /// The test.
 pub fn show(lab: &Lab) -> String {
@@ -64,9 +63,7 @@ pub fn show(lab: &Lab) -> String {
 /// Waits until the node shows how to reach it, and returns its code.
 fn code(running: &mut Running, hint: &str) -> String {
     running.wait_for(hint);
-    let serial = running.serial();
-    let last = serial.rsplit(CODE).next().and_then(|rest| rest.split_whitespace().next());
-    last.unwrap().to_owned()
+    last_code(&running.serial())
 }
 
 fn succeeded(mut command: std::process::Command, running: &Running) -> Value {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use e2e::bare::{CODE, last_code};
 use e2e::lab::Lab;
 use e2e::pc::{self, Running};
 use e2e::seed::Random;
@@ -38,8 +39,8 @@ pub fn show(lab: &mut Lab) {
     machine.wait_for("it runs from the installation medium loop0, in memory");
     let (_, line) = machine.wait_for(&format!("addresses:    {LENT}"));
     let address = line.rsplit(' ').next().unwrap_or_default().trim().to_owned();
-    let (_, line) = machine.wait_for("pairing code: ");
-    let code = line.rsplit(' ').next().unwrap_or_default().trim().to_owned();
+    let (_, line) = machine.wait_for(CODE);
+    let code = last_code(&line);
     let mut status = Command::new(tool::ironhull());
     status.args(["--json", "node", &address, "status", "--code", &code]);
     let status = tool::output(&mut segment.on_host(&status));

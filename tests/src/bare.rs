@@ -91,9 +91,7 @@ impl Machine {
     pub fn code(&self, address: &str) -> String {
         let hint = format!("hint: ironhull node {address} apply");
         wait("the node shows its address and code", || self.serial().contains(&hint));
-        let serial = self.serial();
-        let code = serial.rsplit(CODE).next().and_then(|rest| rest.split_whitespace().next());
-        code.expect("a code is in front of the hint").to_owned()
+        last_code(&self.serial())
     }
 
     /// Runs `ironhull --json node ADDRESS …`, which may fail.
@@ -155,6 +153,16 @@ impl Drop for Machine {
         let _ = self.qemu.kill();
         let _ = self.qemu.wait();
     }
+}
+
+/// Returns the last pairing code in a text of the console.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn last_code(text: &str) -> String {
+    let code = text.rsplit_once(CODE).and_then(|(_, rest)| rest.split_whitespace().next());
+    code.expect("the console shows a code").to_owned()
 }
 
 /// Runs the `ironhull` command, which may fail.

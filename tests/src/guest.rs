@@ -49,3 +49,15 @@ pub fn run(dir: &Path, program: &Path, devices: &[String]) -> String {
     assert!(output.status.success(), "{qemu:?}: {output:?}");
     String::from_utf8_lossy(&fs::read(&serial).expect("QEMU has made the file")).replace('\r', "")
 }
+
+/// Ends the guest from inside: prints `MARK-DONE`, or `MARK-FAILED` and why, and powers it off.
+pub fn end(mark: &str, outcome: &anyhow::Result<()>) {
+    match outcome {
+        Ok(()) => println!("{mark}-DONE"),
+        Err(e) => println!("{mark}-FAILED {e:#}"),
+    }
+    // The guest has nothing to lose, so it powers off at once.
+    if let Err(e) = sys::leave(sys::Leave::PowerOff) {
+        println!("{mark}-FAILED {e}");
+    }
+}

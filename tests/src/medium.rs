@@ -6,12 +6,10 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::pc::{self, Running};
-use crate::{loopback, tool};
+use crate::{bare, loopback, tool};
 
 /// Memory of a live machine in MiB: state and data are in it.
 const MEMORY_MIB: u32 = 3072;
-/// What the code on the console comes after.
-const CODE: &str = "pairing code: ";
 
 /// Builds the installation medium of the single-node profile in `dir`.
 ///
@@ -66,8 +64,8 @@ impl Live {
         command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]).args(devices);
         let mut machine = Running::start(command);
         machine.wait_for("addresses:    10.0.2.15");
-        let (_, line) = machine.wait_for(CODE);
-        let code = line.rsplit(CODE).next().unwrap_or_default().trim().to_owned();
+        let (_, line) = machine.wait_for(bare::CODE);
+        let code = bare::last_code(&line);
         Live { machine, address: format!("{address}:9443"), code }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use config::{Bond, Ethernet, NodeNetwork, Vlan};
+use e2e::guest;
 use net::{Network, NetworkState};
 use sys::MountFlags;
 
@@ -18,15 +19,7 @@ const MAX_CHANGES: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn main() {
-    let text = match run() {
-        Ok(()) => "BOND-DONE".to_owned(),
-        Err(e) => format!("BOND-FAILED {e:#}"),
-    };
-    println!("{text}");
-    // The guest has nothing to lose, so it powers off at once.
-    if let Err(e) = sys::leave(sys::Leave::PowerOff) {
-        println!("BOND-FAILED {e}");
-    }
+    guest::end("BOND", &run());
 }
 
 /// Makes both, shows them, removes them.

@@ -9,16 +9,7 @@ use anyhow::{Context, Result};
 use sys::MountFlags;
 
 fn main() {
-    let outcome = run();
-    let text = match &outcome {
-        Ok(()) => "LIST-DONE".to_owned(),
-        Err(e) => format!("LIST-FAILED {e:#}"),
-    };
-    println!("{text}");
-    // The guest has nothing to lose, so it powers off at once.
-    if let Err(e) = sys::leave(sys::Leave::PowerOff) {
-        println!("LIST-FAILED {e}");
-    }
+    e2e::guest::end("LIST", &run());
 }
 
 /// Mounts the file systems, then lists.
